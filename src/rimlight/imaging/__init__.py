@@ -1,0 +1,1 @@
+"""Pure functions over pictures and masks: arrays in, arrays out."""

@@ -1,0 +1,81 @@
+"""The base of every part's options: frozen, strict about names, errors that suggest."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rimlight.errors import ConfigError
+
+
+class Options(BaseModel):
+    """Options of one part. Subclasses add fields; unknown names are refused.
+
+    `main` names the field that a short spec such as "video:out.mp4" sets.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    main: ClassVar[str | None] = None
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validate(model: type[Model], data: Mapping[str, Any], *, where: str) -> Model:
+    """Build `model` from `data`.
+
+    Args:
+        model: a pydantic model.
+        data: the values as they came from YAML or the command line.
+        where: what the user knows the data as, for example a file name or "sink 'video'".
+
+    Raises:
+        ConfigError: a name is unknown (with the nearest known one) or a value has a wrong type.
+    """
+    try:
+        return model.model_validate(dict(data))
+    except ValidationError as exc:
+        raise _config_error(model, exc, where) from exc
+
+
+def _config_error(model: type[BaseModel], exc: ValidationError, where: str) -> ConfigError:
+    problems = exc.errors()
+    lines = [f"{_path(e['loc'])}: {_message(e)}" for e in problems]
+    hints = [_suggestion(model, e["loc"]) for e in problems if e["type"] == "extra_forbidden"]
+    text = f"{where}: " + "; ".join(lines)
+    return ConfigError(text, hint="; ".join(h for h in hints if h) or None)
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in loc) or "value"
+
+
+def _message(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "unknown key"
+    message = str(error["msg"])
+    message = message.removeprefix("Value error, ")
+    given = error.get("input")
+    shown = "" if error["type"] == "missing" else f", got {given!r}"
+    return message[:1].lower() + message[1:] + shown
+
+
+def _suggestion(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
+    """Name the known key nearest to the unknown one at `loc`, following nested models."""
+    fields: type[BaseModel] | None = model
+    for part in loc[:-1]:
+        if isinstance(part, int) or fields is None:
+            continue
+        field = fields.model_fields.get(part)
+        kind = field.annotation if field else None
+        fields = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+    if fields is None:
+        return ""
+    known = sorted(fields.model_fields)
+    near = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    guess = f"did you mean {near[0]!r}? " if near else ""
+    return f"{guess}known: {', '.join(known)}" if known else "this part takes no options"

@@ -1,0 +1,94 @@
+"""What the pipeline needs from its parts.
+
+Constructed means open; whoever opened a part closes it; closing twice is fine. Parts are built as
+
+    Source(options)   Segmenter(options, ...)   Refiner(options)   Effect(options)
+    Sink(options, info)                          info: the `SourceInfo` of the run
+
+with `options` an instance of the class's own `Options`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from rimlight.frame import Frame, Mask, SourceInfo
+
+
+class Source(Protocol):
+    """Where frames come from."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the source is, known as soon as it is open."""
+        ...
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield frames with rising `index` and `pts` until the stream ends.
+
+        Raises:
+            SourceReadError: the stream broke before its end; the frames before it were yielded.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the device or file. May be called from another thread than the reader's."""
+        ...
+
+
+class Segmenter(Protocol):
+    """Says what the pixels of a frame are."""
+
+    def segment(self, frame: Frame) -> Mask:
+        """Return a new mask that covers the whole of `frame`, at the model's own resolution."""
+        ...
+
+    def close(self) -> None:
+        """Release the model."""
+        ...
+
+
+class Refiner(Protocol):
+    """Improves a mask. May keep a state between the frames of one stream."""
+
+    def refine(self, mask: Mask, frame: Frame) -> Mask:
+        """Return a mask of the same classes; neither argument is changed."""
+        ...
+
+    def close(self) -> None:
+        """Forget the state."""
+        ...
+
+
+class Effect(Protocol):
+    """Makes the picture that is shown."""
+
+    def apply(self, frame: Frame, mask: Mask) -> Frame:
+        """Return a new frame of the same index, pts and name; neither argument is changed."""
+        ...
+
+    def close(self) -> None:
+        """Release what the effect opened, such as a background video."""
+        ...
+
+
+class Sink(Protocol):
+    """Where frames go."""
+
+    def write(self, frame: Frame) -> None:
+        """Take one frame; frames come in order.
+
+        Raises:
+            SinkError: the frame could not be delivered.
+            StopStream: the user asked to end the run, for example by closing a window.
+        """
+        ...
+
+    def close(self) -> None:
+        """Finish and keep what was written: a file takes its final name here."""
+        ...
+
+    def abort(self) -> None:
+        """Release without keeping an unfinished result. After close() it does nothing."""
+        ...

@@ -1,0 +1,34 @@
+"""Where the files that travel with rimlight lie: models, configs and samples."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+Folder = Literal["models", "configs", "samples"]
+
+
+def folder(name: Folder) -> Path:
+    """Return the folder `name`: inside the installed package, or at the top of a checkout."""
+    packaged = Path(str(files("rimlight"))) / "data" / name
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / name
+
+
+def shared_folder() -> Path | None:
+    """Return the folder of models and data kept outside the project, or None.
+
+    `RIMLIGHT_SHARED` names it; without the variable it is `../shared` beside a checkout.
+    """
+    named = os.environ.get("RIMLIGHT_SHARED")
+    guess = Path(named) if named else Path(__file__).parents[3] / "shared"
+    return guess if guess.is_dir() else None
+
+
+def cache_folder() -> Path:
+    """Return the user's folder for pulled models (`RIMLIGHT_CACHE`, XDG, or ~/.cache)."""
+    if named := os.environ.get("RIMLIGHT_CACHE"):
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "rimlight"
