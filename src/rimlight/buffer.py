@@ -88,6 +88,12 @@ class FrameBuffer(Generic[Item]):
             self._bytes = 0
         self.close()
 
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Wait at most `timeout_s` seconds; say whether an item can be had at once."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._closed, timeout_s)
+            return bool(self._items)
+
     def __len__(self) -> int:
         return len(self._items)
 

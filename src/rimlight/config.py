@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -42,6 +42,15 @@ class PipelineConfig(Options):
     max_mask_age_s: Annotated[float, Field(gt=0, description="an older mask is not used")] = 0.5
 
 
+class SinkConfig(PartConfig):
+    """A sink by name, and how it is put into the run."""
+
+    optional: Annotated[bool, Field(description="left out, with a note, when it does not open")] = (
+        False
+    )
+    thread: Annotated[bool, Field(description="write on a thread of its own")] = False
+
+
 class RunConfig(Options):
     """One run from source to sinks."""
 
@@ -49,7 +58,7 @@ class RunConfig(Options):
     segmenter: PartConfig
     refiners: tuple[PartConfig, ...] = ()
     effects: tuple[PartConfig, ...] = ()
-    sinks: Annotated[tuple[PartConfig, ...], Field(min_length=1)]
+    sinks: Annotated[tuple[SinkConfig, ...], Field(min_length=1)]
     pipeline: PipelineConfig = PipelineConfig()
 
 
@@ -81,11 +90,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in over.items():
         old = result.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        if both and value.get("kind", old.get("kind")) == old.get("kind"):
-            result[key] = merge(old, value)
-        else:
-            result[key] = value
+        result[key] = merge(old, value) if _same_part(old, value) else value
     return result
 
 
@@ -124,6 +129,11 @@ def parse_spec(spec: str, kinds: Sequence[str]) -> tuple[str, str | None]:
     if kind in kinds:
         return kind, rest if colon else None
     return "", spec
+
+
+def _same_part(old: Any, new: Any) -> TypeGuard[Mapping[str, Any]]:
+    both = isinstance(old, Mapping) and isinstance(new, Mapping)
+    return both and new.get("kind", old.get("kind")) == old.get("kind")
 
 
 def _copied(value: Any) -> Any:

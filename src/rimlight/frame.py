@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -191,9 +191,9 @@ class Mask:
     def scores(self) -> NDArray[np.float32]:
         """float32 (h, w, len(classes)) in [0, 1]."""
         if self.given.dtype != np.uint8:
-            return self.given.astype(np.float32, copy=False)
+            return cast(NDArray[np.float32], self.given)
         every = np.arange(len(self.classes), dtype=np.uint8)
-        return (self.given[..., None] == every).astype(np.float32)
+        return cast(NDArray[np.float32], (self.given[..., None] == every).astype(np.float32))
 
     @cached_property
     def labels(self) -> NDArray[np.uint8]:
@@ -202,10 +202,10 @@ class Mask:
         With a single class ("person"), 0 is that class and 1 stands for none of it.
         """
         if self.given.dtype == np.uint8:
-            return self.given.astype(np.uint8, copy=False)
+            return cast(NDArray[np.uint8], self.given)
         if len(self.classes) == 1:
             return (self.given[..., 0] < 0.5).astype(np.uint8)
-        return self.given.argmax(axis=2).astype(np.uint8)
+        return cast(NDArray[np.uint8], self.given.argmax(axis=2).astype(np.uint8))
 
     def alpha(self, names: Sequence[str] | None = None) -> NDArray[np.float32]:
         """Return how much of each pixel belongs to `names`, float32 (h, w) in [0, 1].
@@ -220,9 +220,9 @@ class Mask:
         if self.given.dtype == np.uint8:
             return np.isin(self.given, np.array(wanted, np.uint8)).astype(np.float32)
         if len(wanted) == 1:
-            return self.scores[..., wanted[0]]
+            return cast(NDArray[np.float32], self.given[..., wanted[0]])
         total = self.scores[..., wanted].sum(axis=2)
-        return np.minimum(total, 1, dtype=np.float32)
+        return cast(NDArray[np.float32], np.minimum(total, 1, dtype=np.float32))
 
     def with_scores(self, scores: NDArray[np.float32]) -> Mask:
         """Return a mask of the same classes with other scores."""

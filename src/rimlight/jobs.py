@@ -1,0 +1,102 @@
+"""The three jobs as runs: what a user says in a few words, turned into a full `RunConfig`.
+
+Each job starts from `configs/<job>.yaml`; a config of the user's own goes on top, then settings,
+then what was said in words (the flags of the command line).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from rimlight import resources
+from rimlight.config import RunConfig, apply_settings, load_run, merge, read_yaml
+from rimlight.errors import ConfigError
+from rimlight.sinks import guess as guess_sink
+from rimlight.sources import guess as guess_source
+
+Job = Literal["live", "process", "road"]
+
+
+def job_config(
+    job: Job,
+    *,
+    source: str | None = None,
+    sinks: Sequence[str] = (),
+    segmenter: Mapping[str, Any] | None = None,
+    effects: Sequence[Mapping[str, Any]] | None = None,
+    pipeline: Mapping[str, Any] | None = None,
+    config: Path | None = None,
+    settings: Sequence[str] = (),
+) -> RunConfig:
+    """Describe a run of `job`.
+
+    Args:
+        job: whose defaults to start from.
+        source: "0", "/dev/video0", a file, a folder, a URL, "-" or "kind:value".
+        sinks: "window", "virtual-camera:/dev/video10", "out.mp4", "cutouts/" or "kind:value".
+        segmenter: keys to change, such as {"model": "selfie"}.
+        effects: the effects instead of the default ones.
+        pipeline: keys to change.
+        config: a YAML file whose keys go over the defaults.
+        settings: "key=value" texts that go over the file.
+
+    Raises:
+        ConfigError: something in it is unknown or wrong, or there is no source or sink.
+    """
+    where = str(config) if config else f"the {job} run"
+    data = read_yaml(resources.folder("configs") / f"{job}.yaml")
+    if config:
+        data = merge(data, read_yaml(config))
+    said: dict[str, Any] = {}
+    if source is not None:
+        said["source"] = guess_source(source)
+    if sinks:
+        said["sinks"] = [guess_sink(spec) for spec in sinks]
+    for key, value in (("segmenter", segmenter), ("pipeline", pipeline)):
+        if value:
+            said[key] = dict(value)
+    if effects is not None:
+        said["effects"] = [dict(effect) for effect in effects]
+    data = apply_settings(merge(data, said), settings)
+    if "source" not in data:
+        raise ConfigError(f"{where} has no source", hint="name a camera, a file or a folder")
+    if not data.get("sinks"):
+        raise ConfigError(f"{where} has no sink", hint="say where the result goes, with -o")
+    return load_run(data, where=where)
+
+
+def background_effects(
+    *,
+    background: str | None,
+    blur: float | None,
+    keep: Sequence[str] = (),
+    fit: str = "fill",
+    mirror: bool = False,
+) -> list[dict[str, Any]]:
+    """Turn a choice of background into effects.
+
+    Args:
+        background: a picture, a video, a colour, or "none" for a transparent one.
+        blur: blur the background instead, by this many pixels.
+        keep: classes that stay; none for the model's own foreground.
+        fit: how a background picture meets the frame: fill, fit, stretch or tile.
+        mirror: swap left and right of the result.
+
+    Raises:
+        ConfigError: both a background and a blur, or neither, were chosen.
+    """
+    if (background is None) == (blur is None):
+        raise ConfigError(
+            "choose one of --background and --blur",
+            hint="--background beach.jpg, --background '#00ff00', --background none, or --blur 20",
+        )
+    kept = {"keep": tuple(keep)} if keep else {}
+    if blur is not None:
+        effect = {"kind": "blur", "radius_px": blur, **kept}
+    elif background == "none":
+        effect = {"kind": "cutout", **kept}
+    else:
+        effect = {"kind": "replace", "background": background, "fit": fit, **kept}
+    return [effect, {"kind": "flip", "mirror": True}] if mirror else [effect]

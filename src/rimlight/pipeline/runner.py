@@ -1,0 +1,226 @@
+"""Runs a pipeline: capture and inference on threads of their own, the rest on the caller's.
+
+    source -> [frames] -> segmenter, refiners -> [masked] -> effects -> sinks
+    capture thread        inference thread                    caller's thread
+
+Every buffer carries the end and the error, so whatever a part raises reaches the caller unchanged
+and every thread ends. Windows need the caller to be the main thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from rimlight.buffer import FrameBuffer, Policy
+from rimlight.errors import StopStream
+from rimlight.frame import Frame, Mask
+from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
+from rimlight.pipeline.stats import Meter, Stats
+
+log = logging.getLogger(__name__)
+
+STOP_TIMEOUT_S = 3.0
+Masked = tuple[Frame, Mask]
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How frames travel between the threads.
+
+    Attributes:
+        policy: what a full buffer does.
+        masks: "own" gives every frame its own mask; "newest" never waits for a slow model and
+            uses the newest mask there is. "newest" needs the LATEST policy.
+        capacity: frames between two stages.
+        max_bytes: bytes of pictures between two stages.
+        max_mask_age_s: with "newest", a frame whose mask would be older waits for a new one.
+    """
+
+    policy: Policy = Policy.WAIT
+    masks: Literal["own", "newest"] = "own"
+    capacity: int = 4
+    max_bytes: int = 64 << 20
+    max_mask_age_s: float = 0.5
+
+
+class Pipeline:
+    """One run. The parts are open and stay open: whoever opened them closes them."""
+
+    def __init__(
+        self,
+        source: Source,
+        segmenter: Segmenter,
+        sinks: Sequence[Sink],
+        *,
+        refiners: Sequence[Refiner] = (),
+        effects: Sequence[Effect] = (),
+        settings: Settings | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source = source
+        self._segmenter = segmenter
+        self._sinks = sinks
+        self._refiners = refiners
+        self._effects = effects
+        self._settings = settings or Settings()
+        self._on_frame = on_frame
+        self._meter = Meter(clock)
+        self._frames = self._buffer(_bytes_of_frame, through_model=True)
+        self._masked = self._buffer(_bytes_of_masked, through_model=True)
+        self._shown = self._buffer(_bytes_of_frame, through_model=False)
+
+    def _buffer(self, size_of: Callable[[Item], int], *, through_model: bool) -> FrameBuffer[Item]:
+        settings = self._settings
+        one = settings.masks == "newest" and through_model
+        return FrameBuffer(
+            1 if one else settings.capacity,
+            settings.policy,
+            max_bytes=settings.max_bytes,
+            size_of=size_of,
+        )
+
+    @property
+    def stats(self) -> Stats:
+        """The figures up to now; safe to ask for while it runs."""
+        return self._meter.stats()
+
+    def stop(self) -> None:
+        """End the run in order: what is under way is finished. Any thread or signal handler."""
+        self._frames.close()
+        self._shown.close()
+
+    def run(self) -> Stats:
+        """Run until the source ends, a sink asks to stop, or `stop` is called.
+
+        Raises:
+            Exception: whatever a part raised, unchanged, after the threads have ended.
+        """
+        threads = [
+            threading.Thread(target=self._capture, name="rimlight-capture", daemon=True),
+            threading.Thread(target=self._infer, name="rimlight-infer", daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            for frame, mask in self._pairs():
+                self._finish(frame, mask)
+        except StopStream:
+            log.debug("a sink ended the run")
+        finally:
+            self._end(threads)
+        return self.stats
+
+    def _capture(self) -> None:
+        error: BaseException | None = None
+        try:
+            self._read()
+        except BaseException as exc:  # raised again on the caller's thread
+            error = exc
+        self._shown.close(error)
+        self._frames.close(error)
+
+    def _read(self) -> None:
+        frames = iter(self._source)
+        while True:
+            with self._meter.time("read"):
+                frame = next(frames, None)
+            if frame is None or not self._frames.put(frame):
+                return
+            if self._settings.masks == "newest":
+                self._shown.put(frame)
+
+    def _infer(self) -> None:
+        error: BaseException | None = None
+        try:
+            for frame in self._frames:
+                if not self._masked.put((frame, self._mask(frame))):
+                    break
+        except BaseException as exc:  # raised again on the caller's thread
+            error = exc
+        self._masked.close(error)
+        self._frames.discard()
+
+    def _mask(self, frame: Frame) -> Mask:
+        with self._meter.time("segment"):
+            mask = self._segmenter.segment(frame)
+        with self._meter.time("refine"):
+            for refiner in self._refiners:
+                mask = refiner.refine(mask, frame)
+        return mask
+
+    def _pairs(self) -> Iterator[Masked]:
+        return iter(self._masked) if self._settings.masks == "own" else self._newest()
+
+    def _newest(self) -> Iterator[Masked]:
+        """Pair each shown frame with the newest mask; wait where that would be too old.
+
+        A model that is quicker than half a frame interval is waited for: its mask fits exactly.
+        """
+        masks = iter(self._masked)
+        last: Masked | None = None
+        for frame in self._shown:
+            patience_s = self._patience_s()
+            while self._masked.wait_ready(patience_s if _is_before(last, frame) else 0):
+                last = next(masks)
+            while last is None or self._age_s(last, frame) > self._settings.max_mask_age_s:
+                last = next(masks, None)
+                if last is None:
+                    return
+            self._meter.add("mask age", max(0.0, self._age_s(last, frame)))
+            yield frame, last[1]
+
+    def _patience_s(self) -> float:
+        rate = self._source.info.rate
+        expected_s = self._meter.recent_s("segment")
+        half_interval_s = 0.5 / float(rate) if rate else 0.0
+        return half_interval_s if expected_s < half_interval_s else 0.0
+
+    @staticmethod
+    def _age_s(masked: Masked, frame: Frame) -> float:
+        return frame.captured - masked[0].captured
+
+    def _finish(self, frame: Frame, mask: Mask) -> None:
+        shown = frame
+        with self._meter.time("effects"):
+            for effect in self._effects:
+                shown = effect.apply(shown, mask)
+        with self._meter.time("sinks"):
+            for sink in self._sinks:
+                sink.write(shown)
+        self._meter.frame_done(frame.captured)
+        if self._on_frame:
+            self._on_frame(shown)
+
+    def _end(self, threads: Sequence[threading.Thread]) -> None:
+        """Wake and join both threads; a camera that blocks in a read is closed under it."""
+        if self._settings.masks == "newest":
+            self._meter.drop("output too slow", self._shown.dropped)
+        else:
+            self._meter.drop("model too slow", self._frames.dropped)
+            self._meter.drop("output too slow", self._masked.dropped)
+        for buffer in (self._frames, self._masked, self._shown):
+            buffer.discard()
+        for thread in threads:
+            thread.join(STOP_TIMEOUT_S)
+        if threads[0].is_alive():
+            self._source.close()
+            threads[0].join(STOP_TIMEOUT_S)
+
+
+def _is_before(masked: Masked | None, frame: Frame) -> bool:
+    return masked is None or masked[0].index < frame.index
+
+
+def _bytes_of_frame(frame: Frame) -> int:
+    return frame.nbytes
+
+
+def _bytes_of_masked(masked: Masked) -> int:
+    return masked[0].nbytes + masked[1].given.nbytes

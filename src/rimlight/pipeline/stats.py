@@ -1,0 +1,98 @@
+"""What a run counts and times."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+_KEPT_SAMPLES = 4096  # enough for a p95, and the same memory after an hour as after a minute
+
+
+@dataclass(frozen=True, slots=True)
+class StageTime:
+    """How long one stage took per frame, in milliseconds over the last few thousand frames."""
+
+    median_ms: float
+    p95_ms: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """One run in figures.
+
+    Attributes:
+        frames: how many left through the sinks.
+        dropped: how many did not, by cause.
+        elapsed_s: from the first frame to the last, in seconds.
+        stages: time per stage; "latency" runs from capture to the last sink, and "mask age" is
+            how much older than its frame a mask was.
+    """
+
+    frames: int
+    dropped: Mapping[str, int]
+    elapsed_s: float
+    stages: Mapping[str, StageTime]
+
+    @property
+    def per_second(self) -> float:
+        """Frames per second; 0.0 until there are two: n frames span n - 1 intervals."""
+        return (self.frames - 1) / self.elapsed_s if self.frames > 1 and self.elapsed_s > 0 else 0.0
+
+
+class Meter:
+    """Collects the figures of a run. Any thread may add to it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._samples: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_KEPT_SAMPLES))
+        self._counts: dict[str, int] = defaultdict(int)
+        self._first: float | None = None
+        self._last: float | None = None
+        self.frames = 0
+        self.dropped: dict[str, int] = {}
+
+    @contextmanager
+    def time(self, stage: str) -> Iterator[None]:
+        """Time the body as one frame's share of `stage`."""
+        start = self._clock()
+        yield
+        self.add(stage, self._clock() - start)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Count one measurement of `stage`."""
+        self._samples[stage].append(seconds)
+        self._counts[stage] += 1
+
+    def recent_s(self, stage: str) -> float:
+        """Return the last measurement of `stage` in seconds; 0.0 before there is one."""
+        samples = self._samples[stage]
+        return samples[-1] if samples else 0.0
+
+    def drop(self, cause: str, count: int) -> None:
+        """Say how many frames were lost to `cause` in all."""
+        if count:
+            self.dropped[cause] = count
+
+    def frame_done(self, captured: float) -> None:
+        """Count a frame that went through all sinks, taken at `captured` monotonic seconds."""
+        now = self._clock()
+        self._first = now if self._first is None else self._first
+        self._last = now
+        self.frames += 1
+        self.add("latency", now - captured)
+
+    def stats(self) -> Stats:
+        """The figures up to now."""
+        elapsed = self._last - self._first if self._first and self._last else 0.0
+        stages = {name: self._stage(name) for name in tuple(self._samples)}
+        return Stats(self.frames, dict(self.dropped), elapsed, stages)
+
+    def _stage(self, name: str) -> StageTime:
+        values = sorted(self._samples[name])
+        p95 = values[min(len(values) - 1, int(len(values) * 0.95))]
+        return StageTime(statistics.median(values) * 1000, p95 * 1000, self._counts[name])
