@@ -47,7 +47,7 @@ class OpenRun:
 
 
 class ModelOptions(Options):
-    """Options of the segmenter kind "model": any card or model file; the rest goes to its runtime."""
+    """Options of the segmenter kind "model"; keys not named here go to the model's runtime."""
 
     model_config = Options.model_config | {"extra": "allow"}
 

@@ -27,6 +27,7 @@ def job_config(
     segmenter: Mapping[str, Any] | None = None,
     effects: Sequence[Mapping[str, Any]] | None = None,
     pipeline: Mapping[str, Any] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
     config: Path | None = None,
     settings: Sequence[str] = (),
 ) -> RunConfig:
@@ -39,8 +40,9 @@ def job_config(
         segmenter: keys to change, such as {"model": "selfie"}.
         effects: the effects instead of the default ones.
         pipeline: keys to change.
+        options: kind -> options for every sink and effect of that kind; None values are not said.
         config: a YAML file whose keys go over the defaults.
-        settings: "key=value" texts that go over the file.
+        settings: "key=value" texts that go over the file; `segmenter` and `pipeline` over these.
 
     Raises:
         ConfigError: something in it is unknown or wrong, or there is no source or sink.
@@ -49,22 +51,35 @@ def job_config(
     data = read_yaml(resources.folder("configs") / f"{job}.yaml")
     if config:
         data = merge(data, read_yaml(config))
+    said = _said(source, sinks, effects)
+    data = apply_settings(merge(data, said), settings)
+    data = merge(data, {"segmenter": dict(segmenter or {}), "pipeline": dict(pipeline or {})})
+    if "source" not in data:
+        raise ConfigError(f"{where} has no source", hint="name a camera, a file or a folder")
+    if not data.get("sinks"):
+        raise ConfigError(f"{where} has no sink", hint="say where the result goes, with -o")
+    for family in ("sinks", "effects"):
+        if isinstance(data.get(family), list):
+            data[family] = [_with_options(part, options or {}) for part in data[family]]
+    return load_run(data, where=where)
+
+
+def _said(
+    source: str | None, sinks: Sequence[str], effects: Sequence[Mapping[str, Any]] | None
+) -> dict[str, Any]:
     said: dict[str, Any] = {}
     if source is not None:
         said["source"] = guess_source(source)
     if sinks:
         said["sinks"] = [guess_sink(spec) for spec in sinks]
-    for key, value in (("segmenter", segmenter), ("pipeline", pipeline)):
-        if value:
-            said[key] = dict(value)
     if effects is not None:
         said["effects"] = [dict(effect) for effect in effects]
-    data = apply_settings(merge(data, said), settings)
-    if "source" not in data:
-        raise ConfigError(f"{where} has no source", hint="name a camera, a file or a folder")
-    if not data.get("sinks"):
-        raise ConfigError(f"{where} has no sink", hint="say where the result goes, with -o")
-    return load_run(data, where=where)
+    return said
+
+
+def _with_options(part: Any, options: Mapping[str, Mapping[str, Any]]) -> Any:
+    said = options.get(part.get("kind"), {}) if isinstance(part, Mapping) else {}
+    return {**part, **{key: value for key, value in said.items() if value is not None}}
 
 
 def background_effects(

@@ -1,0 +1,47 @@
+"""The flags that several commands share, said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Background = Annotated[
+    str | None,
+    typer.Option(
+        "--background",
+        "-b",
+        help="A picture, a video, a colour ('#00ff00', white), or none for a transparent one.",
+    ),
+]
+Blur = Annotated[
+    float | None, typer.Option(min=0.1, max=500, help="Blur the background by this many pixels.")
+]
+Keep = Annotated[
+    list[str] | None, typer.Option(help="A class that stays in front; may be given again.")
+]
+Fit = Annotated[str, typer.Option(help="How a background fits: fill, fit, stretch or tile.")]
+Mirror = Annotated[bool, typer.Option("--mirror", help="Swap left and right of the result.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", help="A name (see `rimlight models list`), a card, or a model file."
+    ),
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the model.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", help="A YAML file over the job's defaults.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the run; may be repeated."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the run, print it, and stop.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+
+
+def segmenter_keys(model: str | None, threads: int | None) -> dict[str, Any]:
+    """Return the keys of the segmenter that the user named."""
+    said = {"model": model, "threads": threads}
+    return {key: value for key, value in said.items() if value is not None}

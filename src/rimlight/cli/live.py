@@ -1,0 +1,144 @@
+"""`rimlight live`: a webcam or a stream, as it plays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rimlight.cli.flags import (
+    Background,
+    Blur,
+    ConfigFile,
+    DryRun,
+    Fit,
+    Keep,
+    Mirror,
+    Model,
+    Quiet,
+    Settings,
+    Threads,
+    segmenter_keys,
+)
+
+if TYPE_CHECKING:
+    from rimlight.config import RunConfig
+    from rimlight.frame import Frame
+    from rimlight.pipeline.stats import Stats
+
+STATUS_EVERY_S = 1.0
+
+
+def live(
+    *,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            "-s",
+            help="A camera (0, /dev/video0), an rtsp:// or http:// address, a file, or pattern.",
+        ),
+    ] = None,
+    sink: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sink",
+            "-o",
+            help="window, virtual-camera[:/dev/video10], video:rec.mp4; may be given again. "
+            "Without it: a virtual camera and a window, as far as there are any.",
+        ),
+    ] = None,
+    background: Background = None,
+    blur: Blur = None,
+    keep: Keep = None,
+    fit: Fit = "fill",
+    mirror: Mirror = False,
+    model: Model = None,
+    threads: Threads = None,
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Wait for each frame's own mask, however slow.")
+    ] = False,
+    config: ConfigFile = None,
+    set_: Settings = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+) -> None:
+    """Send a webcam with another background to a virtual camera, a window or a file.
+
+    Ctrl-C, or q in the window, ends it. Without a choice the background is blurred.
+
+      rimlight live --background office.jpg
+
+      rimlight live --source /dev/video0 --sink virtual-camera:/dev/video10 --sink window
+
+      rimlight live --source rtsp://camera.local/stream --sink window --sink video:rec.mp4
+    """
+    from rimlight.cli.run import print_plan
+    from rimlight.jobs import background_effects, job_config
+
+    chosen = background is not None or blur is not None
+    if not chosen and (mirror or keep):
+        blur, chosen = 20.0, True
+    effects = None
+    if chosen:
+        effects = background_effects(
+            background=background, blur=blur, keep=keep or (), fit=fit, mirror=mirror
+        )
+    run = job_config(
+        "live",
+        source=source,
+        sinks=sink or (),
+        segmenter=segmenter_keys(model, threads),
+        effects=effects,
+        pipeline={"masks": "own"} if sync else {},
+        config=config,
+        settings=set_ or (),
+    )
+    if dry_run:
+        print_plan(run)
+    else:
+        _run(run, quiet=quiet)
+
+
+def _run(config: RunConfig, *, quiet: bool) -> None:
+    from rimlight.build import open_run
+    from rimlight.cli.run import console, stop_on_signals, summary, tell
+
+    with console.status("opening", spinner="line") as status:
+        tick: list[Callable[[], None]] = []
+
+        def on_frame(_: Frame) -> None:
+            tick[0]()
+
+        with open_run(config, on_frame=None if quiet else on_frame) as run:
+            tell(run.notes)
+            tick.append(every(STATUS_EVERY_S, lambda: status.update(_line(run.pipeline.stats))))
+            with stop_on_signals(run.pipeline):
+                stats = run.pipeline.run()
+    if not quiet:
+        console.print(summary(config, stats))
+
+
+def every(interval_s: float, action: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that does `action` when called, but only once in `interval_s` seconds."""
+    due = time.monotonic() + interval_s
+
+    def tick() -> None:
+        nonlocal due
+        now = time.monotonic()
+        if now >= due:
+            due = now + interval_s
+            action()
+
+    return tick
+
+
+def _line(stats: Stats) -> str:
+    latency = stats.stages["latency"]
+    age = stats.stages.get("mask age")
+    text = f"{stats.per_second:.1f} fps, latency {latency.median_ms:.0f} ms"
+    text += f", mask {age.median_ms:.0f} ms older" if age and age.median_ms >= 1 else ""
+    lost = sum(stats.dropped.values())
+    return text + (f", {lost} dropped" if lost else "") + " (Ctrl-C ends)"

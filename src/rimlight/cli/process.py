@@ -1,0 +1,100 @@
+"""`rimlight process`: video files and folders of pictures, offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rimlight.cli.flags import (
+    Background,
+    Blur,
+    ConfigFile,
+    DryRun,
+    Fit,
+    Keep,
+    Mirror,
+    Model,
+    Quiet,
+    Settings,
+    Threads,
+    segmenter_keys,
+)
+
+
+def process(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="A video, a picture, a folder or glob of pictures, a URL, or - for raw frames.",
+        ),
+    ],
+    *,
+    output: Annotated[
+        list[str],
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUTPUT",
+            help="A video (.mp4 .mov .mkv .webm), a picture, a folder for pictures, or - for raw "
+            "frames. May be given more than once.",
+        ),
+    ],
+    background: Background = None,
+    blur: Blur = None,
+    keep: Keep = None,
+    fit: Fit = "fill",
+    mirror: Mirror = False,
+    model: Model = None,
+    threads: Threads = None,
+    audio: Annotated[bool, typer.Option(help="Copy the sound of the input.")] = True,
+    codec: Annotated[
+        str | None, typer.Option(help="Video codec: h264, h265, av1, vp9, ffv1, prores.")
+    ] = None,
+    crf: Annotated[
+        int | None, typer.Option(min=0, max=63, help="Quality: lower is better and larger.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="The encoder's speed, such as veryfast or slow.")
+    ] = None,
+    config: ConfigFile = None,
+    set_: Settings = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+) -> None:
+    """Give a video or a folder of pictures another background, or none.
+
+    Every frame keeps its time stamp and the sound is copied.
+
+      rimlight process talk.mp4 --background beach.jpg -o out.mp4
+
+      rimlight process talk.mp4 --blur 20 -o out.mp4
+
+      rimlight process talk.mp4 --background none -o cut.mov
+
+      rimlight process photos/ --background white -o cutouts/
+    """
+    from rimlight.cli.run import print_plan, run_to_end
+    from rimlight.jobs import background_effects, job_config
+
+    effects = None
+    if config is None or background is not None or blur is not None:
+        effects = background_effects(
+            background=background, blur=blur, keep=keep or (), fit=fit, mirror=mirror
+        )
+    run = job_config(
+        "process",
+        source=source,
+        sinks=output,
+        segmenter=segmenter_keys(model, threads),
+        effects=effects,
+        config=config,
+        settings=set_ or (),
+        options={"video": {"audio": audio, "codec": codec, "crf": crf, "preset": preset}},
+    )
+    if dry_run:
+        print_plan(run)
+    else:
+        run_to_end(run, label=Path(source).name or source, quiet=quiet)

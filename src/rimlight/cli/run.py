@@ -1,0 +1,152 @@
+"""Runs a pipeline for a person at a terminal: progress, signals, a closing line."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from rimlight.errors import SourceReadError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from rimlight.config import RunConfig
+    from rimlight.frame import Frame, SourceInfo
+    from rimlight.pipeline.parts import Refiner
+    from rimlight.pipeline.runner import Pipeline
+    from rimlight.pipeline.stats import Stats
+
+STOPPED = 130
+"""The exit code of a run that the user ended before its time, as shells have it."""
+
+# Standard output may carry raw frames or a table, so everything about the run goes to stderr.
+console = Console(stderr=True, highlight=False, markup=False)
+
+
+@dataclass
+class Stop:
+    """Whether a signal asked the run to end."""
+
+    asked: bool = False
+
+
+@contextmanager
+def stop_on_signals(pipeline: Pipeline) -> Iterator[Stop]:
+    """Let Ctrl-C and SIGTERM end the run in order; a second Ctrl-C ends it at once."""
+    stop = Stop()
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if stop.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.asked = True
+        pipeline.stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run_to_end(
+    config: RunConfig, *, label: str, watchers: Sequence[Refiner] = (), quiet: bool = False
+) -> Stats:
+    """Run with a progress bar; what is done when the user stops it, or the source breaks, is kept.
+
+    Raises:
+        typer.Exit: the user stopped it; code 130.
+        RimlightError: whatever went wrong.
+    """
+    try:
+        stopped, stats = _run(config, label, watchers, quiet)
+    except SourceReadError as exc:
+        exc.hint = f"{exc.hint or ''} (what could be read is in {outputs(config)})".strip()
+        raise
+    if stopped or not quiet:
+        console.print(summary(config, stats))
+    if stopped:
+        console.print("stopped before the end")
+        raise typer.Exit(STOPPED)
+    return stats
+
+
+def summary(config: RunConfig, stats: Stats) -> str:
+    """Say in one line what came out, and how fast."""
+    text = f"{outputs(config)}: {stats.frames} frames"
+    if stats.elapsed_s:
+        text += f" in {stats.elapsed_s:.1f} s ({stats.per_second:.1f} a second)"
+    lost = sum(stats.dropped.values())
+    return text + (f", {lost} dropped" if lost else "")
+
+
+def outputs(config: RunConfig) -> str:
+    """Name where the results of a run go."""
+    named = (part.options.get("path") or part.options.get("device") for part in config.sinks)
+    return ", ".join(str(n) if n else p.kind for n, p in zip(named, config.sinks, strict=True))
+
+
+def tell(notes: Sequence[str]) -> None:
+    """Print what the user should know before the run."""
+    for note in notes:
+        console.print(f"note: {note}")
+
+
+def print_plan(config: RunConfig) -> None:
+    """Check a run and print it as YAML, for `--dry-run`."""
+    import yaml
+
+    from rimlight.build import check
+
+    check(config)
+    data = config.model_dump(mode="json", exclude_defaults=True)
+    typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def _run(
+    config: RunConfig, label: str, watchers: Sequence[Refiner], quiet: bool
+) -> tuple[bool, Stats]:
+    from rimlight.build import open_run
+
+    with (
+        progress_bar(label, quiet=quiet) as (start, tick),
+        open_run(config, watchers=watchers, on_frame=tick) as run,
+    ):
+        tell(run.notes)
+        start(run.info)
+        with stop_on_signals(run.pipeline) as stop:
+            stats = run.pipeline.run()
+    return stop.asked, stats
+
+
+@contextmanager
+def progress_bar(
+    label: str, *, quiet: bool
+) -> Iterator[tuple[Callable[[SourceInfo], None], Callable[[Frame], None]]]:
+    """Yield (start, tick): say how much there is, count one frame."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    shown = not quiet and console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
+        task = progress.add_task(label, total=None, speed="")
+
+        def start(info: SourceInfo) -> None:
+            progress.update(task, total=info.count)
+
+        def tick(_: Frame) -> None:
+            speed = progress.tasks[0].speed
+            progress.update(task, advance=1, speed=f"{speed:.0f}/s" if speed else "")
+
+        yield start, tick

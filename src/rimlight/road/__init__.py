@@ -1,0 +1,1 @@
+"""What the road held: figures over the masks of a drive."""

@@ -1,0 +1,41 @@
+"""How much of the picture each class took, over a whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.frame import Frame, Mask
+
+
+class ShareTally:
+    """A refiner that changes nothing and counts: the share of each class, averaged over frames."""
+
+    def __init__(self) -> None:
+        self._classes: tuple[str, ...] = ()
+        self._sum: NDArray[np.float64] = np.zeros(0)
+        self._frames = 0
+
+    def refine(self, mask: Mask, frame: Frame) -> Mask:
+        """Count `mask` and return it."""
+        bins = len(mask.classes) + 1  # one more for "none of these", which a single class leaves
+        counts = np.bincount(mask.labels.reshape(-1), minlength=bins)[:bins]
+        if mask.classes != self._classes:
+            self._classes, self._sum, self._frames = mask.classes, np.zeros(bins), 0
+        self._sum += counts / mask.labels.size
+        self._frames += 1
+        return mask
+
+    def close(self) -> None:
+        """Nothing to release; the figures stay."""
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """Class -> mean share of the picture in [0, 1], largest first; empty before a frame."""
+        if not self._frames:
+            return {}
+        mean = self._sum[: len(self._classes)] / self._frames
+        order = np.argsort(-mean, kind="stable")
+        return {self._classes[i]: float(mean[i]) for i in order}
