@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from fractions import Fraction
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
 
 from rimlight.errors import ConfigError
 
@@ -21,6 +23,25 @@ class Options(BaseModel):
 
     main: ClassVar[str | None] = None
 
+
+def _size(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    sides = re.fullmatch(r"(\d+)[xX×](\d+)", value.strip())
+    if sides is None:
+        raise ValueError("must be WIDTHxHEIGHT, such as 1280x720")
+    return int(sides[1]), int(sides[2])
+
+
+def _rate(value: Any) -> Any:
+    return str(value) if isinstance(value, float) else value  # 29.97 means 2997/100
+
+
+Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_size)]
+"""(width, height) in pixels, given as "1280x720" or as two numbers."""
+
+Rate = Annotated[Fraction, BeforeValidator(_rate), Field(gt=0)]
+"""Frames a second, given as 25, 29.97 or "30000/1001"."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
