@@ -1,0 +1,67 @@
+"""Where results go. `SINKS` names the kinds, `guess` reads what a user types after --sink or -o."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rimlight.config import parse_spec
+from rimlight.errors import ConfigError
+from rimlight.registry import Entry, Registry, suggest
+
+SINKS = Registry(
+    "sink",
+    {
+        "window": Entry("rimlight.sinks.window:WindowSink", summary="a window on the screen"),
+        "video": Entry("rimlight.sinks.video:VideoSink", summary="a video file, with sound"),
+        "virtual-camera": Entry(
+            "rimlight.sinks.virtual_camera:VirtualCameraSink",
+            summary="a camera that Zoom, Meet or OBS can choose",
+        ),
+        "images": Entry("rimlight.sinks.images:ImagesSink", summary="one picture file per frame"),
+        "pipe": Entry("rimlight.sinks.pipe:PipeSink", summary="raw frames on standard output"),
+        "null": Entry("rimlight.sinks.null:NullSink", summary="nowhere, for measuring"),
+    },
+)
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+
+def guess(spec: str) -> dict[str, Any]:
+    """Read a short spec such as "window", "video:rec.mp4", "out.mp4", "cutouts/" or "-".
+
+    Returns:
+        The kind and, where the spec holds one, the value of that kind's main option:
+        {"kind": "video", "path": "rec.mp4"}.
+
+    Raises:
+        ConfigError: nothing is known by that name, or the kind takes no value.
+        MissingDependencyError: the kind needs a package that is not installed.
+    """
+    kind, value = parse_spec(spec, SINKS.names())
+    if kind:
+        return {"kind": kind} if value is None else {"kind": kind, _main(kind): value}
+    if spec == "-":
+        return {"kind": "pipe"}
+    if spec.startswith("/dev/video"):
+        return {"kind": "virtual-camera", "device": spec}
+    suffix = Path(spec).suffix.lower()
+    if suffix in VIDEO_SUFFIXES:
+        return {"kind": "video", "path": spec}
+    if suffix in PICTURE_SUFFIXES or spec.endswith("/") or Path(spec).is_dir():
+        return {"kind": "images", "path": spec}
+    raise ConfigError(f"unknown sink {spec!r}", hint=_advice(spec))
+
+
+def _main(kind: str) -> str:
+    main: str | None = SINKS.load(kind).Options.main
+    if main is None:
+        raise ConfigError(f"sink {kind!r} takes no value", hint=f"write just {kind!r}")
+    return main
+
+
+def _advice(spec: str) -> str:
+    word = spec.partition(":")[0]
+    files = "or a file such as out.mp4, or a folder with a / at its end"
+    return f"{suggest(word, SINKS.names())}; {files}"

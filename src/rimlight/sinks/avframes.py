@@ -1,0 +1,117 @@
+"""Frames as the pictures that FFmpeg's encoders take."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import cv2
+import numpy as np
+
+from rimlight.frame import Frame
+from rimlight.imaging.colour import ColourSpace, Image, bgr_to_i420, even_size, pad_even, planes
+from rimlight.imaging.pool import ArrayPool
+from rimlight.libav import av
+
+# ITU-T H.273 code points: (primaries, transfer, matrix) of each family.
+_CODE_POINTS = {"bt601": (6, 6, 6), "bt709": (1, 1, 1), "bt2020": (9, 14, 9)}
+_LIMITED, _FULL = 1, 2
+
+
+class Pictures:
+    """Makes encoder pictures of one pixel format, size and colour space.
+
+    An I420 frame of even size is wrapped, not copied: the picture keeps the frame's array alive
+    until the encoder has let go of it.
+
+    Args:
+        pixels: FFmpeg's name of the pixel format.
+        size: (width, height) of the pictures; an even size larger by one pixel takes the padding
+            that I420 has.
+        colour: what YUV means in the video; frames in another one are converted.
+    """
+
+    def __init__(self, pixels: str, size: tuple[int, int], colour: ColourSpace) -> None:
+        self._pixels = pixels
+        self._size = size
+        self._colour = colour
+        self._pool = ArrayPool()
+
+    def picture(self, frame: Frame) -> av.VideoFrame:
+        """Return `frame` as a picture, its colour tagged, without a time stamp."""
+        make = {
+            "yuv420p": self._planar,
+            "yuva420p": self._planar_with_alpha,
+            "yuv422p10le": self._deep,
+            "bgra": self._bgra,
+            "yuva444p10le": self._deep_with_alpha,
+        }[self._pixels]
+        picture = make(frame)
+        if self._pixels != "bgra":
+            tag(picture, self._colour)
+        return picture
+
+    def _planar(self, frame: Frame) -> av.VideoFrame:
+        i420 = self._i420(frame)
+        if self._size == even_size(frame.size):
+            return av.VideoFrame.from_numpy_buffer(i420, format="yuv420p")
+        picture = av.VideoFrame(*self._size, "yuv420p")
+        self._fill(picture, planes(i420))
+        return picture
+
+    def _planar_with_alpha(self, frame: Frame) -> av.VideoFrame:
+        picture = av.VideoFrame(*self._size, "yuva420p")
+        self._fill(picture, (*planes(self._i420(frame)), _alpha(frame)))
+        return picture
+
+    def _deep(self, frame: Frame) -> av.VideoFrame:
+        picture = av.VideoFrame(*self._size, "yuv420p")
+        self._fill(picture, planes(self._i420(frame)))
+        tag(picture, self._colour)
+        return picture.reformat(format=self._pixels)
+
+    def _bgra(self, frame: Frame) -> av.VideoFrame:
+        return av.VideoFrame.from_numpy_buffer(self._four(frame), format="bgra")
+
+    def _deep_with_alpha(self, frame: Frame) -> av.VideoFrame:
+        # Copied into memory of FFmpeg's own: its scaler wants aligned rows.
+        picture = av.VideoFrame.from_ndarray(self._four(frame), format="bgra")
+        return picture.reformat(
+            format=self._pixels,
+            dst_colorspace=_CODE_POINTS[self._colour.matrix][2],
+            dst_color_range=_range(self._colour),
+        )
+
+    def _i420(self, frame: Frame) -> Image:
+        if frame.colour == self._colour:
+            return frame.i420
+        width, height = even_size(frame.size)
+        out = self._pool.take((height * 3 // 2, width))
+        return bgr_to_i420(pad_even(frame.bgr), self._colour, out)
+
+    def _four(self, frame: Frame) -> Image:
+        out = self._pool.take((*frame.bgr.shape[:2], 4))
+        return cast(Image, cv2.merge([*cv2.split(frame.bgr), _alpha(frame)], out))
+
+    def _fill(self, picture: av.VideoFrame, values: tuple[Image, ...]) -> None:
+        for plane, value in zip(picture.planes, values, strict=True):
+            rows = np.asarray(memoryview(plane)).reshape(-1, plane.line_size)
+            rows[: plane.height, : plane.width] = value[: plane.height, : plane.width]
+
+
+def tag(target: av.VideoFrame | av.VideoCodecContext, colour: ColourSpace) -> None:
+    """Write down on a picture or an encoder what its YUV means."""
+    primaries, transfer, matrix = _CODE_POINTS[colour.matrix]
+    target.color_primaries = primaries
+    target.color_trc = transfer
+    target.colorspace = matrix
+    target.color_range = _range(colour)
+
+
+def _range(colour: ColourSpace) -> int:
+    return _FULL if colour.full_range else _LIMITED
+
+
+def _alpha(frame: Frame) -> Image:
+    if frame.alpha is not None:
+        return frame.alpha
+    return np.full(frame.bgr.shape[:2], 255, np.uint8)

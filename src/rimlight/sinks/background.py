@@ -1,0 +1,106 @@
+"""Any sink on a thread of its own, so that a slow one does not hold up the others."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from rimlight.buffer import FrameBuffer, Policy
+from rimlight.errors import StopStream
+from rimlight.frame import Frame, SourceInfo
+
+if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
+    from rimlight.pipeline.parts import Sink
+
+log = logging.getLogger(__name__)
+
+ABORT_TIMEOUT_S = 3.0
+
+
+class BackgroundSink:
+    """Hands frames to `sink` on another thread. Not for windows: those need the main thread.
+
+    Live, a sink that is too slow misses the oldest frames (see `dropped`); otherwise `write`
+    waits for room. What `sink` raises comes out of the next `write` or of `close`.
+
+    Args:
+        sink: the sink that does the work; this one closes it.
+        info: the run's source; says whether it is live.
+        capacity: frames that may wait.
+        max_bytes: bytes of pictures that may wait.
+    """
+
+    def __init__(
+        self, sink: Sink, info: SourceInfo, *, capacity: int = 8, max_bytes: int = 64 << 20
+    ) -> None:
+        policy = Policy.LATEST if info.is_live else Policy.WAIT
+        self._sink = sink
+        self._frames: FrameBuffer[Frame] = FrameBuffer(
+            capacity, policy, max_bytes=max_bytes, size_of=_bytes_of
+        )
+        self._error: BaseException | None = None
+        self._done = False
+        name = f"rimlight-{type(sink).__name__}"
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """Frames that `sink` was too slow for."""
+        return self._frames.dropped
+
+    def write(self, frame: Frame) -> None:
+        """Leave `frame` for the thread.
+
+        Raises:
+            Exception: whatever `sink` raised on an earlier frame, unchanged.
+            ValueError: the sink is closed.
+        """
+        if self._frames.put(frame):
+            return
+        if self._error is not None:
+            raise self._error
+        raise ValueError("write to a closed sink")
+
+    def close(self) -> None:
+        """Wait until every frame is written, then close the sink.
+
+        Raises:
+            Exception: whatever `sink` raised and no `write` has passed on; it is aborted then.
+        """
+        if self._done:
+            return
+        self._done = True
+        self._frames.close()
+        self._thread.join()
+        if self._error is None or isinstance(self._error, StopStream):
+            self._sink.close()
+            return
+        self._sink.abort()
+        raise self._error
+
+    def abort(self) -> None:
+        """Drop what is waiting and abort the sink."""
+        if self._done:
+            return
+        self._done = True
+        self._frames.discard()
+        self._thread.join(ABORT_TIMEOUT_S)
+        if self._thread.is_alive():  # aborting under a running write could crash an encoder
+            log.warning("%s does not come back from a write; left to itself", self._thread.name)
+            return
+        self._sink.abort()
+
+    def _work(self) -> None:
+        try:
+            for frame in self._frames:
+                self._sink.write(frame)
+        except BaseException as exc:  # raised again on the caller's thread
+            self._error = exc
+            self._frames.discard()
+
+
+def _bytes_of(frame: Frame) -> int:
+    alpha = frame.alpha.nbytes if frame.alpha is not None else 0
+    return frame.nbytes + alpha

@@ -1,0 +1,142 @@
+"""Which encoder writes which video, and what each container can hold. Data only, no FFmpeg."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from rimlight.errors import ConfigError
+
+CodecName = Literal["auto", "h264", "h265", "av1", "vp9", "ffv1", "prores"]
+Preset = Literal[
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+]
+_PRESETS = get_args(Preset)
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """One encoder.
+
+    Attributes:
+        name: what users call it.
+        encoder: what FFmpeg calls it.
+        pixels: the pixel format that opaque pictures are encoded in.
+        alpha_pixels: the one for transparent pictures; None when it has none.
+        odd_sizes: it can encode 4:2:0 pictures of odd width or height as they are.
+        crf: the quality when none is asked for; None when it has no such setting.
+    """
+
+    name: str
+    encoder: str
+    pixels: str
+    alpha_pixels: str | None = None
+    odd_sizes: bool = True
+    crf: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One kind of file: FFmpeg's name of it and the codecs that "auto" means."""
+
+    format: str
+    codec: str
+    alpha_codec: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one video is going to be written.
+
+    Attributes:
+        format: FFmpeg's name of the container.
+        codec: the encoder.
+        pixels: FFmpeg's name of the pixel format to encode.
+        options: the encoder's own options.
+    """
+
+    format: str
+    codec: Codec
+    pixels: str
+    options: dict[str, str]
+
+
+CODECS = {
+    codec.name: codec
+    for codec in (
+        Codec("h264", "libx264", "yuv420p", odd_sizes=False, crf=23),
+        Codec("h265", "libx265", "yuv420p", odd_sizes=False, crf=28),
+        Codec("av1", "libsvtav1", "yuv420p", crf=35),
+        Codec("vp9", "libvpx-vp9", "yuv420p", "yuva420p", crf=31),
+        Codec("ffv1", "ffv1", "yuv420p", "bgra"),
+        Codec("prores", "prores_ks", "yuv422p10le", "yuva444p10le"),
+    )
+}
+
+CONTAINERS = {
+    ".mp4": Container("mp4", "h264"),
+    ".m4v": Container("mp4", "h264"),
+    ".mov": Container("mov", "h264", "prores"),
+    ".mkv": Container("matroska", "h264", "ffv1"),
+    ".webm": Container("webm", "vp9", "vp9"),
+}
+
+
+def plan_for(
+    path: Path, *, codec: CodecName, transparent: bool, crf: int | None, preset: Preset
+) -> Plan:
+    """Choose how to write `path`.
+
+    Args:
+        path: the video; its suffix names the container.
+        codec: the codec asked for, or "auto" for the container's usual one.
+        transparent: the video has an alpha channel.
+        crf: the quality asked for (lower is better), or None.
+        preset: how much time the encoder may take.
+
+    Raises:
+        ConfigError: the container is unknown or cannot hold what is asked for.
+    """
+    container = _container(path)
+    if transparent and container.alpha_codec is None:
+        raise ConfigError(
+            f"{path.suffix[1:]} cannot hold alpha: {path}",
+            hint="write a .mov, a .webm, a .mkv or a folder of PNGs",
+        )
+    usual = container.alpha_codec if transparent else container.codec
+    chosen = CODECS[(usual or container.codec) if codec == "auto" else codec]
+    if transparent and chosen.alpha_pixels is None:
+        raise ConfigError(f"{chosen.name} cannot hold alpha", hint=f"leave the codec to {path}")
+    if crf is not None and chosen.crf is None:
+        raise ConfigError(f"{chosen.name} has no crf", hint="leave crf out, or take another codec")
+    pixels = (transparent and chosen.alpha_pixels) or chosen.pixels
+    options = _options(chosen, crf if crf is not None else chosen.crf, preset, pixels)
+    return Plan(container.format, chosen, pixels, options)
+
+
+def _container(path: Path) -> Container:
+    suffix = path.suffix.lower()
+    if suffix in CONTAINERS:
+        return CONTAINERS[suffix]
+    known = ", ".join(CONTAINERS)
+    if suffix == ".avi":
+        raise ConfigError(f"avi cannot hold exact frame times: {path}", hint="write a .mp4 or .mkv")
+    raise ConfigError(f"no video container is known by the ending of {path}", hint=f"use {known}")
+
+
+def _options(codec: Codec, crf: int | None, preset: Preset, pixels: str) -> dict[str, str]:
+    """Return the encoder's options; presets become numbers where the encoder counts them."""
+    place = _PRESETS.index(preset)
+    every: dict[str, dict[str, str]] = {
+        "h264": {"preset": preset},
+        "h265": {"preset": preset, "x265-params": "log-level=error"},
+        "av1": {"preset": str(12 - place)},
+        "vp9": {"cpu-used": str(min(5, 8 - place)), "row-mt": "1", "b": "0"},
+        "ffv1": {"slicecrc": "1"},
+        "prores": {"profile": "4" if pixels.startswith("yuva") else "2"},
+    }
+    own = every[codec.name]
+    if pixels == "yuva420p":  # libvpx refuses alpha together with its alternate references
+        own["auto-alt-ref"] = "0"
+    return own if crf is None else {**own, "crf": str(crf)}

@@ -1,0 +1,138 @@
+"""One video file being written with PyAV: pictures in, packets and copied sound out."""
+
+from __future__ import annotations
+
+import logging
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from rimlight.frame import Frame, SourceInfo
+from rimlight.imaging.colour import even_size
+from rimlight.libav import av
+from rimlight.sinks.avframes import Pictures, tag
+from rimlight.sinks.codecs import Plan
+from rimlight.sinks.sound import Sound
+
+log = logging.getLogger(__name__)
+
+MICROSECOND = Fraction(1, 1_000_000)
+_USUAL_RATE = Fraction(30)
+_FINEST_WANTED = 10_000
+
+
+class Encoder:
+    """Writes one file. The first frame, given here, fixes size and colour.
+
+    Args:
+        path: the file to write; its name need not have the container's suffix.
+        plan: container and codec.
+        first: a frame like those that will come.
+        info: the run's source.
+        sound: streams to copy, not yet attached; closed with the encoder.
+        threads: of the encoder; 0 lets it choose.
+
+    Raises:
+        av.error.FFmpegError: the encoder refuses, or the file cannot be created.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        plan: Plan,
+        *,
+        first: Frame,
+        info: SourceInfo,
+        sound: Sound | None,
+        threads: int,
+    ) -> None:
+        self._base = time_base_of(info)
+        self._sound = sound
+        self._size = _size(plan, first)
+        self._pictures = Pictures(plan.pixels, self._size, first.colour)
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 has no other switch for its banner
+        self._output = av.open(
+            str(path.resolve()), "w", format=plan.format, container_options=self._muxer(plan)
+        )
+        self._stream = self._add_stream(plan, info, threads)
+        if plan.pixels != "bgra":
+            tag(self._stream.codec_context, first.colour)
+        if sound is not None:
+            sound.attach(self._output)
+        self._output.start_encoding()
+
+    def _add_stream(self, plan: Plan, info: SourceInfo, threads: int) -> av.VideoStream:
+        stream = self._output.add_stream(
+            plan.codec.encoder,
+            rate=info.rate or _USUAL_RATE,
+            options=plan.options,
+            width=self._size[0],
+            height=self._size[1],
+            pix_fmt=plan.pixels,
+            time_base=self._base,
+        )
+        assert isinstance(stream, av.VideoStream)
+        stream.codec_context.thread_count = threads
+        stream.codec_context.thread_type = "AUTO"
+        if info.sample_aspect != 1:
+            stream.codec_context.sample_aspect_ratio = info.sample_aspect
+        return stream
+
+    def _muxer(self, plan: Plan) -> dict[str, str]:
+        """Ask mp4 and mov for clocks in which every pts, and the start offset, is exact."""
+        if plan.format not in ("mp4", "mov"):
+            return {}
+        ticks = self._base.denominator
+        while ticks < _FINEST_WANTED:
+            ticks *= 2
+        return {"video_track_timescale": str(ticks), "movie_timescale": str(ticks)}
+
+    def ticks(self, time_s: Fraction) -> int:
+        """Return `time_s` in units of the video's time base."""
+        return round(time_s / self._base)
+
+    def write(self, frame: Frame, duration_s: Fraction) -> None:
+        """Encode `frame`, shown for `duration_s`."""
+        picture = self._pictures.picture(frame)
+        picture.pts = self.ticks(frame.pts)
+        picture.duration = self.ticks(frame.pts + duration_s) - picture.pts
+        picture.time_base = self._base
+        self._mux(self._stream.encode(picture))
+
+    def finish(self, last_s: Fraction, end_s: Fraction) -> None:
+        """Write what the encoder still holds and the rest of the sound, then the file's end."""
+        self._mux(self._stream.encode(None))
+        if self._sound is not None:
+            self._sound.finish(last_s, end_s)
+        self.close()
+
+    def close(self) -> None:
+        """Close input and output; what the encoder still holds is lost."""
+        if self._sound is not None:
+            self._sound.close()
+        self._output.close()
+
+    def _mux(self, packets: list[av.Packet[Any]]) -> None:
+        for packet in packets:
+            if self._sound is not None and packet.dts is not None:
+                self._sound.up_to(packet.dts * packet.time_base)
+            self._output.mux(packet)
+
+
+def time_base_of(info: SourceInfo) -> Fraction:
+    """Return the unit of the written time stamps: the input's own where it has one."""
+    if info.time_base is not None:
+        return info.time_base
+    if info.is_live or info.rate is None:
+        return MICROSECOND
+    return 1 / info.rate
+
+
+def _size(plan: Plan, first: Frame) -> tuple[int, int]:
+    """Return the size to encode, padded to even sides where the encoder cannot do without."""
+    even = even_size(first.size)
+    if plan.codec.odd_sizes or even == first.size:
+        return first.size
+    log.info("%s needs even sides: %s is written as %s", plan.codec.name, first.size, even)
+    return even

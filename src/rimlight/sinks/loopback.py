@@ -1,0 +1,78 @@
+"""What v4l2loopback devices say of themselves, and the cure for one that is stuck.
+
+Under `exclusive_caps=1`, v4l2loopback 0.12 announces neither capture nor output once a producer
+that only used write() has closed, and then cannot be opened again (v4l2loopback issue 442).
+STREAMON marks the opener as a writer, even where the call itself is refused; when such a one
+closes, the device announces output again. Fixed in v4l2loopback 0.13.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from glob import glob
+
+_QUERYCAP = 0x80685600
+_STREAMON = 0x40045612
+_BUF_TYPE_VIDEO_OUTPUT = 2
+_CAPTURE, _OUTPUT = 1, 2
+_CAPABILITY = struct.Struct("<16s32s32sIII3I")  # linux/videodev2.h: struct v4l2_capability
+
+
+@dataclass(frozen=True, slots=True)
+class Loopback:
+    """One v4l2loopback device.
+
+    Attributes:
+        path: its node, for example /dev/video10.
+        label: the name that programs show.
+        takes_frames: it can be opened as a virtual camera now.
+        is_stuck: it announces nothing at all; see `revive`.
+    """
+
+    path: str
+    label: str
+    takes_frames: bool
+    is_stuck: bool
+
+
+def loopbacks() -> list[Loopback]:
+    """Return the v4l2loopback devices of this machine that may be opened."""
+    found = (query(path) for path in sorted(glob("/dev/video*")))
+    return [device for device in found if device is not None]
+
+
+def query(path: str) -> Loopback | None:
+    """Return what `path` is, or None when it is no v4l2loopback device that may be opened."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        answer = fcntl.ioctl(handle, _QUERYCAP, bytes(_CAPABILITY.size))
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    driver, card, _, _, _, able, *_ = _CAPABILITY.unpack(answer)
+    if driver.rstrip(b"\0") != b"v4l2 loopback":
+        return None
+    label = card.rstrip(b"\0").decode(errors="replace")
+    return Loopback(path, label, bool(able & _OUTPUT), not able & (_OUTPUT | _CAPTURE))
+
+
+def revive(path: str) -> None:
+    """Make a stuck device announce output again. Only for one that `is_stuck`.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    handle = os.open(path, os.O_RDWR)
+    try:
+        with suppress(OSError):  # the mark is set before the call is refused
+            fcntl.ioctl(handle, _STREAMON, struct.pack("<i", _BUF_TYPE_VIDEO_OUTPUT))
+    finally:
+        os.close(handle)

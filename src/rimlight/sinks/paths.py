@@ -1,0 +1,53 @@
+"""Checks on the place of a result, made before the work starts, and its temporary name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rimlight.errors import SinkError
+from rimlight.frame import SourceInfo
+
+
+def check_folder(path: Path, *, overwrite: bool) -> None:
+    """Check that the file `path` can be created.
+
+    Raises:
+        SinkError: its folder is missing or not writable, it is a folder itself, or it exists
+            and must not be overwritten.
+    """
+    folder = path.parent
+    if not folder.exists():
+        raise SinkError(f"there is no folder {folder}", hint=f"mkdir -p {folder}")
+    if not folder.is_dir():
+        raise SinkError(f"{folder} is not a folder", hint="choose another place")
+    if path.is_dir():
+        raise SinkError(f"{path} is a folder", hint=f"name a file in it: {path / 'out.mp4'}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SinkError(f"no permission to write in {folder}", hint="choose another folder")
+    if path.exists() and not overwrite:
+        raise SinkError(f"{path} exists", hint="choose another name, or allow overwriting")
+
+
+def check_not_source(path: Path, info: SourceInfo) -> None:
+    """Check that writing `path` does not destroy what is being read.
+
+    Raises:
+        SinkError: `path` is the input.
+    """
+    for source in (info.container, Path(info.name)):
+        if source is not None and is_same(path, source):
+            raise SinkError(f"{path} is the input itself", hint="write to another name")
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Tell whether both names lead to one existing file or folder."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def temporary(path: Path) -> Path:
+    """Return the name under which `path` is written until it is complete."""
+    return path.with_name(f".{path.stem}.part{path.suffix}")

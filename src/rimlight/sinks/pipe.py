@@ -1,0 +1,111 @@
+"""Raw frames on standard output, for ffmpeg, ffplay or a program of the user's own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Annotated, BinaryIO, ClassVar, Literal, cast
+
+import cv2
+import numpy as np
+from pydantic import Field
+
+from rimlight import options
+from rimlight.errors import ConfigError, SinkError, StopStream
+from rimlight.frame import Frame, SourceInfo
+from rimlight.imaging.colour import Image, planes
+
+PixelFormat = Literal["bgr24", "rgb24", "yuv420p", "rgba"]
+
+
+class PipeSink:
+    """Writes the bytes of each frame, row by row, with nothing between the frames.
+
+    Args:
+        options: see `Options`.
+        info: the run's source.
+        stream: where to write; None for standard output.
+
+    Raises:
+        ConfigError: standard output is a terminal.
+    """
+
+    class Options(options.Options):
+        """Options of the pipe."""
+
+        main: ClassVar[str | None] = "pixel_format"
+
+        pixel_format: Annotated[
+            PixelFormat, Field(description="as ffmpeg calls it; rgba keeps the transparency")
+        ] = "bgr24"
+
+    def __init__(
+        self, options: Options, info: SourceInfo, *, stream: BinaryIO | None = None
+    ) -> None:
+        self._format = options.pixel_format
+        self._size: tuple[int, int] | None = None
+        self._owned = stream is None
+        self._stream = stream or _standard_output()
+
+    def write(self, frame: Frame) -> None:
+        """Write one frame.
+
+        Raises:
+            SinkError: it has another size than the first, or transparency that would be lost.
+            StopStream: the reader has gone.
+        """
+        self._size = self._size or frame.size
+        if frame.size != self._size:
+            raise SinkError(
+                f"frame {frame.index} is {frame.size}, the raw stream is {self._size}",
+                hint="raw frames need one size: use --sink images:FOLDER/",
+            )
+        if frame.alpha is not None and self._format != "rgba":
+            raise SinkError(f"{self._format} cannot hold transparency", hint="use --sink pipe:rgba")
+        try:
+            for part in _parts(frame, self._format):
+                self._send(part)
+        except BrokenPipeError:
+            raise StopStream("the reader of standard output has gone") from None
+
+    def _send(self, part: Image) -> None:
+        rest = np.ascontiguousarray(part).data.cast("B")
+        while rest:  # an unbuffered stream may take less than it is given
+            rest = rest[self._stream.write(rest) :]
+
+    def close(self) -> None:
+        """Pass on what is still on its way; standard output itself stays open."""
+        if self._owned:
+            self._stream.close()
+
+    def abort(self) -> None:
+        """Do what close() does: what was sent cannot be taken back."""
+        self.close()
+
+
+def _standard_output() -> BinaryIO:
+    if sys.stdout.isatty():
+        raise ConfigError(
+            "raw frames would go to the terminal",
+            hint="send them on: rimlight ... -o - | ffplay -f rawvideo -pixel_format bgr24 ... -",
+        )
+    # Unbuffered: what a vanished reader did not take must not fail again when Python exits.
+    raw = open(sys.stdout.fileno(), "wb", buffering=0, closefd=False)  # noqa: SIM115
+    return cast(BinaryIO, raw)
+
+
+def _parts(frame: Frame, pixel_format: PixelFormat) -> Iterator[Image]:
+    """Yield uint8 arrays that hold `frame` in `pixel_format`, in the order they are sent."""
+    if pixel_format == "yuv420p":
+        luma, *chroma = planes(frame.i420)
+        width, height = frame.size
+        yield from (luma[:height, :width], *chroma)
+    elif pixel_format == "bgr24":
+        yield frame.bgr
+    elif pixel_format == "rgb24":
+        yield cast(Image, cv2.cvtColor(frame.bgr, cv2.COLOR_BGR2RGB))
+    else:
+        rgba = cast(Image, cv2.cvtColor(frame.bgr, cv2.COLOR_BGR2RGBA))
+        if frame.alpha is not None:
+            rgba[..., 3] = frame.alpha
+        yield rgba

@@ -1,0 +1,115 @@
+"""A camera that other programs can choose. The one place that uses pyvirtualcam (GPL-2.0)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, cast
+
+import cv2
+import pyvirtualcam
+from pydantic import Field
+
+from rimlight import options
+from rimlight.errors import SinkError
+from rimlight.frame import Frame, SourceInfo
+from rimlight.imaging.colour import BT601, Image, bgr_to_i420, even_size, pad_even
+from rimlight.sinks.loopback import loopbacks, revive
+
+_USUAL_RATE = 30.0
+MODPROBE = 'sudo modprobe v4l2loopback exclusive_caps=1 card_label="Rimlight" video_nr=10'
+
+
+class VirtualCameraSink:
+    """Sends each frame to a virtual camera at once; it waits for nobody.
+
+    Frames of another size than the camera's are stretched to it. Programs take its YUV for
+    BT.601 of limited range, so other frames are converted.
+
+    Raises:
+        SinkError: there is no virtual camera, it is busy, or it may not be opened.
+    """
+
+    class Options(options.Options):
+        """Options of the virtual camera."""
+
+        main: ClassVar[str | None] = "device"
+
+        device: Annotated[
+            str | None, Field(description="for example /dev/video10; None: the first there is")
+        ] = None
+        fps: Annotated[
+            float | None, Field(gt=0, le=240, description="that it announces; None: the source's")
+        ] = None
+        size: Annotated[
+            tuple[int, int] | None, Field(description="(width, height); None: the source's")
+        ] = None
+
+    def __init__(self, options: Options, info: SourceInfo) -> None:
+        self._size = even_size(options.size or info.size)
+        fps = options.fps or (float(info.rate) if info.rate else _USUAL_RATE)
+        if options.device is not None and not Path(options.device).exists():
+            raise SinkError(f"there is no virtual camera {options.device}", hint=MODPROBE)
+        _revive_stuck(options.device)
+        try:
+            self._camera: pyvirtualcam.Camera | None = pyvirtualcam.Camera(
+                *self._size, fps, fmt=pyvirtualcam.PixelFormat.I420, device=options.device
+            )
+        except RuntimeError as exc:
+            raise _explained(str(exc), options.device) from exc
+
+    def write(self, frame: Frame) -> None:
+        """Send one frame.
+
+        Raises:
+            SinkError: the frame is transparent, which no camera is, or the device is gone.
+            ValueError: the sink is closed.
+        """
+        if self._camera is None:
+            raise ValueError("write to a closed sink")
+        if frame.alpha is not None:
+            raise SinkError(
+                "a virtual camera cannot show transparency",
+                hint="put a picture, a colour or a blur behind the person",
+            )
+        try:
+            self._camera.send(self._i420(frame))
+        except RuntimeError as exc:
+            raise SinkError(f"the virtual camera stopped taking frames: {exc}") from exc
+
+    def close(self) -> None:
+        """Release the device."""
+        if self._camera is not None:
+            self._camera.close()
+            self._camera = None
+
+    def abort(self) -> None:
+        """Release the device."""
+        self.close()
+
+    def _i420(self, frame: Frame) -> Image:
+        if even_size(frame.size) != self._size:
+            stretched = cv2.resize(frame.bgr, self._size, interpolation=cv2.INTER_AREA)
+            return bgr_to_i420(cast(Image, stretched))
+        return frame.i420 if frame.colour == BT601 else bgr_to_i420(pad_even(frame.bgr))
+
+
+def _revive_stuck(device: str | None) -> None:
+    for each in loopbacks():
+        if each.is_stuck and device in (None, each.path):
+            revive(each.path)
+
+
+def _explained(problem: str, device: str | None) -> SinkError:
+    """Turn pyvirtualcam's text into what it means and what to do."""
+    if "No v4l2 loopback device" in problem:
+        return SinkError("there is no virtual camera that is free", hint=MODPROBE)
+    if "not a video output device" in problem:
+        others = [each.path for each in loopbacks() if each.takes_frames]
+        known = any(each.path == device for each in loopbacks())
+        what = "is busy: another program feeds it" if known else "is not a virtual camera"
+        hint = f"free: {', '.join(others)}" if others else f"end that program, or: {MODPROBE}"
+        return SinkError(f"{device} {what}", hint=hint)
+    if "missing permissions" in problem:
+        hint = "sudo usermod -a -G video $USER, then log out and in again"
+        return SinkError(f"no permission to open {device or 'the virtual camera'}", hint=hint)
+    return SinkError(f"the virtual camera does not open: {problem}", hint=MODPROBE)

@@ -1,0 +1,113 @@
+"""A window on the screen, shown with OpenCV."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, ClassVar, cast
+
+import cv2
+import numpy as np
+from pydantic import Field
+
+from rimlight import options
+from rimlight.errors import SinkError, StopStream
+from rimlight.frame import Frame, SourceInfo
+from rimlight.imaging.colour import Image
+from rimlight.sinks.display import check_display
+
+_QUIT_KEYS = (ord("q"), ord("Q"), 27)  # 27: Esc
+_CHECK_PX = 16
+_CHECK_DARK, _CHECK_LIGHT = 102, 153
+
+
+class WindowSink:
+    """Shows frames; q, Esc or closing the window ends the run. For the main thread only.
+
+    Transparent frames are shown in front of a checkerboard.
+
+    Raises:
+        SinkError: there is no display.
+    """
+
+    class Options(options.Options):
+        """Options of the window."""
+
+        main: ClassVar[str | None] = "title"
+
+        title: Annotated[str, Field(min_length=1, description="the window's title")] = "rimlight"
+        scale: Annotated[
+            float | None, Field(gt=0, le=8, description="of the picture; None: fit max_size")
+        ] = None
+        max_size: Annotated[
+            tuple[int, int], Field(description="(width, height): larger pictures are shrunk")
+        ] = (1920, 1080)
+
+    def __init__(self, options: Options, info: SourceInfo) -> None:
+        check_display()
+        self._options = options
+        self._shown = False
+        self._closed = False
+
+    def write(self, frame: Frame) -> None:
+        """Show `frame`.
+
+        Raises:
+            StopStream: the user pressed a key to quit, or has closed the window.
+            SinkError: the window cannot be drawn.
+        """
+        title = self._options.title
+        try:
+            if self._shown and not _is_visible(title):  # imshow would open it anew
+                raise StopStream("the window was closed")
+            cv2.imshow(title, self._picture(frame))
+            self._shown = True
+            key = cv2.waitKey(1) & 0xFF
+        except cv2.error as exc:
+            raise SinkError(f"cannot show the window: {exc.err}") from exc
+        if key in _QUIT_KEYS:
+            raise StopStream("a key to quit was pressed")
+
+    def close(self) -> None:
+        """Close the window."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._shown and _is_visible(self._options.title):
+            cv2.destroyWindow(self._options.title)
+            cv2.waitKey(1)  # it disappears when its events are handled
+
+    def abort(self) -> None:
+        """Close the window."""
+        self.close()
+
+    def _picture(self, frame: Frame) -> Image:
+        picture = frame.bgr
+        if frame.alpha is not None:
+            picture = over_checkerboard(picture, frame.alpha)
+        width, height = frame.size
+        most = self._options.max_size
+        scale = self._options.scale or min(1.0, most[0] / width, most[1] / height)
+        if scale == 1:
+            return picture
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        return cast(Image, cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+
+
+def over_checkerboard(bgr: Image, alpha: Image) -> Image:
+    """Return uint8 (h, w, 3) `bgr` seen through uint8 (h, w) `alpha` in front of grey squares."""
+    front = np.multiply(alpha, 1 / 255, dtype=np.float32)
+    behind = np.subtract(1, front, dtype=np.float32)
+    board = _checkerboard(alpha.shape[0], alpha.shape[1])
+    return cast(Image, cv2.blendLinear(bgr, board, front, behind))
+
+
+@lru_cache(maxsize=2)
+def _checkerboard(height: int, width: int) -> Image:
+    rows, columns = np.ogrid[:height, :width]
+    light = (rows // _CHECK_PX + columns // _CHECK_PX) % 2 == 0
+    grey = np.where(light, _CHECK_LIGHT, _CHECK_DARK).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _is_visible(title: str) -> bool:
+    return cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) >= 1
