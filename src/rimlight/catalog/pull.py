@@ -1,0 +1,145 @@
+"""Fetches the files of a model: from fixed addresses, checked, resumable, all or nothing."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rimlight.catalog.find import sha256_of, verify
+from rimlight.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
+from rimlight.segmenters.card import ModelCard, ModelFile
+
+Progress = Callable[[int, int], None]
+
+_TIMEOUT_S = 30.0
+_CHUNK_BYTES = 1 << 16
+
+
+def pull(
+    card: ModelCard, *, accept_licence: bool, progress: Progress | None = None, cache: Path
+) -> Path:
+    """Fetch what is missing of a model.
+
+    Args:
+        card: whose files carry a url.
+        accept_licence: the user accepts the licence; needed where the card asks for consent.
+        progress: called with (bytes here, bytes in all) of all files together.
+        cache: the folder to put them into; made if it is not there.
+
+    Returns:
+        The model's first file. A file that is there already is checked and kept.
+
+    Raises:
+        ConfigError: the licence must be accepted first.
+        ModelNotFoundError: a file has no address, or it cannot be reached.
+        ModelFormatError: what came is not what the card says; it was deleted.
+        ModelError: the transfer broke off, or the folder cannot be written.
+    """
+    _check_allowed(card, accept_licence)
+    done = 0
+    with _writing_to(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        for file in card.files:
+            _pull_file(file, cache, _shifted(progress, done, card.size_bytes))
+            done += file.size_bytes or 0
+    return cache / card.files[0].file
+
+
+def _check_allowed(card: ModelCard, accept_licence: bool) -> None:
+    missing = [file.file for file in card.files if not file.url]
+    if missing:
+        raise ModelNotFoundError(
+            f"model {card.name!r} cannot be pulled: its card has no url for {missing[0]}",
+            hint=f"it comes from: {card.origin}" if card.origin else None,
+        )
+    if card.consent and not accept_licence:
+        raise ConfigError(
+            f"model {card.name!r} is licensed under {card.licence}, which must be accepted first",
+            hint="read the licence; if it suits you, run this again with --accept-licence",
+        )
+
+
+def _shifted(progress: Progress | None, before: int, total: int) -> Progress:
+    """Return a progress callback for one file, given what the files before it add up to."""
+
+    def report(done: int, _size: int) -> None:
+        if progress is not None:
+            progress(before + done, total)
+
+    return report
+
+
+def _pull_file(file: ModelFile, cache: Path, progress: Progress) -> None:
+    target, part = cache / file.file, cache / f"{file.file}.part"
+    size = file.size_bytes or 0
+    if target.is_file() and sha256_of(target) == file.sha256:
+        progress(size, size)
+        return
+    if not part.is_file() or part.stat().st_size < size:
+        _download(file, part, target, progress)
+    try:
+        verify(file, part)
+    except ModelFormatError as exc:
+        part.unlink()
+        raise ModelFormatError(
+            f"{file.url} did not give the bytes that the card promises; they were deleted",
+            hint=f"try again later, or put the right {file.file} into {cache}",
+        ) from exc
+    part.replace(target)
+
+
+def _download(file: ModelFile, part: Path, target: Path, progress: Progress) -> None:
+    """Append to `part` what is missing of it."""
+    size = file.size_bytes or 0
+    with _reachable(file, target), _request(file, part) as response:
+        resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
+        done = part.stat().st_size if resumed else 0
+        with part.open("ab" if resumed else "wb") as out:
+            progress(done, size)
+            # One byte more than promised is enough to see that it is another file.
+            while done <= size and (chunk := response.read(_CHUNK_BYTES)):
+                out.write(chunk)
+                done += len(chunk)
+                progress(min(done, size), size)
+    if done < size:
+        raise ModelError(
+            f"the transfer of {file.file} broke off after {done} of {size} bytes",
+            hint="run the same command again: it goes on where it stopped",
+        )
+
+
+def _request(file: ModelFile, part: Path) -> Any:
+    """Open the address, asking for what is missing; a server may send all of it instead."""
+    here = part.stat().st_size if part.is_file() else 0
+    headers = {"User-Agent": "rimlight"} | ({"Range": f"bytes={here}-"} if here else {})
+    request = urllib.request.Request(file.url or "", headers=headers)
+    return urllib.request.urlopen(request, timeout=_TIMEOUT_S)
+
+
+@contextmanager
+def _reachable(file: ModelFile, target: Path) -> Iterator[None]:
+    try:
+        yield
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as exc:
+        raise ModelNotFoundError(
+            f"cannot fetch {file.url}: {getattr(exc, 'reason', None) or exc}",
+            hint=f"try again online, or fetch it elsewhere and put it at {target}",
+        ) from exc
+
+
+@contextmanager
+def _writing_to(cache: Path) -> Iterator[None]:
+    try:
+        yield
+    except ModelError:
+        raise
+    except OSError as exc:
+        raise ModelError(
+            f"cannot write to {cache}: {exc.strerror}",
+            hint="free some space, or name another folder with RIMLIGHT_CACHE or --models-dir",
+        ) from exc

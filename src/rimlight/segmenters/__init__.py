@@ -1,0 +1,28 @@
+"""What says what the pixels of a frame are: models in a file, and keys that need none."""
+
+from __future__ import annotations
+
+from rimlight.registry import Entry, Registry
+
+SEGMENTERS = Registry(
+    "segmenter",
+    {
+        "chroma": Entry(
+            "rimlight.segmenters.chroma:ChromaSegmenter",
+            summary="a green screen (or any saturated colour) is the background; needs no model",
+        ),
+        "keras": Entry(
+            "rimlight.segmenters.keras:KerasSegmenter",
+            extra="keras",
+            summary="a .keras model with its card, run by TensorFlow",
+        ),
+        "tflite": Entry(
+            "rimlight.segmenters.tflite:TfliteSegmenter",
+            summary="a .tflite model with its card, run by LiteRT",
+        ),
+        "threshold": Entry(
+            "rimlight.segmenters.threshold:ThresholdSegmenter",
+            summary="what is bright (or dark) is the foreground; needs no model",
+        ),
+    },
+)

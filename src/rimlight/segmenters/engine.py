@@ -1,0 +1,111 @@
+"""What runs a model file, and whether the file is what its card says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.errors import ModelFormatError
+from rimlight.segmenters.card import ModelCard
+
+_FLOATS = ("float32", "float16")
+_QUANTISED = ("uint8", "int8")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """One input or output of a model file.
+
+    Attributes:
+        shape: its sides; -1 where the file leaves one open.
+        dtype: NumPy's name of its type.
+        scale: of a quantised tensor: real value = (value - zero) * scale; 0 for all others.
+        zero: see `scale`.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float = 0.0
+    zero: int = 0
+
+    def __str__(self) -> str:
+        sides = "x".join("?" if side < 0 else str(side) for side in self.shape)
+        return f"{self.dtype} {sides}"
+
+
+class Engine(Protocol):
+    """An open model file."""
+
+    @property
+    def input(self) -> TensorInfo:
+        """The one input."""
+        ...
+
+    @property
+    def outputs(self) -> tuple[TensorInfo, ...]:
+        """All outputs in the file's order."""
+        ...
+
+    def run(self, tensor: NDArray[Any], output: int) -> NDArray[Any]:
+        """Return output number `output` for an input tensor; valid until the next call."""
+        ...
+
+    def close(self) -> None:
+        """Release the model; twice is fine."""
+        ...
+
+
+def check_card(card: ModelCard, file: Path, engine: Engine) -> None:
+    """Compare what the card says with what the file says.
+
+    Raises:
+        ModelFormatError: they disagree; the message shows both.
+    """
+    width, height = card.input.size
+    if not _fits(engine.input.shape, (1, height, width, 3)):
+        raise _disagree(card, file, f"input {engine.input}", f"1x{height}x{width}x3")
+    if engine.input.dtype not in _FLOATS + _QUANTISED:
+        raise _disagree(card, file, f"input {engine.input}", "float32, uint8 or int8")
+    if card.output.index >= len(engine.outputs):
+        found = f"{len(engine.outputs)} output(s)"
+        raise _disagree(card, file, found, f"output number {card.output.index}, counted from 0")
+    _check_output(card, file, engine.outputs[card.output.index])
+
+
+def _check_output(card: ModelCard, file: Path, output: TensorInfo) -> None:
+    classes = len(card.classes)
+    if card.output.kind == "labels":
+        if not _is_map(output.shape, 1):
+            raise _disagree(card, file, f"output {output}", "labels, 1 x height x width")
+        if not np.issubdtype(np.dtype(output.dtype), np.integer):
+            raise _disagree(card, file, f"output {output}", "labels, which are integers")
+        return
+    if not _is_map(output.shape, classes):
+        expected = f"{classes} class(es), 1 x height x width x {classes}"
+        raise _disagree(card, file, f"output {output}", expected)
+    if output.dtype not in _FLOATS and not output.scale:
+        raise _disagree(card, file, f"output {output}", f"{card.output.kind}, which is not whole")
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether `shape`, with -1 for sides left open, can be `wanted`."""
+    pairs = zip(shape, wanted, strict=False)
+    return len(shape) == len(wanted) and all(has in (-1, want) for has, want in pairs)
+
+
+def _is_map(shape: tuple[int, ...], channels: int) -> bool:
+    """Whether a tensor is one map of `channels`; a single channel may go without an axis."""
+    if len(shape) == 3:
+        return channels == 1
+    return len(shape) == 4 and shape[3] == channels
+
+
+def _disagree(card: ModelCard, file: Path, found: str, said: str) -> ModelFormatError:
+    return ModelFormatError(
+        f"{file.name} has {found}, its card {card.name!r} says {said}",
+        hint="correct the card, or use the file that it was written for",
+    )

@@ -1,0 +1,82 @@
+"""Models in .keras files, run by Keras 3 on TensorFlow. Slow to start; never on the live path."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight import options as opt
+from rimlight.errors import ModelFormatError, ModelNotFoundError
+from rimlight.segmenters.card import ModelCard
+from rimlight.segmenters.engine import TensorInfo
+from rimlight.segmenters.model import ModelSegmenter
+
+# TensorFlow greets on stderr while it is imported; warnings and errors still pass.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+import keras
+
+
+class KerasSegmenter(ModelSegmenter):
+    """Segments with a .keras model.
+
+    Args:
+        card: how to feed the file and read its output.
+        file: the .keras file.
+        options: none so far.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        ModelFormatError: the file is damaged, or is not what the card says.
+    """
+
+    class Options(opt.Options):
+        """How a .keras model is run."""
+
+    def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
+        super().__init__(card, file, KerasEngine(file))
+
+
+class KerasEngine:
+    """An open .keras file. Code inside the file is not run (Keras's safe mode)."""
+
+    def __init__(self, file: Path) -> None:
+        if not file.is_file():
+            raise ModelNotFoundError(f"there is no model file {file}", hint="check the path")
+        self._model: Any = _open(file)
+        inputs = [_info(tensor) for tensor in self._model.inputs]
+        if len(inputs) != 1:
+            raise ModelFormatError(f"{file.name} has {len(inputs)} inputs, must be 1")
+        self.input = inputs[0]
+        self.outputs = tuple(_info(tensor) for tensor in self._model.outputs)
+
+    def run(self, tensor: NDArray[Any], output: int) -> NDArray[Any]:
+        """Return output number `output`, counted in the order of the model's `outputs`."""
+        results = keras.tree.flatten(self._model.predict_on_batch(tensor))
+        return np.asarray(results[output])
+
+    def close(self) -> None:
+        """Release the model; the engine cannot run after it."""
+        self._model = None
+
+
+def _open(file: Path) -> Any:
+    try:
+        model = keras.saving.load_model(file, compile=False)
+        keras.tree.flatten([model.inputs, model.outputs])
+    # Keras raises whatever its layers raise: ValueError, TypeError, KeyError, zip and HDF5 errors.
+    except Exception as exc:
+        raise ModelFormatError(
+            f"{file} is not a model that Keras can open: {' '.join(str(exc).split())[:300]}",
+            hint="save it with Keras 3: model.save('name.keras')",
+        ) from exc
+    return model
+
+
+def _info(tensor: Any) -> TensorInfo:
+    """Describe a Keras tensor; the batch of None is one frame."""
+    sides = tuple(-1 if side is None else int(side) for side in tensor.shape)
+    return TensorInfo((1, *sides[1:]), str(tensor.dtype))

@@ -1,0 +1,88 @@
+"""Frames at another size, in any linear mix of their colours, without converting them first."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.frame import Frame
+from rimlight.imaging.colour import ColourSpace, planes, yuv_to_bgr_matrix
+
+Weights = NDArray[np.float32]
+
+
+class Sampler:
+    """Makes small float pictures of frames.
+
+    An I420 frame is never converted at its own size: its three planes are made small, and one
+    matrix then does YUV -> BGR and the mix together. One sampler belongs to one thread.
+
+    Args:
+        weights: float32 (channels, 4): result = weights @ [B, G, R, 1], colours in 0..255.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+        self._matrices: dict[tuple[str, ColourSpace], Weights] = {}
+        self._small = np.empty((0, 0, 3), np.uint8)
+        self._values = np.empty((0, 0, 3), np.float32)
+
+    def sample(
+        self, frame: Frame, size: tuple[int, int], dst: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Return `frame` stretched to `size` and mixed.
+
+        Args:
+            frame: any; it is not changed.
+            size: (width, height) of the result.
+            dst: float32 (height, width, channels) to write into.
+
+        Returns:
+            `dst`, or a new float32 (height, width, channels). Colours outside the RGB cube, which
+            YUV can name, are not clipped.
+        """
+        if self._small.shape[:2] != (size[1], size[0]):
+            self._small = np.empty((size[1], size[0], 3), np.uint8)
+            self._values = np.empty((size[1], size[0], 3), np.float32)
+        self._shrink(frame, size)
+        np.copyto(self._values, self._small)
+        mixed = cv2.transform(self._values, self._matrix(frame), dst=dst)
+        return cast(NDArray[np.float32], mixed.reshape(size[1], size[0], -1))
+
+    def _shrink(self, frame: Frame, size: tuple[int, int]) -> None:
+        # LINEAR, not AREA: eight times as fast from 1080p, and no worse an input (see the tests).
+        if frame.layout == "bgr":
+            cv2.resize(frame.image, size, dst=self._small, interpolation=cv2.INTER_LINEAR)
+            return
+        width, height = frame.size
+        luma, *chroma = planes(frame.image)
+        small = [cv2.resize(plane, size) for plane in (luma[:height, :width], *chroma)]
+        cv2.merge(small, dst=self._small)
+
+    def _matrix(self, frame: Frame) -> Weights:
+        key = (frame.layout, frame.colour)
+        if key not in self._matrices:
+            self._matrices[key] = _folded(self._weights, frame.layout, frame.colour)
+        return self._matrices[key]
+
+
+def colour_weights(order: Literal["rgb", "bgr"]) -> Weights:
+    """Return the weights that give the colours themselves, in `order`."""
+    identity = np.eye(3, 4, dtype=np.float32)
+    return identity[::-1].copy() if order == "rgb" else identity
+
+
+def limit_size(size: tuple[int, int], longest_px: int) -> tuple[int, int]:
+    """Return `size` (width, height), made smaller in proportion if a side exceeds `longest_px`."""
+    ratio = min(1.0, longest_px / max(size))
+    return max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
+
+
+def _folded(weights: Weights, layout: str, colour: ColourSpace) -> Weights:
+    if layout == "bgr":
+        return weights
+    to_bgr1 = np.vstack([yuv_to_bgr_matrix(colour), [0, 0, 0, 1]])
+    return cast(Weights, (weights @ to_bgr1).astype(np.float32))

@@ -1,0 +1,173 @@
+"""Frames to input tensors and output tensors to masks, as a card says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.errors import ModelFormatError
+from rimlight.frame import Frame, Mask
+from rimlight.imaging.geometry import Rect, cut, letterbox
+from rimlight.imaging.pool import ArrayPool
+from rimlight.segmenters.card import InputSpec, ModelCard
+from rimlight.segmenters.engine import TensorInfo
+from rimlight.segmenters.sample import Sampler, colour_weights
+
+Scores = NDArray[np.float32]
+Labels = NDArray[np.uint8]
+
+
+class InputMaker:
+    """Turns frames into the input tensor of one model.
+
+    Args:
+        spec: what the card says of the input.
+        info: what the file says of it; its quantisation is folded into scale and offset.
+    """
+
+    def __init__(self, spec: InputSpec, info: TensorInfo) -> None:
+        width, height = spec.size
+        scale, offset = _folded(spec, info)
+        self._size = spec.size
+        self._letterbox = spec.fit == "letterbox"
+        self._limits = _limits(scale, offset, info.dtype)
+        self._padding = spec.pad * scale + offset
+        self._padded_for: tuple[int, int] | None = None
+        self._sampler = Sampler(_weights(spec, scale, offset))
+        self._values = np.empty((height, width, 3), np.float32)
+        self._tensor = np.empty((1, height, width, 3), info.dtype)
+
+    def make(self, frame: Frame) -> NDArray[Any]:
+        """Return `frame` as a tensor (1, h, w, 3) that the next call overwrites."""
+        rect = self.place(frame.size)
+        left, top, width, height = int(rect.left), int(rect.top), int(rect.width), int(rect.height)
+        if self._padded_for != frame.size:
+            self._values[...] = self._padding
+            self._padded_for = frame.size
+        window = self._values[top : top + height, left : left + width]
+        self._sampler.sample(frame, (width, height), dst=window)
+        np.clip(window, *self._limits, out=window)
+        if self._tensor.dtype.kind in "iu":
+            np.rint(self._values, out=self._values)
+        np.copyto(self._tensor[0], self._values, casting="unsafe")
+        return self._tensor
+
+    def place(self, size: tuple[int, int]) -> Rect:
+        """Return where a frame of `size` (width, height) lies in the input, in whole pixels."""
+        return letterbox(size, self._size) if self._letterbox else Rect(0, 0, *self._size)
+
+
+class MaskMaker:
+    """Turns one model's output tensor into masks of whole frames."""
+
+    def __init__(self, card: ModelCard, info: TensorInfo) -> None:
+        self._card = card
+        self._info = info
+        self._pool = ArrayPool()
+        self._activate = _ACTIVATIONS[card.output.kind]
+
+    def make(self, output: NDArray[Any], place: Rect) -> Mask:
+        """Return the mask of the frame that lay at `place` in the input.
+
+        Args:
+            output: as the engine gave it, with its leading axis of 1; it is not changed or kept.
+            place: in input pixels.
+
+        Raises:
+            ModelFormatError: a label has no class in the card.
+        """
+        values = output[0]
+        card = self._card
+        x, y = values.shape[1] / card.input.size[0], values.shape[0] / card.input.size[1]
+        rect = place.scaled(x, y)
+        whole = rect == Rect(0, 0, values.shape[1], values.shape[0])
+        if card.output.kind == "labels":
+            labels = self._labels(values)
+            labels = labels if whole else cut(labels, rect, smooth=False)
+            return Mask.from_labels(labels, card.classes, foreground=card.foreground)
+        scores = self._scores(values)
+        scores = scores if whole else cut(scores, rect)
+        return Mask(scores, card.classes, card.foreground, card.edges)
+
+    def _labels(self, values: NDArray[Any]) -> Labels:
+        found, known = int(values.max()), len(self._card.classes)
+        if found >= known or values.min() < 0:
+            raise ModelFormatError(
+                f"model {self._card.name!r} gave the label {found}, its card names {known} classes",
+                hint="complete the classes in the card",
+            )
+        labels: Labels = self._pool.take(values.shape[:2])
+        np.copyto(labels, values.reshape(labels.shape), casting="unsafe")
+        return labels
+
+    def _scores(self, values: NDArray[Any]) -> Scores:
+        height, width = values.shape[:2]
+        scores: Scores = self._pool.take((height, width, len(self._card.classes)), np.float32)
+        np.copyto(scores, values.reshape(scores.shape), casting="unsafe")
+        if self._info.scale:
+            scores -= self._info.zero
+            scores *= self._info.scale
+        self._activate(scores)
+        return scores
+
+
+def _folded(spec: InputSpec, info: TensorInfo) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return scale and offset, three each, from a colour (0..255) to the tensor's own values."""
+    scale = np.broadcast_to(np.asarray(spec.scale, np.float64), 3)
+    offset = np.broadcast_to(np.asarray(spec.offset, np.float64), 3)
+    if info.scale:
+        return scale / info.scale, offset / info.scale + info.zero
+    return scale, offset
+
+
+def _limits(
+    scale: NDArray[np.float64], offset: NDArray[np.float64], dtype: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what black and white become, the lower first, within what `dtype` can hold."""
+    ends = np.stack([offset, offset + 255 * scale])
+    if np.issubdtype(np.dtype(dtype), np.integer):
+        ends = ends.clip(np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return ends.min(axis=0), ends.max(axis=0)
+
+
+def _weights(
+    spec: InputSpec, scale: NDArray[np.float64], offset: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    weights = colour_weights(spec.colour).astype(np.float64) * scale[:, None]
+    weights[:, 3] = offset
+    return weights.astype(np.float32)
+
+
+def _clip(scores: Scores) -> None:
+    """Keep rounding errors of quantised outputs out of the mask."""
+    np.clip(scores, 0, 1, out=scores)
+
+
+def _sigmoid(scores: Scores) -> None:
+    """1 / (1 + exp(-x)), written with tanh, which cannot overflow."""
+    scores *= 0.5
+    np.tanh(scores, out=scores)
+    scores += 1
+    scores *= 0.5
+
+
+def _softmax(scores: Scores) -> None:
+    """exp(x) over its sum; the largest is taken off first, so that no exp can overflow."""
+    scores -= scores.max(axis=2, keepdims=True)
+    cv2.exp(scores, dst=scores)
+    # A product with ones adds up a short last axis twelve times as fast as sum() does.
+    total = scores @ np.ones((scores.shape[2], 1), np.float32)
+    scores /= total
+
+
+_ACTIVATIONS: dict[str, Callable[[Scores], None]] = {
+    "probability": _clip,
+    "softmax": _clip,
+    "sigmoid": _sigmoid,
+    "logits": _softmax,
+    "labels": _clip,
+}

@@ -1,0 +1,133 @@
+"""Models in .tflite files, run by LiteRT's Interpreter on the CPU."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+from pydantic import Field
+
+from rimlight import options as opt
+from rimlight.errors import ModelFormatError, ModelNotFoundError
+from rimlight.segmenters.card import ModelCard
+from rimlight.segmenters.engine import TensorInfo
+from rimlight.segmenters.model import ModelSegmenter
+
+Threads = Annotated[int, Field(ge=1, le=64)] | Literal["auto"]
+
+
+class TfliteSegmenter(ModelSegmenter):
+    """Segments with a .tflite model.
+
+    Args:
+        card: how to feed the file and read its output.
+        file: the .tflite file.
+        options: see `Options`.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        ModelFormatError: the file is damaged, or is not what the card says.
+    """
+
+    class Options(opt.Options):
+        """How a .tflite model is run."""
+
+        threads: Annotated[
+            Threads, Field(description="CPU threads; auto: half of the cores, 4 at most")
+        ] = "auto"
+
+    def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
+        count = auto_threads() if options.threads == "auto" else options.threads
+        super().__init__(card, file, TfliteEngine(file, size=card.input.size, threads=count))
+
+
+class TfliteEngine:
+    """An open .tflite file. One engine belongs to one thread at a time.
+
+    Uses `Interpreter`, which releases the GIL while it computes, and keeps its default XNNPACK
+    delegate: the selfie models hold an operation that nothing else runs.
+
+    Args:
+        file: the model.
+        size: (width, height) for an input whose size the file leaves open.
+        threads: CPU threads.
+    """
+
+    def __init__(self, file: Path, *, size: tuple[int, int] | None = None, threads: int) -> None:
+        if not file.is_file():
+            raise ModelNotFoundError(f"there is no model file {file}", hint="check the path")
+        self._interpreter: Any = _open(file, size, threads)
+        self._inputs = [_info(detail) for detail in self._interpreter.get_input_details()]
+        self.outputs = tuple(_info(detail) for detail in self._interpreter.get_output_details())
+        if len(self._inputs) != 1:
+            raise ModelFormatError(f"{file.name} has {len(self._inputs)} inputs, must be 1")
+        self.input = self._inputs[0]
+        self._input_at = self._interpreter.get_input_details()[0]["index"]
+        self._outputs_at = [d["index"] for d in self._interpreter.get_output_details()]
+
+    def run(self, tensor: NDArray[Any], output: int) -> NDArray[Any]:
+        """Return output number `output`: a view that must be gone before the next call."""
+        self._interpreter.set_tensor(self._input_at, tensor)
+        self._interpreter.invoke()
+        view: NDArray[Any] = self._interpreter.tensor(self._outputs_at[output])()
+        return view
+
+    def close(self) -> None:
+        """Release the model; the engine cannot run after it."""
+        self._interpreter = None
+
+
+def auto_threads() -> int:
+    """Return half of the cores this process may use, from 1 to 4: the rest decodes and draws."""
+    return max(1, min(4, len(os.sched_getaffinity(0)) // 2))
+
+
+def _open(file: Path, size: tuple[int, int] | None, threads: int) -> Any:
+    try:
+        with _without_litert_greeting():
+            interpreter = Interpreter(model_path=str(file), num_threads=threads)
+            detail = interpreter.get_input_details()[0]
+            if size and len(detail["shape_signature"]) == 4 and -1 in detail["shape_signature"]:
+                interpreter.resize_tensor_input(detail["index"], (1, size[1], size[0], 3))
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as exc:
+        raise ModelFormatError(
+            f"{file} is not a model that LiteRT can open: {exc}",
+            hint="the file may be damaged: fetch it again",
+        ) from exc
+    return interpreter
+
+
+def _info(detail: dict[str, Any]) -> TensorInfo:
+    scale, zero = detail["quantization"]
+    shape = tuple(int(side) for side in detail["shape"])
+    return TensorInfo(shape, np.dtype(detail["dtype"]).name, float(scale), int(zero))
+
+
+@contextmanager
+def _without_litert_greeting() -> Iterator[None]:
+    """Hold back LiteRT's "INFO: Created ... delegate" line, which no setting of its own silences.
+
+    It writes to file descriptor 2 itself; all else that arrives there meanwhile is passed on.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        stderr = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            held.seek(0)
+            for line in held:
+                if not line.startswith(b"INFO: "):
+                    os.write(2, line)
