@@ -9,8 +9,8 @@ import av  # isort: skip
 import av.error  # isort: skip
 import av.logging  # isort: skip
 
-# FFmpeg's own messages go to the log of the container that raised, not to the user's terminal.
-av.logging.set_level(av.logging.ERROR)
-av.logging.set_skip_repeated(True)
+# Its exceptions say what failed. With a level set, every remark on a damaged frame would go through
+# Python's logging to the terminal, and take the GIL inside FFmpeg's own threads to get there.
+av.logging.set_level(None)
 
 __all__ = ["av"]

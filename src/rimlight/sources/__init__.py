@@ -1,0 +1,55 @@
+"""Where frames come from: cameras, videos, pictures, a test pattern, raw bytes."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rimlight.config import parse_spec
+from rimlight.registry import Entry, Registry
+
+SOURCES = Registry(
+    "source",
+    {
+        "camera": Entry("rimlight.sources.camera:CameraSource", summary="a webcam"),
+        "images": Entry("rimlight.sources.images:ImagesSource", summary="pictures, folders, globs"),
+        "pattern": Entry("rimlight.sources.pattern:PatternSource", summary="a moving test figure"),
+        "pipe": Entry("rimlight.sources.pipe:PipeSource", summary="raw frames on standard input"),
+        "video": Entry("rimlight.sources.video:VideoSource", summary="video files, RTSP and HTTP"),
+    },
+)
+
+# The option that "kind:value" sets, here so that guessing needs no heavy import. A test compares
+# it with each source's own `Options.main`.
+MAIN = {"camera": "device", "images": "path", "pattern": "size", "pipe": "size", "video": "path"}
+
+_PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+
+
+def guess(spec: str) -> dict[str, Any]:
+    """Return the source that a user means by `spec`, as {"kind": ..., option: ...}.
+
+    "kind:value" and the bare name of a kind are taken at their word. Else "0" and "/dev/video0"
+    are cameras, "-" is standard input, an address with "://" is a stream, a folder, a glob or a
+    picture is `images`, and every other path is a video, whose opening says what is wrong with it.
+    """
+    kind, value = parse_spec(spec, SOURCES.names())
+    if not kind:
+        kind, value = _kind(spec), spec
+    if value is None or (kind, value) == ("pipe", "-"):
+        return {"kind": kind}
+    is_index = kind == "camera" and value.isdecimal()
+    return {"kind": kind, MAIN[kind]: int(value) if is_index else value}
+
+
+def _kind(spec: str) -> str:
+    if spec == "-":
+        return "pipe"
+    if spec.isdecimal() or spec.startswith("/dev/"):
+        return "camera"
+    if "://" in spec:
+        return "video"
+    path = os.path.expanduser(spec)
+    is_glob = not os.path.exists(path) and any(sign in spec for sign in "*?[")
+    is_picture = os.path.splitext(path)[1].lower() in _PICTURES
+    return "images" if is_glob or is_picture or os.path.isdir(path) else "video"
