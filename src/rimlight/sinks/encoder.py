@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 MICROSECOND = Fraction(1, 1_000_000)
 _USUAL_RATE = Fraction(30)
 _FINEST_WANTED = 10_000
+_QUICKTIME = ("mp4", "mov")
 
 
 class Encoder:
@@ -48,8 +49,12 @@ class Encoder:
         threads: int,
     ) -> None:
         self._base = time_base_of(info)
+        self._plan = plan
         self._sound = sound
+        self._durations: dict[int | None, int] = {}  # by pts, of what is in the encoder
         self._size = _size(plan, first)
+        self._first_pts = self.ticks(first.pts)
+        self._first_dts: int | None = None
         self._pictures = Pictures(plan.pixels, self._size, first.colour)
         os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 has no other switch for its banner
         self._output = av.open(
@@ -81,7 +86,7 @@ class Encoder:
 
     def _muxer(self, plan: Plan) -> dict[str, str]:
         """Ask mp4 and mov for clocks in which every pts, and the start offset, is exact."""
-        if plan.format not in ("mp4", "mov"):
+        if plan.format not in _QUICKTIME:
             return {}
         ticks = self._base.denominator
         while ticks < _FINEST_WANTED:
@@ -96,22 +101,37 @@ class Encoder:
         """Encode `frame`, shown for `duration_s`."""
         picture = self._pictures.picture(frame)
         picture.pts = self.ticks(frame.pts)
-        picture.duration = self.ticks(frame.pts + duration_s) - picture.pts
+        self._durations[picture.pts] = self.ticks(frame.pts + duration_s) - picture.pts
         picture.time_base = self._base
-        self._mux(self._stream.encode(picture))
+        self._mux(self._with_durations(self._stream.encode(picture)))
 
     def finish(self, last_s: Fraction, end_s: Fraction) -> None:
         """Write what the encoder still holds and the rest of the sound, then the file's end."""
-        self._mux(self._stream.encode(None))
+        packets = self._with_durations(self._stream.encode(None))
+        if packets and self._plan.format in _QUICKTIME:
+            self._complete(packets[-1], self.ticks(end_s))
+        self._mux(packets)
         if self._sound is not None:
             self._sound.finish(last_s, end_s)
         self.close()
+
+    def _complete(self, last: av.Packet[Any], end: int) -> None:
+        """Stretch the last packet: mp4 takes the sum of the decoding steps for the duration."""
+        if last.dts is not None and self._first_dts is not None:
+            last.duration = (end - self._first_pts) - (last.dts - self._first_dts)
 
     def close(self) -> None:
         """Close input and output; what the encoder still holds is lost."""
         if self._sound is not None:
             self._sound.close()
         self._output.close()
+
+    def _with_durations(self, packets: list[av.Packet[Any]]) -> list[av.Packet[Any]]:
+        for packet in packets:  # not every encoder passes them on
+            packet.duration = self._durations.pop(packet.pts)
+            if self._first_dts is None:
+                self._first_dts = packet.dts
+        return packets
 
     def _mux(self, packets: list[av.Packet[Any]]) -> None:
         for packet in packets:

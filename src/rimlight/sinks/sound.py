@@ -7,13 +7,13 @@ import logging
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from rimlight.errors import SinkError
 from rimlight.libav import av
 
-Packet = av.Packet[Any]
-Stream = av.stream.Stream
+Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when it runs
+Stream: TypeAlias = "av.stream.Stream"
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging.colour import BT601, Image, bgr_to_i420, even_size, pad_even
 from rimlight.sinks.loopback import loopbacks, revive
 
-_USUAL_RATE = 30.0
+_USUAL_RATE = 30
 MODPROBE = 'sudo modprobe v4l2loopback exclusive_caps=1 card_label="Rimlight" video_nr=10'
 
 
@@ -38,15 +38,15 @@ class VirtualCameraSink:
             str | None, Field(description="for example /dev/video10; None: the first there is")
         ] = None
         fps: Annotated[
-            float | None, Field(gt=0, le=240, description="that it announces; None: the source's")
+            options.Rate | None, Field(description="that it announces; None: the source's")
         ] = None
-        size: Annotated[
-            tuple[int, int] | None, Field(description="(width, height); None: the source's")
-        ] = None
+        size: Annotated[options.Size | None, Field(description="in pixels; None: the source's")] = (
+            None
+        )
 
     def __init__(self, options: Options, info: SourceInfo) -> None:
         self._size = even_size(options.size or info.size)
-        fps = options.fps or (float(info.rate) if info.rate else _USUAL_RATE)
+        fps = float(options.fps or info.rate or _USUAL_RATE)
         if options.device is not None and not Path(options.device).exists():
             raise SinkError(f"there is no virtual camera {options.device}", hint=MODPROBE)
         _revive_stuck(options.device)

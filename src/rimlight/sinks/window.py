@@ -39,7 +39,7 @@ class WindowSink:
             float | None, Field(gt=0, le=8, description="of the picture; None: fit max_size")
         ] = None
         max_size: Annotated[
-            tuple[int, int], Field(description="(width, height): larger pictures are shrunk")
+            options.Size, Field(description="larger pictures are shrunk to fit")
         ] = (1920, 1080)
 
     def __init__(self, options: Options, info: SourceInfo) -> None:
