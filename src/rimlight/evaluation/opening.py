@@ -1,0 +1,53 @@
+"""From what a user types to open data sets."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+from rimlight import build
+from rimlight.config import PartConfig
+from rimlight.errors import ConfigError
+from rimlight.evaluation.clips import SourceData
+from rimlight.evaluation.crops import crop as crop_named
+from rimlight.evaluation.datasets import SEQUENCE_RATE, Data, FolderData
+from rimlight.evaluation.labels import scheme
+from rimlight.sources import guess
+
+
+def open_data(
+    spec: str,
+    *,
+    labels: str | None = None,
+    crop: str | None = None,
+    limit: int | None = None,
+    rate: float = float(SEQUENCE_RATE),
+) -> Data:
+    """Return the data set that `spec` names.
+
+    Args:
+        spec: a folder with `images` and `masks`; or a source: a clip, a folder of pictures
+            without masks, "pattern".
+        labels: the scheme of the folder's masks; None looks at the first one.
+        crop: the name of a crop.
+        limit: use only this many pictures.
+        rate: frames a second of a numbered sequence of pictures.
+
+    Raises:
+        ConfigError: a name is unknown, the folder is not in order, or a source is cropped.
+        SourceError: the source does not open.
+    """
+    folder = Path(spec).expanduser()
+    if folder.is_dir() and ((folder / "images").is_dir() or (folder / "masks").is_dir()):
+        return FolderData(
+            folder,
+            scheme=scheme(labels) if labels else None,
+            crop=crop_named(crop) if crop else None,
+            limit=limit,
+            rate=Fraction(rate).limit_denominator(1001),
+        )
+    if crop or labels:
+        raise ConfigError(f"{spec} has no masks: --crop and --labels need them")
+    part = PartConfig.model_validate(guess(spec))
+    return SourceData(partial(build.open_source, part), name=folder.name or spec, limit=limit)

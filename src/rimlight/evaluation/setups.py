@@ -1,0 +1,183 @@
+"""What is compared: a model, its refiners, and how the mask becomes the picture's alpha."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from rimlight import build
+from rimlight.config import PartConfig, parse_spec, read_yaml
+from rimlight.errors import ConfigError
+from rimlight.evaluation.metrics import Alpha
+from rimlight.frame import Frame, Mask
+from rimlight.options import Options, validate
+from rimlight.pipeline.parts import Refiner, Segmenter
+from rimlight.refiners import REFINERS
+from rimlight.registry import suggest
+
+Finish = Callable[[Mask, Frame], Alpha]
+"""Returns the foreground as float32 (height, width) in [0, 1] at the size of the frame."""
+
+
+def plain(mask: Mask, frame: Frame) -> Alpha:
+    """Enlarge the mask's foreground bilinearly, and nothing else."""
+    return enlarge(mask.alpha(), frame.size)
+
+
+def stepped(mask: Mask, frame: Frame) -> Alpha:
+    """Enlarge, then step smoothly between the mask's `edges`, as effects show it."""
+    low, high = mask.edges
+    place = np.clip((plain(mask, frame) - low) / (high - low), 0, 1)
+    return cast(Alpha, (place * place * (3 - 2 * place)).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Setup:
+    """An open set-up. Whoever opened its parts closes them.
+
+    Attributes:
+        name: what reports call it.
+        segmenter: makes the mask.
+        refiners: (name, refiner) in the order they run.
+        finish: makes the alpha that is measured.
+    """
+
+    name: str
+    segmenter: Segmenter
+    refiners: tuple[tuple[str, Refiner], ...] = ()
+    finish: Finish = plain
+
+    def forget(self) -> None:
+        """Make the refiners forget what they saw: the next frame begins another stream."""
+        for _, refiner in self.refiners:
+            refiner.close()
+
+
+class SetupConfig(Options):
+    """A set-up as data."""
+
+    name: str
+    segmenter: PartConfig
+    refiners: tuple[PartConfig, ...] = ()
+    finish: str = "plain"
+
+
+class SetupsFile(Options):
+    """A file of set-ups."""
+
+    setups: Annotated[tuple[SetupConfig, ...], Field(min_length=1)]
+
+
+FINISHES: Mapping[str, Finish] = MappingProxyType({"plain": plain, "stepped": stepped})
+
+
+def enlarge(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return float32 (h, w) or (h, w, channels) at (width, height) `size`, bilinearly."""
+    return cast(NDArray[np.float32], cv2.resize(values, size, interpolation=cv2.INTER_LINEAR))
+
+
+def labels_at(mask: Mask, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return the winning classes uint8 (height, width) at `size`.
+
+    Scores are enlarged before the winner is chosen, so that borders between classes are smooth;
+    a mask that holds only labels takes the nearest one.
+    """
+    if mask.given.dtype == np.uint8:
+        nearest = cv2.resize(mask.labels, size, interpolation=cv2.INTER_NEAREST)
+        return cast(NDArray[np.uint8], nearest)
+    scores = enlarge(mask.scores, size)
+    return Mask(scores.reshape(size[1], size[0], -1), mask.classes).labels
+
+
+def parse_setup(text: str) -> SetupConfig:
+    """Read "NAME=MODEL+REFINER+...+FINISH"; all but the model may be left out.
+
+    A refiner is its kind, or "kind:value" for its main option. A finish is one of `FINISHES`.
+
+    Raises:
+        ConfigError: a refiner or finish is unknown.
+    """
+    name, equals, rest = text.partition("=")
+    if not equals:
+        name, rest = text, text
+    model, *stages = rest.split("+")
+    if not (name and model):
+        raise ConfigError(f"a set-up must be NAME=MODEL, got {text!r}", hint="raw=selfie+smooth")
+    finishes = [stage for stage in stages if stage in FINISHES]
+    refiners = tuple(_refiner(stage) for stage in stages if stage not in FINISHES)
+    segmenter = PartConfig.model_validate({"kind": "model", "model": model})
+    finish = finishes[-1] if finishes else "plain"
+    return SetupConfig(name=name, segmenter=segmenter, refiners=refiners, finish=finish)
+
+
+def read_setups(path: Path) -> tuple[SetupConfig, ...]:
+    """Read a YAML file with a list `setups`.
+
+    Raises:
+        ConfigError: it cannot be read or a key is wrong.
+    """
+    return validate(SetupsFile, read_yaml(path), where=str(path)).setups
+
+
+@contextmanager
+def open_setups(
+    configs: Sequence[SetupConfig], size: tuple[int, int]
+) -> Iterator[tuple[Setup, ...]]:
+    """Open set-ups; close them when the block ends.
+
+    Args:
+        configs: what to open; the names must differ.
+        size: (width, height) of the pictures: the model "auto" is chosen by their shape.
+
+    Raises:
+        RimlightError: a part does not open, or two set-ups have one name.
+    """
+    names = [config.name for config in configs]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"set-ups need different names, got {', '.join(names)}")
+    with ExitStack() as stack:
+        yield tuple(_open(config, size, stack) for config in configs)
+
+
+def _open(config: SetupConfig, size: tuple[int, int], stack: ExitStack) -> Setup:
+    if config.finish not in FINISHES:
+        raise ConfigError(
+            f"unknown finish {config.finish!r}", hint=suggest(config.finish, tuple(FINISHES))
+        )
+    segmenter = build.open_segmenter(config.segmenter, size)
+    stack.callback(segmenter.close)
+    refiners: list[tuple[str, Refiner]] = []
+    for part in config.refiners:
+        refiner = build.open_refiner(part)
+        stack.callback(refiner.close)
+        refiners.append((part.kind, refiner))
+    return Setup(config.name, segmenter, tuple(refiners), FINISHES[config.finish])
+
+
+def _refiner(text: str) -> PartConfig:
+    kind, value = parse_spec(text, REFINERS.names())
+    if not kind:
+        known = (*REFINERS.names(), *FINISHES)
+        raise ConfigError(f"unknown refiner {text!r}", hint=suggest(text, known))
+    if value is None:
+        return PartConfig(kind=kind)
+    main = REFINERS.load(kind).Options.main
+    if main is None:
+        raise ConfigError(f"refiner {kind!r} takes no value, got {value!r}")
+    return PartConfig.model_validate({"kind": kind, main: _number(value)})
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
