@@ -85,9 +85,10 @@ class Encoder:
         return stream
 
     def _muxer(self, plan: Plan) -> dict[str, str]:
-        """Ask mp4 and mov for clocks in which every pts, and the start offset, is exact."""
+        """Return muxer options that keep every pts, and the start offset, as exact as can be."""
         if plan.format not in _QUICKTIME:
-            return {}
+            # Sound often starts a little before zero; mkv would move the pictures along with it.
+            return {"avoid_negative_ts": "disabled"}
         ticks = self._base.denominator
         while ticks < _FINEST_WANTED:
             ticks *= 2

@@ -1,0 +1,280 @@
+"""What VideoSink writes, read back with real decoders."""
+
+import logging
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from fakes import make_frame, make_info
+from media import pictures, source_frames, source_info, times
+
+from rimlight.errors import ConfigError, SinkError
+from rimlight.frame import Frame
+from rimlight.imaging.colour import ColourSpace
+from rimlight.libav import av
+from rimlight.options import validate
+from rimlight.sinks.video import VideoSink
+
+UNEVEN = [Fraction(n, 30) for n in (1, 2, 3, 4, 7, 8, 9, 11)]
+
+
+def record(path, frames, info=None, **options):
+    sink = VideoSink(VideoSink.Options(path=path, **options), info or make_info())
+    for frame in frames:
+        sink.write(frame)
+    sink.close()
+    return path
+
+
+def frames_at(moments, size=(64, 48)):
+    return [replace(make_frame(i, size), pts=pts) for i, pts in enumerate(moments)]
+
+
+def see_through(index, size=(64, 48)):
+    alpha = np.full((size[1], size[0]), 255, np.uint8)
+    alpha[:, : size[0] // 2] = 0
+    return make_frame(index, size).with_alpha(alpha)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mp4", "h264"), ("a.mp4", "h265"), ("a.mp4", "av1"), ("a.mov", "prores"), ("a.m4v", "vp9")],
+)
+def test_uneven_times_and_a_late_start_are_kept_exactly(tmp_path, name, codec):
+    assert times(record(tmp_path / name, frames_at(UNEVEN), codec=codec)) == UNEVEN
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm"])
+def test_matroska_keeps_times_to_the_millisecond(tmp_path, name):
+    written = times(record(tmp_path / name, frames_at(UNEVEN)))
+    assert [round(1000 * pts) for pts in UNEVEN] == [1000 * pts for pts in written]
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265", "av1"])
+def test_the_last_frame_is_shown_until_the_streams_end(tmp_path, codec):
+    info = make_info(duration_s=12 / 30)
+    with av.open(str(record(tmp_path / "a.mp4", frames_at(UNEVEN), info, codec=codec))) as clip:
+        video = clip.streams.video[0]
+        assert video.duration * video.time_base == Fraction(12, 30)
+
+
+def test_live_times_are_kept_to_the_microsecond(tmp_path):
+    info = replace(make_info(is_live=True), time_base=None)
+    moments = [Fraction(s) for s in ("5.000001", "5.033378", "5.1")]
+    assert times(record(tmp_path / "a.mp4", frames_at(moments), info)) == moments
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        "outdoor-360p.mp4",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in (
+                "desk-540p.mp4",
+                "portrait-720p.mp4",
+                "selfie-handheld.mp4",
+                "walking-432p.mp4",
+                "road-highway-540p.mp4",
+                "road-highway-720p.mp4",
+                "road-city-360p.mp4",
+            )
+        ),
+    ],
+)
+def test_a_real_clip_keeps_every_time_and_its_duration(shared, tmp_path, clip):
+    path = shared / "clips" / clip
+    info = source_info(path)
+    out = record(tmp_path / "out.mp4", source_frames(path), info, preset="ultrafast")
+    assert times(out) == times(path)
+    assert source_info(out).duration_s == info.duration_s
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mp4", "h264"), ("a.mp4", "h265"), ("a.mp4", "av1"), ("a.webm", "vp9"), ("a.mkv", "ffv1")],
+)
+def test_the_pictures_are_those_that_were_given(tmp_path, name, codec):
+    frames = [make_frame(i) for i in range(12)]
+    shown = pictures(record(tmp_path / name, frames, codec=codec))
+    assert len(shown) == len(frames)
+    for frame, picture in zip(frames, shown, strict=True):
+        assert np.abs(frame.bgr.astype(int) - picture).mean() < 4
+
+
+def test_frames_may_be_reused_as_soon_as_the_sink_has_let_go_of_them(tmp_path):
+    sink = VideoSink(VideoSink.Options(path=tmp_path / "a.mov", codec="prores"), make_info())
+    levels = [20, 60, 100, 140, 180]
+    for index, level in enumerate(levels):
+        image = np.full((72, 64), 128, np.uint8)
+        image[:48] = level
+        pts = Fraction(index, 30)
+        sink.write(Frame.from_i420(image, size=(64, 48), index=index, pts=pts, captured=0.0))
+        del image
+        np.full((72, 64), 255, np.uint8)  # takes the freed memory, if it was freed too early
+    sink.close()
+    shown = pictures(tmp_path / "a.mov", pixels="gray")
+    assert [round(float(p.mean())) for p in shown] == [round((x - 16) * 255 / 219) for x in levels]
+
+
+@pytest.mark.parametrize(
+    ("name", "decoder"),
+    [("a.mov", None), ("a.mkv", None), ("a.webm", "libvpx-vp9")],
+)
+def test_alpha_is_in_the_file(tmp_path, name, decoder):
+    frames = [see_through(i) for i in range(5)]
+    path = record(tmp_path / name, frames, transparent=True)
+    shown = pictures(path, pixels="bgra", decoder=decoder)
+    assert len(shown) == len(frames)
+    assert np.abs(shown[2][..., 3].astype(int) - frames[2].alpha).max() < 12
+
+
+@pytest.mark.parametrize("name", ["a.mov", "a.mkv", "a.webm"])
+def test_odd_transparent_pictures_keep_their_size(tmp_path, name):
+    path = record(tmp_path / name, [see_through(0, (65, 49))], transparent=True)
+    assert source_info(path).size == (65, 49)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.m4v"])
+def test_alpha_is_refused_by_containers_that_cannot_hold_it(tmp_path, name):
+    with pytest.raises(ConfigError, match="cannot hold alpha") as caught:
+        record(tmp_path / name, [], transparent=True)
+    assert ".mov" in caught.value.hint
+
+
+def test_alpha_is_refused_by_codecs_that_cannot_hold_it(tmp_path):
+    with pytest.raises(ConfigError, match="h264 cannot hold alpha"):
+        record(tmp_path / "a.mkv", [], transparent=True, codec="h264")
+
+
+def test_alpha_that_would_be_lost_is_refused(tmp_path):
+    with pytest.raises(SinkError, match="without alpha"):
+        record(tmp_path / "a.mov", [see_through(0)])
+
+
+def test_opaque_frames_of_a_transparent_video_are_opaque(tmp_path):
+    path = record(tmp_path / "a.mkv", [make_frame()], transparent=True)
+    assert (pictures(path, pixels="bgra")[0][..., 3] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "size"),
+    [
+        ("a.mp4", "h264", (642, 362)),
+        ("a.mp4", "h265", (642, 362)),
+        ("a.mp4", "av1", (641, 361)),
+        ("a.webm", "vp9", (641, 361)),
+        ("a.mkv", "ffv1", (641, 361)),
+        ("a.mov", "prores", (641, 361)),
+    ],
+)
+def test_odd_sizes_are_kept_or_padded_by_one_pixel(tmp_path, caplog, name, codec, size):
+    caplog.set_level(logging.INFO, "rimlight")
+    frames = [make_frame(i, (641, 361)) for i in range(2)]
+    path = record(tmp_path / name, frames, codec=codec)
+    assert source_info(path).size == size
+    assert np.abs(pictures(path)[0][:361, :641].astype(int) - frames[0].bgr).mean() < 4
+    assert ("needs even sides" in caplog.text) == (size == (642, 362))
+
+
+@pytest.mark.parametrize("size", [(1, 48), (64, 1)])
+def test_pictures_of_one_pixels_width_are_written(tmp_path, size):
+    path = record(tmp_path / "a.webm", [make_frame(0, size)])
+    assert source_info(path).size == size
+
+
+def test_a_size_that_the_encoder_refuses_is_a_clear_error(tmp_path):
+    with pytest.raises(SinkError, match="cannot write") as caught:
+        record(tmp_path / "a.mp4", [make_frame(0, (1, 1))], codec="av1")
+    assert "size" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])
+@pytest.mark.parametrize("full_range", [False, True])
+def test_the_video_says_what_its_yuv_means(tmp_path, matrix, full_range):
+    colour = ColourSpace(matrix, full_range)
+    path = record(tmp_path / "a.mp4", [replace(make_frame(), colour=colour)])
+    with av.open(str(path)) as clip:
+        picture = next(clip.decode(video=0))
+    assert picture.colorspace == {"bt601": 6, "bt709": 1, "bt2020": 9}[matrix]
+    assert picture.color_range == (2 if full_range else 1)
+
+
+def test_a_frame_in_another_colour_space_is_converted(tmp_path):
+    bt709 = replace(make_frame(1), colour=ColourSpace("bt709"))
+    path = record(tmp_path / "a.mkv", [make_frame(0), bt709], codec="ffv1")
+    assert np.abs(pictures(path, pixels="gray")[1].mean() - bt709.bgr.mean()) < 8
+
+
+def test_pixels_that_are_not_square_stay_so(tmp_path):
+    info = make_info(sample_aspect=Fraction(4, 3))
+    with av.open(str(record(tmp_path / "a.mp4", [make_frame()], info))) as clip:
+        assert clip.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
+
+
+def test_nothing_appears_under_the_final_name_before_close(tmp_path):
+    path = tmp_path / "a.mp4"
+    sink = VideoSink(VideoSink.Options(path=path), make_info())
+    assert list(tmp_path.iterdir()) == []
+    sink.write(make_frame())
+    assert [p.name for p in tmp_path.iterdir()] == [".a.part.mp4"]
+    sink.close()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_abort_keeps_an_older_file_of_that_name(tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"old")
+    sink = VideoSink(VideoSink.Options(path=path), make_info())
+    sink.write(make_frame())
+    sink.abort()
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"old"
+
+
+def test_no_frame_makes_no_file(tmp_path):
+    record(tmp_path / "a.mp4", [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_changed_size_is_refused(tmp_path):
+    with pytest.raises(SinkError, match=r"frame 1 is \(32, 32\)"):
+        record(tmp_path / "a.mp4", [make_frame(0), make_frame(1, (32, 32))])
+
+
+def test_times_that_do_not_rise_are_refused(tmp_path):
+    with pytest.raises(SinkError, match="does not come after"):
+        record(tmp_path / "a.mp4", frames_at([Fraction(1), Fraction(1)]))
+
+
+def test_a_codec_that_the_container_cannot_hold_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="webm cannot hold h264"):
+        record(tmp_path / "a.webm", [], codec="h264")
+
+
+@pytest.mark.parametrize(("name", "message"), [("a.avi", "exact frame times"), ("a.xyz", "ending")])
+def test_containers_that_are_not_supported_are_refused(tmp_path, name, message):
+    with pytest.raises(ConfigError, match=message):
+        record(tmp_path / name, [])
+
+
+def test_a_quality_that_the_codec_does_not_have_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="prores has no crf"):
+        record(tmp_path / "a.mov", [], codec="prores", crf=20)
+
+
+def test_a_lower_crf_makes_a_larger_file(tmp_path):
+    rng = np.random.default_rng(1)
+    noise = [
+        make_frame(i).with_bgr(rng.integers(0, 255, (48, 64, 3), dtype=np.uint8)) for i in range(4)
+    ]
+    good, bad = (record(tmp_path / f"{crf}.mp4", noise, crf=crf) for crf in (10, 45))
+    assert good.stat().st_size > 2 * bad.stat().st_size
+
+
+def test_an_unknown_option_is_refused_with_the_nearest_name():
+    with pytest.raises(ConfigError, match="unknown key") as caught:
+        validate(VideoSink.Options, {"path": "a.mp4", "presett": "fast"}, where="sink 'video'")
+    assert "'preset'" in caught.value.hint

@@ -1,0 +1,33 @@
+"""A real X server without a screen, for tests that open windows."""
+
+import os
+import shutil
+import subprocess
+from functools import cache
+
+import pytest
+
+
+@cache
+def display():
+    """Start Xvfb once and return its name, such as ":99"; skip where it is not installed.
+
+    It dies with this process and not before: Qt, inside OpenCV, keeps its connection for life.
+    """
+    if not (shutil.which("Xvfb") and shutil.which("setpriv")):
+        pytest.skip("needs Xvfb and setpriv (apt-get install xvfb util-linux)")
+    reader, writer = os.pipe()
+    screen = ["-screen", "0", "800x600x24", "-nolisten", "tcp", "-displayfd", str(writer)]
+    _KEEP.append(
+        subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "Xvfb", *screen],
+            pass_fds=[writer],
+            stderr=subprocess.DEVNULL,
+        )
+    )
+    os.close(writer)
+    with os.fdopen(reader) as ready:
+        return f":{ready.readline().strip()}"
+
+
+_KEEP = []
