@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import pairwise
+from typing import cast
 
 import cv2
 import numpy as np
@@ -20,52 +20,46 @@ MAX_LEAD = 2
 GHOST_MEMORY = 10
 """A ghost stands where the truth was within this many frames."""
 
-_STILL = 1e-4  # the truth must change by this mean square share of a frame to show a lag
+_SOFTNESS = 0.02
+"""Blur, as a share of the diagonal: wider than a frame's motion, so that errors form a parabola."""
+
+_STILL = 1e-4
+"""From one frame to the next the truth must change by this share of its own energy."""
 
 
 class LagMeter:
-    """Finds the delay at which a sequence of true masks explains the given masks best.
+    """Finds the delay of the true masks at which they agree best with the given ones.
 
-    For every whole delay the true masks of two neighbouring moments are mixed in the proportion
-    that leaves the least squared difference to the given masks, summed over the sequence; the
-    delay with the least rest wins and the proportion is its fraction. Unlike a parabola through
-    three errors this is exact for a mask that moves at an even pace.
+    Both are blurred; for every whole delay the squared differences are summed over the sequence;
+    a parabola through the least sum and its neighbours gives the fraction of a frame.
     """
 
     def __init__(self) -> None:
         self._truths: deque[Alpha] = deque(maxlen=MAX_LAG + MAX_LEAD + 1)
         self._masks: deque[Alpha] = deque(maxlen=MAX_LEAD + 1)
-        steps = MAX_LAG + MAX_LEAD
-        self._rest = np.zeros(steps)
-        self._along = np.zeros(steps)
-        self._length = np.zeros(steps)
-        self._count = 0
+        self._errors = np.zeros(MAX_LAG + MAX_LEAD + 1)
+        self._moved = self._energy = 0.0
 
     def add(self, mask: Alpha, truth: Alpha) -> None:
         """Take the next frame's mask and truth, float32 (h, w) in [0, 1] of one size for all."""
-        self._masks.append(mask)
-        self._truths.append(truth)
-        if len(self._truths) < MAX_LAG + MAX_LEAD + 1:
+        self._masks.append(_blurred(mask))
+        self._truths.append(_blurred(truth))
+        if len(self._truths) < len(self._errors):
             return
-        self._count += 1
         late = list(reversed(self._truths))  # late[i] is the truth i - MAX_LEAD frames before
-        for step, (newer, older) in enumerate(pairwise(late)):
-            self._compare(step, self._masks[0] - newer, older - newer)
+        self._errors += [_energy(self._masks[0] - truth) for truth in late]
+        self._moved += _energy(late[1] - late[0])
+        self._energy += _energy(late[0])
 
     def frames(self) -> float | None:
-        """Return the lag in frames; None when the truth moved too little to tell."""
-        moved = self._length > _STILL * max(self._count, 1)
-        if not moved.all():
-            return None
-        share = np.clip(self._along / self._length, 0, 1)
-        rest = self._rest - 2 * share * self._along + share**2 * self._length
-        best = int(np.argmin(rest))
-        return float(best - MAX_LEAD + share[best])
+        """Return the lag in frames; None when the truth moved too little to tell.
 
-    def _compare(self, step: int, off: NDArray[np.float32], move: NDArray[np.float32]) -> None:
-        self._rest[step] += np.mean(off * off, dtype=np.float64)
-        self._along[step] += np.mean(off * move, dtype=np.float64)
-        self._length[step] += np.mean(move * move, dtype=np.float64)
+        A mask that is later than `MAX_LAG` counts as that late.
+        """
+        if self._moved <= _STILL * self._energy:
+            return None
+        best = int(np.argmin(self._errors))
+        return float(best - MAX_LEAD + _vertex(self._errors, best))
 
 
 class GhostMeter:
@@ -95,3 +89,25 @@ def _grown(solid: NDArray[np.uint8]) -> NDArray[np.uint8]:
     reach = max(1, round(BOUNDARY_TOLERANCE * float(np.hypot(*solid.shape))))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     return cv2.dilate(solid, disc).astype(np.uint8)
+
+
+def _blurred(values: Alpha) -> Alpha:
+    """Return `values` at a quarter of the size, blurred: the blur hides the lost detail."""
+    size = (max(1, values.shape[1] // 4), max(1, values.shape[0] // 4))
+    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    sigma = max(0.5, _SOFTNESS * float(np.hypot(*small.shape)))
+    border = cv2.BORDER_REPLICATE
+    return cast(Alpha, cv2.GaussianBlur(small, (0, 0), sigma, borderType=border))
+
+
+def _energy(values: Alpha) -> float:
+    return float(np.vdot(values, values)) / values.size
+
+
+def _vertex(errors: NDArray[np.float64], best: int) -> float:
+    """Return where a parabola through the least error is lowest, from it, in [-0.5, 0.5]."""
+    if not 0 < best < len(errors) - 1:
+        return 0.0
+    before, least, after = errors[best - 1 : best + 2].tolist()
+    bend = before - 2 * least + after
+    return 0.5 * (before - after) / bend if bend > 0 else 0.0
