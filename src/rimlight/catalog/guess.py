@@ -33,6 +33,7 @@ def guess_card(file: Path) -> ModelCard:
     engine = _open(file)
     try:
         width, height = _input_size(file, engine.input)
+        _check_outputs(file, engine.outputs)
         output = _trial(engine, (height, width))
     finally:
         engine.close()
@@ -73,6 +74,13 @@ def _input_size(file: Path, info: TensorInfo) -> tuple[int, int]:
     return shape[2], shape[1]
 
 
+def _check_outputs(file: Path, outputs: tuple[TensorInfo, ...]) -> None:
+    if len(outputs) != 1:
+        raise _unreadable(file, f"it has {len(outputs)} outputs")
+    if len(outputs[0].shape) not in (3, 4):
+        raise _unreadable(file, f"its output is {outputs[0]}, not 1 x h x w x classes")
+
+
 def _trial(engine: Engine, shape: tuple[int, int]) -> NDArray[Any]:
     """Return a copy of what the model makes of noise."""
     noise = np.random.default_rng(0).random((1, *shape, 3))
@@ -84,13 +92,10 @@ def _trial(engine: Engine, shape: tuple[int, int]) -> NDArray[Any]:
 def _kind(file: Path, output: NDArray[Any], info: TensorInfo) -> tuple[str, int]:
     """Return the kind of output and the number of classes."""
     is_float = np.issubdtype(output.dtype, np.floating)
-    if not is_float and not info.scale and _sides(output) in (3, 4):
+    if not is_float and not info.scale and output.shape[3:] in ((), (1,)):
         return "labels", _MAX_LABELS
-    if len(output.shape) not in (3, 4) or not (is_float or info.scale):
-        raise ModelFormatError(
-            f"cannot guess how to read {file.name}: its output is {info}",
-            hint="write a card for it: models/README.md shows how",
-        )
+    if not is_float and not info.scale:
+        raise _unreadable(file, f"its output is {info}")
     values = output.astype(np.float32)
     if info.scale:
         values = (values - info.zero) * info.scale
@@ -102,9 +107,9 @@ def _kind(file: Path, output: NDArray[Any], info: TensorInfo) -> tuple[str, int]
     return ("softmax" if bounded and sums_to_one else "logits"), count
 
 
-def _sides(output: NDArray[Any]) -> int:
-    """Return the rank, a last axis of 1 not counted."""
-    return 3 if len(output.shape) == 4 and output.shape[3] == 1 else len(output.shape)
+def _unreadable(file: Path, reason: str) -> ModelFormatError:
+    hint = "write a card for it: models/README.md shows how"
+    return ModelFormatError(f"cannot guess how to read {file.name}: {reason}", hint=hint)
 
 
 def _scaling(info: TensorInfo) -> tuple[float, float]:

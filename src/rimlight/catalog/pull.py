@@ -126,6 +126,8 @@ def _reachable(file: ModelFile, target: Path) -> Iterator[None]:
     try:
         yield
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as exc:
+        if isinstance(exc, urllib.error.HTTPError):
+            exc.close()  # it is the response too, and holds its connection
         raise ModelNotFoundError(
             f"cannot fetch {file.url}: {getattr(exc, 'reason', None) or exc}",
             hint=f"try again online, or fetch it elsewhere and put it at {target}",

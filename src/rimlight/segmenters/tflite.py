@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,9 @@ from rimlight.segmenters.engine import TensorInfo
 from rimlight.segmenters.model import ModelSegmenter
 
 Threads = Annotated[int, Field(ge=1, le=64)] | Literal["auto"]
+
+# Two threads that open models at once must not put back each other's stderr.
+_STDERR = threading.Lock()
 
 
 class TfliteSegmenter(ModelSegmenter):
@@ -118,8 +122,11 @@ def _without_litert_greeting() -> Iterator[None]:
 
     It writes to file descriptor 2 itself; all else that arrives there meanwhile is passed on.
     """
+    if sys.stderr is None:  # the program was started with its stderr closed
+        yield
+        return
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
+    with _STDERR, tempfile.TemporaryFile() as held:
         stderr = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:

@@ -1,0 +1,120 @@
+"""`rimlight models`: which models there are, what they are, and how to get them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rimlight.catalog.find import Catalog
+    from rimlight.segmenters.card import ModelCard
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="List, show and fetch models. A model is a file and a card; --model takes its name.",
+)
+
+Name = Annotated[str, typer.Argument(help="A name from `rimlight models list`.")]
+ModelsDir = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="A folder of cards and models, searched first."),
+]
+Target = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Put the files here instead of into the cache."),
+]
+Accept = Annotated[
+    bool,
+    typer.Option("--accept-licence", help="You have read the model's licence and accept it."),
+]
+
+
+@app.command("list")
+def list_models(models_dir: ModelsDir = None) -> None:
+    """List all models: their size, licence, and whether their files are here.
+
+    shipped: part of rimlight. shared: in RIMLIGHT_SHARED. cached: pulled before. models-dir: in
+    your own folder. not here: fetch it with `rimlight models pull NAME`.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from rimlight.catalog.find import Catalog
+
+    catalog = Catalog(models_dir)
+    table = Table("name", "size", "licence", "state", "summary", box=None, pad_edge=False)
+    for card in catalog.list():
+        row = (card.name, _megabytes(card), card.licence, _state(catalog, card), card.summary)
+        table.add_row(*row)
+    Console().print(table)
+
+
+@app.command()
+def show(name: Name, models_dir: ModelsDir = None) -> None:
+    """Show the card of one model: how it is fed, what it gives, its classes and its licence."""
+    import yaml
+
+    from rimlight.catalog.find import Catalog
+
+    catalog = Catalog(models_dir)
+    card = catalog.card(name)
+    data = card.model_dump(mode="json", exclude_defaults=True)
+    found = catalog.find(card)
+    typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=96).rstrip())
+    typer.echo(f"state: {_state(catalog, card)}")
+    for path in found.paths if found else ():
+        typer.echo(f"at: {path}")
+
+
+@app.command()
+def pull(name: Name, accept_licence: Accept = False, models_dir: Target = None) -> None:
+    """Fetch a model's files, so that it works offline from then on.
+
+    The address is fixed and the bytes are checked. A transfer that breaks off goes on where it
+    stopped when you run the command again. Some licences must be accepted with --accept-licence.
+    """
+    from rimlight.catalog.find import Catalog, verify
+
+    catalog = Catalog(cache=models_dir)
+    card = catalog.card(name)
+    typer.echo(f"{card.name}: {_megabytes(card)}, licence {card.licence}, {card.origin}")
+    found = catalog.find(card)
+    if found and found.place.folder != catalog.cache:
+        for file, path in zip(card.files, found.paths, strict=True):
+            verify(file, path)
+        typer.echo(f"already here ({found.place.name}): {found.paths[0]}")
+        return
+    typer.echo(f"kept at {_fetch(card, accept_licence, catalog.cache)}")
+    if card.needs:
+        typer.echo(f"note: it cannot run yet, it needs {card.needs}")
+
+
+def _fetch(card: ModelCard, accept_licence: bool, folder: Path) -> Path:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from rimlight.catalog import pull as puller
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, TransferSpeedColumn(), console=console, transient=True) as bar:
+        task = bar.add_task(card.name, total=card.size_bytes)
+        return puller.pull(
+            card,
+            accept_licence=accept_licence,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            cache=folder,
+        )
+
+
+def _megabytes(card: ModelCard) -> str:
+    return f"{card.size_bytes / 1e6:.1f} MB" if card.size_bytes else "?"
+
+
+def _state(catalog: Catalog, card: ModelCard) -> str:
+    found = catalog.find(card)
+    here = found.place.name if found else "not here"
+    return f"{here}, needs {card.needs}" if card.needs else here

@@ -1,0 +1,64 @@
+"""The shipped and the pulled models on labelled photographs: what the cards say is true."""
+
+import cv2
+import numpy as np
+import pytest
+from labelled import as_frame, at_size, labelled, set_iou
+
+from rimlight.catalog.find import Catalog
+from rimlight.segmenters.tflite import TfliteSegmenter
+
+# CamVid's ids and the Cityscapes classes that mean the same.
+CAMVID = {0: "sky", 1: "building", 3: "road", 8: "car"}
+
+
+def opened(name):
+    card, file = Catalog().resolve(name)
+    return TfliteSegmenter(card, file, TfliteSegmenter.Options(threads=1))
+
+
+def person_iou(segmenter, pictures, layout):
+    return set_iou(
+        (at_size(segmenter.segment(as_frame(bgr, layout)).alpha(("person",)), truth), truth > 127)
+        for bgr, truth in pictures
+    )
+
+
+@pytest.mark.parametrize("layout", ["bgr", "i420"])
+@pytest.mark.parametrize(
+    ("name", "at_least"), [("selfie", 0.9), ("selfie-landscape", 0.91), ("deeplab-voc", 0.85)]
+)
+def test_people_are_found_in_portraits(shared, name, at_least, layout):
+    pictures = labelled(shared / "data" / "portraits", 12 if name == "deeplab-voc" else 20)
+    assert person_iou(opened(name), pictures, layout) > at_least
+
+
+@pytest.mark.slow
+def test_selfie_reaches_its_known_iou_on_all_portraits(shared):
+    pictures = labelled(shared / "data" / "portraits")
+    assert person_iou(opened("selfie"), pictures, "bgr") > 0.87
+
+
+@pytest.mark.parametrize("layout", ["bgr", "i420"])
+def test_cityscapes_finds_the_classes_of_a_street(shared, layout):
+    segmenter = opened("cityscapes")
+    pictures = list(labelled(shared / "data" / "camvid" / "val"))[::12]
+    found = [(segmenter.segment(as_frame(bgr, layout)), truth) for bgr, truth in pictures]
+    iou = {
+        name: set_iou(
+            ((at_size(mask.alpha((name,)), truth) & (truth != 11)), truth == number)
+            for mask, truth in found
+        )
+        for number, name in CAMVID.items()
+    }
+    assert iou["road"] > 0.8 and iou["sky"] > 0.85 and iou["building"] > 0.65 and iou["car"] > 0.65
+
+
+def test_the_video_clip_of_a_woman_at_a_desk_shows_one_person(shared):
+    capture = cv2.VideoCapture(str(shared / "clips" / "desk-540p.mp4"))
+    picture = capture.read()[1]
+    capture.release()
+    person = opened("selfie-landscape").segment(as_frame(picture, "i420")).alpha() > 0.5
+    count, _, stats, _ = cv2.connectedComponentsWithStats(person.astype(np.uint8))
+    assert count >= 2 and 0.1 < person.mean() < 0.7
+    assert stats[1:, cv2.CC_STAT_AREA].max() > 0.9 * person.sum()
