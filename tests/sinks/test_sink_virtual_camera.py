@@ -1,0 +1,97 @@
+"""The virtual camera: its errors anywhere, its pictures where there is a v4l2loopback device."""
+
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes import make_frame, make_info
+
+from rimlight.errors import SinkError
+from rimlight.imaging.colour import ColourSpace
+from rimlight.sinks.loopback import loopbacks, query
+from rimlight.sinks.virtual_camera import MODPROBE, VirtualCameraSink
+
+FREE = [device.path for device in loopbacks() if device.takes_frames or device.is_stuck]
+needs_device = pytest.mark.skipif(not FREE, reason="needs a free v4l2loopback device")
+
+
+def open_camera(info=None, **options):
+    return VirtualCameraSink(VirtualCameraSink.Options(**options), info or make_info((320, 240)))
+
+
+@pytest.mark.skipif(bool(FREE), reason="there is a virtual camera")
+def test_no_virtual_camera_says_how_to_make_one():
+    with pytest.raises(SinkError, match="no virtual camera") as caught:
+        open_camera()
+    assert caught.value.hint == MODPROBE
+
+
+def test_a_missing_device_says_how_to_make_it():
+    with pytest.raises(SinkError, match="no virtual camera /dev/video77") as caught:
+        open_camera(device="/dev/video77")
+    assert "modprobe v4l2loopback exclusive_caps=1" in caught.value.hint
+
+
+def test_a_device_that_is_no_camera_is_refused():
+    with pytest.raises(SinkError, match="does not open"):
+        open_camera(device="/dev/null")
+
+
+def test_what_is_no_loopback_device_is_not_taken_for_one(tmp_path):
+    assert query("/dev/null") is None
+    assert query(str(tmp_path / "nothing")) is None
+
+
+@pytest.mark.rig
+@needs_device
+def test_a_busy_camera_is_called_busy():
+    first = open_camera(device=FREE[0])
+    first.write(make_frame(0, (320, 240)))
+    with pytest.raises(SinkError, match="busy"):
+        open_camera(device=FREE[0])
+    first.close()
+
+
+@pytest.mark.rig
+@needs_device
+def test_a_camera_can_be_opened_again_and_again():
+    for index in range(3):
+        sink = open_camera(device=FREE[0])
+        sink.write(make_frame(index, (320, 240)))
+        sink.close()
+
+
+@pytest.mark.rig
+@needs_device
+def test_a_reader_sees_what_was_sent():
+    sink = open_camera(device=FREE[0])
+    frame = make_frame(9, (320, 240))
+    sink.write(frame)
+    one_picture = f"-f v4l2 -i {FREE[0]} -frames:v 1 -f rawvideo -pix_fmt yuv420p -".split()
+    reader = subprocess.Popen(["ffmpeg", "-v", "error", *one_picture], stdout=subprocess.PIPE)
+    while reader.poll() is None:
+        sink.write(frame)
+    shown = np.frombuffer(reader.stdout.read(), np.uint8)
+    reader.stdout.close()
+    sink.close()
+    assert np.abs(shown.astype(int) - frame.i420.reshape(-1)).max() <= 2
+
+
+@pytest.mark.rig
+@needs_device
+def test_frames_that_do_not_fit_are_stretched_and_converted():
+    sink = open_camera(device=FREE[0])
+    sink.write(make_frame(0, (641, 361)))
+    sink.write(replace(make_frame(1, (320, 240)), colour=ColourSpace("bt709", full_range=True)))
+    sink.close()
+
+
+@pytest.mark.rig
+@needs_device
+def test_transparency_is_refused():
+    sink = open_camera(device=FREE[0])
+    frame = make_frame(0, (320, 240)).with_alpha(np.zeros((240, 320), np.uint8))
+    with pytest.raises(SinkError, match="transparency"):
+        sink.write(frame)
+    sink.close()

@@ -1,0 +1,109 @@
+"""Windows on a real X server without a screen, each in a process of its own where it may end."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from xvfb import display
+
+from rimlight.errors import SinkError
+from rimlight.sinks.display import check_display
+from rimlight.sinks.window import over_checkerboard
+
+TESTS = os.path.dirname(os.path.dirname(__file__))
+START = f"""
+import subprocess, sys
+sys.path.insert(0, {TESTS!r})
+from fakes import make_frame, make_info
+from rimlight.errors import RimlightError, StopStream
+from rimlight.sinks.window import WindowSink
+sink = WindowSink(WindowSink.Options(), make_info())
+"""
+
+
+def python(code, name):
+    environment = {k: v for k, v in os.environ.items() if k != "WAYLAND_DISPLAY"}
+    environment["DISPLAY"] = name
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_cv2_shows_windows_although_av_is_imported():
+    result = python(
+        "from rimlight.libav import av\n"
+        "import cv2, numpy as np\n"
+        "cv2.imshow('w', np.zeros((48, 64, 3), np.uint8)); cv2.waitKey(1); print('shown')",
+        display(),
+    )
+    assert result.stdout == "shown\n", result.stderr
+
+
+def test_closing_the_window_ends_the_run():
+    result = python(
+        START + "import cv2\n"
+        "sink.write(make_frame(0)); cv2.destroyAllWindows(); cv2.waitKey(1)\n"
+        "try: sink.write(make_frame(1))\n"
+        "except StopStream: print('stopped')\n"
+        "sink.close()",
+        display(),
+    )
+    assert result.stdout == "stopped\n", result.stderr
+
+
+@pytest.mark.skipif(not shutil.which("xdotool"), reason="needs xdotool")
+@pytest.mark.parametrize("key", ["q", "Escape"])
+def test_a_key_ends_the_run(key):
+    result = python(
+        START + "try:\n"
+        "    for index in range(500):\n"
+        "        sink.write(make_frame(index % 8, (400, 300)))\n"
+        "        if index % 20 == 5:\n"
+        f"            subprocess.run(['xdotool', 'mousemove', '100', '100', 'key', {key!r}])\n"
+        "except StopStream: print('stopped')\n"
+        "sink.close()",
+        display(),
+    )
+    assert result.stdout == "stopped\n", result.stderr
+
+
+@pytest.mark.parametrize("name", ["", ":4711", "nonsense", "127.0.0.1:59"])
+def test_no_display_is_an_error_and_not_the_end_of_the_process(name):
+    result = python(
+        START.replace("sink = ", "try: sink = ")
+        + "except RimlightError as error: print(error.exit_code, error.hint)",
+        name,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("5 log in to a desktop")
+
+
+def test_a_display_that_nobody_serves_is_named():
+    with pytest.raises(SinkError, match="display ':4711' does not answer"):
+        check_display({"DISPLAY": ":4711"})
+
+
+def test_wayland_alone_is_not_enough():
+    with pytest.raises(SinkError, match="Wayland"):
+        check_display({"WAYLAND_DISPLAY": "wayland-0"})
+
+
+def test_a_display_over_the_network_is_asked():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number = server.getsockname()[1] - 6000
+        check_display({"DISPLAY": f"127.0.0.1:{number}.0"})
+
+
+def test_transparent_pixels_show_a_checkerboard():
+    bgr = np.full((40, 40, 3), 200, np.uint8)
+    alpha = np.zeros((40, 40), np.uint8)
+    alpha[:, :20] = 255
+    shown = over_checkerboard(bgr, alpha)
+    assert (shown[:, :20] == 200).all()
+    assert set(np.unique(shown[:, 20:])) == {102, 153}
