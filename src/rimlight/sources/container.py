@@ -133,8 +133,9 @@ def _duration(container: av.container.InputContainer, stream: av.VideoStream) ->
     if stream.duration and stream.time_base:
         return stream.duration * stream.time_base
     tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
-    if tag:
-        return int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])
+    if tag:  # Matroska counts from zero, wherever the first frame is
+        end = int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])
+        return end - (stream.start_time or 0) * (stream.time_base or 0)
     if container.duration and len(container.streams) == 1:  # else the sound may be the longer one
         return Fraction(container.duration, _MICROSECONDS)
     return None

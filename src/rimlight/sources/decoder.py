@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from rimlight.libav import av
 from rimlight.sources.guard import ReadGuard
+
+Packet: TypeAlias = "av.Packet[av.VideoStream]"
 
 
 class Decoder:
@@ -20,11 +23,11 @@ class Decoder:
     """
 
     def __init__(self, container: av.container.InputContainer, stream: av.VideoStream) -> None:
+        self._container = container
         self._stream = stream
-        self._packets = container.demux(stream)
+        self._packets = self._whole_packets()
         self._guard = ReadGuard(container.close)
         self._started = False
-        self._ended = False
         self.skipped = 0
         self.damaged = 0
         self.error: av.error.FFmpegError | None = None
@@ -48,28 +51,44 @@ class Decoder:
     def _step(self) -> list[av.VideoFrame] | None:
         """Return the frames that the next packet completes, None at the end."""
         with self._guard as is_open:
-            if not is_open or self._ended:
+            if not is_open:
                 return None
-            packet = self._next_packet()
-            if packet is not None and packet.is_corrupt:
-                # Such as the last one of a truncated file. Decoding it in a frame thread would
-                # also cost the healthy frames that are in the other threads.
-                self.skipped += self._started
-                return []
-            try:
-                # None drains the frames that the decoder still holds back.
-                return self._stream.decode(packet)
-            except av.error.EOFError:
-                return []  # drained before
-            except av.error.FFmpegError:
-                self.skipped += self._started
-                return []
+            for packet in self._packets:
+                return self._decode(packet)
+        return None
 
-    def _next_packet(self) -> av.Packet[av.VideoStream] | None:
+    def _decode(self, packet: Packet | None) -> list[av.VideoFrame]:
         try:
-            packet = next(self._packets, None)
+            return self._stream.decode(packet)
+        except av.error.FFmpegError:
+            self.skipped += self._started
+            return []
+
+    def _whole_packets(self) -> Iterator[Packet | None]:
+        """Yield packets, but not the one in the middle of which a file ends.
+
+        Decoding that one in a frame thread would cost the healthy frames in the other threads.
+        """
+        packets = self._all_packets()
+        for packet in packets:
+            if packet is None or not packet.is_corrupt:
+                yield packet
+                continue
+            following = next(packets)
+            if _is_last(following):
+                self.skipped += self._started
+            else:
+                yield packet
+            yield following
+
+    def _all_packets(self) -> Iterator[Packet | None]:
+        """Yield packets, the last of which (None after an error) drains the decoder."""
+        try:
+            yield from self._container.demux(self._stream)
         except av.error.FFmpegError as exc:
             self.error = exc
-            packet = None
-        self._ended = packet is None
-        return packet
+            yield None
+
+
+def _is_last(packet: Packet | None) -> bool:
+    return packet is None or not packet.size

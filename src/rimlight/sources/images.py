@@ -112,39 +112,51 @@ def _find(text: str, *, recursive: bool) -> tuple[Path, list[Path]]:
     """Return the folder that names are relative to, and the pictures in order."""
     path = Path(text).expanduser()
     try:
-        if path.is_dir():
-            return path, _in_folder(path, recursive=recursive)
-        if path.exists():
-            return path.parent, [path]
+        found = _listed(path, recursive=recursive)
     except OSError as exc:
         raise SourceOpenError(
-            f"cannot read {path}: {(exc.strerror or 'unknown').lower()}",
+            f"cannot read {path}: {(exc.strerror or str(exc)).lower()}",
             hint="check the permissions of the folder (ls -ld shows them)",
         ) from exc
-    if _WILD.search(text):
+    if found is None:
         return _matching(path)
-    raise SourceOpenError(f"no such file or folder: {path}", hint="check the path and its spelling")
-
-
-def _in_folder(folder: Path, *, recursive: bool) -> list[Path]:
-    def fail(error: OSError) -> None:
-        raise error  # os.walk passes over what it may not read, unless told otherwise
-
-    found: list[Path] = []
-    for root, folders, files in os.walk(folder, onerror=fail):
-        found += [Path(root, name) for name in files if _is_picture(name)]
-        if not recursive:
-            folders.clear()
-    if not found:
+    base, pictures = found
+    if not pictures:
         kinds = ", ".join(sorted(suffix.removeprefix(".") for suffix in SUFFIXES))
         deeper = "" if recursive else "; for folders in it set recursive"
         raise SourceOpenError(
-            f"there are no pictures in {folder}", hint=f"looked for {kinds}{deeper}"
+            f"there are no pictures in {path}", hint=f"looked for {kinds}{deeper}"
         )
-    return sorted(found, key=_natural)
+    return base, sorted(pictures, key=_natural)
+
+
+def _listed(path: Path, *, recursive: bool) -> tuple[Path, list[Path]] | None:
+    """Return what lies at an existing path, None where nothing exists.
+
+    Raises:
+        OSError: the path may not be looked at.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error  # os.walk passes over what it may not read, unless told otherwise
+
+    if not path.exists():
+        return None
+    if not path.is_dir():
+        return path.parent, [path]
+    found: list[Path] = []
+    for root, folders, files in os.walk(path, onerror=fail):
+        found += [Path(root, name) for name in files if _is_picture(name)]
+        if not recursive:
+            folders.clear()
+    return path, found
 
 
 def _matching(pattern: Path) -> tuple[Path, list[Path]]:
+    if not _WILD.search(str(pattern)):
+        raise SourceOpenError(
+            f"no such file or folder: {pattern}", hint="check the path and its spelling"
+        )
     found = [Path(name) for name in glob(str(pattern), recursive=True)]
     pictures = sorted((path for path in found if _is_picture(path.name)), key=_natural)
     if not pictures:

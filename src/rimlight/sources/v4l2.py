@@ -137,10 +137,10 @@ def is_busy(path: Path) -> bool:
 
 
 def holders(path: Path) -> tuple[str, ...]:
-    """Return the other programs that have `path` open, as "ffmpeg (123)", as far as we may see."""
+    """Return the programs that have `path` open, as "ffmpeg (123)", as far as we may see."""
     device = os.path.realpath(path)
     pids = {entry.parent.parent.name for entry in _open_files() if _leads_to(entry, device)}
-    return tuple(f"{_command(pid)} ({pid})" for pid in sorted(pids - {str(os.getpid())}, key=int))
+    return tuple(f"{_command(pid)} ({pid})" for pid in sorted(pids, key=int))
 
 
 def _open_files() -> Iterator[Path]:

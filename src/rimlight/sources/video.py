@@ -108,7 +108,8 @@ class VideoSource:
                 colour=self._planes.colour,
             )
             count += 1
-        self._check_end(count, last - first)
+        # Containers do not agree whether a duration counts from zero or from the first frame.
+        self._check_end(count, max(last, last - first))
 
     def close(self) -> None:
         """Close the file or connection; a read under way in another thread ends first."""
@@ -141,7 +142,7 @@ class VideoSource:
             notes=(self._planes.note,) if self._planes.note else (),
         )
 
-    def _check_end(self, count: int, span: Fraction) -> None:
+    def _check_end(self, count: int, last: Fraction) -> None:
         decoder, name = self._decoder, self._target.name
         if decoder.closed:
             return
@@ -150,7 +151,7 @@ class VideoSource:
         if self.info.is_live:
             self._check_live_end()
             return
-        end = span + (1 / self._announced.rate if self._announced.rate else 0)
+        end = last + (1 / self._announced.rate if self._announced.rate else 0)
         if decoder.error or decoder.skipped or self._announced.is_short(count, end):
             of = f" of {self._announced.count}" if self._announced.count else ""
             raise SourceReadError(

@@ -1,0 +1,60 @@
+import subprocess
+import sys
+
+import pytest
+
+from rimlight.imaging.pictures import SUFFIXES
+from rimlight.sources import _PICTURES, MAIN, SOURCES, guess
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("0", {"kind": "camera", "device": 0}),
+        ("/dev/video2", {"kind": "camera", "device": "/dev/video2"}),
+        ("camera", {"kind": "camera"}),
+        ("camera:1", {"kind": "camera", "device": 1}),
+        ("rtsp://host/stream", {"kind": "video", "path": "rtsp://host/stream"}),
+        ("https://host/a.png", {"kind": "video", "path": "https://host/a.png"}),
+        ("talk.mp4", {"kind": "video", "path": "talk.mp4"}),
+        ("no-such-thing", {"kind": "video", "path": "no-such-thing"}),
+        ("photo.JPG", {"kind": "images", "path": "photo.JPG"}),
+        ("photos/*.jpg", {"kind": "images", "path": "photos/*.jpg"}),
+        ("video:odd*name.mp4", {"kind": "video", "path": "odd*name.mp4"}),
+        ("images:talk.mp4", {"kind": "images", "path": "talk.mp4"}),
+        ("-", {"kind": "pipe"}),
+        ("pipe:-", {"kind": "pipe"}),
+        ("pipe:640x360", {"kind": "pipe", "size": "640x360"}),
+        ("pattern", {"kind": "pattern"}),
+        ("pattern:640x360", {"kind": "pattern", "size": "640x360"}),
+    ],
+)
+def test_a_spec_is_understood_as_a_user_means_it(spec, expected):
+    assert guess(spec) == expected
+
+
+def test_a_folder_is_pictures(tmp_path):
+    assert guess(str(tmp_path)) == {"kind": "images", "path": str(tmp_path)}
+
+
+def test_an_existing_file_with_a_star_in_its_name_is_not_a_glob(tmp_path):
+    path = tmp_path / "my*talk.mp4"
+    path.touch()
+    assert guess(str(path))["kind"] == "video"
+
+
+@pytest.mark.parametrize("kind", SOURCES.names())
+def test_the_short_form_sets_the_option_that_the_source_names(kind):
+    assert SOURCES.load(kind).Options.main == MAIN[kind]
+
+
+def test_picture_suffixes_are_those_that_the_reader_looks_for():
+    assert _PICTURES == SUFFIXES
+
+
+def test_guessing_loads_no_heavy_module():
+    code = (
+        "import sys; from rimlight.sources import guess; guess('0');"
+        "assert not {'numpy', 'cv2', 'av'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

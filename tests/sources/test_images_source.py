@@ -1,0 +1,107 @@
+import logging
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from rimlight.errors import SourceOpenError, SourceReadError
+from rimlight.sources.images import ImagesSource
+
+
+def save(path, level=0, size=(24, 16)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.full((size[1], size[0], 3), level, np.uint8)
+    path.write_bytes(cv2.imencode(path.suffix, pixels)[1].tobytes())
+    return path
+
+
+def open_images(path, **more):
+    return ImagesSource(ImagesSource.Options(path=str(path), **more))
+
+
+def names(source):
+    return [frame.name for frame in source]
+
+
+def test_a_folder_is_read_in_natural_order_without_what_is_no_picture(tmp_path):
+    for name in ("10.png", "9.PNG", "b.jpg", "._b.jpg", "notes.txt", "deeper/c.png"):
+        save(tmp_path / name) if not name.endswith("txt") else (tmp_path / name).touch()
+    assert names(open_images(tmp_path)) == ["9.PNG", "10.png", "b.jpg"]
+
+
+def test_recursive_names_the_folders(tmp_path):
+    for name in ("b.png", "a/2.png", "a/10.png"):
+        save(tmp_path / name)
+    assert names(open_images(tmp_path, recursive=True)) == ["a/2.png", "a/10.png", "b.png"]
+
+
+def test_frames_count_up_a_second_apart_and_keep_their_own_size(tmp_path):
+    save(tmp_path / "a.png", 10, (24, 16))
+    save(tmp_path / "b.png", 20, (641, 361))
+    source = open_images(tmp_path)
+    frames = list(source)
+    assert (source.info.size, source.info.count, source.info.stills) == ((24, 16), 2, True)
+    assert [frame.index for frame in frames] == [0, 1]
+    assert [frame.pts for frame in frames] == [Fraction(0), Fraction(1)]
+    assert [frame.size for frame in frames] == [(24, 16), (641, 361)]
+    assert [frame.bgr[0, 0, 0] for frame in frames] == [10, 20]
+
+
+def test_one_picture_is_named_after_its_file(tmp_path):
+    assert names(open_images(save(tmp_path / "me.png"))) == ["me.png"]
+
+
+def test_a_glob_names_pictures_from_its_fixed_part(tmp_path):
+    for name in ("x/1.png", "y/2.png", "y/z.jpg"):
+        save(tmp_path / name)
+    assert names(open_images(tmp_path / "*" / "*.png")) == ["x/1.png", "y/2.png"]
+
+
+def test_an_unreadable_picture_is_skipped_then_named(tmp_path, caplog):
+    for name in ("a.png", "b.png", "c.png"):
+        save(tmp_path / name)
+    (tmp_path / "b.png").write_text("no picture")
+    source, seen = open_images(tmp_path), []
+    with (
+        caplog.at_level(logging.WARNING),
+        pytest.raises(SourceReadError, match=r"1 of 3 pictures could not be read: b\.png: it is"),
+    ):
+        seen.extend(source)
+    assert [(frame.name, frame.index) for frame in seen] == [("a.png", 0), ("c.png", 1)]
+    assert "skipped" in caplog.text
+
+
+def test_a_single_unreadable_picture_does_not_open(tmp_path):
+    path = tmp_path / "a.png"
+    path.touch()
+    with pytest.raises(SourceOpenError, match=r"a\.png: it is empty"):
+        open_images(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("", "there are no pictures in"), ("nope", "no such file"), ("*.png", "no picture matches")],
+)
+def test_nothing_to_read_says_so_with_a_hint(tmp_path, path, message):
+    with pytest.raises(SourceOpenError, match=message) as caught:
+        open_images(tmp_path / path)
+    assert caught.value.hint
+
+
+def test_a_folder_that_may_not_be_read_says_so(as_nobody):
+    folder = as_nobody / "private"
+    folder.mkdir(mode=0)
+    with pytest.raises(SourceOpenError, match="permission denied"):
+        open_images(folder)
+    folder.chmod(0o700)
+
+
+def test_closing_ends_the_iteration(tmp_path):
+    for name in ("a.png", "b.png", "c.png"):
+        save(tmp_path / name)
+    source = open_images(tmp_path)
+    frames = iter(source)
+    next(frames)
+    source.close()
+    assert list(frames) == []
