@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from rimlight.errors import SourceReadError
 from rimlight.imaging.colour import ColourSpace, Matrix, even_size, planes
 from rimlight.imaging.orientation import UPRIGHT, Orientation, from_display_matrix
 from rimlight.imaging.pool import ArrayPool
@@ -55,7 +56,11 @@ class PlaneReader:
         self.note = None if name in _DIRECT else f"{name} is converted to 8-bit yuv420p"
 
     def read(self, picture: av.VideoFrame) -> Image:
-        """Return `picture` as I420, uint8 (rows*3/2, columns), odd sides padded by repetition."""
+        """Return `picture` as I420, uint8 (rows*3/2, columns), odd sides padded by repetition.
+
+        Raises:
+            SourceReadError: FFmpeg cannot convert such pictures.
+        """
         columns, rows = even_size(self.size)
         i420: Image = self._pool.take((rows * 3 // 2, columns))
         uniform = self._uniform(picture)
@@ -84,14 +89,24 @@ class PlaneReader:
                 picture.width,
                 picture.height,
             )
+        return self._converted(picture)
+
+    def _converted(self, picture: av.VideoFrame) -> av.VideoFrame:
         width, height = self._stored
-        return picture.reformat(
-            width,
-            height,
-            "yuv420p",
-            dst_colorspace=_SWSCALE_MATRIX[self.colour.matrix],
-            dst_color_range=_FULL_RANGE if self.colour.full_range else 1,
-        )
+        try:
+            return picture.reformat(
+                width,
+                height,
+                "yuv420p",
+                dst_colorspace=_SWSCALE_MATRIX[self.colour.matrix],
+                dst_color_range=_FULL_RANGE if self.colour.full_range else 1,
+            )
+        except (av.error.FFmpegError, ValueError) as exc:
+            raise SourceReadError(
+                f"{picture.format.name} pictures of {picture.width}x{picture.height} cannot be "
+                "converted to yuv420p",
+                hint="convert the video first: ffmpeg -i IN -pix_fmt yuv420p OUT.mp4",
+            ) from exc
 
 
 def _plane(picture: av.VideoFrame, index: int) -> Image:
