@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ from rimlight.errors import ModelFormatError, ModelNotFoundError
 from rimlight.segmenters.card import ModelCard
 from rimlight.segmenters.engine import TensorInfo
 from rimlight.segmenters.model import ModelSegmenter
+from rimlight.segmenters.quiet import stderr_without
 
-# TensorFlow greets on stderr while it is imported; warnings and errors still pass.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-import keras
+_GREETING = (b"WARNING: All log messages before absl", b"I0000 ", b"To enable the following")
+with stderr_without(*_GREETING):
+    import keras
 
 
 class KerasSegmenter(ModelSegmenter):

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,11 +16,9 @@ from rimlight.errors import ModelFormatError, ModelNotFoundError
 from rimlight.segmenters.card import ModelCard
 from rimlight.segmenters.engine import TensorInfo
 from rimlight.segmenters.model import ModelSegmenter
+from rimlight.segmenters.quiet import stderr_without
 
 Threads = Annotated[int, Field(ge=1, le=64)] | Literal["auto"]
-
-# Two threads that open models at once must not put back each other's stderr.
-_STDERR = threading.Lock()
 
 
 class TfliteSegmenter(ModelSegmenter):
@@ -96,7 +89,7 @@ def auto_threads() -> int:
 
 def _open(file: Path, size: tuple[int, int] | None, threads: int) -> Any:
     try:
-        with _without_litert_greeting():
+        with stderr_without(b"INFO: "):  # "Created TensorFlow Lite XNNPACK delegate"
             interpreter = Interpreter(model_path=str(file), num_threads=threads)
             detail = interpreter.get_input_details()[0]
             if size and len(detail["shape_signature"]) == 4 and -1 in detail["shape_signature"]:
@@ -104,7 +97,7 @@ def _open(file: Path, size: tuple[int, int] | None, threads: int) -> Any:
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as exc:
         raise ModelFormatError(
-            f"{file} is not a model that LiteRT can open: {exc}",
+            f"{file} is not a model that LiteRT can open: {' '.join(str(exc).split())}",
             hint="the file may be damaged: fetch it again",
         ) from exc
     return interpreter
@@ -114,27 +107,3 @@ def _info(detail: dict[str, Any]) -> TensorInfo:
     scale, zero = detail["quantization"]
     shape = tuple(int(side) for side in detail["shape"])
     return TensorInfo(shape, np.dtype(detail["dtype"]).name, float(scale), int(zero))
-
-
-@contextmanager
-def _without_litert_greeting() -> Iterator[None]:
-    """Hold back LiteRT's "INFO: Created ... delegate" line, which no setting of its own silences.
-
-    It writes to file descriptor 2 itself; all else that arrives there meanwhile is passed on.
-    """
-    if sys.stderr is None:  # the program was started with its stderr closed
-        yield
-        return
-    sys.stderr.flush()
-    with _STDERR, tempfile.TemporaryFile() as held:
-        stderr = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            held.seek(0)
-            for line in held:
-                if not line.startswith(b"INFO: "):
-                    os.write(2, line)

@@ -1,0 +1,54 @@
+import hashlib
+
+import pytest
+import yaml
+
+ALONE = {"RIMLIGHT_SHARED": "/nowhere", "COLUMNS": "200"}
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """The environment of a machine with nothing but rimlight."""
+    return ALONE | {"RIMLIGHT_CACHE": str(tmp_path / "cache")}
+
+
+def test_list_shows_every_model_and_where_it_is(rimlight, alone):
+    lines = rimlight("models", "list", env=alone).stdout.splitlines()
+    state = {line.split()[0]: line for line in lines}
+    assert "shipped" in state["selfie"] and "not here" in state["cityscapes"]
+    assert "AGPL-3.0" in state["yolov8n-seg"] and "needs instances" in state["yolov8n-seg"]
+
+
+def test_show_prints_the_card_and_the_file(rimlight, alone):
+    shown = rimlight("models", "show", "selfie", env=alone).stdout
+    assert "licence: Apache-2.0" in shown and "selfie_segmentation.tflite" in shown
+    assert "state: shipped" in shown
+
+
+def test_show_of_an_unknown_model_suggests_one(refused, alone):
+    refused(
+        "models", "show", "selfy", env=alone,
+        code=4, says="unknown model 'selfy'", hint="did you mean 'selfie'",
+    )  # fmt: skip
+
+
+def test_a_licence_must_be_accepted_before_anything_is_fetched(refused, alone):
+    done = refused(
+        "models", "pull", "yolov8n-seg", env=alone,
+        code=2, says="AGPL-3.0", hint="--accept-licence",
+    )  # fmt: skip
+    assert "licence AGPL-3.0" in done.stdout
+
+
+def test_a_shipped_model_need_not_be_pulled(rimlight, alone):
+    assert "already here (shipped)" in rimlight("models", "pull", "selfie", env=alone).stdout
+
+
+def test_without_network_one_error_says_where_to_put_the_file(rimlight, alone, tmp_path):
+    card = yaml.safe_load(rimlight("models", "show", "selfie", env=alone).stdout.split("state:")[0])
+    body = hashlib.sha256(b"").hexdigest()
+    entry = {"file": "far.tflite", "sha256": body, "size_bytes": 9, "url": "http://127.0.0.1:9/far"}
+    (tmp_path / "far.yaml").write_text(yaml.safe_dump(card | {"name": "far", "files": [entry]}))
+    done = rimlight("models", "pull", "far", "--models-dir", tmp_path, env=alone)
+    assert done.returncode == 4 and "cannot fetch http://127.0.0.1:9/far" in done.stderr
+    assert f"put it at {tmp_path / 'far.tflite'}" in done.stderr
