@@ -1,0 +1,191 @@
+"""A picture over another through a mask, in I420, where the mask meets the picture's size.
+
+The mask is made larger bilinearly, put through a smooth step and used to mix, all in one: where
+it is all 0 or all 1 the pictures are only copied. Two paths do this, compiled loops and OpenCV;
+they agree within one level per pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.imaging import fast
+from rimlight.imaging.colour import planes
+
+Image = NDArray[np.uint8]
+Edges = tuple[float, float]
+
+BAND = 16
+"""Mask rows that the OpenCV path looks at together."""
+BLOCK = 8
+"""Mask columns that the OpenCV path looks at together."""
+
+
+def quantise(alpha: NDArray[np.float32]) -> Image:
+    """Return float32 (h, w) in [0, 1] as uint8 levels."""
+    return cast(Image, (alpha * np.float32(255) + np.float32(0.5)).astype(np.uint8))
+
+
+def enlarge(mask: Image, size: tuple[int, int], edges: Edges = (0.0, 1.0)) -> Image:
+    """Return a uint8 mask (h, w) at `size` (width, height), through the smooth step of `edges`."""
+    large = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR_EXACT)
+    return cast(Image, cv2.LUT(large, _smooth_step(edges)))
+
+
+def composite(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) -> Image:
+    """Show I420 `front` where the mask is 1 and I420 `back` where it is 0.
+
+    Args:
+        front: uint8 (rows*3/2, columns).
+        back: the same shape, or a smaller I420 picture, which is enlarged bilinearly.
+        mask: uint8 (h, w), any size, covering the picture.
+        edges: (low, high) in [0, 1]: mask values up to low count as 0, from high as 1.
+        dst: takes the result; the shape of `front`, and neither of the two.
+
+    Returns:
+        `dst`.
+    """
+    kernels = fast.kernels()
+    size, small = _size(front), _size(back)
+    if kernels is None:
+        whole = back if small == size else _enlarge_picture(back, size)
+        return _mix_bands(front, whole, mask, edges, dst)
+    grids = _grids(size, (mask.shape[1], mask.shape[0]), kernels.BLOCK)
+    levels = (np.float32(edges[0] * 255), np.float32(edges[1] * 255))
+    if small == size:
+        kernels.composite(front, back, mask, grids.luma, grids.chroma, grids.spans, levels, dst)
+        return dst
+    backs = _grids(size, small, kernels.BLOCK, _half(small))
+    kernels.composite_over_small(
+        front,
+        back,
+        mask,
+        grids.luma,
+        grids.chroma,
+        backs.luma,
+        backs.chroma,
+        grids.spans,
+        levels,
+        dst,
+    )
+    return dst
+
+
+@dataclass(frozen=True, slots=True)
+class _Grids:
+    """Where the pixels of a large picture lie on a small one, for luma and for chroma.
+
+    Each grid is (left, right, weight, upper, lower, weight): the two neighbours of each column,
+    the weight of the right one in 256ths; then the same for rows. `spans` holds the first and the
+    last column of the small picture under each block of the large one.
+    """
+
+    luma: tuple[NDArray[Any], ...]
+    chroma: tuple[NDArray[Any], ...]
+    spans: tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+@lru_cache(maxsize=16)
+def _grids(
+    large: tuple[int, int], small: tuple[int, int], block: int, small_half: Any = None
+) -> _Grids:
+    luma = _grid(large, small)
+    starts = np.arange(0, large[0], block)
+    ends = np.minimum(starts + block, large[0]) - 1
+    spans = luma[0][starts].astype(np.int64), luma[1][ends].astype(np.int64)
+    return _Grids(luma, _grid(_half(large), small_half or small), spans)
+
+
+def _grid(large: tuple[int, int], small: tuple[int, int]) -> tuple[NDArray[Any], ...]:
+    return (*_axis(large[0], small[0]), *_axis(large[1], small[1]))
+
+
+def _axis(large: int, small: int) -> tuple[NDArray[Any], ...]:
+    """Bilinear neighbours and weights, with the rounding of OpenCV's INTER_LINEAR_EXACT."""
+    at = (np.arange(large) + 0.5) * (small / large) - 0.5
+    left = np.clip(np.floor(at), 0, max(small - 2, 0)).astype(np.int64)
+    right = np.minimum(left + 1, small - 1)
+    weight = np.floor(np.clip(at - left, 0, 1) * (right > left) * 256 + 0.5)
+    # Unsigned, because numba makes sure of every signed index that it is not negative.
+    return left.astype(np.uint32), right.astype(np.uint32), weight.astype(np.float32)
+
+
+def _mix_bands(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) -> Image:
+    """Composite with OpenCV: copy both pictures, then mix the parts of bands that need it."""
+    step = _smooth_step(edges)
+    regions = tuple(_mixed_regions(mask, edges))
+    whole = zip(planes(front), planes(back), planes(dst), strict=True)
+    alpha: Image = np.empty((0, 0), np.uint8)
+    for f, b, out in whole:
+        if alpha.shape != f.shape:
+            size = (f.shape[1], f.shape[0])
+            alpha = cast(Image, cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR_EXACT))
+            alpha = cast(Image, cv2.LUT(alpha, step, dst=alpha))
+        np.copyto(out, b)
+        cv2.copyTo(f, alpha, dst=out)
+        for region in regions:
+            part = _scaled(region, mask.shape, f.shape)
+            _mix(f[part], b[part], alpha[part], out[part])
+    return dst
+
+
+def _mix(front: Image, back: Image, alpha: Image, out: Image) -> None:
+    weight = alpha * np.float32(1 / 255)
+    cv2.blendLinear(front, back, weight, 1 - weight, dst=out)
+
+
+def _mixed_regions(mask: Image, edges: Edges) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (top, bottom, left, right) of mask parts that are neither all 0 nor all 1."""
+    around = np.ones((3, 3), np.uint8)  # a pixel lies between the centres of two cells
+    some = cv2.dilate(mask, around) > edges[0] * 255
+    mixed = some & (cv2.erode(mask, around) < edges[1] * 255)
+    rows, columns = np.arange(0, mask.shape[0], BAND), np.arange(0, mask.shape[1], BLOCK)
+    tiles = np.logical_or.reduceat(np.logical_or.reduceat(mixed, rows, 0), columns, 1)
+    for row, tile_row in zip(rows, tiles, strict=True):
+        bounds = np.flatnonzero(np.diff(tile_row, prepend=False, append=False))
+        for first, last in bounds.reshape(-1, 2).tolist():
+            bottom = min(int(row) + BAND, mask.shape[0])
+            yield int(row), bottom, first * BLOCK, min(last * BLOCK, mask.shape[1])
+
+
+def _scaled(
+    region: tuple[int, int, int, int], small: tuple[int, ...], large: tuple[int, ...]
+) -> tuple[slice, slice]:
+    """Return the part of the large picture that `region` of the small one covers."""
+    top, bottom, left, right = region
+    down, across = large[0] / small[0], large[1] / small[1]
+    return (
+        slice(int(top * down), int(np.ceil(bottom * down))),
+        slice(int(left * across), int(np.ceil(right * across))),
+    )
+
+
+def _enlarge_picture(small: Image, size: tuple[int, int]) -> Image:
+    large = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
+    for source, target in zip(planes(small), planes(large), strict=True):
+        shape = (target.shape[1], target.shape[0])
+        target[...] = cv2.resize(source, shape, interpolation=cv2.INTER_LINEAR_EXACT)
+    return large
+
+
+@lru_cache(maxsize=16)
+def _smooth_step(edges: Edges) -> Image:
+    """Levels 0..255 through 3t^2 - 2t^3, t rising from 0 to 1 between the edges."""
+    low, high = (np.float32(edge * 255) for edge in edges)
+    t = np.clip((np.arange(256, dtype=np.float32) - low) / (high - low), 0, 1)
+    return np.floor(t * t * (3 - 2 * t) * 255 + np.float32(0.5)).astype(np.uint8)
+
+
+def _size(i420: Image) -> tuple[int, int]:
+    return i420.shape[1], i420.shape[0] * 2 // 3
+
+
+def _half(size: tuple[int, int]) -> tuple[int, int]:
+    return size[0] // 2, size[1] // 2
