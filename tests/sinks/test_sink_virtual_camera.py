@@ -1,6 +1,7 @@
 """The virtual camera: its errors anywhere, its pictures where there is a v4l2loopback device."""
 
 import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -45,12 +46,28 @@ def test_what_is_no_loopback_device_is_not_taken_for_one(tmp_path):
 
 @pytest.mark.rig
 @needs_device
-def test_a_busy_camera_is_called_busy():
+def test_a_camera_named_twice_is_called_busy():
     first = open_camera(device=FREE[0])
-    first.write(make_frame(0, (320, 240)))
-    with pytest.raises(SinkError, match="busy"):
+    with pytest.raises(SinkError, match="busy: this run feeds it twice"):
         open_camera(device=FREE[0])
     first.close()
+
+
+@pytest.mark.rig
+@needs_device
+def test_a_camera_that_another_program_feeds_is_called_busy():
+    code = (
+        "import numpy, pyvirtualcam as p; c = p.Camera(320, 240, 30, device='%s');"
+        "c.send(numpy.zeros((240, 320, 3), 'u1')); print('ready', flush=True); input()"
+    )
+    command = [sys.executable, "-c", code % FREE[0]]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"ready\n"
+        with pytest.raises(SinkError, match="busy: another program"):
+            open_camera(device=FREE[0])
+        with pytest.raises(SinkError, match="no virtual camera that is free"):
+            open_camera()
+        other.communicate(b"\n")
 
 
 @pytest.mark.rig
@@ -64,16 +81,15 @@ def test_a_camera_can_be_opened_again_and_again():
 
 @pytest.mark.rig
 @needs_device
-def test_a_reader_sees_what_was_sent():
+def test_a_reader_sees_what_was_sent(tmp_path):
     sink = open_camera(device=FREE[0])
     frame = make_frame(9, (320, 240))
     sink.write(frame)
-    one_picture = f"-f v4l2 -i {FREE[0]} -frames:v 1 -f rawvideo -pix_fmt yuv420p -".split()
-    reader = subprocess.Popen(["ffmpeg", "-v", "error", *one_picture], stdout=subprocess.PIPE)
+    one_picture = f"-f v4l2 -i {FREE[0]} -frames:v 1 -f rawvideo -pix_fmt yuv420p".split()
+    reader = subprocess.Popen(["ffmpeg", "-v", "error", *one_picture, str(tmp_path / "raw")])
     while reader.poll() is None:
         sink.write(frame)
-    shown = np.frombuffer(reader.stdout.read(), np.uint8)
-    reader.stdout.close()
+    shown = np.fromfile(tmp_path / "raw", np.uint8)
     sink.close()
     assert np.abs(shown.astype(int) - frame.i420.reshape(-1)).max() <= 2
 

@@ -103,6 +103,8 @@ def _explained(problem: str, device: str | None) -> SinkError:
     """Turn pyvirtualcam's text into what it means and what to do."""
     if "No v4l2 loopback device" in problem:
         return SinkError("there is no virtual camera that is free", hint=MODPROBE)
+    if "already in use" in problem:
+        return SinkError(f"{device} is busy: this run feeds it twice", hint="name it only once")
     if "not a video output device" in problem:
         others = [each.path for each in loopbacks() if each.takes_frames]
         known = any(each.path == device for each in loopbacks())
