@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 WIDE = 1.2
 """From this width to height on, the 16:9 model fits a picture better than the square one."""
 
+RUNTIMES = ("tflite", "keras")
+"""Segmenters that a card and its file lead to."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
@@ -155,6 +158,7 @@ def open_segmenter(part: PartConfig, size: tuple[int, int] = (16, 9)) -> Segment
         size: (width, height) of the pictures; the model "auto" is chosen by their shape.
     """
     if part.kind != "model":
+        _refuse_runtime(part)
         cls, options = _options(SEGMENTERS, part)
         return cast(Segmenter, cls(options))
     wanted = validate(ModelOptions, part.options, where="segmenter")
@@ -172,11 +176,20 @@ def default_model(size: tuple[int, int]) -> str:
 
 def _check_segmenter(part: PartConfig) -> None:
     if part.kind != "model":
+        _refuse_runtime(part)
         _options(SEGMENTERS, part)
         return
     wanted = validate(ModelOptions, part.options, where="segmenter")
     if wanted.model != "auto":
         Catalog(wanted.models_dir).resolve(wanted.model)
+
+
+def _refuse_runtime(part: PartConfig) -> None:
+    if part.kind in RUNTIMES:
+        raise ConfigError(
+            f"segmenter kind {part.kind!r} is chosen by the model file itself",
+            hint="write {kind: model, model: NAME or FILE}",
+        )
 
 
 def _options(registry: Registry, part: PartConfig) -> tuple[type[Any], Any]:

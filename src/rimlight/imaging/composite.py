@@ -78,6 +78,21 @@ def composite(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) 
     return dst
 
 
+def composite_bgr(front: Image, back: Image, alpha: Image) -> Image:
+    """Show `front` where `alpha` is 255 and `back` where it is 0.
+
+    Args:
+        front: uint8 (h, w, 3), BGR.
+        back: the same shape.
+        alpha: uint8 (h, w), at the pictures' own size.
+
+    Returns:
+        A new uint8 (h, w, 3).
+    """
+    weight = alpha * np.float32(1 / 255)
+    return cast(Image, cv2.blendLinear(front, back, weight, 1 - weight))
+
+
 @dataclass(frozen=True, slots=True)
 class _Grids:
     """Where the pixels of a large picture lie on a small one, for luma and for chroma.
@@ -180,7 +195,7 @@ def _smooth_step(edges: Edges) -> Image:
     """Levels 0..255 through 3t^2 - 2t^3, t rising from 0 to 1 between the edges."""
     low, high = (np.float32(edge * 255) for edge in edges)
     t = np.clip((np.arange(256, dtype=np.float32) - low) / (high - low), 0, 1)
-    return np.floor(t * t * (3 - 2 * t) * 255 + np.float32(0.5)).astype(np.uint8)
+    return cast(Image, np.floor(t * t * (3 - 2 * t) * 255 + np.float32(0.5)).astype(np.uint8))
 
 
 def _size(i420: Image) -> tuple[int, int]:

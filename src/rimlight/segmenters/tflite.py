@@ -84,7 +84,8 @@ class TfliteEngine:
 
 def auto_threads() -> int:
     """Return half of the cores this process may use, from 1 to 4: the rest decodes and draws."""
-    return max(1, min(4, len(os.sched_getaffinity(0)) // 2))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(4, (cores or 1) // 2))
 
 
 def _open(file: Path, size: tuple[int, int] | None, threads: int) -> Any:

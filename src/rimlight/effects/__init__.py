@@ -1,0 +1,19 @@
+"""What is shown: (frame, mask) -> frame. To add one: write one file here, add one line below.
+
+Frames in the "i420" layout are worked on as they are, the fast way; frames in "bgr", such as
+pictures, keep their full colour resolution.
+"""
+
+from rimlight.registry import Entry, Registry
+
+EFFECTS = Registry(
+    "effect",
+    {
+        "blur": Entry("rimlight.effects.blur:BlurEffect", summary="a blurred background"),
+        "cutout": Entry("rimlight.effects.cutout:CutoutEffect", summary="a transparent one"),
+        "flip": Entry("rimlight.effects.flip:FlipEffect", summary="mirrored or upside down"),
+        "hud": Entry("rimlight.effects.hud:HudEffect", summary="rate, latency and drops"),
+        "overlay": Entry("rimlight.effects.overlay:OverlayEffect", summary="painted classes"),
+        "replace": Entry("rimlight.effects.replace:ReplaceEffect", summary="another background"),
+    },
+)

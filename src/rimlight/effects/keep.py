@@ -1,0 +1,44 @@
+"""Which classes stay, as the alpha of a frame."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.errors import ConfigError
+from rimlight.frame import Frame, Mask
+from rimlight.imaging.colour import even_size
+from rimlight.imaging.composite import enlarge, quantise
+from rimlight.registry import suggest
+
+Image = NDArray[np.uint8]
+Keep = tuple[str, ...] | None
+
+
+def small_alpha(mask: Mask, keep: Keep) -> Image:
+    """Return what of `mask` stays, uint8 (h, w) at the mask's own size.
+
+    Args:
+        mask: any.
+        keep: the classes that stay; None for the mask's own foreground.
+
+    Raises:
+        ConfigError: the model has no class of that name.
+    """
+    try:
+        return quantise(mask.alpha(keep))
+    except KeyError as exc:
+        unknown = next(name for name in keep or mask.foreground if name not in mask.classes)
+        raise ConfigError(
+            f"the model has no class {unknown!r}", hint=suggest(unknown, mask.classes)
+        ) from exc
+
+
+def full_alpha(frame: Frame, mask: Mask, keep: Keep) -> Image:
+    """Return what of `frame` stays, uint8 (height, width), its own transparency included."""
+    width, height = frame.size
+    large = enlarge(small_alpha(mask, keep), even_size(frame.size), mask.edges)[:height, :width]
+    if frame.alpha is None:
+        return np.ascontiguousarray(large)
+    return np.asarray(cv2.multiply(large, frame.alpha, scale=1 / 255), np.uint8)

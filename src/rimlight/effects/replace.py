@@ -1,0 +1,53 @@
+"""Another background."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from rimlight import options as opt
+from rimlight.effects.backgrounds import FittedBackground, open_background
+from rimlight.effects.keep import Keep, full_alpha, small_alpha
+from rimlight.frame import Frame, Mask
+from rimlight.imaging.composite import composite, composite_bgr
+from rimlight.imaging.fit import Fit
+from rimlight.imaging.pool import ArrayPool
+
+
+class ReplaceEffect:
+    """Shows a colour, a picture or a repeating video behind the foreground.
+
+    Raises:
+        ConfigError: the background is none of these, or cannot be read.
+    """
+
+    class Options(opt.Options):
+        """What stands behind."""
+
+        main: ClassVar[str | None] = "background"
+
+        background: Annotated[str, Field(description="a colour, or a picture or video file")]
+        fit: Annotated[Fit, Field(description="how a picture meets the frame")] = "fill"
+        keep: Annotated[
+            Keep, Field(description="classes that stay; none: the model's own choice")
+        ] = None
+
+    def __init__(self, options: Options) -> None:
+        self._keep = options.keep
+        self._background = FittedBackground(open_background(options.background), options.fit)
+        self._pool = ArrayPool()
+
+    def apply(self, frame: Frame, mask: Mask) -> Frame:
+        """Return `frame` with the other background."""
+        back = self._background.behind(frame)
+        if frame.layout == "bgr":
+            alpha = full_alpha(frame, mask, self._keep)
+            return frame.with_bgr(composite_bgr(frame.image, back, alpha))
+        out = self._pool.take(frame.image.shape)
+        composite(frame.image, back, small_alpha(mask, self._keep), mask.edges, out)
+        return frame.with_i420(out)
+
+    def close(self) -> None:
+        """Close the background."""
+        self._background.close()

@@ -1,0 +1,69 @@
+"""A blurred background at a fraction of the size, into which the person does not smear."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.imaging.colour import even_size, planes
+
+Image = NDArray[np.uint8]
+
+LEAST_SIGMA_PX = 1.5
+"""At this many pixels of the small picture and more, making it large again leaves no blocks."""
+
+_LITTLE = 1 / 64  # deep inside the person nothing of the background is near: take what is there
+
+
+def blur_factor(sigma_px: float) -> int:
+    """Return how many times smaller (1, 2, 4 or 8) a picture may be blurred by `sigma_px`."""
+    return next((f for f in (8, 4, 2) if sigma_px / f >= LEAST_SIGMA_PX), 1)
+
+
+def blurred_small(i420: Image, mask: Image, sigma_px: float) -> Image:
+    """Blur the background of an I420 picture, at 1/`blur_factor` of its size.
+
+    The blur is normalised: every pixel counts as much as it belongs to the background, so the
+    person's colours stay out of it: blur(picture * w) / blur(w) with w = 1 - mask (Knutsson and
+    Westin, "Normalized and differential convolution", CVPR 1993).
+
+    Args:
+        i420: uint8 (rows*3/2, columns).
+        mask: uint8 (h, w), 255 for the foreground, any size.
+        sigma_px: of the Gaussian, in pixels of the full picture.
+
+    Returns:
+        A new, smaller uint8 I420 picture.
+    """
+    factor = blur_factor(sigma_px)
+    width, height = i420.shape[1], i420.shape[0] * 2 // 3
+    columns, rows = even_size((max(1, width // factor), max(1, height // factor)))
+    out = np.empty((rows * 3 // 2, columns), np.uint8)
+    for source, target in zip(planes(i420), planes(out), strict=True):
+        sigma = sigma_px / factor * target.shape[1] / columns
+        target[...] = _normalised(source, mask, (target.shape[1], target.shape[0]), sigma)
+    return out
+
+
+def blurred_bgr(bgr: Image, mask: Image, sigma_px: float) -> Image:
+    """Blur the background of uint8 (h, w, 3) BGR in the same way; returns it at full size."""
+    height, width = bgr.shape[:2]
+    factor = blur_factor(sigma_px)
+    size = max(1, width // factor), max(1, height // factor)
+    small = _normalised(bgr, mask, size, sigma_px / factor)
+    return cast(Image, cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def _normalised(plane: Image, mask: Image, size: tuple[int, int], sigma: float) -> Image:
+    small = cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    share = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    weight = np.maximum(1 - share / 255, _LITTLE * _LITTLE)
+    shaped = weight[..., None] if small.ndim == 3 else weight
+    border = cv2.BORDER_REPLICATE
+    total = cv2.GaussianBlur(small * shaped, (0, 0), sigma, borderType=border)
+    norm = cv2.GaussianBlur(weight, (0, 0), sigma, borderType=border)
+    norm = norm[..., None] if small.ndim == 3 else norm
+    return cast(Image, np.clip(total / norm + 0.5, 0, 255).astype(np.uint8))

@@ -1,0 +1,12 @@
+"""Masks made better. To add one: write one file here, add one line below."""
+
+from rimlight.registry import Entry, Registry
+
+REFINERS = Registry(
+    "refiner",
+    {
+        "clean": Entry("rimlight.refiners.clean:CleanRefiner", summary="no specks, no holes"),
+        "feather": Entry("rimlight.refiners.feather:FeatherRefiner", summary="softer edges"),
+        "smooth": Entry("rimlight.refiners.smooth:SmoothRefiner", summary="steady in time"),
+    },
+)

@@ -1,0 +1,87 @@
+"""Steady masks: what is unsure follows its past, what is sure follows at once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from rimlight import options as opt
+from rimlight.frame import Frame, Mask
+from rimlight.imaging.pool import ArrayPool
+
+MAX_GAP_S = 1.0
+"""A longer step in time is a cut: the past no longer counts."""
+
+Scores = NDArray[np.float32]
+
+
+class SmoothRefiner:
+    """Temporal smoothing gated by uncertainty.
+
+    The previous mask counts with weight ratio * E(p)^2, where E is the binary entropy in bits of
+    the new score p: nothing for scores of 0 and 1, `ratio` for 0.5. So edges and doubtful parts
+    hold still, while a clear change is taken over at once. The idea is that of MediaPipe's
+    segmentation smoothing. Label masks have no scores and pass unchanged.
+
+    The past is forgotten when the mask's shape changes, time goes back, or jumps by over a second.
+    """
+
+    class Options(opt.Options):
+        """How steady."""
+
+        ratio: Annotated[
+            float, Field(ge=0, lt=1, description="weight of the past where p = 0.5")
+        ] = 0.7
+
+    def __init__(self, options: Options) -> None:
+        self._weights = _weights(options.ratio)
+        self._past: Mask | None = None
+        self._past_pts = 0.0
+        self._pool = ArrayPool()
+
+    def refine(self, mask: Mask, frame: Frame) -> Mask:
+        """Return `mask`, drawn towards the one before it where it is unsure."""
+        if mask.given.dtype == np.uint8:
+            return mask
+        steady = mask if self._starts_anew(mask, frame) else self._mixed(mask)
+        self._past, self._past_pts = steady, float(frame.pts)
+        return steady
+
+    def close(self) -> None:
+        """Forget the past."""
+        self._past = None
+
+    def _starts_anew(self, mask: Mask, frame: Frame) -> bool:
+        past = self._past
+        if past is None or past.given.shape != mask.given.shape:
+            return True
+        return not 0 <= float(frame.pts) - self._past_pts <= MAX_GAP_S
+
+    def _mixed(self, mask: Mask) -> Mask:
+        assert self._past is not None
+        new, past = mask.scores, self._past.scores
+        weight = cv2.LUT(cv2.convertScaleAbs(_flat(new), alpha=255), self._weights)
+        out: Scores = self._pool.take(new.shape, np.float32)
+        flat = _flat(out)
+        cv2.subtract(_flat(past), _flat(new), dst=flat)
+        cv2.multiply(flat, weight, dst=flat)
+        cv2.add(flat, _flat(new), dst=flat)
+        return mask.with_scores(out)
+
+
+def _flat(scores: Scores) -> Scores:
+    """(h, w, c) as (h, w*c): OpenCV is quickest on single channels."""
+    return scores.reshape(scores.shape[0], -1)
+
+
+@lru_cache(maxsize=8)
+def _weights(ratio: float) -> Scores:
+    """Weight of the past for each of 256 levels of the new score."""
+    p = np.clip(np.arange(256) / 255, 1e-9, 1 - 1e-9)
+    entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+    return cast(Scores, (ratio * entropy**2).astype(np.float32))
