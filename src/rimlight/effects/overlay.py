@@ -41,7 +41,7 @@ class OverlayEffect:
         ] = None
         palette: Annotated[
             dict[str, str], Field(description="class: colour, where the usual one won't do")
-        ] = {}
+        ] = Field(default_factory=dict)
         legend: Annotated[bool, Field(description="name the colours in the picture")] = True
 
     def __init__(self, options: Options) -> None:
