@@ -68,7 +68,8 @@ def _config_error(model: type[BaseModel], exc: ValidationError, where: str) -> C
     lines = [f"{_path(e['loc'])}: {_message(e)}" for e in problems]
     hints = [_suggestion(model, e["loc"]) for e in problems if e["type"] == "extra_forbidden"]
     text = f"{where}: " + "; ".join(lines)
-    return ConfigError(text, hint="; ".join(h for h in hints if h) or None)
+    fallback = "correct the value; --dry-run prints the whole run as it stands"
+    return ConfigError(text, hint="; ".join(h for h in hints if h) or fallback)
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.errors import ConfigError
 from rimlight.libav import av
-
-if TYPE_CHECKING:
-    from av.video.frame import VideoFrame
 
 Image = NDArray[np.uint8]
 _FALLBACK_S = Fraction(1, 25)  # how long the last frame shows when the file does not say
@@ -71,14 +68,14 @@ class LoopingVideo:
         self._length = at + (following[0] - at if following else _FALLBACK_S)
         self._next = following
 
-    def _decoded(self) -> tuple[Fraction, VideoFrame] | None:
+    def _decoded(self) -> tuple[Fraction, av.VideoFrame] | None:
         try:
             return next(self._frames, None)
         except av.error.FFmpegError as exc:
             raise _unreadable(self._path, str(exc)) from exc
 
 
-def _timed(frames: Iterator[VideoFrame]) -> Iterator[tuple[Fraction, VideoFrame]]:
+def _timed(frames: Iterator[av.VideoFrame]) -> Iterator[tuple[Fraction, av.VideoFrame]]:
     """Yield frames with their times from the first one on."""
     first: Fraction | None = None
     for frame in frames:
@@ -87,7 +84,7 @@ def _timed(frames: Iterator[VideoFrame]) -> Iterator[tuple[Fraction, VideoFrame]
         yield pts - first, frame
 
 
-def _bgr(frame: VideoFrame) -> Image:
+def _bgr(frame: av.VideoFrame) -> Image:
     return cast(Image, frame.to_ndarray(format="bgr24"))
 
 

@@ -178,7 +178,7 @@ class VideoSink:
         self.abort()
         code = getattr(exc, "errno", None)
         reason = getattr(exc, "strerror", None) or str(exc)
-        hint = None
+        hint = "check the folder's permissions, and the space on its disk"
         if code == errno.ENOSPC:
             hint = "free some space, or write to another disk"
         elif code == errno.EINVAL:
