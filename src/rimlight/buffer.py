@@ -94,6 +94,12 @@ class FrameBuffer(Generic[Item]):
             self._changed.wait_for(lambda: self._items or self._closed, timeout_s)
             return bool(self._items)
 
+    @property
+    def ended(self) -> bool:
+        """Closed and empty: iteration would end, or raise the producer's error, at once."""
+        with self._changed:
+            return self._closed and not self._items
+
     def __len__(self) -> int:
         return len(self._items)
 

@@ -109,8 +109,7 @@ class Pipeline:
         for thread in threads:
             thread.start()
         try:
-            for frame, mask in self._pairs():
-                self._finish(frame, mask)
+            self._show()
         except StopStream:
             log.debug("a sink ended the run")
         finally:
@@ -140,12 +139,17 @@ class Pipeline:
         error: BaseException | None = None
         try:
             for frame in self._frames:
-                if not self._masked.put((frame, self._mask(frame))):
+                mask = self._attempt(frame)
+                if mask is not None and not self._masked.put((frame, mask)):
                     break
         except BaseException as exc:  # raised again on the caller's thread
             error = exc
         self._masked.close(error)
         self._frames.discard()
+
+    def _attempt(self, frame: Frame) -> Mask | None:
+        """Return the mask of `frame`; None where a run goes on without it (see `live.py`)."""
+        return self._mask(frame)
 
     def _mask(self, frame: Frame) -> Mask:
         with self._meter.time("segment"):
@@ -154,6 +158,11 @@ class Pipeline:
             for refiner in self._refiners:
                 mask = refiner.refine(mask, frame)
         return mask
+
+    def _show(self) -> None:
+        """Send every frame through effects and sinks, on the caller's thread."""
+        for frame, mask in self._pairs():
+            self._finish(frame, mask)
 
     def _pairs(self) -> Iterator[Masked]:
         return iter(self._masked) if self._settings.masks == "own" else self._newest()
