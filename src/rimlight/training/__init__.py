@@ -1,0 +1,1 @@
+"""Networks, their training and their way into a TFLite file; the place that uses TensorFlow."""
