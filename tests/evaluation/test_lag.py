@@ -63,6 +63,12 @@ def test_nothing_is_said_of_a_few_frames():
     assert lag_of(lambda i: figure(path(i)), frames=10) is None
 
 
+def test_nothing_is_said_of_a_mask_that_shows_something_else():
+    other = np.zeros(SHAPE, np.float32)
+    other[:, 120:] = 1
+    assert lag_of(lambda _: other) is None
+
+
 def test_by_hand_a_ghost_is_the_mask_where_the_truth_was():
     # A 10x10 square jumps 30 pixels; of the old place 50 pixels stay in the mask.
     first, second = np.zeros((2, *SHAPE), np.float32)

@@ -52,13 +52,14 @@ class LagMeter:
         self._energy += _energy(late[0])
 
     def frames(self) -> float | None:
-        """Return the lag in frames; None when the truth moved too little to tell.
+        """Return the lag in frames.
 
-        A mask that is later than `MAX_LAG` counts as that late.
+        A mask that is later than `MAX_LAG` counts as that late. None when the truth moved too
+        little to tell, or an empty mask would agree with it as well as the given one.
         """
-        if self._moved <= _STILL * self._energy:
-            return None
         best = int(np.argmin(self._errors))
+        if self._moved <= _STILL * self._energy or self._errors[best] >= self._energy:
+            return None
         return float(best - MAX_LEAD + _vertex(self._errors, best))
 
 
