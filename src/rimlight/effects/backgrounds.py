@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from rimlight.effects.loop import LoopingVideo
 from rimlight.errors import ConfigError
-from rimlight.frame import Frame, Layout
-from rimlight.imaging.colour import ColourSpace, bgr_to_i420, even_size
+from rimlight.frame import Frame
+from rimlight.imaging.blend import blend
+from rimlight.imaging.colour import bgr_to_i420, even_size
 from rimlight.imaging.fit import Fit, fit_picture
 from rimlight.imaging.palette import Bgr, is_colour, parse_colour
 from rimlight.imaging.pictures import SUFFIXES, read_picture
@@ -48,68 +49,76 @@ class Still:
 
 
 class FittedBackground:
-    """A background at the size, layout and colour of whatever frame it stands behind."""
+    """A background at the size, layout and colour of whatever frame it stands behind.
 
-    def __init__(self, background: Background, fit: Fit) -> None:
+    It is fitted once and kept until the frame's form or the picture changes.
+    """
+
+    def __init__(self, background: Background, fit: Fit, backdrop: Bgr) -> None:
         self._background = background
         self._fit = fit
-        self._for: tuple[object, ...] = ()
-        self._fitted: Image = np.empty((0, 0), np.uint8)
+        self._backdrop = backdrop
+        self._made_from: Image | None = None
+        self._made_for: tuple[object, ...] = ()
+        self._made: Image = np.empty((0, 0), np.uint8)
 
     def behind(self, frame: Frame) -> Image:
         """Return it as uint8 (h, w, 3) for a "bgr" frame, as (rows*3/2, columns) for "i420"."""
         picture = self._background.picture(frame.pts)
-        key = (id(picture), frame.size, frame.layout, frame.colour)
-        if key != self._for:
-            self._fitted = self._made(picture, frame.size, frame.layout, frame.colour)
-            self._for = key
-        return self._fitted
+        form = (frame.size, frame.layout, frame.colour)
+        if picture is not self._made_from or form != self._made_for:
+            self._made = self._fitted(picture, frame)
+            self._made_from, self._made_for = picture, form
+        return self._made
 
     def close(self) -> None:
         """Release the background."""
         self._background.close()
 
-    def _made(
-        self, picture: Image, size: tuple[int, int], layout: Layout, colour: ColourSpace
-    ) -> Image:
-        if layout == "bgr":
-            return fit_picture(picture, size, self._fit)
-        return bgr_to_i420(fit_picture(picture, even_size(size), self._fit), colour)
+    def _fitted(self, picture: Image, frame: Frame) -> Image:
+        planar = frame.layout == "i420"
+        size = even_size(frame.size) if planar else frame.size
+        fitted = fit_picture(picture, size, how=self._fit, backdrop=self._backdrop)
+        return bgr_to_i420(fitted, frame.colour) if planar else fitted
 
 
-def open_background(text: str) -> Background:
+def open_background(text: str, *, fit: Fit, backdrop: Bgr) -> FittedBackground:
     """Open a background by what the user wrote: a colour, or the path of a picture or video.
+
+    Args:
+        text: a colour is looked for first; `./white` is the file of that name.
+        fit: how pictures and videos meet a frame of other proportions.
+        backdrop: what shows beside and through them.
 
     Raises:
         ConfigError: it is neither, or the file cannot be read.
     """
     if is_colour(text):
-        return Still(_flat(parse_colour(text)))
+        flat = np.full((2, 2, 3), parse_colour(text), np.uint8)
+        return FittedBackground(Still(flat), "stretch", backdrop)
     path = Path(text).expanduser()
     if not path.is_file():
         raise ConfigError(
             f"there is no background {text!r}",
             hint="give a picture, a video, or a colour such as '#00ff00' or white",
         )
-    if path.suffix.lower() in SUFFIXES:
-        return Still(_read(path))
-    return LoopingVideo(path)
+    is_picture = path.suffix.lower() in SUFFIXES
+    opened = Still(_read(path, backdrop)) if is_picture else LoopingVideo(path)
+    return FittedBackground(opened, fit, backdrop)
 
 
-def _flat(colour: Bgr) -> Image:
-    return np.full((2, 2, 3), colour, np.uint8)
-
-
-def _read(path: Path) -> Image:
-    """Read a picture; what is transparent in it becomes black."""
+def _read(path: Path, backdrop: Bgr) -> Image:
+    """Read a picture; `backdrop` shows where it is transparent."""
     try:
         bgr, alpha = read_picture(path)
     except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else exc
         raise ConfigError(
-            f"the background {path} cannot be read: {exc}",
+            f"the background {path} cannot be read: {reason}",
             hint="use a JPEG, PNG, WebP, BMP or TIFF picture",
         ) from exc
     if alpha is None:
         return bgr
-    shares = cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR)
-    return cast(Image, cv2.multiply(bgr, shares, scale=1 / 255))
+    behind = np.full_like(bgr, backdrop)
+    opacity = np.asarray(cv2.merge([alpha, alpha, alpha]), np.uint8)
+    return blend(bgr, behind, opacity, dst=np.empty_like(bgr))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -34,16 +35,17 @@ class BlurEffect:
         self._pool = ArrayPool()
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
-        """Return `frame` with a blurred background."""
+        """Return `frame` with a blurred background, as transparent as it was."""
         sigma_px, keep = self._options.radius_px, self._options.keep
         small = small_alpha(mask, keep)
         if frame.layout == "bgr":
             alpha = full_alpha(frame, mask, keep)
             back = blurred_bgr(frame.image, small, sigma_px)
-            return frame.with_bgr(composite_bgr(frame.image, back, alpha), frame.alpha)
+            return replace(frame, image=composite_bgr(frame.image, back, alpha))
         out = self._pool.take(frame.image.shape)
         back = blurred_small(frame.image, small, sigma_px)
-        return frame.with_i420(composite(frame.image, back, small, mask.edges, out))
+        composite(frame.image, back, small, mask.edges, out)
+        return replace(frame, image=out)
 
     def close(self) -> None:
         """Nothing to release."""

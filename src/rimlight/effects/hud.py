@@ -5,49 +5,72 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
+from statistics import median
 
 import numpy as np
 
 from rimlight import options as opt
 from rimlight.frame import Frame, Mask
-from rimlight.imaging.draw import put_on_bgr, put_on_i420, text_panel
+from rimlight.imaging.draw import panel_for, put_panel
+from rimlight.imaging.pool import ArrayPool
 
 WINDOW = 60
-"""Frames over which the rate is taken."""
+"""Frames over which rate and latency are taken."""
+
+REFRESH_S = 0.5
+"""How long figures stand before they change: quicker ones cannot be read."""
 
 
 class HudEffect:
-    """Measures frames as they pass, and writes the figures in the top left corner."""
+    """Measures frames as they pass, and writes the figures in the top left corner.
+
+    Rate and drops are those of the frames that arrive here; latency is the median time since
+    `Frame.captured`.
+    """
 
     class Options(opt.Options):
         """Nothing to choose."""
 
-    def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, options: Options, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._times: deque[float] = deque(maxlen=WINDOW)
+        self._latencies: deque[float] = deque(maxlen=WINDOW)
         self._last_index: int | None = None
         self._dropped = 0
+        self._text = ""
+        self._written = 0.0
+        self._pool = ArrayPool()
+
+    @property
+    def text(self) -> str:
+        """What stands on the picture."""
+        return self._text
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame` with the figures on it."""
         now = self._clock()
-        self._times.append(now)
-        if self._last_index is not None:
-            self._dropped += max(0, frame.index - self._last_index - 1)
-        self._last_index = frame.index
-        latency_ms = max(0.0, now - frame.captured) * 1000
-        text = f"{self._rate():.1f} fps  {latency_ms:.0f} ms  {self._dropped} dropped"
-        panel = text_panel([(text, None)], max(8, frame.size[1] // 24))
-        if frame.layout == "bgr":
-            shown = frame.with_bgr(frame.image.copy(), frame.alpha)
-            put_on_bgr(shown.image, panel)
-            return shown
-        shown = frame.with_i420(np.array(frame.image))
-        put_on_i420(shown.image, panel, frame.colour)
-        return shown
+        self._measure(frame, now)
+        if not self._text or now - self._written >= REFRESH_S:
+            self._text, self._written = self._figures(), now
+        out = self._pool.take(frame.image.shape)
+        np.copyto(out, frame.image)
+        put_panel(out, panel_for([(self._text, None)], frame.size), frame.colour)
+        return replace(frame, image=out)
 
     def close(self) -> None:
         """Nothing to release."""
+
+    def _measure(self, frame: Frame, now: float) -> None:
+        self._times.append(now)
+        self._latencies.append(max(0.0, now - frame.captured))
+        if self._last_index is not None:
+            self._dropped += max(0, frame.index - self._last_index - 1)
+        self._last_index = frame.index
+
+    def _figures(self) -> str:
+        latency_ms = median(self._latencies) * 1000
+        return f"{self._rate():.1f} fps  {latency_ms:.0f} ms  {self._dropped} dropped"
 
     def _rate(self) -> float:
         """Frames per second; n frames span n - 1 intervals."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +28,8 @@ def small_alpha(mask: Mask, keep: Keep) -> Image:
     Raises:
         ConfigError: the model has no class of that name.
     """
-    try:
-        return quantise(mask.alpha(keep))
-    except KeyError as exc:
-        unknown = next(name for name in keep or mask.foreground if name not in mask.classes)
-        raise ConfigError(
-            f"the model has no class {unknown!r}", hint=suggest(unknown, mask.classes)
-        ) from exc
+    check_classes(mask.foreground if keep is None else keep, mask.classes)
+    return quantise(mask.alpha(keep))
 
 
 def full_alpha(frame: Frame, mask: Mask, keep: Keep) -> Image:
@@ -42,3 +39,14 @@ def full_alpha(frame: Frame, mask: Mask, keep: Keep) -> Image:
     if frame.alpha is None:
         return np.ascontiguousarray(large)
     return np.asarray(cv2.multiply(large, frame.alpha, scale=1 / 255), np.uint8)
+
+
+def check_classes(names: Iterable[str], known: tuple[str, ...]) -> None:
+    """Check that a model has all classes of some names.
+
+    Raises:
+        ConfigError: it lacks one; the hint suggests another.
+    """
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"the model has no class {name!r}", hint=suggest(name, known))

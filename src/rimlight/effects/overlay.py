@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from dataclasses import replace
+from typing import Annotated
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight import options as opt
-from rimlight.effects.keep import Keep
+from rimlight.effects.keep import Keep, check_classes
+from rimlight.effects.regions import class_index, outlined, score_index
 from rimlight.errors import ConfigError
 from rimlight.frame import Frame, Mask
-from rimlight.imaging.colour import bgr_to_i420, even_size, planes
-from rimlight.imaging.draw import put_on_bgr, put_on_i420, text_panel
-from rimlight.imaging.palette import UNPAINTED, Bgr, class_colours
-from rimlight.registry import suggest
+from rimlight.imaging.draw import panel_for, put_panel
+from rimlight.imaging.paint import Paint, paint_bgr, paint_i420
+from rimlight.imaging.palette import UNPAINTED, Bgr, class_colours, parse_colour
+from rimlight.imaging.pool import ArrayPool
 
 Image = NDArray[np.uint8]
 
 LEGEND_FROM = 0.005
-"""Classes below this share of the picture are not in the legend."""
+"""A class enters the legend when it has this share of the picture; then it stays there."""
 LEGEND_LINES = 12
+
+_OUTLINE = 128
+"""Added to a class's index on its outline."""
 
 
 class OverlayEffect:
@@ -42,80 +46,74 @@ class OverlayEffect:
         palette: Annotated[
             dict[str, str], Field(description="class: colour, where the usual one won't do")
         ] = Field(default_factory=dict)
+        contours: Annotated[bool, Field(description="draw an outline round each class")] = False
         legend: Annotated[bool, Field(description="name the colours in the picture")] = True
 
     def __init__(self, options: Options) -> None:
+        _check_palette(options.palette)
         self._options = options
-        self._colours: dict[tuple[str, ...], list[Bgr]] = {}
+        self._classes: tuple[str, ...] = ()
+        self._colours: list[Bgr] = []
+        self._painted: list[int] = []
+        self._seen: set[int] = set()
+        self._pool = ArrayPool()
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame` with its classes painted."""
-        colours, painted = self._colours_of(mask), self._painted(mask)
-        paint, opacity = self._paint(mask, colours, painted)
+        if mask.classes != self._classes:
+            self._learn(mask.classes)
+        out = self._pool.take(frame.image.shape)
+        index, paint = self._coat(mask, frame.size)
         if frame.layout == "bgr":
-            shown = frame.with_bgr(_painted_bgr(frame.image, paint, opacity), frame.alpha)
+            paint_bgr(frame.image, index, paint, dst=out)
         else:
-            shown = frame.with_i420(_painted_i420(frame, paint, opacity))
-        if self._options.legend:
-            self._add_legend(shown, mask, colours, painted)
-        return shown
+            paint_i420(frame.image, index, paint, colour=frame.colour, dst=out)
+        lines = self._legend(mask) if self._options.legend else []
+        if lines:
+            put_panel(out, panel_for(lines, frame.size), frame.colour)
+        return replace(frame, image=out)
 
     def close(self) -> None:
         """Nothing to release."""
 
-    def _colours_of(self, mask: Mask) -> list[Bgr]:
-        if mask.classes not in self._colours:
-            try:
-                self._colours[mask.classes] = class_colours(mask.classes, self._options.palette)
-            except ValueError as exc:
-                raise ConfigError(f"overlay palette: {exc}") from exc
-        return self._colours[mask.classes]
-
-    def _painted(self, mask: Mask) -> list[int]:
+    def _learn(self, classes: tuple[str, ...]) -> None:
+        """Look up what the options say about the classes of a model."""
         named = self._options.classes
-        if named is None:
-            return [i for i, name in enumerate(mask.classes) if name not in UNPAINTED]
-        for name in named:
-            if name not in mask.classes:
-                raise ConfigError(
-                    f"the model has no class {name!r}", hint=suggest(name, mask.classes)
-                )
-        return [mask.classes.index(name) for name in named]
+        check_classes((*(named or ()), *self._options.palette), classes)
+        shown = [name for name in classes if name not in UNPAINTED] if named is None else named
+        self._painted = [classes.index(name) for name in shown]
+        self._colours = class_colours(classes, self._options.palette)
+        self._classes = classes
+        self._seen = set()
 
-    def _paint(self, mask: Mask, colours: list[Bgr], painted: list[int]) -> tuple[Image, Image]:
-        """Return (BGR colour, opacity) at the mask's size."""
-        lut = np.zeros((256, 3), np.uint8)
-        lut[: len(colours)] = colours
-        opacity = np.zeros(256, np.uint8)
-        opacity[painted] = round(self._options.opacity * 255)
-        return lut[mask.labels], opacity[mask.labels]
+    def _coat(self, mask: Mask, size: tuple[int, int]) -> tuple[Image, Paint]:
+        """Return an index for each pixel, and what the indices look like."""
+        full = round(self._options.opacity * 255)
+        colours, opacity = np.zeros((256, 3), np.uint8), np.zeros(256, np.uint8)
+        soft = len(mask.classes) == 1 and mask.given.dtype != np.uint8
+        if soft and not self._options.contours:
+            colours[:] = self._colours[0]
+            opacity[:] = np.rint(np.arange(256) * full / 255) * bool(self._painted)
+            return score_index(mask, size), Paint(colours, opacity)
+        count = min(len(self._colours), _OUTLINE)
+        colours[:count] = colours[_OUTLINE : _OUTLINE + count] = self._colours[:count]
+        opacity[self._painted] = full
+        opacity[[_OUTLINE + number for number in self._painted if number < count]] = 255
+        index = class_index(mask, size)
+        index = outlined(index, _OUTLINE) if self._options.contours else index
+        return index, Paint(colours, opacity)
 
-    def _add_legend(self, frame: Frame, mask: Mask, colours: list[Bgr], painted: list[int]) -> None:
-        counts = np.bincount(mask.labels.reshape(-1), minlength=256) / mask.labels.size
-        there = sorted((i for i in painted if counts[i] >= LEGEND_FROM), key=lambda i: -counts[i])
-        if not there:
-            return
-        lines = [(f"{mask.classes[i]} {counts[i]:.0%}", colours[i]) for i in there[:LEGEND_LINES]]
-        panel = text_panel(lines, max(8, frame.size[1] // 28))
-        if frame.layout == "bgr":
-            put_on_bgr(frame.image, panel)
-        else:
-            put_on_i420(frame.image, panel, frame.colour)
-
-
-def _painted_bgr(picture: Image, paint: Image, opacity: Image) -> Image:
-    size = (picture.shape[1], picture.shape[0])
-    weight = cv2.resize(opacity, size) * np.float32(1 / 255)
-    return cast(Image, cv2.blendLinear(cv2.resize(paint, size), picture, weight, 1 - weight))
+    def _legend(self, mask: Mask) -> list[tuple[str, Bgr | None]]:
+        """Return the lines of the legend, in the order of the classes so that they hold still."""
+        shares = np.bincount(mask.labels.reshape(-1), minlength=256) / mask.labels.size
+        self._seen |= {number for number in self._painted if shares[number] >= LEGEND_FROM}
+        largest = sorted(self._seen, key=lambda number: -shares[number])[:LEGEND_LINES]
+        return [(f"{mask.classes[i]} {shares[i]:.0%}", self._colours[i]) for i in sorted(largest)]
 
 
-def _painted_i420(frame: Frame, paint: Image, opacity: Image) -> Image:
-    columns, rows = even_size((paint.shape[1], paint.shape[0]))
-    even = cast(Image, cv2.resize(paint, (columns, rows), interpolation=cv2.INTER_NEAREST))
-    out = np.empty_like(frame.image)
-    layers = (planes(bgr_to_i420(even, frame.colour)), planes(frame.image), planes(out))
-    for colour, source, target in zip(*layers, strict=True):
-        size = (source.shape[1], source.shape[0])
-        weight = cv2.resize(opacity, size) * np.float32(1 / 255)
-        cv2.blendLinear(cv2.resize(colour, size), source, weight, 1 - weight, dst=target)
-    return out
+def _check_palette(palette: dict[str, str]) -> None:
+    for name, text in palette.items():
+        try:
+            parse_colour(text)
+        except ValueError as exc:
+            raise ConfigError(f"effect 'overlay': palette: {name}: {exc}") from exc

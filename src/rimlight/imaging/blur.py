@@ -12,15 +12,15 @@ from rimlight.imaging.colour import even_size, planes
 
 Image = NDArray[np.uint8]
 
-LEAST_SIGMA_PX = 1.5
+LEAST_SIGMA_PX = 2.0
 """At this many pixels of the small picture and more, making it large again leaves no blocks."""
 
 _LITTLE = 1 / 64  # deep inside the person nothing of the background is near: take what is there
 
 
 def blur_factor(sigma_px: float) -> int:
-    """Return how many times smaller (1, 2, 4 or 8) a picture may be blurred by `sigma_px`."""
-    return next((f for f in (8, 4, 2) if sigma_px / f >= LEAST_SIGMA_PX), 1)
+    """Return how many times smaller (1, 2, 4 .. 32) a picture may be blurred by `sigma_px`."""
+    return next((f for f in (32, 16, 8, 4, 2) if sigma_px / f >= LEAST_SIGMA_PX), 1)
 
 
 def blurred_small(i420: Image, mask: Image, sigma_px: float) -> Image:

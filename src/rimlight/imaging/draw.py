@@ -16,41 +16,65 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 INK = (255, 255, 255)
 PAPER = (32, 32, 32)
 
+LINES_IN_PICTURE = 26
+"""Lines of text that would fill a picture from top to bottom."""
+LEAST_LINE_PX = 10
+MOST_LINE_PX = 64
 
-def text_panel(lines: Sequence[tuple[str, Bgr | None]], line_height_px: int) -> Image:
+
+def panel_for(lines: Sequence[tuple[str, Bgr | None]], size: tuple[int, int]) -> Image:
+    """Draw lines of text as large as a picture of (width, height) has room for.
+
+    Args:
+        lines: (text, colour of the patch before it or None), at least one.
+        size: of the picture; the panel is larger where even the smallest letters do not fit.
+    """
+    width, height = size
+    line_px = min(max(height // LINES_IN_PICTURE, LEAST_LINE_PX), MOST_LINE_PX)
+    line_px = max(LEAST_LINE_PX, min(line_px, height // (len(lines) + 1)))
+    panel = text_panel(lines, line_px)
+    if panel.shape[1] <= width or line_px == LEAST_LINE_PX:
+        return panel
+    return text_panel(lines, max(LEAST_LINE_PX, line_px * width // panel.shape[1]))
+
+
+def text_panel(lines: Sequence[tuple[str, Bgr | None]], line_px: int) -> Image:
     """Draw lines of text, each with a colour patch before it or none, as a BGR panel.
 
     Args:
-        lines: (text, colour of the patch or None).
-        line_height_px: height of one line, 8 or more.
+        lines: (text, colour of the patch or None), at least one.
+        line_px: height of one line, `LEAST_LINE_PX` or more.
     """
-    scale = line_height_px / 32
+    scale = line_px / 32
     thickness = max(1, round(scale * 1.5))
     widths = [cv2.getTextSize(text, FONT, scale, thickness)[0][0] for text, _ in lines]
-    indent = line_height_px if any(colour for _, colour in lines) else 0
-    margin = line_height_px // 3
-    shape = (line_height_px * len(lines) + 2 * margin, max(widths) + indent + 2 * margin, 3)
+    indent = line_px if any(colour for _, colour in lines) else 0
+    margin = line_px // 3
+    shape = (line_px * len(lines) + 2 * margin, max(widths) + indent + 2 * margin, 3)
     panel = np.full(shape, PAPER, np.uint8)
     for number, (text, colour) in enumerate(lines):
-        top = margin + number * line_height_px
+        top = margin + number * line_px
         if colour:
-            side = line_height_px * 2 // 3
-            panel[top + margin // 2 : top + margin // 2 + side, margin : margin + side] = colour
-        at = (margin + indent, top + line_height_px * 3 // 4)
+            side, down = line_px * 2 // 3, top + line_px // 6
+            panel[down : down + side, margin : margin + side] = colour
+        at = (margin + indent, top + line_px * 3 // 4)
         cv2.putText(panel, text, at, FONT, scale, INK, thickness, cv2.LINE_AA)
     return panel
 
 
-def put_on_bgr(picture: Image, panel: Image) -> None:
-    """Write `panel` into the top left of a BGR picture; what does not fit is cut off."""
-    height, width = (min(a, b) for a, b in zip(picture.shape[:2], panel.shape[:2], strict=True))
-    picture[:height, :width] = panel[:height, :width]
+def put_panel(picture: Image, panel: Image, colour: ColourSpace) -> None:
+    """Write a BGR `panel` into the top left of a picture; what does not fit is cut off.
 
-
-def put_on_i420(picture: Image, panel: Image, colour: ColourSpace) -> None:
-    """Write a BGR `panel` into the top left of an I420 picture; what does not fit is cut off."""
-    height, width = picture.shape[0] * 2 // 3, picture.shape[1]
-    part = pad_even(panel)[:height, :width]
+    Args:
+        picture: uint8 (h, w, 3) BGR, or (rows*3/2, columns) I420 in `colour`; written to.
+        panel: uint8 (h, w, 3), BGR.
+        colour: what YUV means in an I420 picture.
+    """
+    if picture.ndim == 3:
+        height, width = (min(a, b) for a, b in zip(picture.shape[:2], panel.shape[:2], strict=True))
+        picture[:height, :width] = panel[:height, :width]
+        return
+    part = pad_even(panel)[: picture.shape[0] * 2 // 3, : picture.shape[1]]
     small = planes(bgr_to_i420(np.ascontiguousarray(part), colour))
     for source, target in zip(small, planes(picture), strict=True):
         target[: source.shape[0], : source.shape[1]] = source

@@ -1,7 +1,8 @@
-"""Masks alone: softer edges, no specks, no holes."""
+"""Masks alone: softer edges, no specks, no holes, labels made larger."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import cv2
@@ -9,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Alpha = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+_RIM = np.ones((5, 5), np.uint8)
+"""Two mask pixels around a region: its soft edge."""
 
 
 def feather(alpha: Alpha, sigma_px: float) -> Alpha:
-    """Return float32 (h, w) with its edges softened by a Gaussian of `sigma_px` mask pixels."""
+    """Return float32 (h, w) or (h, w, channels), softened by a Gaussian of `sigma_px` pixels."""
     return cast(Alpha, cv2.GaussianBlur(alpha, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE))
 
 
@@ -21,28 +26,67 @@ def without_specks(alpha: Alpha, min_share: float) -> Alpha:
 
     A region is what is joined where alpha is 0.5 or more; its soft rim goes with it.
     """
-    solid = (alpha >= 0.5).astype(np.uint8)
-    small = _small_regions(solid, min_share)
-    if small is None:
-        return alpha
-    # What is left keeps its rim: only pixels nearer to a speck than to a kept region are cleared.
-    kept = cv2.dilate(solid & ~small & 1, np.ones((5, 5), np.uint8))
-    return np.where(kept.astype(bool) | _far_from(small), alpha, np.float32(0))
+    specks = _small_regions(alpha >= 0.5, min_share, connectivity=8)
+    return alpha if specks is None else np.where(specks, np.float32(0), alpha)
 
 
 def without_holes(alpha: Alpha, max_share: float) -> Alpha:
-    """Return float32 (h, w) with enclosed holes smaller than `max_share` of the mask filled."""
-    return 1 - without_specks(1 - alpha, max_share)
+    """Return float32 (h, w) with enclosed holes smaller than `max_share` of the mask filled.
+
+    What touches the mask's border is open to the outside, and stays.
+    """
+    holes = _small_regions(alpha < 0.5, max_share, connectivity=4, enclosed=True)
+    return alpha if holes is None else np.where(holes, np.float32(1), alpha)
 
 
-def _small_regions(solid: NDArray[np.uint8], min_share: float) -> NDArray[np.uint8] | None:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=8)
+def enlarge_labels(layers: Sequence[tuple[int, Image]], size: tuple[int, int]) -> Image:
+    """Return which of some classes is the strongest at each pixel of a larger picture.
+
+    The scores are made larger, not the labels: borders come out smooth, not as stairs.
+
+    Args:
+        layers: (label, uint8 scores (h, w)), labels rising; the first wins a draw.
+        size: (width, height) of the result.
+
+    Returns:
+        uint8 (height, width) of labels.
+    """
+    first, scores = layers[0]
+    best = cv2.resize(scores, size, interpolation=cv2.INTER_LINEAR)
+    winner = np.full((size[1], size[0]), first, np.uint8)
+    for label, scores in layers[1:]:
+        large = cv2.resize(scores, size, interpolation=cv2.INTER_LINEAR)
+        better = cv2.compare(large, best, cv2.CMP_GT)
+        # Labels rise, so the larger one of two winners is the later one.
+        cv2.max(winner, cv2.bitwise_and(better, np.full_like(better, label)), dst=winner)
+        cv2.max(large, best, dst=best)
+    return winner
+
+
+def _small_regions(
+    solid: NDArray[np.bool_], min_share: float, *, connectivity: int, enclosed: bool = False
+) -> NDArray[np.bool_] | None:
+    """Return where regions below `min_share` lie, with their rims; None if there are none.
+
+    A rim that is also that of a large region belongs to the large one.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        solid.astype(np.uint8), connectivity=connectivity
+    )
     small = stats[:, cv2.CC_STAT_AREA] < min_share * solid.size
     small[0] = False
+    if enclosed:
+        small &= _inside(np.asarray(stats, np.int32), solid.shape)
     if count == 1 or not small.any():
         return None
-    return cast(NDArray[np.uint8], small[labels].astype(np.uint8))
+    regions = small[labels]
+    around = cv2.dilate(regions.astype(np.uint8), _RIM)
+    kept = cv2.dilate((solid & ~regions).astype(np.uint8), _RIM)
+    return cast(NDArray[np.bool_], regions | (around > kept))
 
 
-def _far_from(regions: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return cast(NDArray[np.bool_], cv2.dilate(regions, np.ones((5, 5), np.uint8)) == 0)
+def _inside(stats: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return which regions do not touch the border."""
+    left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
+    right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
+    return (left > 0) & (top > 0) & (right < shape[1]) & (bottom < shape[0])

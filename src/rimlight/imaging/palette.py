@@ -30,22 +30,35 @@ UNPAINTED = ("background", "void")
 
 def is_colour(text: str) -> bool:
     """Whether `parse_colour` understands `text`."""
-    return text.lower() in _NAMES or bool(re.fullmatch(r"#(?:[0-9a-fA-F]{3}){1,2}", text))
+    return _rgb(text) is not None
 
 
 def parse_colour(text: str) -> Bgr:
-    """Return (blue, green, red), 0..255, for "#00ff00", "#0f0" or a basic CSS name.
+    """Return (blue, green, red), 0..255, for "#00ff00", "#0f0", "0,255,0" or a basic CSS name.
 
     Raises:
         ValueError: `text` is no colour; the message gives examples.
     """
-    if not is_colour(text):
-        raise ValueError(f"{text!r} is no colour; write '#00ff00', '#0f0', or a name such as white")
-    digits = _NAMES.get(text.lower(), text.lstrip("#"))
-    if len(digits) == 3:
+    rgb = _rgb(text)
+    if rgb is None:
+        raise ValueError(
+            f"{text!r} is no colour; write '#00ff00', '0,255,0' (red, green, blue) "
+            "or a name such as white"
+        )
+    return rgb[2], rgb[1], rgb[0]
+
+
+def _rgb(text: str) -> tuple[int, ...] | None:
+    plain = text.strip().lower()
+    if numbers := re.fullmatch(r"(\d{1,3}) ?, ?(\d{1,3}) ?, ?(\d{1,3})", plain, re.ASCII):
+        levels = tuple(int(number) for number in numbers.groups())
+        return levels if max(levels) <= 255 else None
+    digits = _NAMES.get(plain) or plain.removeprefix("#") * plain.startswith("#")
+    if re.fullmatch(r"[0-9a-f]{3}", digits):
         digits = "".join(digit * 2 for digit in digits)
-    red, green, blue = (int(digits[i : i + 2], 16) for i in (0, 2, 4))
-    return blue, green, red
+    if not re.fullmatch(r"[0-9a-f]{6}", digits):
+        return None
+    return tuple(bytes.fromhex(digits))
 
 
 def class_colours(classes: Sequence[str], said: Mapping[str, str]) -> list[Bgr]:

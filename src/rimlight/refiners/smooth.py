@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import lru_cache
 from typing import Annotated, cast
 
@@ -14,8 +15,8 @@ from rimlight import options as opt
 from rimlight.frame import Frame, Mask
 from rimlight.imaging.pool import ArrayPool
 
-MAX_GAP_S = 1.0
-"""A longer step in time is a cut: the past no longer counts."""
+MAX_GAP_S = 1
+"""From this step in time on it is a cut, or another picture: the past no longer counts."""
 
 Scores = NDArray[np.float32]
 
@@ -28,7 +29,8 @@ class SmoothRefiner:
     hold still, while a clear change is taken over at once. The idea is that of MediaPipe's
     segmentation smoothing. Label masks have no scores and pass unchanged.
 
-    The past is forgotten when the mask's shape changes, time goes back, or jumps by over a second.
+    The past is forgotten when the mask's shape changes, time does not go on, or jumps
+    by a second or more, as it does from one picture of a folder to the next.
     """
 
     class Options(opt.Options):
@@ -41,30 +43,25 @@ class SmoothRefiner:
     def __init__(self, options: Options) -> None:
         self._weights = _weights(options.ratio)
         self._past: Mask | None = None
-        self._past_pts = 0.0
+        self._past_pts = Fraction(0)
         self._pool = ArrayPool()
 
     def refine(self, mask: Mask, frame: Frame) -> Mask:
         """Return `mask`, drawn towards the one before it where it is unsure."""
         if mask.given.dtype == np.uint8:
             return mask
-        steady = mask if self._starts_anew(mask, frame) else self._mixed(mask)
-        self._past, self._past_pts = steady, float(frame.pts)
+        past, gap = self._past, frame.pts - self._past_pts
+        goes_on = past is not None and past.given.shape == mask.given.shape and 0 < gap < MAX_GAP_S
+        steady = self._mixed(mask, past) if past and goes_on else mask
+        self._past, self._past_pts = steady, frame.pts
         return steady
 
     def close(self) -> None:
         """Forget the past."""
         self._past = None
 
-    def _starts_anew(self, mask: Mask, frame: Frame) -> bool:
-        past = self._past
-        if past is None or past.given.shape != mask.given.shape:
-            return True
-        return not 0 <= float(frame.pts) - self._past_pts <= MAX_GAP_S
-
-    def _mixed(self, mask: Mask) -> Mask:
-        assert self._past is not None
-        new, past = mask.scores, self._past.scores
+    def _mixed(self, mask: Mask, before: Mask) -> Mask:
+        new, past = mask.scores, before.scores
         weight = cv2.LUT(cv2.convertScaleAbs(_flat(new), alpha=255), self._weights)
         out: Scores = self._pool.take(new.shape, np.float32)
         flat = _flat(out)
