@@ -11,7 +11,7 @@ with `options` an instance of the class's own `Options`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rimlight.frame import Frame, Mask, SourceInfo
 
@@ -91,4 +91,14 @@ class Sink(Protocol):
 
     def abort(self) -> None:
         """Release without keeping an unfinished result. After close() it does nothing."""
+        ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A sink whose readers expect frames at a constant rate, such as a virtual camera."""
+
+    @property
+    def rate(self) -> float:
+        """Frames a second that it announces."""
         ...

@@ -196,14 +196,19 @@ class Pipeline:
         return frame.captured - masked[0].captured
 
     def _finish(self, frame: Frame, mask: Mask) -> None:
-        shown = frame
+        self._send(self._applied(frame, mask))
+
+    def _applied(self, frame: Frame, mask: Mask) -> Frame:
         with self._meter.time("effects"):
             for effect in self._effects:
-                shown = effect.apply(shown, mask)
+                frame = effect.apply(frame, mask)
+        return frame
+
+    def _send(self, shown: Frame) -> None:
         with self._meter.time("sinks"):
             for sink in self._sinks:
                 sink.write(shown)
-        self._meter.frame_done(frame.captured)
+        self._meter.frame_done(shown.captured)
         if self._on_frame:
             self._on_frame(shown)
 

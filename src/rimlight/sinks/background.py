@@ -1,9 +1,11 @@
-"""Any sink on a thread of its own, so that a slow one does not hold up the others."""
+"""Any sink on a thread of its own: so that a slow one holds up nobody, or to keep a steady rate."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rimlight.buffer import FrameBuffer, Policy
@@ -16,6 +18,9 @@ if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
 log = logging.getLogger(__name__)
 
 ABORT_TIMEOUT_S = 3.0
+
+FAR_BEHIND = 10
+"""Intervals that a steady sink makes up for by writing faster; what is more is given up."""
 
 
 class BackgroundSink:
@@ -99,6 +104,108 @@ class BackgroundSink:
         except BaseException as exc:  # raised again on the caller's thread
             self._error = exc
             self._frames.discard()
+
+
+class SteadySink:
+    """Writes to `sink` at a constant rate, on a thread of its own: the newest frame, or it again.
+
+    Whatever the run is busy with, readers of the sink get their pictures. Nothing is written
+    before the first frame. What `sink` raises comes out of the next `write` or of `close`.
+
+    Args:
+        sink: the sink that does the work; this one closes it.
+        rate: frames a second.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, sink: Sink, rate: float, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._sink = sink
+        self._interval_s = 1 / rate
+        self._clock = clock
+        self._newest: FrameBuffer[Frame] = FrameBuffer(1, Policy.LATEST)
+        self._stopped = threading.Event()
+        self._error: BaseException | None = None
+        self._done = False
+        self.written = 0
+        """Frames that went to the sink, repeats included."""
+        self.repeats = 0
+        """Frames that went to the sink once more, as there was no newer one."""
+        name = f"rimlight-steady-{type(sink).__name__}"
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """Frames that a newer one replaced before their turn."""
+        return self._newest.dropped
+
+    def write(self, frame: Frame) -> None:
+        """Show `frame` from the next turn on.
+
+        Raises:
+            Exception: whatever `sink` raised on an earlier frame, unchanged.
+            ValueError: the sink is closed.
+        """
+        if self._newest.put(frame):
+            return
+        if self._error is not None:
+            raise self._error
+        raise ValueError("write to a closed sink")
+
+    def close(self) -> None:
+        """Stop, then close the sink.
+
+        Raises:
+            Exception: whatever `sink` raised and no `write` has passed on; it is aborted then.
+        """
+        if not self._end():
+            return
+        if self._error is None or isinstance(self._error, StopStream):
+            self._sink.close()
+            return
+        self._sink.abort()
+        raise self._error
+
+    def abort(self) -> None:
+        """Stop, then abort the sink."""
+        if self._end():
+            self._sink.abort()
+
+    def _end(self) -> bool:
+        """End the thread; False if that was done before, or it does not come back."""
+        if self._done:
+            return False
+        self._done = True
+        self._stopped.set()
+        self._newest.close()
+        self._thread.join(ABORT_TIMEOUT_S)
+        if self._thread.is_alive():
+            log.warning("%s does not come back from a write; left to itself", self._thread.name)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        try:
+            self._pace()
+        except BaseException as exc:  # raised again on the caller's thread
+            self._error = exc
+            self._newest.discard()
+
+    def _pace(self) -> None:
+        frames = iter(self._newest)
+        frame = next(frames, None)
+        due = self._clock()
+        while frame is not None:
+            self._sink.write(frame)
+            self.written += 1
+            due = max(due + self._interval_s, self._clock() - FAR_BEHIND * self._interval_s)
+            if self._stopped.wait(max(0.0, due - self._clock())):
+                return
+            if len(self._newest):
+                frame = next(frames, None)
+            else:
+                self.repeats += 1
 
 
 def _bytes_of(frame: Frame) -> int:

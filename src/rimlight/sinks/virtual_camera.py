@@ -46,13 +46,14 @@ class VirtualCameraSink:
 
     def __init__(self, options: Options, info: SourceInfo) -> None:
         self._size = even_size(options.size or info.size)
-        fps = float(options.fps or info.rate or _USUAL_RATE)
+        self.rate = float(options.fps or info.rate or _USUAL_RATE)
+        """Frames a second that it announces."""
         if options.device is not None and not Path(options.device).exists():
             raise SinkError(f"there is no virtual camera {options.device}", hint=MODPROBE)
         _revive_stuck(options.device)
         try:
             self._camera: pyvirtualcam.Camera | None = pyvirtualcam.Camera(
-                *self._size, fps, fmt=pyvirtualcam.PixelFormat.I420, device=options.device
+                *self._size, self.rate, fmt=pyvirtualcam.PixelFormat.I420, device=options.device
             )
         except RuntimeError as exc:
             raise _explained(str(exc), options.device) from exc

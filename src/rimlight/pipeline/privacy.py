@@ -1,0 +1,106 @@
+"""No picture of the room without a mask of its own moment: the rule, and what is shown instead.
+
+The rule is kept in one place. A frame is shown only if `covers` says so; otherwise `Holding` gives
+a picture, and that is made of pictures that were shown before or of none of the camera's at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from rimlight.frame import Frame, Layout, Mask
+from rimlight.imaging.smear import smeared
+from rimlight.pipeline.parts import Effect
+
+WhenUnsure = Literal["last", "blur", "background"]
+"""What is shown instead: the last safe picture, that picture blurred beyond recognition, or the
+background alone."""
+
+NEUTRAL = (48, 44, 40)
+"""BGR of the plain picture, for when nothing else is safe."""
+
+
+def covers(masked: tuple[Frame, Mask], frame: Frame, max_age_s: float) -> bool:
+    """Say whether a frame may be shown under the mask of another (or of the same) frame.
+
+    Args:
+        masked: a mask, and the frame that it was made from.
+        frame: what would be shown.
+        max_age_s: how many seconds may lie between the two.
+    """
+    origin, mask = masked
+    is_near = abs(frame.captured - origin.captured) <= max_age_s
+    return is_near and origin.size == frame.size and _is_sound(mask)
+
+
+def _is_sound(mask: Mask) -> bool:
+    """Say whether a model's scores are numbers: one that broke down may give NaN."""
+    return mask.given.dtype == np.uint8 or bool(np.isfinite(mask.given).all())
+
+
+class Holding:
+    """The picture that stands in for frames that must not be shown.
+
+    Args:
+        size: (width, height) of the run's pictures.
+        when_unsure: which picture; before there is a safe one, "last" and "blur" are plain.
+    """
+
+    def __init__(self, size: tuple[int, int], when_unsure: WhenUnsure) -> None:
+        self.when_unsure = when_unsure
+        self._plain = _plain(size)
+        self._last: Frame | None = None
+        self._smeared: Frame | None = None
+        self._nothing = Mask(np.zeros((2, 2, 1), np.float32), ("person",))
+        self._layout: Layout = "bgr"
+
+    def remember(self, shown: Frame, frame: Frame, mask: Mask) -> None:
+        """Keep `shown`, which a mask has covered, as the last safe picture."""
+        self._last, self._smeared, self._layout = shown, None, frame.layout
+        if self._nothing.classes != mask.classes:
+            none = np.zeros((2, 2, len(mask.classes)), np.float32)
+            self._nothing = Mask(none, mask.classes, mask.foreground)
+
+    def picture(
+        self, effects: Sequence[Effect], pts: Fraction, *, how: WhenUnsure | None = None
+    ) -> Frame:
+        """Return a picture that shows nothing of the room; its index is of no meaning.
+
+        Args:
+            effects: what makes the background.
+            pts: the moment that a moving background shows.
+            how: instead of `when_unsure`.
+        """
+        how = how or self.when_unsure
+        if how == "background":
+            return self._background(effects, pts)
+        if self._last is None:
+            return self._plain
+        if how == "last":
+            return self._last
+        if self._smeared is None:
+            self._smeared = self._last.with_bgr(smeared(self._last.bgr))
+        return self._smeared
+
+    def _background(self, effects: Sequence[Effect], pts: Fraction) -> Frame:
+        """Apply `effects` to a plain picture in which nobody is."""
+        plain = self._plain
+        if self._layout == "i420":
+            shown = Frame.from_i420(plain.i420, size=plain.size, index=0, pts=pts, captured=0.0)
+        else:
+            shown = Frame.from_bgr(plain.bgr, index=0, pts=pts, captured=0.0)
+        try:
+            for effect in effects:
+                shown = effect.apply(shown, self._nothing)
+        except Exception:  # whatever is wrong with the background, the room stays covered
+            return self._plain
+        return shown
+
+
+def _plain(size: tuple[int, int]) -> Frame:
+    picture = np.full((size[1], size[0], 3), NEUTRAL, np.uint8)
+    return Frame.from_bgr(picture, index=0, pts=Fraction(0), captured=0.0)

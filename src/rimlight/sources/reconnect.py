@@ -1,0 +1,140 @@
+"""A live source that outlives its device: lost, it is opened again until it is back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from rimlight.errors import SourceError
+from rimlight.frame import Frame, SourceInfo
+from rimlight.imaging.fit import fit_picture
+
+if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
+    from rimlight.pipeline.parts import Source
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 0.5
+"""Pauses between attempts double from the one to the other: back within a second of the device."""
+
+STALE_S = 2.0
+"""A camera that is open and has given nothing for so long counts as lost."""
+
+_MICROSECONDS = 1_000_000
+_BLACK = (0, 0, 0)
+
+
+class State(StrEnum):
+    """What a live source is doing."""
+
+    OPENING = "opening"
+    LIVE = "live"
+    LOST = "lost"
+    RETRYING = "retrying"
+
+
+class ReconnectingSource:
+    """Yields the frames of a source, and of its successors when it breaks.
+
+    All frames have the size of the first source, and their times go on where the last left off.
+    The stream ends when a source ends without an error, or this one is closed.
+
+    Args:
+        first: the source, open; this one closes it.
+        reopen: opens it again, by what it is rather than by where it was.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        first: Source,
+        reopen: Callable[[], Source],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source: Source = first
+        self._reopen = reopen
+        self._clock = clock
+        self._closed = threading.Event()
+        self._state = State.OPENING
+        self._last: Frame | None = None
+        self._seen_at = clock()
+        self._shift = (0, Fraction(0))
+        self.info: SourceInfo = first.info
+        self.problem = ""
+        """Why the source is lost; "" while it is not."""
+        self.losses = 0
+        """How often it was lost."""
+
+    @property
+    def state(self) -> State:
+        """What it is doing now. Any thread may ask."""
+        is_stale = self._state is State.LIVE and self._clock() - self._seen_at > STALE_S
+        return State.LOST if is_stale else self._state
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield frames, through every loss, until the end."""
+        source: Source | None = self._source
+        while source is not None:
+            self._shift = (0, Fraction(0))
+            is_first = True
+            try:
+                for frame in source:
+                    yield self._placed(frame, is_first=is_first)
+                    is_first = False
+            except (SourceError, OSError) as exc:
+                self._lose(exc)
+            else:
+                return
+            source = self._found_again()
+
+    def close(self) -> None:
+        """End the iteration, also while the source is lost."""
+        self._closed.set()
+        self._source.close()
+
+    def _lose(self, exc: Exception) -> None:
+        self._state, self.problem = State.LOST, str(exc)
+        self.losses += 1
+        log.warning("%s is lost: %s", self.info.name, exc)
+        self._source.close()
+
+    def _found_again(self) -> Source | None:
+        """Open the source again, however long it takes; None once this one is closed."""
+        pause_s = FIRST_PAUSE_S
+        while not self._closed.wait(pause_s):
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            self._state = State.RETRYING
+            try:
+                self._source = self._reopen()
+            except (SourceError, OSError) as exc:
+                self.problem = str(exc)
+                continue
+            if self._closed.is_set():  # closed while it opened
+                self._source.close()
+                return None
+            log.info("%s is back", self.info.name)
+            return self._source
+        return None
+
+    def _placed(self, frame: Frame, *, is_first: bool) -> Frame:
+        """Give a frame its place in the one stream, and the stream's size."""
+        if is_first and self._last is not None:
+            gone_us = round(max(0.0, frame.captured - self._last.captured) * _MICROSECONDS)
+            resumed = self._last.pts + Fraction(max(1, gone_us), _MICROSECONDS)
+            self._shift = (self._last.index + 1 - frame.index, resumed - frame.pts)
+        if frame.size != self.info.size:
+            fitted = fit_picture(frame.bgr, self.info.size, how="fit", backdrop=_BLACK)
+            frame = frame.with_bgr(fitted)
+        if self._shift[1]:
+            index, pts = frame.index + self._shift[0], frame.pts + self._shift[1]
+            frame = replace(frame, index=index, pts=pts)
+        self._state, self.problem = State.LIVE, ""
+        self._seen_at, self._last = self._clock(), frame
+        return frame
