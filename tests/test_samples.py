@@ -61,7 +61,7 @@ def masks():
 
 
 def test_the_person_is_found_all_through_the_portrait(masks):
-    face = masks[:, 30:90, 110:136]
+    face = masks[:, 30:70, 108:134]
     assert (face > 0.9).all()
 
 
