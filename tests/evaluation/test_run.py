@@ -7,7 +7,15 @@ from rimlight.errors import ConfigError
 from rimlight.evaluation.clips import SourceData
 from rimlight.evaluation.datasets import FolderData
 from rimlight.evaluation.run import evaluate
-from rimlight.evaluation.setups import Setup, labels_at, parse_setup, plain, stepped
+from rimlight.evaluation.setups import (
+    Setup,
+    as_shown,
+    labels_at,
+    open_setups,
+    parse_setup,
+    plain,
+    read_setups,
+)
 from rimlight.frame import Mask
 from rimlight.sources.pattern import PatternSource
 
@@ -171,11 +179,11 @@ def test_classes_are_compared_by_name(make_folder):
     assert ious["sky"] is None and result.figures["iou"] is None
 
 
-def test_plain_and_stepped_finish_by_hand():
+def test_plain_and_shown_finish_by_hand():
     frame = next(iter(PatternSource(PatternSource.Options(size=(4, 2), count=1))))
     mask = Mask(np.full((1, 2, 1), 0.35, np.float32), ("person",), edges=(0.2, 0.5))
     assert plain(mask, frame) == pytest.approx(np.full((2, 4), 0.35))
-    assert stepped(mask, frame) == pytest.approx(np.full((2, 4), 0.5))
+    assert as_shown(mask, frame) == pytest.approx(np.full((2, 4), 0.5), abs=0.01)
 
 
 def test_labels_of_scores_and_of_labels_reach_the_pictures_size():
@@ -187,10 +195,22 @@ def test_labels_of_scores_and_of_labels_reach_the_pictures_size():
 
 
 def test_a_setup_is_read_from_one_line():
-    setup = parse_setup("mine=selfie+stepped")
-    assert setup.name == "mine" and setup.finish == "stepped"
-    assert setup.segmenter.options == {"model": "selfie"} and setup.refiners == ()
-    assert parse_setup("selfie").name == "selfie"
+    setup = parse_setup("mine=selfie:threads=2+smooth:ratio=0.5+clean+shown")
+    assert setup.name == "mine" and setup.finish == "shown"
+    assert setup.segmenter.options == {"model": "selfie", "threads": 2}
+    assert [part.kind for part in setup.refiners] == ["smooth", "clean"]
+    assert setup.refiners[0].options == {"ratio": 0.5}
+
+
+def test_a_setup_without_a_name_is_called_what_it_is():
+    setup = parse_setup("selfie:threads=2")
+    assert setup.name == "selfie:threads=2" and setup.segmenter.options["model"] == "selfie"
+
+
+def test_a_colon_in_a_models_path_is_no_option():
+    assert parse_setup("a=C:/models/own.tflite").segmenter.options == {
+        "model": "C:/models/own.tflite"
+    }
 
 
 @pytest.mark.parametrize("text", ["=selfie", "name=", ""])
@@ -202,4 +222,24 @@ def test_a_setup_without_name_or_model_is_refused(text):
 def test_an_unknown_refiner_gets_a_suggestion():
     with pytest.raises(ConfigError) as caught:
         parse_setup("a=selfie+smoth")
-    assert "stepped" in caught.value.hint
+    assert "did you mean 'smooth'" in caught.value.hint
+
+
+def test_setups_of_a_file_open_and_close(tmp_path):
+    file = tmp_path / "setups.yaml"
+    file.write_text(
+        "setups:\n"
+        "  - {name: raw, segmenter: {kind: model, model: selfie}}\n"
+        "  - {name: new, segmenter: {kind: threshold}, refiners: [{kind: smooth}], finish: shown}\n"
+    )
+    with open_setups(read_setups(file), (64, 48)) as (raw, new):
+        assert [name for name, _ in new.refiners] == ["smooth"] and new.finish is as_shown
+    frame = next(iter(PatternSource(PatternSource.Options(size=(64, 48), count=1))))
+    with pytest.raises(ValueError, match="closed"):
+        raw.segmenter.segment(frame)
+
+
+def test_two_setups_of_one_name_are_refused():
+    both = [parse_setup("a=selfie"), parse_setup("a=selfie-landscape")]
+    with pytest.raises(ConfigError, match="different names"), open_setups(both, (64, 48)):
+        pass

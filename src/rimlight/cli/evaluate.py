@@ -29,7 +29,7 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="NAME=MODEL+REFINER+...",
-            help="What to measure; may be given again. A refiner is its kind, or kind:value.",
+            help="What to measure; may be given again. Options follow a colon: smooth:ratio=0.5.",
         ),
     ] = None,
     config: Annotated[
@@ -67,7 +67,11 @@ def evaluate(
     """
     from rimlight.evaluation.opening import open_data
     from rimlight.evaluation.report import write_html, write_json
+    from rimlight.sinks.paths import check_folder
 
+    for report in (json, html, video):
+        if report:
+            check_folder(report, overwrite=True)
     opened = [open_data(spec, labels=labels, crop=crop, limit=limit, rate=rate) for spec in data]
     evaluation = _run(
         opened,

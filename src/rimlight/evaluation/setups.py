@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import cv2
 import numpy as np
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight import build
-from rimlight.config import PartConfig, parse_spec, read_yaml
+from rimlight.config import PartConfig, apply_settings, read_yaml
 from rimlight.errors import ConfigError
 from rimlight.evaluation.metrics import Alpha
 from rimlight.frame import Frame, Mask
+from rimlight.imaging import composite
 from rimlight.options import Options, validate
 from rimlight.pipeline.parts import Refiner, Segmenter
 from rimlight.refiners import REFINERS
@@ -33,11 +35,10 @@ def plain(mask: Mask, frame: Frame) -> Alpha:
     return enlarge(mask.alpha(), frame.size)
 
 
-def stepped(mask: Mask, frame: Frame) -> Alpha:
-    """Enlarge, then step smoothly between the mask's `edges`, as effects show it."""
-    low, high = mask.edges
-    place = np.clip((plain(mask, frame) - low) / (high - low), 0, 1)
-    return cast(Alpha, (place * place * (3 - 2 * place)).astype(np.float32))
+def as_shown(mask: Mask, frame: Frame) -> Alpha:
+    """Enlarge through the smooth step of the mask's `edges`, exactly as effects do."""
+    levels = composite.enlarge(composite.quantise(mask.alpha()), frame.size, mask.edges)
+    return cast(Alpha, levels * np.float32(1 / 255))
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class SetupsFile(Options):
     setups: Annotated[tuple[SetupConfig, ...], Field(min_length=1)]
 
 
-FINISHES: Mapping[str, Finish] = MappingProxyType({"plain": plain, "stepped": stepped})
+FINISHES: Mapping[str, Finish] = MappingProxyType({"plain": plain, "shown": as_shown})
 
 
 def enlarge(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -101,22 +102,24 @@ def labels_at(mask: Mask, size: tuple[int, int]) -> NDArray[np.uint8]:
 def parse_setup(text: str) -> SetupConfig:
     """Read "NAME=MODEL+REFINER+...+FINISH"; all but the model may be left out.
 
-    A refiner is its kind, or "kind:value" for its main option. A finish is one of `FINISHES`.
+    A model or refiner may have options: "smooth:ratio=0.5". A finish is one of `FINISHES`.
 
     Raises:
-        ConfigError: a refiner or finish is unknown.
+        ConfigError: a refiner or finish is unknown, or an option has no value.
     """
-    name, equals, rest = text.partition("=")
-    if not equals:
-        name, rest = text, text
+    named = re.fullmatch(r"([^=:+]*)=(.*)", text)
+    name, rest = named.groups() if named else (text, text)
     model, *stages = rest.split("+")
     if not (name and model):
         raise ConfigError(f"a set-up must be NAME=MODEL, got {text!r}", hint="raw=selfie+smooth")
     finishes = [stage for stage in stages if stage in FINISHES]
-    refiners = tuple(_refiner(stage) for stage in stages if stage not in FINISHES)
-    segmenter = PartConfig.model_validate({"kind": "model", "model": model})
-    finish = finishes[-1] if finishes else "plain"
-    return SetupConfig(name=name, segmenter=segmenter, refiners=refiners, finish=finish)
+    file, options = _options(model)
+    return SetupConfig(
+        name=name,
+        segmenter=PartConfig.model_validate({**options, "kind": "model", "model": file}),
+        refiners=tuple(_refiner(stage) for stage in stages if stage not in FINISHES),
+        finish=finishes[-1] if finishes else "plain",
+    )
 
 
 def read_setups(path: Path) -> tuple[SetupConfig, ...]:
@@ -164,20 +167,20 @@ def _open(config: SetupConfig, size: tuple[int, int], stack: ExitStack) -> Setup
 
 
 def _refiner(text: str) -> PartConfig:
-    kind, value = parse_spec(text, REFINERS.names())
-    if not kind:
+    kind, options = _options(text)
+    if kind not in REFINERS.names():
         known = (*REFINERS.names(), *FINISHES)
-        raise ConfigError(f"unknown refiner {text!r}", hint=suggest(text, known))
-    if value is None:
-        return PartConfig(kind=kind)
-    main = REFINERS.load(kind).Options.main
-    if main is None:
-        raise ConfigError(f"refiner {kind!r} takes no value, got {value!r}")
-    return PartConfig.model_validate({"kind": kind, main: _number(value)})
+        raise ConfigError(f"unknown refiner {kind!r}", hint=suggest(kind, known))
+    return PartConfig.model_validate({**options, "kind": kind})
 
 
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def _options(text: str) -> tuple[str, dict[str, Any]]:
+    """Split "smooth:ratio=0.5,speed=2" into the name and its options.
+
+    A colon counts only before an option: "http://..." and "C:..." are names.
+    """
+    found = re.fullmatch(r"(.*?):(\w+=.*)", text)
+    if found is None:
+        return text, {}
+    name, listed = found.groups()
+    return name, apply_settings({}, listed.split(","))
