@@ -95,6 +95,12 @@ def test_setups_run_side_by_side_on_the_same_frames(pattern):
     assert all(list(shown) == ["late", "smooth"] for _, shown in seen)
 
 
+def test_two_data_sets_of_one_name_are_refused(pattern):
+    data, options = pattern
+    with pytest.raises(ConfigError, match="different names, got pattern, pattern"):
+        evaluate([data, data], [Setup("truth", Oracle(options))])
+
+
 def test_every_stage_is_timed(pattern):
     data, options = pattern
     setup = Setup("smooth", Oracle(options), (("average", Averager()),))

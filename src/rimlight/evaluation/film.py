@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight import build
 from rimlight.config import SinkConfig
 from rimlight.evaluation.datasets import Data, Sample
 from rimlight.evaluation.metrics import Alpha
 from rimlight.evaluation.panels import Image, beside, caption, cut_out, painted
 from rimlight.frame import SourceInfo
+from rimlight.outputs import open_sink
 from rimlight.pipeline.parts import Sink
 
 MAX_WIDTH = 2560
@@ -68,7 +68,7 @@ class Films:
         self._names.append(data.name)
         size = (picture.shape[1], picture.shape[0])
         config = SinkConfig.model_validate({"kind": "video", "path": self._place()})
-        self._sink = build.open_sink(config, SourceInfo(data.name, size, rate=data.rate))
+        self._sink = open_sink(config, SourceInfo(data.name, size, rate=data.rate))
 
     def _place(self) -> Path:
         number = len(self._names)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rimlight.errors import ConfigError
 from rimlight.evaluation.datasets import Data, Sample
 from rimlight.evaluation.judge import Judge
 from rimlight.evaluation.metrics import Alpha
@@ -46,8 +47,12 @@ def evaluate(
         conditions: what else the figures depend on, for the reports.
 
     Raises:
+        ConfigError: two data sets have one name, so that reports could not tell them apart.
         RimlightError: a picture cannot be read or a part fails.
     """
+    names = [one.name for one in data]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"data sets need different names, got {', '.join(names)}")
     results: list[Result] = []
     for one in data:
         results += _evaluate_one(one, setups, threshold, on_sample)
