@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.imaging import fast
+from rimlight.imaging.blend import blend
 from rimlight.imaging.colour import planes
 
 Image = NDArray[np.uint8]
@@ -133,41 +134,51 @@ def _axis(large: int, small: int) -> tuple[NDArray[Any], ...]:
 
 
 def _mix_bands(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) -> Image:
-    """Composite with OpenCV: copy both pictures, then mix the parts of bands that need it."""
+    """Composite with OpenCV: copy both pictures, then mix the parts that need it."""
     step = _smooth_step(edges)
     regions = tuple(_mixed_regions(mask, edges))
-    whole = zip(planes(front), planes(back), planes(dst), strict=True)
-    alpha: Image = np.empty((0, 0), np.uint8)
-    for f, b, out in whole:
-        if alpha.shape != f.shape:
+    large: Image = np.empty((0, 0), np.uint8)
+    for f, b, out in zip(planes(front), planes(back), planes(dst), strict=True):
+        if large.shape != f.shape:  # luma, then once for both chroma planes
             size = (f.shape[1], f.shape[0])
-            alpha = cast(Image, cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR_EXACT))
-            alpha = cast(Image, cv2.LUT(alpha, step, dst=alpha))
+            large = cast(Image, cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR_EXACT))
+            solid = cv2.threshold(large, int(edges[0] * 255), 255, cv2.THRESH_BINARY)[1]
+            parts = [_scaled(region, mask.shape, f.shape) for region in regions]
+            alphas = [cast(Image, cv2.LUT(large[part], step)) for part in parts]
         np.copyto(out, b)
-        cv2.copyTo(f, alpha, dst=out)
-        for region in regions:
-            part = _scaled(region, mask.shape, f.shape)
-            _mix(f[part], b[part], alpha[part], out[part])
+        cv2.copyTo(f, solid, dst=out)
+        for part, alpha in zip(parts, alphas, strict=True):
+            blend(f[part], b[part], alpha, dst=out[part])
     return dst
-
-
-def _mix(front: Image, back: Image, alpha: Image, out: Image) -> None:
-    weight = alpha * np.float32(1 / 255)
-    cv2.blendLinear(front, back, weight, 1 - weight, dst=out)
 
 
 def _mixed_regions(mask: Image, edges: Edges) -> Iterator[tuple[int, int, int, int]]:
     """Yield (top, bottom, left, right) of mask parts that are neither all 0 nor all 1."""
-    around = np.ones((3, 3), np.uint8)  # a pixel lies between the centres of two cells
-    some = cv2.dilate(mask, around) > edges[0] * 255
-    mixed = some & (cv2.erode(mask, around) < edges[1] * 255)
-    rows, columns = np.arange(0, mask.shape[0], BAND), np.arange(0, mask.shape[1], BLOCK)
-    tiles = np.logical_or.reduceat(np.logical_or.reduceat(mixed, rows, 0), columns, 1)
-    for row, tile_row in zip(rows, tiles, strict=True):
+    height, width = mask.shape
+    tiles = _any_in_tiles(_mixed(mask, edges))
+    for row, tile_row in enumerate(tiles):
         bounds = np.flatnonzero(np.diff(tile_row, prepend=False, append=False))
         for first, last in bounds.reshape(-1, 2).tolist():
-            bottom = min(int(row) + BAND, mask.shape[0])
-            yield int(row), bottom, first * BLOCK, min(last * BLOCK, mask.shape[1])
+            top, left = row * BAND, first * BLOCK
+            yield top, min(top + BAND, height), left, min(last * BLOCK, width)
+
+
+def _mixed(mask: Image, edges: Edges) -> Image:
+    """255 where pixels near a cell can be other than 0 and 1: between its neighbours' centres."""
+    around = np.ones((3, 3), np.uint8)
+    some = cv2.dilate(mask, around) > edges[0] * 255
+    not_all = cv2.erode(mask, around) < edges[1] * 255
+    return (some & not_all).view(np.uint8) * np.uint8(255)
+
+
+def _any_in_tiles(marked: Image) -> NDArray[np.bool_]:
+    """Whether anything is marked with 255, for each tile of BAND x BLOCK cells."""
+    height, width = marked.shape
+    below, right = -height % BAND, -width % BLOCK
+    padded = cv2.copyMakeBorder(marked, 0, below, 0, right, cv2.BORDER_CONSTANT, value=0)
+    size = (padded.shape[1] // BLOCK, padded.shape[0] // BAND)
+    # The mean of 16 x 8 cells with a single 255 among them is 2.
+    return cv2.resize(padded, size, interpolation=cv2.INTER_AREA) > 0
 
 
 def _scaled(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -62,19 +63,21 @@ def text_panel(lines: Sequence[tuple[str, Bgr | None]], line_px: int) -> Image:
     return panel
 
 
-def put_panel(picture: Image, panel: Image, colour: ColourSpace) -> None:
-    """Write a BGR `panel` into the top left of a picture; what does not fit is cut off.
+def put_panel(
+    picture: Image, panel: Image, *, colour: ColourSpace, corner: Literal["left", "right"] = "left"
+) -> None:
+    """Write a BGR `panel` into an upper corner of a picture; what does not fit is cut off.
 
     Args:
         picture: uint8 (h, w, 3) BGR, or (rows*3/2, columns) I420 in `colour`; written to.
         panel: uint8 (h, w, 3), BGR.
         colour: what YUV means in an I420 picture.
+        corner: which one.
     """
-    if picture.ndim == 3:
-        height, width = (min(a, b) for a, b in zip(picture.shape[:2], panel.shape[:2], strict=True))
-        picture[:height, :width] = panel[:height, :width]
-        return
-    part = pad_even(panel)[: picture.shape[0] * 2 // 3, : picture.shape[1]]
-    small = planes(bgr_to_i420(np.ascontiguousarray(part), colour))
-    for source, target in zip(small, planes(picture), strict=True):
-        target[: source.shape[0], : source.shape[1]] = source
+    planar = picture.ndim == 2
+    height = picture.shape[0] * 2 // 3 if planar else picture.shape[0]
+    part = (pad_even(panel) if planar else panel)[:height, : picture.shape[1]]
+    layers = planes(bgr_to_i420(np.ascontiguousarray(part), colour)) if planar else (part,)
+    for source, target in zip(layers, planes(picture) if planar else (picture,), strict=True):
+        start = target.shape[1] - source.shape[1] if corner == "right" else 0
+        target[: source.shape[0], start : start + source.shape[1]] = source

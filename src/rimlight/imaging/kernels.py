@@ -16,6 +16,8 @@ from numba import njit
 
 BLOCK = 32
 """Columns of the picture that are looked at together; half as many in the chroma planes."""
+BAND = 16
+"""Rows of a small back that are enlarged together."""
 
 _BACK, _FRONT, _MIXED = 0, 1, 2
 
@@ -30,8 +32,9 @@ compiled = njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
 
 @compiled
 def _copy(source: Any, target: Any) -> None:
-    for i in range(target.shape[0]):
-        target[i] = source[i]
+    for y in range(target.shape[0]):
+        for i in range(target.shape[1]):
+            target[y, i] = source[y, i]
 
 
 @compiled
@@ -42,28 +45,32 @@ def _widen(row: Any, left: Any, right: Any, weight: Any, target: Any) -> None:
 
 
 @compiled
-def _fill(upper: Any, lower: Any, weight: Any, target: Any) -> None:
-    """Write the mean of two widened rows."""
-    for i in range(target.shape[0]):
-        value = upper[i] * (_UNIT - weight) + lower[i] * weight
-        target[i] = np.uint8(np.int32((value + _ROUND) * _SHIFT))
+def _fill(upper: Any, lower: Any, weights: Any, target: Any) -> None:
+    """Write rows between two widened ones."""
+    for y in range(target.shape[0]):
+        weight = weights[y]
+        for i in range(target.shape[1]):
+            value = upper[i] * (_UNIT - weight) + lower[i] * weight
+            target[y, i] = np.uint8(np.int32((value + _ROUND) * _SHIFT))
 
 
 @compiled
 def _mix(
-    front: Any, back: Any, upper: Any, lower: Any, weight: Any, edges: Any, target: Any
+    front: Any, back: Any, upper: Any, lower: Any, weights: Any, slope: Any, target: Any
 ) -> None:
-    """Mix two rows by the mean of two widened mask rows, through the smooth step of `edges`."""
-    low, per_width = edges
-    for i in range(target.shape[0]):
-        value = upper[i] * (_UNIT - weight) + lower[i] * weight
-        level = np.floor((value + _ROUND) * _SHIFT)
-        t = min(max((level - low) * per_width, _ZERO), _ONE)
-        alpha = np.floor(t * t * (_THREE - _TWO * t) * _FULL + _HALF)
-        f = np.float32(front[i])
-        b = np.float32(back[i])
-        mixed = (b * (_FULL - alpha) + f * alpha + _FULL_HALF) * _PER_FULL
-        target[i] = np.uint8(np.int32(mixed))
+    """Mix rows by mask rows between two widened ones, put through the smooth step of `slope`."""
+    low, per_width = slope
+    for y in range(target.shape[0]):
+        weight = weights[y]
+        for i in range(target.shape[1]):
+            value = upper[i] * (_UNIT - weight) + lower[i] * weight
+            level = np.floor((value + _ROUND) * _SHIFT)
+            t = min(max((level - low) * per_width, _ZERO), _ONE)
+            alpha = np.floor(t * t * (_THREE - _TWO * t) * _FULL + _HALF)
+            f = np.float32(front[y, i])
+            b = np.float32(back[y, i])
+            mixed = (b * (_FULL - alpha) + f * alpha + _FULL_HALF) * _PER_FULL
+            target[y, i] = np.uint8(np.int32(mixed))
 
 
 @compiled
@@ -110,52 +117,91 @@ def _planes(i420: Any) -> Any:
 
 
 @compiled
-def _widen_mixed(mask: Any, j: int, k: int, grid: Any, runs: Any, block: int, rows: Any) -> None:
-    """Widen mask rows j and k where blocks are mixed."""
+def _all_runs(low: Any, high: Any, edges: Any, runs: Any, counts: Any) -> None:
+    """Find the runs between every mask row and the next."""
+    last = low.shape[0] - 1
+    for j in range(low.shape[0]):
+        counts[j] = _runs(low, high, j, min(j + 1, last), edges, runs[j])
+
+
+@compiled
+def _look(levels: Any, spans: Any, edges: Any) -> Any:
+    """Return the runs between every mask row and the next, and how many there are."""
+    low = np.empty((levels.shape[0], spans[0].shape[0]), np.float32)
+    high = np.empty_like(low)
+    _extremes(levels, spans[0], spans[1], low, high)
+    runs = np.empty((low.shape[0], low.shape[1], 3), np.int32)
+    counts = np.empty(low.shape[0], np.int64)
+    _all_runs(low, high, edges, runs, counts)
+    return runs, counts
+
+
+@compiled
+def _same_rows(upper_row: Any, start: int) -> int:
+    """Return the end of the picture rows that lie between the same two small rows."""
+    end = start + 1
+    while end < upper_row.shape[0] and upper_row[end] == upper_row[start]:
+        end += 1
+    return end
+
+
+@compiled
+def _band(
+    front: Any,
+    back: Any,
+    levels: Any,
+    j: int,
+    k: int,
+    runs: Any,
+    grid: Any,
+    weights: Any,
+    block: int,
+    slope: Any,
+    rows: Any,
+    out: Any,
+) -> None:
+    """Composite the rows of one plane that lie between mask rows j and k, run by run."""
     left, right, weight = grid[0], grid[1], grid[2]
-    width = left.shape[0]
     for r in range(runs.shape[0]):
-        if runs[r, 2] == _MIXED:
-            a, b = runs[r, 0] * block, min(runs[r, 1] * block, width)
-            _widen(mask[j], left[a:b], right[a:b], weight[a:b], rows[0, a:b])
-            _widen(mask[k], left[a:b], right[a:b], weight[a:b], rows[1, a:b])
+        a, b, kind = runs[r, 0] * block, min(runs[r, 1] * block, front.shape[1]), runs[r, 2]
+        if kind == _BACK:
+            _copy(back[:, a:b], out[:, a:b])
+        elif kind == _FRONT:
+            _copy(front[:, a:b], out[:, a:b])
+        else:
+            upper, lower = rows[0, a:b], rows[1, a:b]
+            _widen(levels[j], left[a:b], right[a:b], weight[a:b], upper)
+            _widen(levels[k], left[a:b], right[a:b], weight[a:b], lower)
+            _mix(front[:, a:b], back[:, a:b], upper, lower, weights, slope, out[:, a:b])
 
 
 @compiled
 def _plane(
-    front: Any,
-    back: Any,
-    mask: Any,
-    low: Any,
-    high: Any,
-    grid: Any,
-    block: int,
-    edges: Any,
-    out: Any,
+    front: Any, back: Any, levels: Any, found: Any, grid: Any, block: int, slope: Any, out: Any
 ) -> None:
     """Composite one plane over a back of the same size."""
-    height, width = front.shape
-    upper_row, lower_row, down = grid[3], grid[4], grid[5]
-    slope = (edges[0], _ONE / (edges[1] - edges[0]))
-    rows = np.empty((2, width), np.float32)
-    all_runs = np.empty((low.shape[1], 3), np.int64)
-    count, done = 0, -1
-    for y in range(height):
-        j, k = np.int64(upper_row[y]), np.int64(lower_row[y])
-        if j != done:
-            count = _runs(low, high, j, k, edges, all_runs)
-            _widen_mixed(mask, j, k, grid, all_runs[:count], block, rows)
-            done = j
-        for r in range(count):
-            a, b = all_runs[r, 0] * block, min(all_runs[r, 1] * block, width)
-            kind, target = all_runs[r, 2], out[y, a:b]
-            if kind == _BACK:
-                _copy(back[y, a:b], target)
-            elif kind == _FRONT:
-                _copy(front[y, a:b], target)
-            else:
-                upper, lower = rows[0, a:b], rows[1, a:b]
-                _mix(front[y, a:b], back[y, a:b], upper, lower, down[y], slope, target)
+    upper, lower = grid[3].astype(np.int64), grid[4].astype(np.int64)
+    rows = np.empty((2, front.shape[1]), np.float32)
+    y = 0
+    while y < front.shape[0]:
+        end = _same_rows(upper, y)
+        j, k, weights = upper[y], lower[y], grid[5][y:end]
+        runs = found[0][j, : found[1][j]]
+        _band(
+            front[y:end],
+            back[y:end],
+            levels,
+            j,
+            k,
+            runs,
+            grid,
+            weights,
+            block,
+            slope,
+            rows,
+            out[y:end],
+        )
+        y = end
 
 
 @compiled
@@ -163,62 +209,66 @@ def composite(
     front: Any, back: Any, mask: Any, luma: Any, chroma: Any, spans: Any, edges: Any, out: Any
 ) -> None:
     """Composite I420 `front` over I420 `back` of the same size; see `composite.composite`."""
-    low = np.empty((mask.shape[0], spans[0].shape[0]), np.float32)
-    high = np.empty_like(low)
-    _extremes(mask, spans[0], spans[1], low, high)
-    front_y, front_u, front_v = _planes(front)
-    back_y, back_u, back_v = _planes(back)
-    out_y, out_u, out_v = _planes(out)
-    _plane(front_y, back_y, mask, low, high, luma, BLOCK, edges, out_y)
-    _plane(front_u, back_u, mask, low, high, chroma, BLOCK // 2, edges, out_u)
-    _plane(front_v, back_v, mask, low, high, chroma, BLOCK // 2, edges, out_v)
+    levels = mask.astype(np.float32)
+    found = _look(levels, spans, edges)
+    slope = (edges[0], _ONE / (edges[1] - edges[0]))
+    f, b, o = _planes(front), _planes(back), _planes(out)
+    _plane(f[0], b[0], levels, found, luma, BLOCK, slope, o[0])
+    _plane(f[1], b[1], levels, found, chroma, BLOCK // 2, slope, o[1])
+    _plane(f[2], b[2], levels, found, chroma, BLOCK // 2, slope, o[2])
+
+
+@compiled
+def _widen_all(small: Any, grid: Any) -> Any:
+    """Widen every row of a small plane."""
+    rows = np.empty((small.shape[0], grid[0].shape[0]), np.float32)
+    for y in range(small.shape[0]):
+        _widen(small[y], grid[0], grid[1], grid[2], rows[y])
+    return rows
+
+
+@compiled
+def _enlarge(
+    wide: Any, upper: Any, lower: Any, weights: Any, runs: Any, block: int, out: Any
+) -> None:
+    """Make rows of the back from its widened rows, where it shows."""
+    for y in range(out.shape[0]):
+        above, below = wide[upper[y]], wide[lower[y]]
+        for r in range(runs.shape[0]):
+            if runs[r, 2] != _FRONT:
+                a, b = runs[r, 0] * block, min(runs[r, 1] * block, out.shape[1])
+                _fill(above[a:b], below[a:b], weights[y : y + 1], out[y : y + 1, a:b])
 
 
 @compiled
 def _plane_over_small(
     front: Any,
-    back: Any,
-    mask: Any,
-    low: Any,
-    high: Any,
+    small: Any,
+    levels: Any,
+    found: Any,
     grid: Any,
-    back_grid: Any,
+    small_grid: Any,
     block: int,
-    edges: Any,
+    slope: Any,
     out: Any,
 ) -> None:
     """Composite one plane over a smaller back, which is enlarged where it shows."""
-    height, width = front.shape
-    upper_row, lower_row, down = grid[3], grid[4], grid[5]
-    slope = (edges[0], _ONE / (edges[1] - edges[0]))
-    rows = np.empty((2, width), np.float32)
-    back_rows = np.empty((2, width), np.float32)
-    back_line = np.empty(width, np.uint8)
-    all_runs = np.empty((low.shape[1], 3), np.int64)
-    count, done, back_done = 0, -1, -1
-    for y in range(height):
-        j, k = np.int64(upper_row[y]), np.int64(lower_row[y])
-        if j != done:
-            count = _runs(low, high, j, k, edges, all_runs)
-            _widen_mixed(mask, j, k, grid, all_runs[:count], block, rows)
-            done = j
-        bj, bk = np.int64(back_grid[3][y]), np.int64(back_grid[4][y])
-        if bj != back_done:
-            _widen(back[bj], back_grid[0], back_grid[1], back_grid[2], back_rows[0])
-            _widen(back[bk], back_grid[0], back_grid[1], back_grid[2], back_rows[1])
-            back_done = bj
-        for r in range(count):
-            a, b = all_runs[r, 0] * block, min(all_runs[r, 1] * block, width)
-            kind, target = all_runs[r, 2], out[y, a:b]
-            if kind == _FRONT:
-                _copy(front[y, a:b], target)
-            elif kind == _BACK:
-                _fill(back_rows[0, a:b], back_rows[1, a:b], back_grid[5][y], target)
-            else:
-                line = back_line[a:b]
-                _fill(back_rows[0, a:b], back_rows[1, a:b], back_grid[5][y], line)
-                upper, lower = rows[0, a:b], rows[1, a:b]
-                _mix(front[y, a:b], line, upper, lower, down[y], slope, target)
+    upper, lower = grid[3].astype(np.int64), grid[4].astype(np.int64)
+    above, below = small_grid[3].astype(np.int64), small_grid[4].astype(np.int64)
+    rows = np.empty((2, front.shape[1]), np.float32)
+    back = np.empty((BAND, front.shape[1]), np.uint8)
+    wide = _widen_all(small, small_grid)
+    y = 0
+    while y < front.shape[0]:
+        end = min(_same_rows(upper, y), y + BAND)
+        j, k, weights = upper[y], lower[y], grid[5][y:end]
+        runs = found[0][j, : found[1][j]]
+        behind = back[: end - y]
+        _enlarge(wide, above[y:end], below[y:end], small_grid[5][y:end], runs, block, behind)
+        _band(
+            front[y:end], behind, levels, j, k, runs, grid, weights, block, slope, rows, out[y:end]
+        )
+        y = end
 
 
 @compiled
@@ -234,14 +284,12 @@ def composite_over_small(
     edges: Any,
     out: Any,
 ) -> None:
-    """Composite I420 `front` over a smaller I420 `back`; see `composite.composite_over_small`."""
-    low = np.empty((mask.shape[0], spans[0].shape[0]), np.float32)
-    high = np.empty_like(low)
-    _extremes(mask, spans[0], spans[1], low, high)
-    front_y, front_u, front_v = _planes(front)
-    back_y, back_u, back_v = _planes(back)
-    out_y, out_u, out_v = _planes(out)
+    """Composite I420 `front` over a smaller I420 `back`; see `composite.composite`."""
+    levels = mask.astype(np.float32)
+    found = _look(levels, spans, edges)
+    slope = (edges[0], _ONE / (edges[1] - edges[0]))
+    f, b, o = _planes(front), _planes(back.astype(np.float32)), _planes(out)
     half = BLOCK // 2
-    _plane_over_small(front_y, back_y, mask, low, high, luma, back_luma, BLOCK, edges, out_y)
-    _plane_over_small(front_u, back_u, mask, low, high, chroma, back_chroma, half, edges, out_u)
-    _plane_over_small(front_v, back_v, mask, low, high, chroma, back_chroma, half, edges, out_v)
+    _plane_over_small(f[0], b[0], levels, found, luma, back_luma, BLOCK, slope, o[0])
+    _plane_over_small(f[1], b[1], levels, found, chroma, back_chroma, half, slope, o[1])
+    _plane_over_small(f[2], b[2], levels, found, chroma, back_chroma, half, slope, o[2])
