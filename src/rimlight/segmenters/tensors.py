@@ -15,7 +15,7 @@ from rimlight.imaging.geometry import Rect, cut, letterbox
 from rimlight.imaging.pool import ArrayPool
 from rimlight.segmenters.card import InputSpec, ModelCard
 from rimlight.segmenters.engine import TensorInfo
-from rimlight.segmenters.sample import Sampler, colour_weights
+from rimlight.segmenters.sample import ColourShrinker
 
 Scores = NDArray[np.float32]
 Labels = NDArray[np.uint8]
@@ -24,37 +24,35 @@ Labels = NDArray[np.uint8]
 class InputMaker:
     """Turns frames into the input tensor of one model.
 
+    A frame becomes a small picture first; one table then does scale, offset, quantisation and
+    the change of type, for each of the 256 levels of a colour.
+
     Args:
         spec: what the card says of the input.
-        info: what the file says of it; its quantisation is folded into scale and offset.
+        info: what the file says of it; its quantisation is folded into the table.
     """
 
     def __init__(self, spec: InputSpec, info: TensorInfo) -> None:
         width, height = spec.size
-        scale, offset = _folded(spec, info)
         self._size = spec.size
         self._letterbox = spec.fit == "letterbox"
-        self._limits = _limits(scale, offset, info.dtype)
-        self._padding = spec.pad * scale + offset
+        self._table = _level_table(spec, info)
+        self._padding = self._table[0, spec.pad]
         self._padded_for: tuple[int, int] | None = None
-        self._sampler = Sampler(_weights(spec, scale, offset))
-        self._values = np.empty((height, width, 3), np.float32)
-        self._tensor = np.empty((1, height, width, 3), info.dtype)
+        self._shrinker = ColourShrinker(spec.colour)
+        self._tensor = np.empty((1, height, width, 3), self._table.dtype)
+        self._dtype = info.dtype
 
     def make(self, frame: Frame) -> NDArray[Any]:
         """Return `frame` as a tensor (1, h, w, 3) that the next call overwrites."""
         rect = self.place(frame.size)
         left, top, width, height = int(rect.left), int(rect.top), int(rect.width), int(rect.height)
         if self._padded_for != frame.size:
-            self._values[...] = self._padding
+            self._tensor[...] = self._padding
             self._padded_for = frame.size
-        window = self._values[top : top + height, left : left + width]
-        self._sampler.sample(frame, (width, height), dst=window)
-        np.clip(window, *self._limits, out=window)
-        if self._tensor.dtype.kind in "iu":
-            np.rint(self._values, out=self._values)
-        np.copyto(self._tensor[0], self._values, casting="unsafe")
-        return self._tensor
+        window = self._tensor[0, top : top + height, left : left + width]
+        cv2.LUT(self._shrinker.shrink(frame, (width, height)), self._table, dst=window)
+        return self._tensor.astype(self._dtype, copy=False)
 
     def place(self, size: tuple[int, int]) -> Rect:
         """Return where a frame of `size` (width, height) lies in the input, in whole pixels."""
@@ -124,22 +122,14 @@ def _folded(spec: InputSpec, info: TensorInfo) -> tuple[NDArray[np.float64], NDA
     return scale, offset
 
 
-def _limits(
-    scale: NDArray[np.float64], offset: NDArray[np.float64], dtype: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what black and white become, the lower first, within what `dtype` can hold."""
-    ends = np.stack([offset, offset + 255 * scale])
-    if np.issubdtype(np.dtype(dtype), np.integer):
-        ends = ends.clip(np.iinfo(dtype).min, np.iinfo(dtype).max)
-    return ends.min(axis=0), ends.max(axis=0)
-
-
-def _weights(
-    spec: InputSpec, scale: NDArray[np.float64], offset: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    weights = colour_weights(spec.colour).astype(np.float64) * scale[:, None]
-    weights[:, 3] = offset
-    return weights.astype(np.float32)
+def _level_table(spec: InputSpec, info: TensorInfo) -> NDArray[Any]:
+    """Return what each level 0..255 of each channel becomes: (1, 256, 3) of the input's type."""
+    scale, offset = _folded(spec, info)
+    values = np.arange(256)[:, None] * scale + offset
+    if np.issubdtype(np.dtype(info.dtype), np.integer):
+        limits = np.iinfo(info.dtype)
+        return np.rint(values).clip(limits.min, limits.max).astype(info.dtype)[None]
+    return values.astype(np.float32)[None]  # OpenCV has no tables of float16
 
 
 def _clip(scores: Scores) -> None:
