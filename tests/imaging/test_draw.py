@@ -32,11 +32,12 @@ def test_nothing_is_cut_off_by_the_panels_edge():
 
 
 @pytest.mark.parametrize("size", [(64, 48), (2, 2), (2, 40), (40, 2), (640, 360)], ids=str)
-def test_both_layouts_get_the_same_panel_cut_to_the_picture(size):
+@pytest.mark.parametrize("corner", ["left", "right"])
+def test_both_layouts_get_the_same_panel_cut_to_the_picture(size, corner):
     panel = panel_for(LINES, size)
     bgr = np.full((size[1], size[0], 3), 90, np.uint8)
     planar = bgr_to_i420(bgr)
-    put_panel(bgr, panel, BT601)
-    put_panel(planar, panel, BT601)
-    assert (bgr[0, 0] == PAPER).all()
+    put_panel(bgr, panel, colour=BT601, corner=corner)
+    put_panel(planar, panel, colour=BT601, corner=corner)
+    assert (bgr[0, 0 if corner == "left" else -1] == PAPER).all()
     assert np.abs(i420_to_bgr(planar).astype(int) - bgr).mean() < 6

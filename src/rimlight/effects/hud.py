@@ -23,7 +23,7 @@ REFRESH_S = 0.5
 
 
 class HudEffect:
-    """Measures frames as they pass, and writes the figures in the top left corner.
+    """Measures frames as they pass, and writes the figures in the top right corner.
 
     Rate and drops are those of the frames that arrive here; latency is the median time since
     `Frame.captured`.
@@ -55,7 +55,8 @@ class HudEffect:
             self._text, self._written = self._figures(), now
         out = self._pool.take(frame.image.shape)
         np.copyto(out, frame.image)
-        put_panel(out, panel_for([(self._text, None)], frame.size), frame.colour)
+        panel = panel_for([(self._text, None)], frame.size)
+        put_panel(out, panel, colour=frame.colour, corner="right")
         return replace(frame, image=out)
 
     def close(self) -> None:

@@ -70,7 +70,7 @@ class OverlayEffect:
             paint_i420(frame.image, index, paint, colour=frame.colour, dst=out)
         lines = self._legend(mask) if self._options.legend else []
         if lines:
-            put_panel(out, panel_for(lines, frame.size), frame.colour)
+            put_panel(out, panel_for(lines, frame.size), colour=frame.colour)
         return replace(frame, image=out)
 
     def close(self) -> None:

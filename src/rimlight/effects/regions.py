@@ -24,8 +24,11 @@ def score_index(mask: Mask, size: tuple[int, int]) -> Image:
 def class_index(mask: Mask, size: tuple[int, int]) -> Image:
     """Return the number of the class that each pixel of (width, height) shows, uint8.
 
-    Only classes that win somewhere at the mask's own size compete.
+    Only classes that win somewhere at the mask's own size compete. With a single class, 0 is that
+    class and 1 stands for none of it.
     """
+    if len(mask.classes) == 1 and mask.given.dtype != np.uint8:
+        return np.where(score_index(mask, size) >= 128, np.uint8(0), np.uint8(1))
     present = np.flatnonzero(np.bincount(mask.labels.reshape(-1)))
     return enlarge_labels([(number, _layer(mask, number)) for number in present.tolist()], size)
 
@@ -39,6 +42,6 @@ def outlined(index: Image, offset: int) -> Image:
 
 
 def _layer(mask: Mask, number: int) -> Image:
-    if mask.given.dtype == np.uint8 or len(mask.classes) == 1:
+    if mask.given.dtype == np.uint8:
         return np.where(mask.labels == number, np.uint8(255), np.uint8(0))
     return quantise(mask.scores[..., number])

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.imaging.colour import ColourSpace, bgr_to_i420, pad_even, planes
+from rimlight.imaging.colour import ColourSpace, bgr_to_i420, even_size, planes
 from rimlight.imaging.palette import Bgr
 
 Image = NDArray[np.uint8]
@@ -40,7 +40,7 @@ def panel_for(lines: Sequence[tuple[str, Bgr | None]], size: tuple[int, int]) ->
 
 
 def text_panel(lines: Sequence[tuple[str, Bgr | None]], line_px: int) -> Image:
-    """Draw lines of text, each with a colour patch before it or none, as a BGR panel.
+    """Draw lines of text, each with a colour patch before it or none, as a BGR panel of even sides.
 
     Args:
         lines: (text, colour of the patch or None), at least one.
@@ -51,8 +51,8 @@ def text_panel(lines: Sequence[tuple[str, Bgr | None]], line_px: int) -> Image:
     widths = [cv2.getTextSize(text, FONT, scale, thickness)[0][0] for text, _ in lines]
     indent = line_px if any(colour for _, colour in lines) else 0
     margin = line_px // 3
-    shape = (line_px * len(lines) + 2 * margin, max(widths) + indent + 2 * margin, 3)
-    panel = np.full(shape, PAPER, np.uint8)
+    size = even_size((max(widths) + indent + 2 * margin, line_px * len(lines) + 2 * margin))
+    panel = np.full((size[1], size[0], 3), PAPER, np.uint8)
     for number, (text, colour) in enumerate(lines):
         top = margin + number * line_px
         if colour:
@@ -70,13 +70,13 @@ def put_panel(
 
     Args:
         picture: uint8 (h, w, 3) BGR, or (rows*3/2, columns) I420 in `colour`; written to.
-        panel: uint8 (h, w, 3), BGR.
+        panel: uint8 (h, w, 3), BGR, of even sides.
         colour: what YUV means in an I420 picture.
         corner: which one.
     """
     planar = picture.ndim == 2
     height = picture.shape[0] * 2 // 3 if planar else picture.shape[0]
-    part = (pad_even(panel) if planar else panel)[:height, : picture.shape[1]]
+    part = panel[:height, : picture.shape[1]]
     layers = planes(bgr_to_i420(np.ascontiguousarray(part), colour)) if planar else (part,)
     for source, target in zip(layers, planes(picture) if planar else (picture,), strict=True):
         start = target.shape[1] - source.shape[1] if corner == "right" else 0

@@ -21,7 +21,7 @@ _FAMILIAR = {
     "person": "dc143c", "pedestrian": "dc143c", "rider": "ff0000", "road": "804080",
     "mark": "ffffff", "curb": "f423e8", "sidewalk": "f423e8", "car": "00008e", "truck": "000046",
     "bus": "003c64", "train": "005064", "motorcycle": "0000e6", "bicycle": "770b20",
-    "building": "464646", "wall": "666699", "fence": "be9999", "pole": "999999",
+    "building": "464646", "wall": "66669c", "fence": "be9999", "pole": "999999",
     "traffic-light": "faaa1e", "traffic-sign": "dcdc00", "vegetation": "6b8e23",
     "terrain": "98fb98", "sky": "4682b4",
 }  # fmt: skip
