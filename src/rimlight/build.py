@@ -6,21 +6,22 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, cast
 
 from rimlight.buffer import Policy
 from rimlight.catalog.find import Catalog
-from rimlight.config import PartConfig, PipelineConfig, RunConfig, SinkConfig
-from rimlight.effects import EFFECTS
-from rimlight.errors import ConfigError, SinkError, SourceReadError
+from rimlight.config import PartConfig, PipelineConfig, RunConfig
+from rimlight.effects import COVERING, EFFECTS
+from rimlight.errors import ConfigError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.options import Options, validate
+from rimlight.outputs import open_sinks, part_options
+from rimlight.pipeline.live import LivePipeline, LiveSettings
 from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
 from rimlight.pipeline.runner import Pipeline, Settings
 from rimlight.refiners import REFINERS
-from rimlight.registry import Registry
 from rimlight.segmenters import SEGMENTERS
 from rimlight.sinks import SINKS
 from rimlight.sources import SOURCES
@@ -40,11 +41,15 @@ class OpenRun:
 
     Attributes:
         pipeline: ready to `run()`.
+        source: where its frames come from.
+        sinks: where they go.
         info: what the source is.
         notes: what the user should know: settings the camera refused, sinks that were left out.
     """
 
     pipeline: Pipeline
+    source: Source
+    sinks: tuple[Sink, ...]
     info: SourceInfo
     notes: tuple[str, ...]
 
@@ -80,15 +85,15 @@ def open_run(
     """
     check(config)
     with ExitStack() as stack:
-        source = open_source(config.source)
+        source = _lasting(open_source(config.source), config)
         stack.callback(source.close)
         info = source.info
-        sinks, left_out = _open_sinks(config, info, stack)
+        sinks, left_out = open_sinks(config, info, stack)
         segmenter = open_segmenter(config.segmenter, info.size)
         stack.callback(segmenter.close)
         refiners = [_closing(stack, open_refiner(part)) for part in config.refiners]
         effects = [_closing(stack, open_effect(part)) for part in config.effects]
-        pipeline = Pipeline(
+        pipeline = _pipeline_kind(config.pipeline)(
             source,
             segmenter,
             sinks,
@@ -97,7 +102,8 @@ def open_run(
             settings=_settings(config.pipeline, is_live=info.is_live),
             on_frame=on_frame,
         )
-        yield OpenRun(pipeline, info, (*info.notes, *left_out))
+        notes = (*info.notes, *left_out)
+        yield OpenRun(pipeline, source, tuple(sinks), info, notes)
 
 
 def check(config: RunConfig) -> None:
@@ -107,47 +113,47 @@ def check(config: RunConfig) -> None:
         ConfigError: an option is unknown or wrong.
         ModelError: the model is unknown or not here.
     """
-    _options(SOURCES, config.source)
+    part_options(SOURCES, config.source)
     _check_segmenter(config.segmenter)
     for registry, parts in ((REFINERS, config.refiners), (EFFECTS, config.effects)):
         for part in parts:
-            _options(registry, part)
+            part_options(registry, part)
     for sink in config.sinks:
-        _options(SINKS, sink)
+        part_options(SINKS, sink)
     if config.pipeline.masks == "newest" and config.pipeline.policy == "wait":
         raise ConfigError(
             "pipeline.masks 'newest' drops frames, pipeline.policy 'wait' must not",
             hint="use policy: latest, or masks: own",
         )
+    _check_cover(config)
+
+
+def _check_cover(config: RunConfig) -> None:
+    """Refuse a run that promises to cover the room and has no effect that does."""
+    guarded = config.pipeline.when_unsure is not None and not config.pipeline.allow_passthrough
+    if guarded and not any(part.kind in COVERING for part in config.effects):
+        raise ConfigError(
+            "no effect covers the background: the room would be seen",
+            hint="choose --background or --blur; or ask for the room with --allow-passthrough",
+        )
 
 
 def open_source(part: PartConfig) -> Source:
     """Open a source by its description."""
-    cls, options = _options(SOURCES, part)
+    cls, options = part_options(SOURCES, part)
     return cast(Source, cls(options))
 
 
 def open_refiner(part: PartConfig) -> Refiner:
     """Open a refiner by its description."""
-    cls, options = _options(REFINERS, part)
+    cls, options = part_options(REFINERS, part)
     return cast(Refiner, cls(options))
 
 
 def open_effect(part: PartConfig) -> Effect:
     """Open an effect by its description."""
-    cls, options = _options(EFFECTS, part)
+    cls, options = part_options(EFFECTS, part)
     return cast(Effect, cls(options))
-
-
-def open_sink(part: SinkConfig, info: SourceInfo) -> Sink:
-    """Open a sink for the frames of a source."""
-    cls, options = _options(SINKS, part)
-    sink = cast(Sink, cls(options, info))
-    if not part.thread:
-        return sink
-    from rimlight.sinks.background import BackgroundSink
-
-    return BackgroundSink(sink, info)
 
 
 def open_segmenter(part: PartConfig, size: tuple[int, int] = (16, 9)) -> Segmenter:
@@ -159,7 +165,7 @@ def open_segmenter(part: PartConfig, size: tuple[int, int] = (16, 9)) -> Segment
     """
     if part.kind != "model":
         _refuse_runtime(part)
-        cls, options = _options(SEGMENTERS, part)
+        cls, options = part_options(SEGMENTERS, part)
         return cast(Segmenter, cls(options))
     wanted = validate(ModelOptions, part.options, where="segmenter")
     name = wanted.model if wanted.model != "auto" else default_model(size)
@@ -174,10 +180,34 @@ def default_model(size: tuple[int, int]) -> str:
     return "selfie-landscape" if size[0] >= WIDE * size[1] else "selfie"
 
 
+def _lasting(first: Source, config: RunConfig) -> Source:
+    """Let a live source come back when it is lost, in a run that goes on through errors."""
+    if config.pipeline.when_unsure is None or not first.info.is_live:
+        return first
+    from rimlight.sources.reconnect import ReconnectingSource
+
+    part = config.source
+    if part.kind != "camera":
+        return ReconnectingSource(first, partial(open_source, part))
+    from rimlight.sources.identity import tracker
+
+    where = tracker(part.options.get("device", 0))
+    return ReconnectingSource(
+        first, lambda: open_source(part.model_copy(update={"device": where()}))
+    )
+
+
+def _pipeline_kind(config: PipelineConfig) -> Callable[..., Pipeline]:
+    if config.when_unsure is None:
+        return Pipeline
+    live = LiveSettings(config.when_unsure, max_latency_s=config.max_latency_ms / 1000)
+    return partial(LivePipeline, live=live)
+
+
 def _check_segmenter(part: PartConfig) -> None:
     if part.kind != "model":
         _refuse_runtime(part)
-        _options(SEGMENTERS, part)
+        part_options(SEGMENTERS, part)
         return
     wanted = validate(ModelOptions, part.options, where="segmenter")
     if wanted.model != "auto":
@@ -192,57 +222,9 @@ def _refuse_runtime(part: PartConfig) -> None:
         )
 
 
-def _options(registry: Registry, part: PartConfig) -> tuple[type[Any], Any]:
-    cls = registry.load(part.kind)
-    options = validate(cls.Options, part.options, where=f"{registry.what} {part.kind!r}")
-    return cls, options
-
-
 def _closing(stack: ExitStack, part: Any) -> Any:
     stack.callback(part.close)
     return part
-
-
-def _open_sinks(
-    config: RunConfig, info: SourceInfo, stack: ExitStack
-) -> tuple[list[Sink], list[str]]:
-    """Open all sinks; optional ones that do not open are left out, but one must remain."""
-    transparent = any(effect.kind == "cutout" for effect in config.effects)
-    sinks: list[Sink] = []
-    failures: list[SinkError] = []
-    for part in config.sinks:
-        try:
-            sink = open_sink(_with_alpha(part) if transparent else part, info)
-        except SinkError as exc:
-            if not part.optional:
-                raise
-            failures.append(exc)
-        else:
-            stack.push(_finisher(sink))
-            sinks.append(sink)
-    if not sinks:
-        raise failures[0]
-    return sinks, [f"left out: {exc}" + (f" ({exc.hint})" if exc.hint else "") for exc in failures]
-
-
-def _with_alpha(part: SinkConfig) -> SinkConfig:
-    if "transparent" not in SINKS.load(part.kind).Options.model_fields:
-        return part
-    return part.model_copy(update={"transparent": part.options.get("transparent", True)})
-
-
-def _finisher(sink: Sink) -> Callable[..., None]:
-    """Close a sink that did well; let one go without a result when something else broke."""
-
-    def finish(
-        kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        if error is None or isinstance(error, SourceReadError):
-            sink.close()
-        else:
-            sink.abort()
-
-    return finish
 
 
 def _settings(config: PipelineConfig, *, is_live: bool) -> Settings:

@@ -40,6 +40,20 @@ class PipelineConfig(Options):
     capacity: Annotated[int, Field(ge=1, le=64, description="frames between two stages")] = 4
     max_mb: Annotated[float, Field(gt=0, description="megabytes between two stages")] = 64
     max_mask_age_s: Annotated[float, Field(gt=0, description="an older mask is not used")] = 0.5
+    when_unsure: Annotated[
+        Literal["last", "blur", "background"] | None,
+        Field(
+            description="what is shown while no frame has a valid mask, so that the run goes on "
+            "through errors: the last safe picture, that one smeared, or the background alone; "
+            "none: an error ends the run"
+        ),
+    ] = None
+    allow_passthrough: Annotated[
+        bool, Field(description="with when_unsure: let the room be seen, as no effect covers it")
+    ] = False
+    max_latency_ms: Annotated[
+        float, Field(gt=0, description="live: an older frame is left out where there is a newer")
+    ] = 100
 
 
 class SinkConfig(PartConfig):

@@ -18,7 +18,7 @@ ROOM = 250
 """Every pixel of every input: nobody is there, so none of it may ever be seen."""
 
 DARK = 100
-"""Nothing that is shown on purpose is as bright as this, not even a blurred room would be darker."""
+"""Nothing that is shown on purpose is as bright as this; even a blurred room would be brighter."""
 
 MAX_AGE_S = 0.5
 PACE_S = 0.002

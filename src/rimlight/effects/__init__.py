@@ -17,3 +17,6 @@ EFFECTS = Registry(
         "replace": Entry("rimlight.effects.replace:ReplaceEffect", summary="another background"),
     },
 )
+
+COVERING = frozenset({"blur", "cutout", "replace"})
+"""The effects that leave nothing of the room to be seen."""

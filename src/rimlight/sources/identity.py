@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +58,21 @@ def find(identity: Identity) -> Path:
     if not same and len(alike) != 1:
         raise SourceOpenError(f"the camera {identity.card} is not there", hint="plug it in again")
     return (same or alike)[0].path
+
+
+def tracker(device: int | str) -> Callable[[], int | str]:
+    """Return a function that says where the camera that is at `device` now will be then.
+
+    Off Linux it stays where it is.
+
+    Raises:
+        OSError: it cannot be opened, or is not a video device.
+    """
+    if sys.platform != "linux":
+        return lambda: device
+    is_number = isinstance(device, int) or device.isdecimal()
+    identity = identify(Path(f"/dev/video{device}" if is_number else device))
+    return lambda: str(find(identity))
 
 
 def _links() -> list[Path]:

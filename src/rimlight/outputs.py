@@ -1,0 +1,82 @@
+"""From the description of a run's sinks to open ones, finished or let go when the run ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, cast
+
+from rimlight.config import PartConfig, RunConfig, SinkConfig
+from rimlight.errors import SinkError, SourceReadError
+from rimlight.frame import SourceInfo
+from rimlight.options import validate
+from rimlight.pipeline.parts import Paced, Sink
+from rimlight.registry import Registry
+from rimlight.sinks import SINKS
+from rimlight.sinks.background import BackgroundSink, SteadySink
+
+
+def part_options(registry: Registry, part: PartConfig) -> tuple[type[Any], Any]:
+    """Return the class of a part and its checked options.
+
+    Raises:
+        ConfigError: there is no such part, or an option is unknown or wrong.
+        MissingDependencyError: the part needs a package that is not installed.
+    """
+    cls = registry.load(part.kind)
+    options = validate(cls.Options, part.options, where=f"{registry.what} {part.kind!r}")
+    return cls, options
+
+
+def open_sink(part: SinkConfig, info: SourceInfo) -> Sink:
+    """Open a sink for the frames of a source; a virtual camera gets them at a steady rate."""
+    cls, options = part_options(SINKS, part)
+    sink = cast(Sink, cls(options, info))
+    if info.is_live and isinstance(sink, Paced):
+        return SteadySink(sink, sink.rate)
+    if not part.thread:
+        return sink
+    return BackgroundSink(sink, info)
+
+
+def open_sinks(
+    config: RunConfig, info: SourceInfo, stack: ExitStack
+) -> tuple[list[Sink], list[str]]:
+    """Open all sinks; optional ones that do not open are left out, but one must remain."""
+    transparent = any(effect.kind == "cutout" for effect in config.effects)
+    sinks: list[Sink] = []
+    failures: list[SinkError] = []
+    for part in config.sinks:
+        try:
+            sink = open_sink(_with_alpha(part) if transparent else part, info)
+        except SinkError as exc:
+            if not part.optional:
+                raise
+            failures.append(exc)
+        else:
+            stack.push(_finisher(sink))
+            sinks.append(sink)
+    if not sinks:
+        raise failures[0]
+    return sinks, [f"left out: {exc}" + (f" ({exc.hint})" if exc.hint else "") for exc in failures]
+
+
+def _with_alpha(part: SinkConfig) -> SinkConfig:
+    if "transparent" not in SINKS.load(part.kind).Options.model_fields:
+        return part
+    return part.model_copy(update={"transparent": part.options.get("transparent", True)})
+
+
+def _finisher(sink: Sink) -> Callable[..., None]:
+    """Close a sink that did well; let one go without a result when something else broke."""
+
+    def finish(
+        kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if error is None or isinstance(error, SourceReadError):
+            sink.close()
+        else:
+            sink.abort()
+
+    return finish

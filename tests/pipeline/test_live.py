@@ -1,0 +1,175 @@
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes import HalfSegmenter, ListSource, RecordingSink, make_frame
+from faulty import replace_effect
+
+from rimlight.buffer import Policy
+from rimlight.errors import ModelError, SinkError, StopStream
+from rimlight.frame import Mask
+from rimlight.pipeline.live import LivePipeline, LiveSettings
+from rimlight.pipeline.runner import Settings
+
+NEWEST = Settings(policy=Policy.LATEST, masks="newest", capacity=2)
+OWN = Settings(policy=Policy.WAIT, masks="own")
+RED, BLUE = (0, 0, 255), (255, 0, 0)
+
+
+class Nobody:
+    """Sees nobody; fails on the frames that `fails` names."""
+
+    def __init__(self, fails=()):
+        self.fails, self.closed = fails, False
+
+    def segment(self, frame):
+        if frame.index in self.fails:
+            raise ModelError("bad tensor")
+        return Mask(np.zeros((2, 2, 1), np.float32), ("person",))
+
+    def close(self):
+        self.closed = True
+
+
+def live(source, sinks, segmenter=None, settings=OWN, effects=None, **more):
+    effects = [replace_effect("#ff0000")] if effects is None else effects
+    return LivePipeline(
+        source, segmenter or Nobody(), sinks, effects=effects, settings=settings, **more
+    )
+
+
+def colours(frames):
+    return {tuple(int(v) for v in frame.bgr[0, 0]) for frame in frames}
+
+
+class SilentSource(ListSource):
+    """One frame, then nothing until it is closed."""
+
+    def __init__(self):
+        super().__init__(1, is_live=True)
+        self.ended = threading.Event()
+
+    def __iter__(self):
+        yield make_frame(0)
+        assert self.ended.wait(10)
+
+    def close(self):
+        self.ended.set()
+
+
+def test_a_run_without_faults_shows_every_frame():
+    sink = RecordingSink()
+    stats = live(ListSource(30), [sink]).run()
+    assert sink.indices == list(range(30))
+    assert stats.frames == 30
+
+
+def test_a_model_error_is_survived():
+    sink = RecordingSink()
+    pipeline = live(ListSource(10), [sink], Nobody(fails={4, 5}))
+    pipeline.run()
+    assert sink.indices == [0, 1, 2, 3, 6, 7, 8, 9]
+    assert pipeline.faults.counts == {"model": 2}
+    assert pipeline.faults.last == "model: bad tensor"
+
+
+def test_a_model_that_never_worked_ends_the_run():
+    with pytest.raises(ModelError, match="bad tensor"):
+        live(ListSource(10), [RecordingSink()], Nobody(fails=range(10))).run()
+
+
+def test_an_effect_that_fails_leaves_the_holding_picture():
+    class Deleted:
+        def apply(self, frame, mask):
+            if frame.index == 3:
+                raise OSError("the background is gone")
+            return frame.with_bgr(np.full_like(frame.bgr, frame.index))
+
+        def close(self): ...
+
+    sink = RecordingSink()
+    live(ListSource(6), [sink], effects=[Deleted()]).run()
+    assert [int(frame.bgr[0, 0, 0]) for frame in sink.frames] == [0, 1, 2, 2, 4, 5]
+
+
+def test_a_sink_that_fails_is_left_out_and_the_others_go_on():
+    broken = RecordingSink(fail_at=3, error=SinkError("disk full"))
+    sink = RecordingSink()
+    live(ListSource(10), [broken, sink]).run()
+    assert (broken.indices, sink.indices) == ([0, 1, 2], list(range(10)))
+
+
+def test_the_last_sink_that_fails_ends_the_run():
+    with pytest.raises(SinkError, match="disk full"):
+        live(ListSource(10), [RecordingSink(fail_at=3, error=SinkError("disk full"))]).run()
+
+
+def test_output_goes_on_while_the_source_is_silent():
+    class Enough(RecordingSink):
+        def write(self, frame):
+            super().write(frame)
+            if len(self.frames) == 5:
+                raise StopStream
+
+    source, sink = SilentSource(), Enough()
+    pipeline = live(source, [sink], settings=NEWEST, live=LiveSettings(hold_after_s=0.0))
+    pipeline.run()
+    times = [frame.pts for frame in sink.frames]
+    assert times == sorted(set(times))
+    assert pipeline.faults.held == 4
+
+
+def test_panic_covers_the_very_next_frame():
+    sink = RecordingSink()
+
+    def panic(frame):
+        pipeline.panicking = frame.index >= 4
+
+    pipeline = live(ListSource(10), [sink], HalfSegmenter(), on_frame=panic)
+    pipeline.run()
+    nobody = [(frame.bgr == RED).all() for frame in sink.frames]
+    assert nobody == [False] * 5 + [True] * 5
+
+
+def test_a_frozen_picture_stays():
+    sink = RecordingSink()
+
+    def freeze(frame):
+        pipeline.frozen = 2 <= frame.index < 6
+
+    pipeline = live(ListSource(10), [sink], HalfSegmenter(), on_frame=freeze)
+    pipeline.run()
+    levels = [int(frame.bgr[0, 0, 2]) // 8 for frame in sink.frames]
+    assert levels == [0, 1, 2, 2, 2, 2, 2, 7, 8, 9]
+
+
+def test_effects_are_swapped_between_two_frames():
+    sink = RecordingSink()
+
+    def swap(frame):
+        if frame.index == 4:
+            pipeline.swap_effects([replace_effect("#0000ff")])
+
+    pipeline = live(ListSource(10), [sink], on_frame=swap)
+    pipeline.run()
+    assert colours(sink.frames[:5]) == {RED}
+    assert colours(sink.frames[5:]) == {BLUE}
+
+
+def test_a_model_is_swapped_and_the_old_one_closed():
+    first, second = Nobody(), Nobody(fails=range(100))
+    source = ListSource(100)
+    pipeline = live(source, [RecordingSink()], first)
+    pipeline.swap_segmenter(second)
+    with pytest.raises(ModelError):
+        pipeline.run()
+    assert first.closed
+
+
+def test_a_late_frame_is_left_out_where_there_is_a_newer_one():
+    pipeline = live(ListSource(3), [RecordingSink()], settings=NEWEST, clock=lambda: 1.0)
+    for index, captured in enumerate((0.0, 0.99)):
+        pipeline._shown.put(replace(make_frame(index), captured=captured))
+    assert pipeline._next_frame().index == 1
+    assert pipeline.faults.counts == {"too late": 1}

@@ -1,0 +1,108 @@
+import threading
+
+import pytest
+from fakes import RecordingSink, make_frame
+
+from rimlight.errors import SinkError
+from rimlight.sinks.background import SteadySink
+
+
+class CountingSink(RecordingSink):
+    """Sets `reached` at its nth frame; raises at `broken_at`."""
+
+    def __init__(self, count, broken_at=None):
+        super().__init__()
+        self.count, self.broken_at = count, broken_at
+        self.reached, self.ended = threading.Event(), ""
+
+    def write(self, frame):
+        if len(self.frames) == self.broken_at:
+            raise SinkError("unplugged")
+        self.frames.append(frame)
+        if len(self.frames) == self.count:
+            self.reached.set()
+
+    def close(self):
+        self.ended = "closed"
+
+    def abort(self):
+        self.ended = "aborted"
+
+
+def test_a_frame_is_repeated_while_there_is_no_newer_one():
+    inner = CountingSink(5)
+    sink = SteadySink(inner, 1000)
+    sink.write(make_frame(7))
+    assert inner.reached.wait(10)
+    sink.close()
+    assert set(inner.indices) == {7}
+    assert sink.repeats >= 4
+    assert sink.written == len(inner.frames)
+
+
+def test_the_newest_frame_is_shown_next():
+    inner = CountingSink(10**9)
+    sink = SteadySink(inner, 1000)
+    for index in range(50):
+        sink.write(make_frame(index))
+    while 49 not in inner.indices:
+        pass
+    sink.close()
+    assert inner.indices == sorted(inner.indices)
+
+
+def test_nothing_is_written_before_the_first_frame():
+    inner = CountingSink(1)
+    SteadySink(inner, 1000).close()
+    assert inner.frames == []
+    assert inner.ended == "closed"
+
+
+def test_an_error_of_the_sink_comes_out_of_a_later_write():
+    sink = SteadySink(CountingSink(1, broken_at=0), 1000)
+
+    def write_on():
+        while True:
+            sink.write(make_frame())
+
+    with pytest.raises(SinkError, match="unplugged"):
+        write_on()
+    sink.abort()
+
+
+def test_an_error_that_no_write_told_comes_out_of_close():
+    inner = CountingSink(1, broken_at=1)
+    sink = SteadySink(inner, 1000)
+    sink.write(make_frame())
+    sink._thread.join(10)
+    with pytest.raises(SinkError, match="unplugged"):
+        sink.close()
+    assert inner.ended == "aborted"
+
+
+def test_its_rate_holds_on_the_clock():
+    times, now, done = [], [0.0], threading.Event()
+
+    class TimedSink(CountingSink):
+        def write(self, frame):
+            times.append(now[0])
+            now[0] += 0.02  # each write takes more than half of an interval
+            if len(times) == 31:
+                done.set()
+                raise SinkError("enough")
+
+    class Stopped:
+        """Waits on the fake clock."""
+
+        def wait(self, seconds):
+            now[0] += seconds
+            return done.is_set()
+
+        def set(self): ...
+
+    sink = SteadySink(TimedSink(31), 30, clock=lambda: now[0])
+    sink._stopped = Stopped()
+    sink.write(make_frame())
+    assert done.wait(10)
+    sink.abort()
+    assert (len(times) - 1) / (times[-1] - times[0]) == pytest.approx(30)

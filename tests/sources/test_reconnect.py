@@ -1,0 +1,122 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from fakes import ListSource, make_frame
+
+from rimlight.errors import SourceOpenError, SourceReadError
+from rimlight.sources.reconnect import ReconnectingSource, State
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch):
+    monkeypatch.setattr("rimlight.sources.reconnect.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("rimlight.sources.reconnect.LONGEST_PAUSE_S", 0.001)
+
+
+def broken(count, **more):
+    return ListSource(count, SourceReadError("pulled out"), is_live=True, **more)
+
+
+def openings(*results):
+    """Open these one after the other; an error is raised instead."""
+    left = list(results)
+
+    def reopen():
+        result = left.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    return reopen
+
+
+def test_a_lost_source_is_opened_again_and_its_frames_go_on():
+    source = ReconnectingSource(broken(3), openings(ListSource(4)))
+    frames = list(source)
+    assert [frame.index for frame in frames] == list(range(7))
+    assert source.losses == 1
+
+
+def test_times_rise_through_a_loss():
+    times = [frame.pts for frame in ReconnectingSource(broken(3), openings(ListSource(3)))]
+    assert times == sorted(set(times))
+
+
+def test_it_tries_until_the_source_is_back():
+    absent = SourceOpenError("not there")
+    source = ReconnectingSource(broken(2), openings(absent, absent, absent, ListSource(2)))
+    assert len(list(source)) == 4
+
+
+def test_its_state_tells_what_it_is_doing():
+    states = []
+
+    def reopen():
+        states.append(source.state)
+        return ListSource(1)
+
+    source = ReconnectingSource(broken(1), reopen)
+    states.append(source.state)
+    for _ in source:
+        states.append(source.state)  # noqa: PERF401 - in the order in which things happen
+    assert states == [State.OPENING, State.LIVE, State.RETRYING, State.LIVE]
+
+
+def test_a_source_that_gives_nothing_any_more_counts_as_lost():
+    now = [0.0]
+    source = ReconnectingSource(ListSource(2), openings(), clock=lambda: now[0])
+    next(iter(source))
+    assert source.state == State.LIVE
+    now[0] = 3.0
+    assert source.state == State.LOST
+
+
+def test_the_size_stays_when_the_camera_comes_back_with_another():
+    source = ReconnectingSource(broken(1), openings(ListSource(2, size=(48, 64))))
+    assert {frame.size for frame in source} == {(64, 48)}
+
+
+def test_why_it_is_lost_is_told_until_it_is_back():
+    source = ReconnectingSource(broken(1), openings(ListSource(1)))
+    frames = iter(source)
+    next(frames)
+    assert source.problem == ""
+    source._lose(SourceReadError("pulled out"))
+    assert source.problem == "pulled out"
+    next(frames)
+    assert source.problem == ""
+
+
+def test_closing_ends_the_search():
+    def reopen():
+        source.close()
+        raise SourceOpenError("not there")
+
+    source = ReconnectingSource(broken(1), reopen)
+    assert len(list(source)) == 1
+
+
+def test_a_source_that_opens_while_it_is_closed_is_closed_too():
+    class Late(ListSource):
+        closed = False
+
+        def close(self):
+            self.closed = True
+
+    late = Late(5)
+
+    def reopen():
+        source.close()
+        return late
+
+    source = ReconnectingSource(broken(1), reopen)
+    assert len(list(source)) == 1
+    assert late.closed
+
+
+def test_a_steady_source_passes_unchanged():
+    source = ReconnectingSource(ListSource(3, is_live=True), openings())
+    frames = list(source)
+    assert [frame.pts for frame in frames] == [Fraction(i, 30) for i in range(3)]
+    assert np.array_equal(frames[1].bgr, make_frame(1).bgr)
