@@ -249,6 +249,9 @@ class SourceInfo:
         colour: what YUV means in its frames.
         sample_aspect: width to height of one pixel.
         container: the file whose sound and subtitles belong to the frames.
+        origin: the time on the container's clock at which the frames' own times begin.
+        primaries: the colours' primaries, an ITU-T H.273 code point; None when not declared.
+        transfer: their transfer characteristics, likewise.
         stills: the frames are single pictures with names.
         notes: what the user should know, such as a size that the camera would not give.
     """
@@ -263,5 +266,8 @@ class SourceInfo:
     colour: ColourSpace = BT601
     sample_aspect: Fraction = Fraction(1)
     container: Path | None = None
+    origin: Fraction = Fraction(0)
+    primaries: int | None = None
+    transfer: int | None = None
     stills: bool = False
     notes: tuple[str, ...] = field(default=())

@@ -37,6 +37,17 @@ def _rate(value: Any) -> Any:
     return str(value) if isinstance(value, float) else value  # 29.97 means 2997/100
 
 
+def _seconds(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"(\d+:){1,2}\d+(\.\d+)?", value.strip()):
+        *larger, last = value.strip().split(":")
+        minutes = sum(int(part) * 60**place for place, part in enumerate(reversed(larger)))
+        return minutes * 60 + Fraction(last)
+    return _rate(value)
+
+
+Seconds = Annotated[Fraction, BeforeValidator(_seconds)]
+"""A moment or a length: 90, 12.5, "1:30" or "1:02:03.5"."""
+
 Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_size)]
 """(width, height) in pixels, given as "1280x720" or as two numbers."""
 

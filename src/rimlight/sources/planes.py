@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from fractions import Fraction
 from typing import cast
 
 import numpy as np
@@ -20,6 +21,7 @@ _log = logging.getLogger(__name__)
 
 _DIRECT = ("yuv420p", "yuvj420p")
 _HD_HEIGHT = 720
+_UNDECLARED = (0, 2)
 _FULL_RANGE = 2
 """AVCOL_RANGE_JPEG"""
 
@@ -42,16 +44,22 @@ class PlaneReader:
         size: (width, height) as shown, after turning.
         orientation: how the stored pictures are turned.
         colour: what YUV means in the arrays.
+        primaries: the primaries' ITU-T H.273 code point, None when not declared.
+        transfer: that of the transfer characteristics.
         note: what had to be converted, or None.
     """
 
-    def __init__(self, first: av.VideoFrame) -> None:
-        self._stored = (first.width, first.height)
+    def __init__(self, first: av.VideoFrame, max_size: tuple[int, int] | None = None) -> None:
+        self._given = (first.width, first.height)
+        turned = _orientation(first)
+        self._stored = turned.size(fit_within(turned.size(self._given), max_size))
         self._pool = ArrayPool()
         self._warned = False
-        self.orientation = _orientation(first)
+        self.orientation = turned
         self.size = self.orientation.size(self._stored)
         self.colour = _colour(first)
+        self.primaries = _declared(first.color_primaries)
+        self.transfer = _declared(first.color_trc)
         name = first.format.name
         self.note = None if name in _DIRECT else f"{name} is converted to 8-bit yuv420p"
 
@@ -78,16 +86,15 @@ class PlaneReader:
 
     def _uniform(self, picture: av.VideoFrame) -> av.VideoFrame:
         """Return `picture` as 8-bit 4:2:0 of the first picture's size."""
-        same_size = (picture.width, picture.height) == self._stored
-        if same_size and picture.format.name in _DIRECT:
+        size = (picture.width, picture.height)
+        if size == self._stored and picture.format.name in _DIRECT:
             return picture
-        if not same_size and not self._warned:
+        if size != self._given and not self._warned:
             self._warned = True
             _log.warning(
                 "the video changes from %dx%d to %dx%d; it is scaled to its first size",
-                *self._stored,
-                picture.width,
-                picture.height,
+                *self._given,
+                *size,
             )
         return self._converted(picture)
 
@@ -107,6 +114,19 @@ class PlaneReader:
                 "converted to yuv420p",
                 hint="convert the video first: ffmpeg -i IN -pix_fmt yuv420p OUT.mp4",
             ) from exc
+
+
+def fit_within(size: tuple[int, int], box: tuple[int, int] | None) -> tuple[int, int]:
+    """Return `size` scaled down, if need be, to even sides within `box`."""
+    if box is None or (size[0] <= box[0] and size[1] <= box[1]):
+        return size
+    scale = min(Fraction(box[0], size[0]), Fraction(box[1], size[1]))
+    width, height = (max(2, round(side * scale / 2) * 2) for side in size)
+    return width, height
+
+
+def _declared(code: int) -> int | None:
+    return None if code in _UNDECLARED else code
 
 
 def _plane(picture: av.VideoFrame, index: int) -> Image:

@@ -6,29 +6,21 @@ import logging
 import time
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import chain
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from rimlight import options
-from rimlight.errors import SourceOpenError, SourceReadError
+from rimlight.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.libav import av
-from rimlight.sources.container import (
-    Announced,
-    Target,
-    announced,
-    open_container,
-    video_stream,
-)
-from rimlight.sources.decoder import Decoder
+from rimlight.sources.container import Target, announced, open_container, video_stream
+from rimlight.sources.hdr import refuse_hdr
 from rimlight.sources.planes import PlaneReader
-from rimlight.sources.timeline import Timeline
+from rimlight.sources.span import Span
+from rimlight.sources.stamped import FALLBACK_TICK, StampedPictures
 
 _log = logging.getLogger(__name__)
-
-_FALLBACK_TICK = Fraction(1, 90_000)
 
 
 class VideoSource:
@@ -38,7 +30,9 @@ class VideoSource:
     all the frames that decode before it raises.
 
     Raises:
-        SourceOpenError: it does not open, holds no video, or not one frame of it decodes.
+        SourceOpenError: it does not open, holds no video, or not one frame of it decodes; it is
+            HDR, or has no frame at the start asked for.
+        ConfigError: the end asked for is not after the start.
     """
 
     class Options(options.Options):
@@ -53,73 +47,107 @@ class VideoSource:
         transport: Annotated[
             Literal["tcp", "udp"], Field(description="how RTSP brings its packets")
         ] = "tcp"
+        start_s: Annotated[
+            options.Seconds, Field(ge=0, description="leave out what is before, from 0 on")
+        ] = Fraction(0)
+        end_s: Annotated[
+            options.Seconds | None, Field(gt=0, description="leave out what is after")
+        ] = None
+        every: Annotated[int, Field(ge=1, description="take one frame in so many")] = 1
+        max_size: Annotated[
+            options.Size | None, Field(description="scale larger pictures down to fit into it")
+        ] = None
+
+        @property
+        def span(self) -> Span:
+            """The part that is wanted."""
+            return Span(self.start_s, self.end_s, self.every)
 
     def __init__(self, options: Options) -> None:
+        if options.end_s is not None and options.end_s <= options.start_s:
+            raise ConfigError(
+                f"the end ({float(options.end_s):g} s) is not after the start "
+                f"({float(options.start_s):g} s)",
+                hint="both count in seconds from the first frame",
+            )
         self._timeout_s = options.timeout_s
         self._target = Target.parse(options.path)
         container = open_container(
             self._target, timeout_s=options.timeout_s, transport=options.transport
         )
         try:
-            self._set_up(container)
+            self._set_up(container, options)
         except BaseException:
             container.close()
             raise
 
-    def _set_up(self, container: av.container.InputContainer) -> None:
+    def _set_up(self, container: av.container.InputContainer, options: Options) -> None:
         stream = video_stream(container, self._target)
         is_live = _is_live(self._target, container)
         # Threads that work on one frame each are faster, and hold as many frames back.
         stream.codec_context.thread_type = "SLICE" if is_live else "AUTO"
-        self._time_base = stream.time_base or _FALLBACK_TICK
-        self._announced = announced(container, stream)
-        self._decoder = Decoder(container, stream)
-        self._pictures = iter(self._decoder)
+        self._whole, self._span = announced(container, stream), options.span
+        self._stamped = StampedPictures(
+            container, stream, target=self._target, whole=self._whole, span=self._span
+        )
         first = self._first_picture()
-        self._planes = PlaneReader(first)
-        self._pending = [first]
+        refuse_hdr(first, self._target.name)
+        self._planes = PlaneReader(first, options.max_size)
+        start = self._stamped.start()
+        if start is None:
+            raise SourceOpenError(
+                f"{self._target.name} has no frame from {float(options.start_s):g} s on",
+                hint="choose an earlier start; `ffprobe FILE` tells how long it is",
+            )
+        # A part begins at zero; a whole video keeps the times that its container gives.
+        self._origin = start if options.start_s else Fraction(0)
         self.info = self._describe(stream, is_live)
 
     @property
     def skipped(self) -> int:
         """How many packets could not be decoded so far."""
-        return self._decoder.skipped
+        return self._stamped.decoder.skipped
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield frames until the stream ends or is closed.
+        """Yield frames until the stream, or the part of it that is wanted, ends or is closed.
 
         Raises:
             SourceReadError: the stream broke off, or markedly fewer frames came than announced;
                 all that could be decoded were yielded.
         """
-        timeline = Timeline(self._time_base, self._announced.rate)
-        pending, self._pending = self._pending, []
-        first = last = Fraction(0)
-        count = 0
-        for picture in chain(_drain(pending), self._pictures):
-            last = timeline.at(picture.pts, picture.dts)
-            first = first if count else last
+        first: Fraction | None = None
+        for index, (picture, at) in enumerate(self._stamped):
+            first = at if first is None else first
             yield Frame.from_i420(
                 self._planes.read(picture),
                 size=self.info.size,
-                index=count,
-                pts=last,
+                index=index,
+                pts=at - self._origin,
                 captured=time.monotonic(),
                 colour=self._planes.colour,
             )
-            count += 1
         # Containers do not agree whether a duration counts from zero or from the first frame.
-        self._check_end(count, max(last, last - first))
+        last = self._stamped.last
+        self._check_end(self._stamped.count, max(last, last - (first or 0)))
+
+    def resume(self, pts: Fraction, *, lead_s: Fraction) -> None:
+        """Leave out what lies between the first frame and `lead_s` seconds before `pts`.
+
+        The first frame still comes, for parts that count time from it. `pts` is the time of a
+        frame that the iteration would give; call this before it begins. Where the file allows,
+        what is left out is not decoded either.
+        """
+        self._stamped.resume(pts + self._origin, lead_s=lead_s)
 
     def close(self) -> None:
         """Close the file or connection; a read under way in another thread ends first."""
-        self._decoder.close()
+        self._stamped.decoder.close()
 
     def _first_picture(self) -> av.VideoFrame:
-        picture = next(self._pictures, None)
-        if picture is not None:
-            return picture
-        reason = self._reason(self._decoder.error) if self._decoder.error else "not one frame"
+        if self._stamped.first is not None:
+            return self._stamped.first
+        error = self._stamped.decoder.error
+        reason = self._reason(error) if error else "not one frame"
         raise SourceOpenError(
             f"no picture of {self._target.name} can be decoded ({reason})",
             hint="the file is damaged or cut short, or its codec is unknown to this FFmpeg",
@@ -127,40 +155,45 @@ class VideoSource:
 
     def _describe(self, stream: av.VideoStream, is_live: bool) -> SourceInfo:
         aspect = stream.sample_aspect_ratio or Fraction(1)
-        promised: Announced = self._announced
+        promised = self._span.of(self._whole)
         return SourceInfo(
             self._target.name,
             self._planes.size,
             rate=promised.rate,
             count=None if is_live else promised.count,
             is_live=is_live,
-            time_base=self._time_base,
+            time_base=stream.time_base or FALLBACK_TICK,
             duration_s=None if is_live or promised.end is None else float(promised.end),
             colour=self._planes.colour,
             sample_aspect=1 / aspect if self._planes.orientation.transpose else aspect,
             container=self._target.path,
+            origin=self._origin,
+            primaries=self._planes.primaries,
+            transfer=self._planes.transfer,
             notes=(self._planes.note,) if self._planes.note else (),
         )
 
     def _check_end(self, count: int, last: Fraction) -> None:
-        decoder, name = self._decoder, self._target.name
-        if decoder.closed:
+        decoder, name = self._stamped.decoder, self._target.name
+        if decoder.closed or self._stamped.cut:
             return
         if decoder.damaged:
             _log.warning("%d of %d frames of %s are damaged", decoder.damaged, count, name)
         if self.info.is_live:
             self._check_live_end()
             return
-        end = last + (1 / self._announced.rate if self._announced.rate else 0)
-        if decoder.error or decoder.skipped or self._announced.is_short(count, end):
-            of = f" of {self._announced.count}" if self._announced.count else ""
+        end = last + (1 / self._whole.rate if self._whole.rate else 0)
+        partial = self._stamped.jumped or self._span.start_s
+        is_short = not partial and self._whole.is_short(count, end)
+        if decoder.error or decoder.skipped or is_short:
+            of = f" of {self._whole.count}" if self._whole.count else ""
             raise SourceReadError(
                 f"{name} is damaged or cut short: {count}{of} frames could be read",
                 hint="what could be read was processed; get the file again for the rest",
             ) from decoder.error
 
     def _check_live_end(self) -> None:
-        error = self._decoder.error
+        error = self._stamped.decoder.error
         if error is not None:
             raise SourceReadError(
                 f"{self._target.name} broke off: {self._reason(error)}",
@@ -178,9 +211,3 @@ def _is_live(target: Target, container: av.container.InputContainer) -> bool:
     if target.path:
         return False
     return not target.scheme.startswith("http") or not container.duration
-
-
-def _drain(pictures: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """Yield and forget: a decoded picture that is held keeps its memory from the decoder."""
-    while pictures:
-        yield pictures.pop(0)

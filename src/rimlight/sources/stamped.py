@@ -1,0 +1,109 @@
+"""The decoded pictures of a video with their times, or of a part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TypeAlias
+
+from rimlight.libav import av
+from rimlight.sources.container import Announced, Target
+from rimlight.sources.decoder import Decoder
+from rimlight.sources.span import Span, can_jump, jump
+from rimlight.sources.timeline import Timeline
+
+FALLBACK_TICK = Fraction(1, 90_000)
+Stamped: TypeAlias = tuple[av.VideoFrame, Fraction]
+
+
+class StampedPictures:
+    """Iterates (picture, seconds on the container's clock) for the frames of `span`.
+
+    `first` holds the stream's first picture, or None where not one decodes; `start` has to be
+    called before the iteration.
+
+    Attributes:
+        count: pictures decoded since `start`, those of the span that are left out included.
+        last: the time of the last of them.
+        jumped: a part of the stream was not decoded.
+        cut: the span's end came before the stream's.
+        decoder: decodes what comes next.
+    """
+
+    def __init__(
+        self,
+        container: av.container.InputContainer,
+        stream: av.VideoStream,
+        *,
+        target: Target,
+        whole: Announced,
+        span: Span,
+    ) -> None:
+        self._container = container
+        self._stream = stream
+        self._target = target
+        self._rate = whole.rate
+        self._span = span
+        self._resume_at: Fraction | None = None
+        self.count = 0
+        self.last = Fraction(0)
+        self.jumped = self.cut = False
+        self._restart()
+        self.first = next(self._pictures, None)
+
+    def start(self) -> Fraction | None:
+        """Find the first picture of the span; return its time, None where there is none."""
+        assert self.first is not None
+        first, self.first = self.first, None  # one that is held keeps its memory from the decoder
+        at = self._timeline.at(first.pts, first.dts)
+        self._end = None if self._span.end_s is None else at + self._span.end_s
+        self._pending = self._from_start((first, at))
+        return self._pending[0][1] if self._pending else None
+
+    def resume(self, at: Fraction, *, lead_s: Fraction) -> None:
+        """After the first picture, go on with those from `lead_s` seconds before `at` on."""
+        self._resume_at = at
+        self._lead_from = at - lead_s
+
+    def __iter__(self) -> Iterator[Stamped]:
+        for picture, at in self._all():
+            self.last = at
+            if self._end is not None and at >= self._end:
+                self.cut = True
+                return
+            chosen = self.count % self._span.every == 0
+            if chosen and (self._resume_at is None or not self.count or at >= self._lead_from):
+                yield picture, at
+            self.count += 1
+
+    def _all(self) -> Iterator[Stamped]:
+        while self._pending:
+            yield self._pending.pop()
+        if self._resume_at is not None and self._span.every == 1:
+            self._try_jump(self._lead_from, self._resume_at)
+        yield from self._decoded()
+
+    def _decoded(self) -> Iterator[Stamped]:
+        for picture in self._pictures:
+            yield picture, self._timeline.at(picture.pts, picture.dts)
+
+    def _from_start(self, first: Stamped) -> list[Stamped]:
+        if not self._span.start_s:
+            return [first]
+        start = first[1] + self._span.start_s
+        self._try_jump(start, None)
+        found = next((stamped for stamped in self._decoded() if stamped[1] >= start), None)
+        return [found] if found else []
+
+    def _try_jump(self, before: Fraction, to: Fraction | None) -> None:
+        """Go to a key frame not later than `before`, where that is sure to lose no frame."""
+        path, index = self._target.path, self._stream.index
+        if path and can_jump(self._target.address, index, before=before, to=to):
+            jump(self._container, self._stream, before)
+            self._restart()
+            self.jumped = True
+
+    def _restart(self) -> None:
+        self.decoder = Decoder(self._container, self._stream)
+        self._pictures = iter(self.decoder)
+        self._timeline = Timeline(self._stream.time_base or FALLBACK_TICK, self._rate)
