@@ -32,14 +32,15 @@ MAY_IMPORT = {
     "pipeline": "buffer errors frame imaging parts",
     "catalog": "errors options registry resources segmenters",
     "road": "errors frame imaging options",
-    "build": "buffer catalog config errors frame options parts pipeline registry "
+    "outputs": "config errors frame options parts registry sinks",
+    "build": "buffer catalog config errors frame options outputs parts pipeline registry "
     "sources segmenters refiners effects sinks",
     "jobs": "config errors resources sinks sources",
     "demo": "build config errors frame imaging jobs resources",
     "batch": "build config errors jobs pipeline sinks sources",
     "bench": "build catalog config errors frame jobs pipeline resources",
-    "evaluation": "build catalog config errors frame imaging options parts pipeline registry "
-    "refiners segmenters sources",
+    "evaluation": "build catalog config errors frame imaging options outputs parts pipeline "
+    "registry refiners segmenters sources",
     "training": "build catalog config errors evaluation frame imaging options registry resources "
     "segmenters",
     "cli": "* and __init__",
