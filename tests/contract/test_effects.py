@@ -13,6 +13,7 @@ from rimlight.frame import Mask
 SIZES = [(320, 180), (641, 361), (1, 48), (48, 1), (1, 1), (2, 2), (90, 200)]
 NEEDED = {"replace": {"background": "#2040c0"}}
 LABELS = Mask.from_labels(np.arange(12, dtype=np.uint8).reshape(3, 4) % 3, ("sky", "person", "car"))
+SEVERAL = Mask(LABELS.scores * np.float32(0.8) + np.float32(0.05), LABELS.classes)
 
 
 @pytest.fixture(params=EFFECTS.names())
@@ -30,7 +31,9 @@ def shaped(request):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("mask", [disc_mask(), LABELS], ids=["scores", "labels"])
+@pytest.mark.parametrize(
+    "mask", [disc_mask(), LABELS, SEVERAL], ids=["scores", "labels", "several"]
+)
 def test_any_size_and_mask_gives_a_frame_of_the_same_size(effect, shaped, size, mask):
     made = effect.apply(shaped(smooth_frame(1, size)), mask)
     assert made.size == size
