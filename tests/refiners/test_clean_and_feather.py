@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from fakes import make_frame
 from scenes import make
 
@@ -56,3 +57,15 @@ def test_feather_softens_every_class():
     scores[4, 4] = 1
     made = make(FeatherRefiner).refine(Mask(scores, tuple(map(str, range(21)))), FRAME).scores
     assert (made[4, 3] > 0).all() and (made[4, 4] < 1).all()
+
+
+def test_clean_leaves_a_gap_at_the_border_open():
+    scores = np.ones((100, 100, 1), np.float32)
+    scores[0:3, 40:43] = 0
+    assert (make(CleanRefiner).refine(Mask(scores, ("person",)), FRAME).scores == scores).all()
+
+
+@pytest.mark.parametrize("cls", [CleanRefiner, FeatherRefiner])
+def test_label_masks_pass_unchanged(cls):
+    mask = Mask.from_labels(np.zeros((9, 9), np.uint8), ("road", "car"))
+    assert make(cls).refine(mask, FRAME) is mask

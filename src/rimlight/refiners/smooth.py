@@ -79,6 +79,7 @@ def _flat(scores: Scores) -> Scores:
 @lru_cache(maxsize=8)
 def _weights(ratio: float) -> Scores:
     """Weight of the past for each of 256 levels of the new score."""
-    p = np.clip(np.arange(256) / 255, 1e-9, 1 - 1e-9)
-    entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+    p = np.arange(1, 255) / 255
+    entropy = np.zeros(256)  # none at both ends
+    entropy[1:255] = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
     return cast(Scores, (ratio * entropy**2).astype(np.float32))
