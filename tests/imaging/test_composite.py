@@ -4,7 +4,7 @@ import pytest
 
 from rimlight.imaging import fast
 from rimlight.imaging.colour import planes
-from rimlight.imaging.composite import composite, enlarge, quantise
+from rimlight.imaging.composite import Compositor, composite, enlarge, quantise
 
 SIZES = [(64, 48), (642, 362), (2, 2), (2, 40), (200, 14), (34, 1080)]
 MASKS = [(144, 256), (9, 16), (1, 1), (3, 700)]
@@ -83,3 +83,42 @@ def test_edges_sharpen():
 def test_numba_is_there_to_be_compared():
     assert fast.kernels() is not None
     assert cv2.__version__
+
+
+@pytest.mark.parametrize("on", [True, False], ids=["compiled", "opencv"])
+@pytest.mark.parametrize("scale", [1, 8], ids=["whole", "small"])
+def test_a_picture_used_again_shows_nothing_of_what_it_held(on, scale):
+    size = (642, 362)
+    made, expected = Compositor(), np.empty((543, 642), np.uint8)
+    backs = [pictures((size[0] // scale // 2 * 2, size[1] // scale // 2 * 2), s)[1] for s in (5, 6)]
+    held = []
+    for step in range(24):
+        front, _ = pictures(size, seed=step)
+        mask = masks((144, 256), seed=step)[step % 4]
+        mask = np.roll(mask, step * 9, axis=1)
+        back = backs[step // 5 % 2]
+        with fast.switched(on=on):
+            shown = made.composite(front, back, mask, (0.1, 0.9))
+            composite(front, back, mask, (0.1, 0.9), expected)
+        assert np.array_equal(shown, expected), step
+        held = [*held[-2:], shown]  # as a sink does that is a little behind
+
+
+def test_a_picture_that_is_still_held_is_left_alone():
+    made = Compositor()
+    front, back = pictures((64, 48))
+    first = made.composite(front, back, np.zeros((9, 16), np.uint8), (0.0, 1.0))
+    copy = first.copy()
+    made.composite(front, back, np.full((9, 16), 255, np.uint8), (0.0, 1.0))
+    assert np.array_equal(first, copy)
+
+
+def test_the_same_background_is_not_written_twice():
+    made = Compositor()
+    front, back = pictures((64, 48))
+    empty = np.zeros((9, 16), np.uint8)
+    first = made.composite(front, back, empty, (0.0, 1.0))
+    first[0, 0] ^= 255  # nobody may do this; it shows that the pixel is not touched again
+    marked = int(first[0, 0])
+    del first
+    assert made.composite(front, back, empty, (0.0, 1.0))[0, 0] == marked

@@ -11,8 +11,7 @@ from rimlight import options as opt
 from rimlight.effects.keep import Keep, full_alpha, small_alpha
 from rimlight.frame import Frame, Mask
 from rimlight.imaging.blur import blurred_bgr, blurred_small
-from rimlight.imaging.composite import composite, composite_bgr
-from rimlight.imaging.pool import ArrayPool
+from rimlight.imaging.composite import Compositor, composite_bgr
 
 
 class BlurEffect:
@@ -32,7 +31,7 @@ class BlurEffect:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._pool = ArrayPool()
+        self._compositor = Compositor()
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame` with a blurred background, as transparent as it was."""
@@ -42,10 +41,9 @@ class BlurEffect:
             alpha = full_alpha(frame, mask, keep)
             back = blurred_bgr(frame.image, small, sigma_px)
             return replace(frame, image=composite_bgr(frame.image, back, alpha))
-        out = self._pool.take(frame.image.shape)
         back = blurred_small(frame.image, small, sigma_px)
-        composite(frame.image, back, small, mask.edges, out)
-        return replace(frame, image=out)
+        shown = self._compositor.composite(frame.image, back, small, mask.edges)
+        return replace(frame, image=shown)
 
     def close(self) -> None:
         """Nothing to release."""

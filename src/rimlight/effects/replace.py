@@ -11,10 +11,9 @@ from rimlight.effects.backgrounds import open_background
 from rimlight.effects.keep import Keep, full_alpha, small_alpha
 from rimlight.errors import ConfigError
 from rimlight.frame import Frame, Mask
-from rimlight.imaging.composite import composite, composite_bgr
+from rimlight.imaging.composite import Compositor, composite_bgr
 from rimlight.imaging.fit import Fit
 from rimlight.imaging.palette import Bgr, parse_colour
-from rimlight.imaging.pool import ArrayPool
 
 
 class ReplaceEffect:
@@ -42,7 +41,7 @@ class ReplaceEffect:
         self._keep = options.keep
         backdrop = _colour(options.backdrop)
         self._background = open_background(options.background, fit=options.fit, backdrop=backdrop)
-        self._pool = ArrayPool()
+        self._compositor = Compositor()
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame` with the other background, which also shows where it was transparent."""
@@ -52,9 +51,8 @@ class ReplaceEffect:
         if frame.layout == "bgr":
             alpha = full_alpha(frame, mask, self._keep)
             return frame.with_bgr(composite_bgr(frame.image, back, alpha))
-        out = self._pool.take(frame.image.shape)
-        composite(frame.image, back, small_alpha(mask, self._keep), mask.edges, out)
-        return frame.with_i420(out)
+        small = small_alpha(mask, self._keep)
+        return frame.with_i420(self._compositor.composite(frame.image, back, small, mask.edges))
 
     def close(self) -> None:
         """Close the background."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from sys import getrefcount
 from typing import Any, cast
 
 import cv2
@@ -27,6 +28,11 @@ BAND = 16
 """Mask rows that the OpenCV path looks at together."""
 BLOCK = 8
 """Mask columns that the OpenCV path looks at together."""
+KERNEL_BLOCK = 32
+"""Columns of the picture that the compiled path looks at together."""
+
+_NOTHING = 255  # no kind of block: the picture's contents are unknown
+_ONLY_OURS = 2  # references to a canvas's picture: the attribute and the call
 
 
 def quantise(alpha: NDArray[np.float32]) -> Image:
@@ -53,29 +59,67 @@ def composite(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) 
     Returns:
         `dst`.
     """
+    return _composite(front, back, mask, edges, dst=dst, shown=None)
+
+
+class Compositor:
+    """Composites into pictures that it uses again, and leaves in them what is still right.
+
+    Where a picture showed a background before and shows the same again, nothing is written:
+    with a still background only the person, and what it uncovers, costs anything. One compositor
+    belongs to one thread; the pictures may travel to others, who must not write into them.
+    """
+
+    def __init__(self, limit: int = 16) -> None:
+        self._canvases: list[_Canvas] = []
+        self._limit = limit
+
+    def composite(self, front: Image, back: Image, mask: Image, edges: Edges) -> Image:
+        """Do what `composite` does, into a picture that nobody else holds. `back` may be kept."""
+        canvas = self._free(front.shape)
+        blocks = mask.shape[0], -(-front.shape[1] // KERNEL_BLOCK)
+        if canvas.back is not back or canvas.shown.shape != blocks:
+            canvas.shown = np.full(blocks, _NOTHING, np.uint8)
+            canvas.back = back
+        return _composite(front, back, mask, edges, dst=canvas.picture, shown=canvas.shown)
+
+    def _free(self, shape: tuple[int, ...]) -> _Canvas:
+        for canvas in self._canvases:
+            if canvas.picture.shape == shape and getrefcount(canvas.picture) == _ONLY_OURS:
+                return canvas
+        if len(self._canvases) >= self._limit:
+            self._canvases.pop(0)
+        self._canvases.append(_Canvas(np.empty(shape, np.uint8)))
+        return self._canvases[-1]
+
+
+class _Canvas:
+    """A picture, the background that was put into it, and the kind of each of its blocks."""
+
+    def __init__(self, picture: Image) -> None:
+        self.picture = picture
+        self.back: Image | None = None
+        self.shown: Image = np.empty((0, 0), np.uint8)
+
+
+def _composite(
+    front: Image, back: Image, mask: Image, edges: Edges, *, dst: Image, shown: Image | None
+) -> Image:
     kernels = fast.kernels()
     size, small = _size(front), _size(back)
     if kernels is None:
         whole = back if small == size else _enlarge_picture(back, size)
         return _mix_bands(front, whole, mask, edges, dst)
-    grids = _grids(size, (mask.shape[1], mask.shape[0]), kernels.BLOCK)
+    grids = _grids(size, (mask.shape[1], mask.shape[0]))
+    if shown is None:
+        shown = np.full((mask.shape[0], grids.spans[0].size), _NOTHING, np.uint8)
     levels = (np.float32(edges[0] * 255), np.float32(edges[1] * 255))
+    same = (front, back, mask, grids.luma, grids.chroma)
     if small == size:
-        kernels.composite(front, back, mask, grids.luma, grids.chroma, grids.spans, levels, dst)
+        kernels.composite(*same, grids.spans, levels, shown, dst)
         return dst
-    backs = _grids(size, small, kernels.BLOCK, _half(small))
-    kernels.composite_over_small(
-        front,
-        back,
-        mask,
-        grids.luma,
-        grids.chroma,
-        backs.luma,
-        backs.chroma,
-        grids.spans,
-        levels,
-        dst,
-    )
+    backs = _grids(size, small, _half(small))
+    kernels.composite_over_small(*same, backs.luma, backs.chroma, grids.spans, levels, shown, dst)
     return dst
 
 
@@ -110,11 +154,11 @@ class _Grids:
 
 @lru_cache(maxsize=16)
 def _grids(
-    large: tuple[int, int], small: tuple[int, int], block: int, small_half: Any = None
+    large: tuple[int, int], small: tuple[int, int], small_half: tuple[int, int] | None = None
 ) -> _Grids:
     luma = _grid(large, small)
-    starts = np.arange(0, large[0], block)
-    ends = np.minimum(starts + block, large[0]) - 1
+    starts = np.arange(0, large[0], KERNEL_BLOCK)
+    ends = np.minimum(starts + KERNEL_BLOCK, large[0]) - 1
     spans = luma[0][starts].astype(np.int64), luma[1][ends].astype(np.int64)
     return _Grids(luma, _grid(_half(large), small_half or small), spans)
 

@@ -1,10 +1,14 @@
 """Compiled inner loops (numba, the extra `fast`), reached through `imaging.fast` only.
 
 Each does what an OpenCV path beside it does, within one level per pixel; that path documents it.
-Loops that matter run over slices from 0, because only then does LLVM vectorise them.
 
-A mask is met on the fly: of the picture's 32-pixel blocks, those where the mask is all 0 or all 1
-are copied, and only the rest is interpolated and mixed.
+A mask is met on the fly. The picture's 32-pixel blocks are looked at first: where the mask is all
+0 or all 1 there is only copying, where the target shows the right background already there is
+nothing to do, and only the rest is interpolated and mixed.
+
+Two things make the loops quick. Arrays are flat and go whole from function to function with
+offsets beside them, because every slice costs numba two atomic counts. And offsets are unsigned,
+because LLVM vectorises no loop whose signed index numba must first check for being negative.
 """
 
 from __future__ import annotations
@@ -14,12 +18,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-BLOCK = 32
-"""Columns of the picture that are looked at together; half as many in the chroma planes."""
-BAND = 16
-"""Rows of a small back that are enlarged together."""
+U = np.uint64  # never mixed with signed numbers: numba would make float64 of the two
 
-_BACK, _FRONT, _MIXED = 0, 1, 2
+BLOCK = 32  # as composite.KERNEL_BLOCK; half as many columns in the chroma planes
+
+_BACK, _FRONT, _MIXED, _KEPT = 0, 1, 2, 3
 
 # Numbers that stay float32 keep the loops in 32-bit lanes.
 _ONE, _TWO, _THREE, _ZERO = (np.float32(n) for n in (1, 2, 3, 0))
@@ -31,65 +34,70 @@ compiled = njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
 
 
 @compiled
-def _copy(source: Any, target: Any) -> None:
-    for y in range(target.shape[0]):
-        for i in range(target.shape[1]):
-            target[y, i] = source[y, i]
+def _copy(source: Any, target: Any, at: Any, stride: Any, count: Any, rows: Any) -> None:
+    """Copy `rows` pieces of `count` pixels, `stride` apart, from `at` on."""
+    for y in range(rows):
+        start = at + y * stride
+        for i in range(count):
+            target[start + i] = source[start + i]
 
 
 @compiled
-def _widen(row: Any, left: Any, right: Any, weight: Any, target: Any) -> None:
-    """Interpolate a row at a finer grid; the result is 256 times the value."""
-    for i in range(target.shape[0]):
-        target[i] = row[left[i]] * (_UNIT - weight[i]) + row[right[i]] * weight[i]
+def _widen(levels: Any, row: Any, grid: Any, a: Any, count: Any, target: Any) -> None:
+    """Interpolate columns a.. of the row of `levels` at offset `row`; gives 256 times the value."""
+    left, right, weight = grid[0], grid[1], grid[2]
+    for i in range(count):
+        x = a + i
+        w = weight[x]
+        target[x] = levels[row + left[x]] * (_UNIT - w) + levels[row + right[x]] * w
 
 
 @compiled
-def _fill(upper: Any, lower: Any, weights: Any, target: Any) -> None:
-    """Write rows between two widened ones."""
-    for y in range(target.shape[0]):
-        weight = weights[y]
-        for i in range(target.shape[1]):
-            value = upper[i] * (_UNIT - weight) + lower[i] * weight
-            target[y, i] = np.uint8(np.int32((value + _ROUND) * _SHIFT))
+def _fill(wide: Any, upper: Any, lower: Any, weight: Any, count: Any, target: Any, at: Any) -> None:
+    """Write the mean of two widened rows, which lie at offsets `upper` and `lower`."""
+    for i in range(count):
+        value = wide[upper + i] * (_UNIT - weight) + wide[lower + i] * weight
+        target[at + i] = np.uint8(np.int32((value + _ROUND) * _SHIFT))
 
 
 @compiled
 def _mix(
-    front: Any, back: Any, upper: Any, lower: Any, weights: Any, slope: Any, target: Any
-) -> None:
-    """Mix rows by mask rows between two widened ones, put through the smooth step of `slope`."""
+    front: Any, at: Any, back: Any, back_at: Any, rows: Any, a: Any, weight: Any, slope: Any,
+    count: Any, target: Any,
+) -> None:  # fmt: skip
+    """Mix one piece of a row by the mean of two widened mask rows, through a smooth step."""
     low, per_width = slope
-    for y in range(target.shape[0]):
-        weight = weights[y]
-        for i in range(target.shape[1]):
-            value = upper[i] * (_UNIT - weight) + lower[i] * weight
-            level = np.floor((value + _ROUND) * _SHIFT)
-            t = min(max((level - low) * per_width, _ZERO), _ONE)
-            alpha = np.floor(t * t * (_THREE - _TWO * t) * _FULL + _HALF)
-            f = np.float32(front[y, i])
-            b = np.float32(back[y, i])
-            mixed = (b * (_FULL - alpha) + f * alpha + _FULL_HALF) * _PER_FULL
-            target[y, i] = np.uint8(np.int32(mixed))
+    upper, lower = rows
+    for i in range(count):
+        value = upper[a + i] * (_UNIT - weight) + lower[a + i] * weight
+        level = np.floor((value + _ROUND) * _SHIFT)
+        t = min(max((level - low) * per_width, _ZERO), _ONE)
+        alpha = np.floor(t * t * (_THREE - _TWO * t) * _FULL + _HALF)
+        f = np.float32(front[at + i])
+        b = np.float32(back[back_at + i])
+        mixed = (b * (_FULL - alpha) + f * alpha + _FULL_HALF) * _PER_FULL
+        target[at + i] = np.uint8(np.int32(mixed))
 
 
 @compiled
 def _extremes(mask: Any, first: Any, last: Any, low: Any, high: Any) -> None:
     """Find the least and the greatest mask value under each block, row by row."""
     for j in range(mask.shape[0]):
-        row = mask[j]
         for c in range(first.shape[0]):
-            least, most = row[first[c]], row[first[c]]
+            least, most = mask[j, first[c]], mask[j, first[c]]
             for q in range(first[c], last[c] + 1):
-                least = min(least, row[q])
-                most = max(most, row[q])
+                least = min(least, mask[j, q])
+                most = max(most, mask[j, q])
             low[j, c] = least
             high[j, c] = most
 
 
 @compiled
-def _runs(low: Any, high: Any, j: int, k: int, edges: Any, runs: Any) -> int:
-    """Merge blocks of one kind: rows of (first block, block after the last, kind)."""
+def _runs(low: Any, high: Any, j: int, k: int, edges: Any, shown: Any, runs: Any) -> int:
+    """Merge blocks of one kind: rows of (first block, block after the last, kind).
+
+    `shown` holds the kinds that the target shows already, and takes the new ones.
+    """
     count = 0
     for c in range(low.shape[1]):
         kind = _MIXED
@@ -97,199 +105,180 @@ def _runs(low: Any, high: Any, j: int, k: int, edges: Any, runs: Any) -> int:
             kind = _BACK
         elif min(low[j, c], low[k, c]) >= edges[1]:
             kind = _FRONT
-        if count and runs[count - 1, 2] == kind:
-            runs[count - 1, 1] = c + 1
+        before = shown[j, c]
+        shown[j, c] = kind
+        if kind == _BACK and before == _BACK:
+            kind = _KEPT
+        if count and runs[j, count - 1, 2] == kind:
+            runs[j, count - 1, 1] = c + 1
         else:
-            runs[count, 0], runs[count, 1], runs[count, 2] = c, c + 1, kind
+            runs[j, count, 0], runs[j, count, 1], runs[j, count, 2] = c, c + 1, kind
             count += 1
     return count
 
 
 @compiled
-def _planes(i420: Any) -> Any:
-    rows, width = i420.shape
-    height = rows * 2 // 3
-    flat = i420.reshape(-1)
-    luma, quarter = height * width, height * width // 4
-    half = (height // 2, width // 2)
-    u = flat[luma : luma + quarter].reshape(half)
-    return i420[:height], u, flat[luma + quarter : luma + 2 * quarter].reshape(half)
-
-
-@compiled
-def _all_runs(low: Any, high: Any, edges: Any, runs: Any, counts: Any) -> None:
-    """Find the runs between every mask row and the next."""
+def _look(mask: Any, spans: Any, edges: Any, shown: Any) -> Any:
+    """Return the runs between every mask row and the next, and how many there are."""
+    low = np.empty((mask.shape[0], spans[0].shape[0]), np.uint8)
+    high = np.empty_like(low)
+    _extremes(mask, spans[0], spans[1], low, high)
+    runs = np.empty((low.shape[0], low.shape[1], 3), np.uint64)
+    counts = np.empty(low.shape[0], np.uint64)
     last = low.shape[0] - 1
     for j in range(low.shape[0]):
-        counts[j] = _runs(low, high, j, min(j + 1, last), edges, runs[j])
-
-
-@compiled
-def _look(levels: Any, spans: Any, edges: Any) -> Any:
-    """Return the runs between every mask row and the next, and how many there are."""
-    low = np.empty((levels.shape[0], spans[0].shape[0]), np.float32)
-    high = np.empty_like(low)
-    _extremes(levels, spans[0], spans[1], low, high)
-    runs = np.empty((low.shape[0], low.shape[1], 3), np.int32)
-    counts = np.empty(low.shape[0], np.int64)
-    _all_runs(low, high, edges, runs, counts)
+        counts[j] = _runs(low, high, j, min(j + 1, last), edges, shown, runs)
     return runs, counts
 
 
 @compiled
-def _same_rows(upper_row: Any, start: int) -> int:
+def _same_rows(grid: Any, start: Any) -> Any:
     """Return the end of the picture rows that lie between the same two small rows."""
-    end = start + 1
-    while end < upper_row.shape[0] and upper_row[end] == upper_row[start]:
-        end += 1
+    upper = grid[3]
+    end = start + U(1)
+    while end < U(upper.shape[0]) and upper[end] == upper[start]:
+        end += U(1)
     return end
 
 
 @compiled
-def _band(
-    front: Any,
-    back: Any,
-    levels: Any,
-    j: int,
-    k: int,
-    runs: Any,
-    grid: Any,
-    weights: Any,
-    block: int,
-    slope: Any,
-    rows: Any,
-    out: Any,
+def _widen_both(
+    levels: Any, row_size: Any, grid: Any, y: Any, a: Any, count: Any, rows: Any
 ) -> None:
-    """Composite the rows of one plane that lie between mask rows j and k, run by run."""
-    left, right, weight = grid[0], grid[1], grid[2]
-    for r in range(runs.shape[0]):
-        a, b, kind = runs[r, 0] * block, min(runs[r, 1] * block, front.shape[1]), runs[r, 2]
-        if kind == _BACK:
-            _copy(back[:, a:b], out[:, a:b])
-        elif kind == _FRONT:
-            _copy(front[:, a:b], out[:, a:b])
-        else:
-            upper, lower = rows[0, a:b], rows[1, a:b]
-            _widen(levels[j], left[a:b], right[a:b], weight[a:b], upper)
-            _widen(levels[k], left[a:b], right[a:b], weight[a:b], lower)
-            _mix(front[:, a:b], back[:, a:b], upper, lower, weights, slope, out[:, a:b])
+    """Widen columns a.. of the two mask rows around picture row y."""
+    _widen(levels, U(grid[3][y]) * row_size, grid, a, count, rows[0])
+    _widen(levels, U(grid[4][y]) * row_size, grid, a, count, rows[1])
 
 
 @compiled
 def _plane(
-    front: Any, back: Any, levels: Any, found: Any, grid: Any, block: int, slope: Any, out: Any
-) -> None:
-    """Composite one plane over a back of the same size."""
-    upper, lower = grid[3].astype(np.int64), grid[4].astype(np.int64)
-    rows = np.empty((2, front.shape[1]), np.float32)
-    y = 0
-    while y < front.shape[0]:
-        end = _same_rows(upper, y)
-        j, k, weights = upper[y], lower[y], grid[5][y:end]
-        runs = found[0][j, : found[1][j]]
-        _band(
-            front[y:end],
-            back[y:end],
-            levels,
-            j,
-            k,
-            runs,
-            grid,
-            weights,
-            block,
-            slope,
-            rows,
-            out[y:end],
-        )
+    front: Any, back: Any, out: Any, at: Any, levels: Any, row_size: Any, found: Any, grid: Any,
+    block: Any, slope: Any,
+) -> None:  # fmt: skip
+    """Composite the plane that starts at offset `at` over a back of the same size."""
+    width, height = U(grid[0].shape[0]), U(grid[3].shape[0])
+    rows = np.empty(width, np.float32), np.empty(width, np.float32)
+    runs, counts = found
+    y = U(0)
+    while y < height:
+        end, j = _same_rows(grid, y), U(grid[3][y])
+        for r in range(counts[j]):
+            a, kind = runs[j, r, 0] * block, runs[j, r, 2]
+            count, start = min(runs[j, r, 1] * block, width) - a, at + y * width + a
+            if kind == _BACK:
+                _copy(back, out, start, width, count, end - y)
+            elif kind == _FRONT:
+                _copy(front, out, start, width, count, end - y)
+            elif kind == _MIXED:
+                _widen_both(levels, row_size, grid, y, a, count, rows)
+                for n in range(end - y):
+                    here, weight = start + n * width, grid[5][y + n]
+                    _mix(front, here, back, here, rows, a, weight, slope, count, out)
         y = end
 
 
 @compiled
+def _sizes(i420: Any) -> Any:
+    """Return the offsets of U and V in a flat I420 picture."""
+    luma = U(i420.size) * U(2) // U(3)
+    return luma, luma + luma // U(4)
+
+
+@compiled
 def composite(
-    front: Any, back: Any, mask: Any, luma: Any, chroma: Any, spans: Any, edges: Any, out: Any
-) -> None:
+    front: Any, back: Any, mask: Any, luma: Any, chroma: Any, spans: Any, edges: Any, shown: Any,
+    out: Any,
+) -> None:  # fmt: skip
     """Composite I420 `front` over I420 `back` of the same size; see `composite.composite`."""
-    levels = mask.astype(np.float32)
-    found = _look(levels, spans, edges)
+    found = _look(mask, spans, edges, shown)
+    levels, row = mask.astype(np.float32).reshape(-1), U(mask.shape[1])
     slope = (edges[0], _ONE / (edges[1] - edges[0]))
-    f, b, o = _planes(front), _planes(back), _planes(out)
-    _plane(f[0], b[0], levels, found, luma, BLOCK, slope, o[0])
-    _plane(f[1], b[1], levels, found, chroma, BLOCK // 2, slope, o[1])
-    _plane(f[2], b[2], levels, found, chroma, BLOCK // 2, slope, o[2])
+    f, b, o = front.reshape(-1), back.reshape(-1), out.reshape(-1)
+    u, v = _sizes(front)
+    block = U(BLOCK)
+    _plane(f, b, o, U(0), levels, row, found, luma, block, slope)
+    _plane(f, b, o, u, levels, row, found, chroma, block // U(2), slope)
+    _plane(f, b, o, v, levels, row, found, chroma, block // U(2), slope)
 
 
 @compiled
-def _widen_all(small: Any, grid: Any) -> Any:
-    """Widen every row of a small plane."""
-    rows = np.empty((small.shape[0], grid[0].shape[0]), np.float32)
-    for y in range(small.shape[0]):
-        _widen(small[y], grid[0], grid[1], grid[2], rows[y])
-    return rows
-
-
-@compiled
-def _enlarge(
-    wide: Any, upper: Any, lower: Any, weights: Any, runs: Any, block: int, out: Any
-) -> None:
-    """Make rows of the back from its widened rows, where it shows."""
-    for y in range(out.shape[0]):
-        above, below = wide[upper[y]], wide[lower[y]]
-        for r in range(runs.shape[0]):
-            if runs[r, 2] != _FRONT:
-                a, b = runs[r, 0] * block, min(runs[r, 1] * block, out.shape[1])
-                _fill(above[a:b], below[a:b], weights[y : y + 1], out[y : y + 1, a:b])
+def _widen_all(small: Any, at: Any, grid: Any, size: Any) -> Any:
+    """Widen every row of the small plane that starts at offset `at`; size is (columns, rows)."""
+    width = U(grid[0].shape[0])
+    wide = np.empty(size[1] * width, np.float32)
+    row = np.empty(width, np.float32)
+    for y in range(size[1]):
+        _widen(small, at + y * size[0], grid, U(0), width, row)
+        for i in range(width):
+            wide[y * width + i] = row[i]
+    return wide
 
 
 @compiled
 def _plane_over_small(
-    front: Any,
-    small: Any,
-    levels: Any,
-    found: Any,
-    grid: Any,
-    small_grid: Any,
-    block: int,
-    slope: Any,
-    out: Any,
-) -> None:
+    front: Any, small: Any, small_at: Any, small_size: Any, out: Any, at: Any, levels: Any,
+    row_size: Any, found: Any, grid: Any, small_grid: Any, block: Any, slope: Any,
+) -> None:  # fmt: skip
     """Composite one plane over a smaller back, which is enlarged where it shows."""
-    upper, lower = grid[3].astype(np.int64), grid[4].astype(np.int64)
-    above, below = small_grid[3].astype(np.int64), small_grid[4].astype(np.int64)
-    rows = np.empty((2, front.shape[1]), np.float32)
-    back = np.empty((BAND, front.shape[1]), np.uint8)
-    wide = _widen_all(small, small_grid)
-    y = 0
-    while y < front.shape[0]:
-        end = min(_same_rows(upper, y), y + BAND)
-        j, k, weights = upper[y], lower[y], grid[5][y:end]
-        runs = found[0][j, : found[1][j]]
-        behind = back[: end - y]
-        _enlarge(wide, above[y:end], below[y:end], small_grid[5][y:end], runs, block, behind)
-        _band(
-            front[y:end], behind, levels, j, k, runs, grid, weights, block, slope, rows, out[y:end]
-        )
+    width, height = U(grid[0].shape[0]), U(grid[3].shape[0])
+    rows = np.empty(width, np.float32), np.empty(width, np.float32)
+    line = np.empty(width, np.uint8)
+    wide = _widen_all(small, small_at, small_grid, small_size)
+    runs, counts = found
+    y = U(0)
+    while y < height:
+        end, j = _same_rows(grid, y), U(grid[3][y])
+        for r in range(counts[j]):
+            a, kind = runs[j, r, 0] * block, runs[j, r, 2]
+            count, start = min(runs[j, r, 1] * block, width) - a, at + y * width + a
+            if kind == _FRONT:
+                _copy(front, out, start, width, count, end - y)
+            elif kind != _KEPT:
+                if kind == _MIXED:
+                    _widen_both(levels, row_size, grid, y, a, count, rows)
+                for n in range(end - y):
+                    above = U(small_grid[3][y + n]) * width + a
+                    below = U(small_grid[4][y + n]) * width + a
+                    here, down = start + n * width, small_grid[5][y + n]
+                    if kind == _BACK:
+                        _fill(wide, above, below, down, count, out, here)
+                    else:
+                        _fill(wide, above, below, down, count, line, U(0))
+                        weight = grid[5][y + n]
+                        _mix(front, here, line, U(0), rows, a, weight, slope, count, out)
         y = end
 
 
 @compiled
 def composite_over_small(
-    front: Any,
-    back: Any,
-    mask: Any,
-    luma: Any,
-    chroma: Any,
-    back_luma: Any,
-    back_chroma: Any,
-    spans: Any,
-    edges: Any,
-    out: Any,
-) -> None:
+    front: Any, back: Any, mask: Any, luma: Any, chroma: Any, back_luma: Any, back_chroma: Any,
+    spans: Any, edges: Any, shown: Any, out: Any,
+) -> None:  # fmt: skip
     """Composite I420 `front` over a smaller I420 `back`; see `composite.composite`."""
-    levels = mask.astype(np.float32)
-    found = _look(levels, spans, edges)
+    found = _look(mask, spans, edges, shown)
+    levels, row = mask.astype(np.float32).reshape(-1), U(mask.shape[1])
     slope = (edges[0], _ONE / (edges[1] - edges[0]))
-    f, b, o = _planes(front), _planes(back.astype(np.float32)), _planes(out)
-    half = BLOCK // 2
-    _plane_over_small(f[0], b[0], levels, found, luma, back_luma, BLOCK, slope, o[0])
-    _plane_over_small(f[1], b[1], levels, found, chroma, back_chroma, half, slope, o[1])
-    _plane_over_small(f[2], b[2], levels, found, chroma, back_chroma, half, slope, o[2])
+    f, o = front.reshape(-1), out.reshape(-1)
+    b = back.astype(np.float32).reshape(-1)
+    size = (U(back.shape[1]), U(back.shape[0]) * U(2) // U(3))
+    half = (size[0] // U(2), size[1] // U(2))
+    u, v = _sizes(front)
+    bu, bv = _sizes(back)
+    block = U(BLOCK)
+    _plane_over_small(f, b, U(0), size, o, U(0), levels, row, found, luma, back_luma, block, slope)
+    for at, back_at in ((u, bu), (v, bv)):
+        _plane_over_small(
+            f,
+            b,
+            back_at,
+            half,
+            o,
+            at,
+            levels,
+            row,
+            found,
+            chroma,
+            back_chroma,
+            block // U(2),
+            slope,
+        )
