@@ -42,6 +42,7 @@ class OpenRun:
     Attributes:
         pipeline: ready to `run()`.
         source: where its frames come from.
+        effects: what is made of them.
         sinks: where they go.
         info: what the source is.
         notes: what the user should know: settings the camera refused, sinks that were left out.
@@ -49,6 +50,7 @@ class OpenRun:
 
     pipeline: Pipeline
     source: Source
+    effects: tuple[Effect, ...]
     sinks: tuple[Sink, ...]
     info: SourceInfo
     notes: tuple[str, ...]
@@ -103,7 +105,7 @@ def open_run(
             on_frame=on_frame,
         )
         notes = (*info.notes, *left_out)
-        yield OpenRun(pipeline, source, tuple(sinks), info, notes)
+        yield OpenRun(pipeline, source, tuple(effects), tuple(sinks), info, notes)
 
 
 def check(config: RunConfig) -> None:

@@ -32,3 +32,15 @@ def cache_folder() -> Path:
         return Path(named)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "rimlight"
+
+
+def config_folder() -> Path:
+    """Return the user's folder for profiles (XDG, or ~/.config)."""
+    base = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "rimlight"
+
+
+def runtime_folder() -> Path:
+    """Return the user's folder for sockets (XDG, or one in the cache that only they may enter)."""
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(base) if base else cache_folder() / "run"

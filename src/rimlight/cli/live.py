@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,8 +27,9 @@ from rimlight.cli.flags import (
 
 if TYPE_CHECKING:
     from rimlight.config import RunConfig
+    from rimlight.controls import Controls
     from rimlight.frame import Frame
-    from rimlight.pipeline.stats import Stats
+    from rimlight.pipeline.runner import Pipeline
 
 STATUS_EVERY_S = 1.0
 
@@ -60,6 +63,24 @@ def live(
     sync: Annotated[
         bool, typer.Option("--sync", help="Wait for each frame's own mask, however slow.")
     ] = False,
+    when_unsure: Annotated[
+        str | None,
+        typer.Option(
+            help="Shown while no frame has a valid mask: last (the last safe picture), "
+            "blur (that one, smeared) or background (it alone)."
+        ),
+    ] = None,
+    allow_passthrough: Annotated[
+        bool, typer.Option("--allow-passthrough", help="Show the room where no effect covers it.")
+    ] = False,
+    max_latency: Annotated[
+        float | None,
+        typer.Option(metavar="MS", min=1, help="Leave out frames older than this [100]."),
+    ] = None,
+    ctl: Annotated[
+        Path | None,
+        typer.Option(metavar="SOCKET", help="Where `rimlight ctl` finds this run."),
+    ] = None,
     config: ConfigFile = None,
     set_: Settings = None,
     dry_run: DryRun = False,
@@ -68,6 +89,9 @@ def live(
     """Send a webcam with another background to a virtual camera, a window or a file.
 
     Ctrl-C, or q in the window, ends it. Without a choice the background is blurred.
+
+    Keys, in the window and on the terminal: b next background, + and - blur, m mirror, f freeze,
+    p or space covers everything at once. `rimlight ctl` says the same from elsewhere.
 
       rimlight live --background office.jpg
 
@@ -92,18 +116,32 @@ def live(
         sinks=sink or (),
         segmenter=segmenter_keys(model, threads),
         effects=effects,
-        pipeline={"masks": "own"} if sync else {},
+        pipeline=_pipeline_keys(sync, when_unsure, allow_passthrough, max_latency),
         config=config,
         settings=set_ or (),
     )
     if dry_run:
         print_plan(run)
     else:
-        _run(run, quiet=quiet)
+        _run(run, ctl, quiet=quiet)
 
 
-def _run(config: RunConfig, *, quiet: bool) -> None:
+def _pipeline_keys(
+    sync: bool, when_unsure: str | None, allow_passthrough: bool, max_latency_ms: float | None
+) -> dict[str, Any]:
+    """Return the keys of the pipeline that the user named."""
+    said = {
+        "masks": "own" if sync else None,
+        "when_unsure": when_unsure,
+        "allow_passthrough": allow_passthrough or None,
+        "max_latency_ms": max_latency_ms,
+    }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _run(config: RunConfig, ctl: Path | None, *, quiet: bool) -> None:
     from rimlight.build import open_run
+    from rimlight.cli.desk import desk
     from rimlight.cli.run import console, stop_on_signals, summary, tell
 
     with console.status("opening", spinner="line") as status:
@@ -114,8 +152,9 @@ def _run(config: RunConfig, *, quiet: bool) -> None:
 
         with open_run(config, on_frame=None if quiet else on_frame) as run:
             tell(run.notes)
-            tick.append(every(STATUS_EVERY_S, lambda: status.update(_line(run.pipeline.stats))))
-            with stop_on_signals(run.pipeline):
+            with desk(run, config, ctl) as controls, stop_on_signals(run.pipeline):
+                line = partial(_line, run.pipeline, controls)
+                tick.append(every(STATUS_EVERY_S, lambda: status.update(line())))
                 stats = run.pipeline.run()
     if not quiet:
         console.print(summary(config, stats))
@@ -135,10 +174,23 @@ def every(interval_s: float, action: Callable[[], None]) -> Callable[[], None]:
     return tick
 
 
-def _line(stats: Stats) -> str:
+def _line(pipeline: Pipeline, controls: Controls | None) -> str:
+    stats = pipeline.stats
     latency = stats.stages["latency"]
     age = stats.stages.get("mask age")
     text = f"{stats.per_second:.1f} fps, latency {latency.median_ms:.0f} ms"
     text += f", mask {age.median_ms:.0f} ms older" if age and age.median_ms >= 1 else ""
     lost = sum(stats.dropped.values())
-    return text + (f", {lost} dropped" if lost else "") + " (Ctrl-C ends)"
+    text += f", {lost} dropped" if lost else ""
+    return text + _state(controls) + " (Ctrl-C ends)"
+
+
+def _state(controls: Controls | None) -> str:
+    """Say what is not as it should be."""
+    if controls is None:
+        return ""
+    now = controls.status()
+    words = [] if now.state == "live" else [now.state.upper()]
+    words += [word for word, is_so in (("COVERED", now.panic), ("FROZEN", now.frozen)) if is_so]
+    words += [now.problem] if now.problem else []
+    return "".join(f", {word}" for word in words)

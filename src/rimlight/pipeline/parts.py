@@ -102,3 +102,12 @@ class Paced(Protocol):
     def rate(self) -> float:
         """Frames a second that it announces."""
         ...
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A sink in which keys can be pressed, such as a window."""
+
+    def take_keys(self) -> str:
+        """Return the keys that were pressed since this was last asked."""
+        ...

@@ -16,6 +16,7 @@ from rimlight.imaging.colour import Image
 from rimlight.sinks.display import check_display
 
 _QUIT_KEYS = (ord("q"), ord("Q"), 27)  # 27: Esc
+_NO_KEY = 0xFF
 _CHECK_PX = 16
 _CHECK_DARK, _CHECK_LIGHT = 102, 153
 
@@ -47,6 +48,7 @@ class WindowSink:
         self._options = options
         self._shown = False
         self._closed = False
+        self._keys = ""
 
     def write(self, frame: Frame) -> None:
         """Show `frame`.
@@ -66,6 +68,13 @@ class WindowSink:
             raise SinkError(f"cannot show the window: {exc.err}") from exc
         if key in _QUIT_KEYS:
             raise StopStream("a key to quit was pressed")
+        if key != _NO_KEY:
+            self._keys += chr(key)
+
+    def take_keys(self) -> str:
+        """Return the other keys that were pressed since this was last asked."""
+        keys, self._keys = self._keys, ""
+        return keys
 
     def close(self) -> None:
         """Close the window."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -23,11 +24,14 @@ from rimlight.sources.guard import ReadGuard
 
 Image = NDArray[np.uint8]
 
+# OpenCV waits 10 s for a frame of a camera that hangs; it reads this when it first opens one.
+os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
+
 _IS_LINUX = sys.platform == "linux"
 _MICROSECONDS = 1_000_000
 
 # A torn JPEG, or a signal during the read, makes one read fail; an unplugged camera fails for ever,
-# and one that hangs fails after OpenCV's 10 s, which is not worth waiting for again.
+# and one that hangs fails after the time that is set above, which is not worth waiting for again.
 _ATTEMPTS = 3
 _PATIENCE_S = 2
 

@@ -1,0 +1,203 @@
+"""What a live run can be told while it runs, whoever tells it: a key, a signal, `rimlight ctl`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from rimlight import looks, resources
+from rimlight.build import OpenRun, open_effect, open_segmenter
+from rimlight.config import PartConfig, RunConfig, read_yaml
+from rimlight.errors import ConfigError
+from rimlight.frame import Frame
+from rimlight.looks import Parts
+from rimlight.options import Options, validate
+from rimlight.pipeline.live import LivePipeline
+from rimlight.pipeline.parts import Effect, Segmenter
+from rimlight.registry import suggest
+from rimlight.status import Status, status_of
+
+KEYS = {
+    "b": ("next",),
+    "+": ("blur", "+4"),
+    "-": ("blur", "-4"),
+    "m": ("mirror",),
+    "f": ("freeze",),
+    "p": ("panic",),
+    " ": ("panic",),
+    "q": ("stop",),
+}
+"""What a key says, in the window and on the terminal."""
+
+_SWITCH = {"on": True, "off": False}
+
+
+class Profile(Options):
+    """A look with a name: the keys of a run that can change while it runs."""
+
+    effects: tuple[PartConfig, ...] | None = None
+    segmenter: PartConfig | None = None
+
+
+class Controls:
+    """Changes a live run between two of its frames. For the thread that runs it.
+
+    A change is made ready first; if that fails, the run goes on as it was.
+
+    Args:
+        run: the open run; its pipeline must be a `LivePipeline`.
+        config: what it was opened from.
+    """
+
+    def __init__(self, run: OpenRun, config: RunConfig) -> None:
+        if not isinstance(run.pipeline, LivePipeline):
+            raise TypeError(f"only a live run has controls, got {type(run.pipeline).__name__}")
+        self._run = run
+        self._pipeline: LivePipeline = run.pipeline
+        self._allow_passthrough = config.pipeline.allow_passthrough
+        self._parts: Parts = config.effects
+        self._effects: list[tuple[PartConfig, Effect]] = list(
+            zip(config.effects, run.effects, strict=True)
+        )
+        self._segmenter = config.segmenter
+        self._opened: list[Effect | Segmenter] = []
+        self._verbs: dict[str, Callable[[Sequence[str]], str]] = {
+            "background": self._background,
+            "blur": self._blur,
+            "next": self._next,
+            "mirror": self._mirror,
+            "freeze": self._freeze,
+            "panic": self._panic,
+            "model": self._model,
+            "profile": self._profile,
+            "stop": self._stop,
+        }
+
+    def do(self, words: Sequence[str]) -> str:
+        """Do what a user says, such as ["blur", "20"]; return what is so now.
+
+        Raises:
+            RimlightError: the verb or its value is wrong, or the change cannot be made.
+        """
+        verb = words[0] if words else ""
+        if verb not in self._verbs:
+            raise ConfigError(f"unknown verb {verb!r}", hint=suggest(verb, tuple(self._verbs)))
+        return self._verbs[verb](words[1:])
+
+    def status(self) -> Status:
+        """Return how the run stands."""
+        model = str(self._segmenter.options.get("model", self._segmenter.kind))
+        return status_of(self._run, self._pipeline, model=model, parts=self._parts)
+
+    def close(self) -> None:
+        """Close what was opened for the changes."""
+        while self._opened:
+            self._opened.pop().close()
+
+    def _background(self, values: Sequence[str]) -> str:
+        background = _one(values, "background FILE or COLOUR")
+        self._wear(looks.with_background(self._parts, background))
+        return f"background {background}"
+
+    def _blur(self, values: Sequence[str]) -> str:
+        self._wear(looks.with_blur(self._parts, _one(values, "blur PIXELS")))
+        radius = next(p.options["radius_px"] for p in self._parts if p.kind == "blur")
+        return f"blur {radius:g}"
+
+    def _next(self, values: Sequence[str]) -> str:
+        self._wear(looks.with_next_background(self._parts))
+        shown = next(p.options["background"] for p in self._parts if p.kind == "replace")
+        return f"background {shown}"
+
+    def _mirror(self, values: Sequence[str]) -> str:
+        self._wear(looks.with_mirror(self._parts, on=_switch(values)))
+        return "mirror on" if self._parts[-1].kind == "flip" else "mirror off"
+
+    def _freeze(self, values: Sequence[str]) -> str:
+        on = _switch(values)
+        self._pipeline.frozen = not self._pipeline.frozen if on is None else on
+        return "frozen" if self._pipeline.frozen else "moving"
+
+    def _panic(self, values: Sequence[str]) -> str:
+        on = _switch(values)
+        self._pipeline.panicking = not self._pipeline.panicking if on is None else on
+        return "covered" if self._pipeline.panicking else "shown again"
+
+    def _model(self, values: Sequence[str]) -> str:
+        name = _one(values, "model NAME or FILE")
+        self._think(PartConfig.model_validate({"kind": "model", "model": name}))
+        return f"model {name}"
+
+    def _profile(self, values: Sequence[str]) -> str:
+        name = _one(values, "profile NAME or FILE")
+        path = _profile_path(name)
+        profile = validate(Profile, read_yaml(path), where=str(path))
+        if profile.segmenter is not None:
+            self._think(profile.segmenter)
+        if profile.effects is not None:
+            self._wear(profile.effects)
+        return f"profile {name}"
+
+    def _stop(self, values: Sequence[str]) -> str:
+        self._pipeline.stop()
+        return "stopping"
+
+    def _wear(self, parts: Parts) -> None:
+        """Open the effects that are new, change over, then close those that are gone."""
+        if not (self._allow_passthrough or looks.covered(parts)):
+            raise ConfigError("no effect covers the background", hint="it stays as it is")
+        old = list(self._effects)
+        worn: list[tuple[PartConfig, Effect]] = []
+        for part in parts:
+            kept = next((pair for pair in old if pair[0] == part), None)
+            if kept is not None:
+                old.remove(kept)
+            worn.append(kept or (part, self._ready_effect(part)))
+        self._pipeline.swap_effects([effect for _, effect in worn])
+        self._parts, self._effects = parts, worn
+        for _, effect in old:
+            effect.close()
+            if effect in self._opened:
+                self._opened.remove(effect)
+
+    def _ready_effect(self, part: PartConfig) -> Effect:
+        effect = open_effect(part)
+        self._opened.append(effect)
+        return effect
+
+    def _think(self, part: PartConfig) -> None:
+        """Open another model, try it on a plain picture, then change over."""
+        segmenter = open_segmenter(part, self._run.info.size)
+        self._opened.append(segmenter)
+        segmenter.segment(_plain(self._run.info.size))
+        self._pipeline.swap_segmenter(segmenter)
+        self._segmenter = part
+
+
+def _plain(size: tuple[int, int]) -> Frame:
+    picture = np.zeros((size[1], size[0], 3), np.uint8)
+    return Frame.from_bgr(picture, index=0, pts=Fraction(0), captured=0.0)
+
+
+def _one(values: Sequence[str], usage: str) -> str:
+    if len(values) != 1:
+        raise ConfigError(f"this takes one value, got {len(values)}", hint=f"say: {usage}")
+    return values[0]
+
+
+def _switch(values: Sequence[str]) -> bool | None:
+    if not values:
+        return None
+    with suppress(KeyError):
+        return _SWITCH[values[0]]
+    raise ConfigError(f"must be on or off, got {values[0]!r}", hint="without a value it toggles")
+
+
+def _profile_path(name: str) -> Path:
+    if name.endswith((".yaml", ".yml")):
+        return Path(name).expanduser()
+    return resources.config_folder() / "profiles" / f"{name}.yaml"

@@ -1,0 +1,165 @@
+"""`rimlight ctl` talks to a live run over a Unix socket: one line of JSON each way.
+
+{"say": ["blur", "20"]}  ->  {"ok": true, "text": "blur 20"}
+{"say": ["status"]}      ->  {"ok": true, "status": {...}}
+otherwise                ->  {"ok": false, "text": "...", "hint": "..."}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from rimlight import resources
+from rimlight.errors import ConfigError, RimlightError
+
+_LONGEST = 4096
+_CLIENTS = 8
+_PATIENCE_S = 5.0
+
+Answer = dict[str, Any]
+
+
+def default_socket() -> Path:
+    """Return where a live run listens if nothing else is said."""
+    return resources.runtime_folder() / "rimlight.sock"
+
+
+class ControlSocket:
+    """Listens for one user's words; `poll` answers them, without ever waiting.
+
+    Args:
+        path: the socket's place; only the user may open it (mode 0600).
+        answer: what to do with the words.
+
+    Raises:
+        ConfigError: another run listens there, or it cannot be made.
+    """
+
+    def __init__(self, path: Path, answer: Callable[[Sequence[str]], Answer]) -> None:
+        self.path = path
+        self._answer = answer
+        self._heard: dict[socket.socket, bytes] = {}
+        self._listener = _listen(path)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+
+    def poll(self) -> None:
+        """Answer whoever has said something."""
+        for key, _ in self._selector.select(0):
+            if key.fileobj is self._listener:
+                self._accept()
+            elif isinstance(key.fileobj, socket.socket):
+                self._hear(key.fileobj)
+
+    def close(self) -> None:
+        """Stop listening and remove the socket."""
+        for client in tuple(self._heard):
+            self._leave(client)
+        if self._listener.fileno() >= 0:
+            self._selector.close()
+            self._listener.close()
+            self.path.unlink(missing_ok=True)
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # it went away again
+            client, _ = self._listener.accept()
+            client.setblocking(False)
+            if len(self._heard) >= _CLIENTS:  # those that never finish a line make room
+                self._leave(next(iter(self._heard)))
+            self._heard[client] = b""
+            self._selector.register(client, selectors.EVENT_READ)
+
+    def _hear(self, client: socket.socket) -> None:
+        try:
+            said = client.recv(_LONGEST)
+        except OSError:
+            said = b""
+        line = self._heard[client] + said
+        self._heard[client] = line
+        if b"\n" in line:
+            with suppress(OSError):  # whoever asked did not wait for the answer
+                client.sendall(json.dumps(self._reply(line)).encode() + b"\n")
+        if not said or b"\n" in line or len(line) > _LONGEST:
+            self._leave(client)
+
+    def _reply(self, line: bytes) -> Answer:
+        try:
+            words = json.loads(line)["say"]
+            return self._answer([str(word) for word in words])
+        except RimlightError as exc:
+            return {"ok": False, "text": str(exc), "hint": exc.hint or ""}
+        except (ValueError, KeyError, TypeError):
+            return {"ok": False, "text": 'must be a line such as {"say": ["panic"]}', "hint": ""}
+
+    def _leave(self, client: socket.socket) -> None:
+        del self._heard[client]
+        self._selector.unregister(client)
+        client.close()
+
+
+def ask(path: Path, words: Sequence[str]) -> Answer:
+    """Say `words` to the run that listens at `path`, and return its answer.
+
+    Raises:
+        ConfigError: no run listens there, or it does not answer.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as talk:
+        talk.settimeout(_PATIENCE_S)
+        try:
+            talk.connect(str(path))
+            talk.sendall(json.dumps({"say": list(words)}).encode() + b"\n")
+            with talk.makefile("rb") as answers:
+                line = answers.readline()
+        except OSError as exc:
+            raise ConfigError(
+                f"no live run listens at {path}", hint="start one with: rimlight live"
+            ) from exc
+    if not line:
+        raise ConfigError("the live run ended before it answered")
+    answer: Answer = json.loads(line)
+    return answer
+
+
+def _listen(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _remove_stale(path)
+        before = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(before)
+        listener.listen(_CLIENTS)
+        listener.setblocking(False)
+    except OSError as exc:
+        listener.close()
+        raise ConfigError(
+            f"cannot listen for controls at {path}: {exc.strerror or exc}",
+            hint="choose another place with --ctl",
+        ) from exc
+    return listener
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the socket of a run that was killed.
+
+    Raises:
+        OSError: a run listens there.
+    """
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise OSError("another live run listens there")

@@ -1,0 +1,96 @@
+"""How a live run stands, in plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rimlight.build import OpenRun
+from rimlight.config import PartConfig
+from rimlight.pipeline.live import LivePipeline
+from rimlight.sinks.background import SteadySink
+from rimlight.sources.reconnect import ReconnectingSource
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A live run as it stands.
+
+    Attributes:
+        source: its name.
+        state: opening, live, lost or retrying.
+        problem: why it is lost, or what failed last; "" for nothing.
+        fps: frames a second that went to the sinks.
+        latency_ms: median from capture to the last sink.
+        mask_age_ms: median, how much older than its frame a mask is.
+        frames: that went to the sinks, holding pictures included.
+        held: holding pictures among them.
+        dropped: frames that did not, by cause.
+        faults: errors that were survived, by stage.
+        repeats: frames that virtual cameras got once more.
+        losses: how often the source was lost.
+        frozen: the picture is held.
+        panic: everything is covered.
+        model: what the user named it.
+        effects: the kinds, in order.
+        stages: median milliseconds by stage.
+    """
+
+    source: str
+    state: str
+    problem: str
+    fps: float
+    latency_ms: float
+    mask_age_ms: float
+    frames: int
+    held: int
+    dropped: dict[str, int]
+    faults: dict[str, int]
+    repeats: int
+    losses: int
+    frozen: bool
+    panic: bool
+    model: str
+    effects: list[str]
+    stages: dict[str, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        return asdict(self)
+
+
+def status_of(
+    run: OpenRun, pipeline: LivePipeline, *, model: str, parts: Sequence[PartConfig]
+) -> Status:
+    """Return how `run` stands.
+
+    Args:
+        run: the open run.
+        pipeline: its pipeline.
+        model: what the user knows the model as.
+        parts: the effects as they are now.
+    """
+    stats, faults, source = pipeline.stats, pipeline.faults, run.source
+    lasting = source if isinstance(source, ReconnectingSource) else None
+    stages = {name: round(stage.median_ms, 2) for name, stage in stats.stages.items()}
+    steady = [sink for sink in run.sinks if isinstance(sink, SteadySink)]
+    return Status(
+        source=run.info.name,
+        state=lasting.state.value if lasting else "live",
+        problem=(lasting.problem if lasting else "") or faults.last,
+        fps=round(stats.per_second, 2),
+        latency_ms=stages.get("latency", 0.0),
+        mask_age_ms=stages.get("mask age", 0.0),
+        frames=stats.frames,
+        held=faults.held,
+        dropped=dict(stats.dropped),
+        faults=faults.counts,
+        repeats=sum(sink.repeats for sink in steady),
+        losses=lasting.losses if lasting else 0,
+        frozen=pipeline.frozen,
+        panic=pipeline.panicking,
+        model=model,
+        effects=[part.kind for part in parts],
+        stages=stages,
+    )

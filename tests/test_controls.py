@@ -1,0 +1,154 @@
+"""Controls on a real run: the pattern source, a threshold as its model, effects as users have."""
+
+import cv2
+import numpy as np
+import pytest
+
+from rimlight.build import open_run
+from rimlight.config import load_run
+from rimlight.controls import Controls
+from rimlight.errors import ConfigError, ModelNotFoundError
+
+DONE = 40
+
+
+def config(**more):
+    data = {
+        "source": {"kind": "pattern", "size": "64x48", "count": DONE},
+        "segmenter": {"kind": "threshold"},
+        "effects": [{"kind": "replace", "background": "#00ff00"}],
+        "sinks": [{"kind": "null"}],
+        "pipeline": {"when_unsure": "last"},
+    }
+    return load_run(data | more, where="test")
+
+
+@pytest.fixture
+def play():
+    """Run; do `action(controls)` after frame 10; return (answer, the frames that were shown)."""
+
+    def play(action, **more):
+        shown, answers = [], []
+
+        def on_frame(frame):
+            shown.append(frame.bgr.copy())
+            if len(shown) == 10:
+                answers.append(action(controls))
+
+        run_config = config(**more)
+        with open_run(run_config, on_frame=on_frame) as run:
+            controls = Controls(run, run_config)
+            run.pipeline.run()
+            controls.close()
+        return answers[0], shown
+
+    return play
+
+
+def corner(picture):
+    return tuple(int(v) for v in picture[0, 0])
+
+
+def is_near(colour, other):
+    return max(abs(a - b) for a, b in zip(colour, other, strict=True)) < 16
+
+
+def test_another_background_from_the_next_frame_on(play, tmp_path):
+    path = tmp_path / "red.png"
+    cv2.imwrite(str(path), np.full((48, 64, 3), (0, 0, 255), np.uint8))
+    text, shown = play(lambda controls: controls.do(["background", str(path)]))
+    assert text == f"background {path}"
+    assert is_near(corner(shown[9]), (0, 255, 0))
+    assert all(is_near(corner(picture), (0, 0, 255)) for picture in shown[10:])
+
+
+def test_a_background_that_cannot_be_read_changes_nothing(play):
+    def fail(controls):
+        with pytest.raises(ConfigError, match="no background"):
+            controls.do(["background", "/no/such.jpg"])
+
+    _, shown = play(fail)
+    assert all(is_near(corner(picture), (0, 255, 0)) for picture in shown)
+    assert len(shown) == DONE
+
+
+def test_panic_covers_the_next_frame_and_status_says_so(play):
+    def panic(controls):
+        controls.do(["panic"])
+        return controls.status()
+
+    status, shown = play(panic)
+    assert status.panic
+    assert all(is_near(shown[10].reshape(-1, 3)[i], (0, 255, 0)) for i in (0, 1500, 3000))
+    assert (shown[11] == shown[-1]).all()
+
+
+def test_a_model_that_is_not_there_changes_nothing(play):
+    def fail(controls):
+        with pytest.raises(ModelNotFoundError):
+            controls.do(["model", "nosuch"])
+        return controls.status().model
+
+    name, shown = play(fail)
+    assert name == "threshold"
+    assert len(shown) == DONE
+
+
+def test_a_profile_changes_effects_and_model_together(play, tmp_path):
+    path = tmp_path / "meeting.yaml"
+    path.write_text("effects: [{kind: replace, background: white}]\nsegmenter: {kind: threshold}\n")
+    text, shown = play(lambda controls: controls.do(["profile", str(path)]))
+    assert text == f"profile {path}"
+    assert is_near(corner(shown[-1]), (255, 255, 255))
+
+
+def test_a_profile_that_would_show_the_room_is_refused(play, tmp_path):
+    path = tmp_path / "bare.yaml"
+    path.write_text("effects: [{kind: hud}]\n")
+
+    def fail(controls):
+        with pytest.raises(ConfigError, match="covers"):
+            controls.do(["profile", str(path)])
+
+    _, shown = play(fail)
+    assert all(is_near(corner(picture), (0, 255, 0)) for picture in shown)
+
+
+def test_the_mirror_keeps_the_background_that_is_open(play):
+    def mirror(controls):
+        before = controls._effects[0]
+        controls.do(["mirror"])
+        return controls._effects[0] is before, controls.status().effects
+
+    (same, effects), _ = play(mirror)
+    assert same
+    assert effects == ["replace", "flip"]
+
+
+def test_stop_ends_the_run(play):
+    def stop(controls):
+        return controls.do(["stop"])
+
+    endless = {"kind": "pattern", "size": "64x48"}
+    text, shown = play(stop, source=endless)
+    assert text == "stopping"
+    assert len(shown) < 30
+
+
+@pytest.mark.parametrize("words", [[], ["explode"], ["blur"], ["blur", "x"], ["panic", "maybe"]])
+def test_what_makes_no_sense_is_refused(play, words):
+    def fail(controls):
+        with pytest.raises(ConfigError):
+            controls.do(words)
+
+    _, shown = play(fail)
+    assert len(shown) == DONE
+
+
+def test_a_run_that_shows_the_room_has_to_be_asked_for():
+    bare = [{"kind": "hud"}]
+    with pytest.raises(ConfigError, match="room would be seen"), open_run(config(effects=bare)):
+        pass
+    asked = {"when_unsure": "last", "allow_passthrough": True}
+    with open_run(config(effects=bare, pipeline=asked)) as run:
+        assert run.pipeline.run().frames == DONE

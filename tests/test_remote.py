@@ -1,0 +1,113 @@
+import json
+import os
+import socket
+import stat
+import threading
+
+import pytest
+
+from rimlight.errors import ConfigError
+from rimlight.remote import ControlSocket, ask
+
+
+def answer(words):
+    if words == ["fail"]:
+        raise ConfigError("it cannot", hint="do not")
+    return {"ok": True, "text": " ".join(words)}
+
+
+@pytest.fixture
+def server(tmp_path):
+    listening = ControlSocket(tmp_path / "run" / "x.sock", answer)
+    yield listening
+    listening.close()
+
+
+def spoken(server, *words):
+    """Ask on another thread, as another process would, while the server polls."""
+    answers = []
+
+    def talk():
+        answers.append(ask(server.path, words))
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    while thread.is_alive():
+        server.poll()
+    return answers[0]
+
+
+def raw(server, text):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(server.path))
+        client.sendall(text)
+        client.settimeout(0.001)
+        for _ in range(1000):
+            server.poll()
+            try:
+                return client.recv(4096)
+            except TimeoutError:
+                continue
+            except ConnectionResetError:
+                return b""
+    return b"no answer"
+
+
+def test_words_are_answered(server):
+    assert spoken(server, "blur", "20") == {"ok": True, "text": "blur 20"}
+
+
+def test_an_error_comes_with_its_hint(server):
+    assert spoken(server, "fail") == {"ok": False, "text": "it cannot", "hint": "do not"}
+
+
+def test_only_the_user_may_open_it(server):
+    assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(server.path.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("text", [b"hello\n", b"[]\n", b'{"say": 3}\n', b"\xff\xfe\n"])
+def test_what_is_no_word_is_answered_too(server, text):
+    assert json.loads(raw(server, text))["ok"] is False
+
+
+def test_a_line_without_end_is_cut_off(server):
+    assert raw(server, b"x" * 100_000) == b""
+
+
+def test_clients_that_say_nothing_do_not_shut_out_others(server):
+    silent = [socket.socket(socket.AF_UNIX) for _ in range(20)]
+    for client in silent:
+        client.connect(str(server.path))
+        server.poll()
+    assert spoken(server, "panic")["ok"]
+    for client in silent:
+        client.close()
+
+
+def test_the_socket_of_a_killed_run_is_replaced(tmp_path):
+    path = tmp_path / "x.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    ControlSocket(path, answer).close()
+    assert not path.exists()
+
+
+def test_two_runs_do_not_share_a_socket(server):
+    with pytest.raises(ConfigError, match="another live run"):
+        ControlSocket(server.path, answer)
+    assert server.path.exists()
+
+
+def test_nobody_listening_is_an_error_that_says_what_to_do(tmp_path):
+    with pytest.raises(ConfigError, match="no live run") as caught:
+        ask(tmp_path / "none.sock", ["panic"])
+    assert "rimlight live" in caught.value.hint
+
+
+def test_closing_leaves_no_handle_behind(tmp_path):
+    before = len(os.listdir("/proc/self/fd"))
+    server = ControlSocket(tmp_path / "x.sock", answer)
+    server.close()
+    server.close()
+    assert len(os.listdir("/proc/self/fd")) == before
