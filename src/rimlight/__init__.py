@@ -11,29 +11,75 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rimlight.errors import ConfigError, ModelError, RimlightError, SinkError, SourceError
+    from rimlight.build import open_run
+    from rimlight.config import RunConfig
+    from rimlight.errors import (
+        ConfigError,
+        MissingDependencyError,
+        ModelError,
+        RimlightError,
+        SinkError,
+        SourceError,
+        StopStream,
+    )
     from rimlight.frame import Frame, Mask, SourceInfo
+    from rimlight.jobs import job_config
+    from rimlight.library import (
+        open_effect,
+        open_refiner,
+        open_segmenter,
+        open_sink,
+        open_source,
+    )
+    from rimlight.pipeline.runner import Pipeline, Settings
+    from rimlight.pipeline.stats import Stats
 
 _HOME = {
     "ConfigError": "errors",
     "Frame": "frame",
     "Mask": "frame",
+    "MissingDependencyError": "errors",
     "ModelError": "errors",
+    "Pipeline": "pipeline.runner",
     "RimlightError": "errors",
+    "RunConfig": "config",
+    "Settings": "pipeline.runner",
     "SinkError": "errors",
     "SourceError": "errors",
     "SourceInfo": "frame",
+    "Stats": "pipeline.stats",
+    "StopStream": "errors",
+    "job_config": "jobs",
+    "open_effect": "library",
+    "open_refiner": "library",
+    "open_run": "build",
+    "open_segmenter": "library",
+    "open_sink": "library",
+    "open_source": "library",
 }
 
 __all__ = [
     "ConfigError",
     "Frame",
     "Mask",
+    "MissingDependencyError",
     "ModelError",
+    "Pipeline",
     "RimlightError",
+    "RunConfig",
+    "Settings",
     "SinkError",
     "SourceError",
     "SourceInfo",
+    "Stats",
+    "StopStream",
+    "job_config",
+    "open_effect",
+    "open_refiner",
+    "open_run",
+    "open_segmenter",
+    "open_sink",
+    "open_source",
 ]
 
 __version__ = version("rimlight")
