@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "registry refiners segmenters sources",
     "training": "build catalog config errors evaluation frame imaging options registry resources "
     "segmenters",
+    "library": "build config frame outputs parts sinks sources",
     "cli": "* and __init__",
     "__init__": "*",
     "__main__": "cli",
