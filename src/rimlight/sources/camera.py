@@ -204,7 +204,7 @@ def _open(device: int | str) -> tuple[str, cv2.VideoCapture]:
 def _check(path: Path) -> str:
     """Return the device's own name, or say why it cannot be a camera for us."""
     try:
-        camera = v4l2.describe(path)
+        camera = v4l2.describe(path, with_formats=False)
     except FileNotFoundError as exc:
         raise SourceOpenError(f"there is no camera {path}", hint=_present()) from exc
     except PermissionError as exc:
@@ -224,7 +224,7 @@ def _check(path: Path) -> str:
 
 def _present() -> str:
     """Name the cameras that there are."""
-    cameras = [c for c in v4l2.list_cameras() if c.can_capture]
+    cameras = [c for c in v4l2.list_cameras(with_formats=False) if c.can_capture]
     if cameras:
         return "cameras here: " + ", ".join(f"{c.path} ({c.card})" for c in cameras)
     if paths := v4l2.device_paths():

@@ -35,7 +35,7 @@ def identify(path: Path) -> Identity:
     Raises:
         OSError: it cannot be opened, or is not a video device.
     """
-    camera = v4l2.describe(path)
+    camera = v4l2.describe(path, with_formats=False)
     real = path.resolve()
     links = sorted(link for link in _links() if link.resolve() == real)
     return Identity(camera.card, camera.bus, links[0] if links else None)
@@ -52,7 +52,7 @@ def find(identity: Identity) -> Path:
     """
     if identity.link is not None and identity.link.exists():
         return identity.link.resolve()
-    cameras = [each for each in v4l2.list_cameras() if each.can_capture]
+    cameras = [each for each in v4l2.list_cameras(with_formats=False) if each.can_capture]
     alike = [each for each in cameras if each.card == identity.card]
     same = [each for each in alike if each.bus == identity.bus]
     if not same and len(alike) != 1:

@@ -81,12 +81,16 @@ class CameraDescription:
     formats: tuple[CameraFormat, ...] = ()
 
 
-def list_cameras() -> tuple[CameraDescription, ...]:
-    """Describe every video device that may be opened, in the order of their numbers."""
+def list_cameras(*, with_formats: bool = True) -> tuple[CameraDescription, ...]:
+    """Describe every video device that may be opened, in the order of their numbers.
+
+    Args:
+        with_formats: some have hundreds; without them it is quick.
+    """
     found = []
     for path in device_paths():
         with suppress(OSError):  # a node of somebody else, or one that has just been unplugged
-            found.append(describe(path))
+            found.append(describe(path, with_formats=with_formats))
     return tuple(found)
 
 
@@ -96,8 +100,8 @@ def device_paths() -> tuple[Path, ...]:
     return tuple(sorted(nodes, key=lambda path: int(path.name.removeprefix("video"))))
 
 
-def describe(path: Path) -> CameraDescription:
-    """Ask one device what it is.
+def describe(path: Path, *, with_formats: bool = True) -> CameraDescription:
+    """Ask one device what it is; `formats` stays empty if they are not wanted.
 
     Raises:
         OSError: it cannot be opened, or is not a video device.
@@ -107,7 +111,7 @@ def describe(path: Path) -> CameraDescription:
         driver, card, bus, _, every, own = struct.unpack_from("=16s32s32sIII", answer)
         able = own if every & _HAS_DEVICE_CAPS else every
         kind = _TYPE_CAPTURE_MULTIPLANAR if able & _MULTIPLANAR else _TYPE_CAPTURE
-        formats = tuple(_formats(fd, kind)) if able & _CAPTURE else ()
+        formats = tuple(_formats(fd, kind)) if with_formats and able & _CAPTURE else ()
     return CameraDescription(
         path,
         _text(card),
