@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import cast
 
 import cv2
@@ -14,6 +15,15 @@ Image = NDArray[np.uint8]
 
 _RIM = np.ones((5, 5), np.uint8)
 """Two mask pixels around a region: its soft edge."""
+
+
+@lru_cache(maxsize=1)
+def entropy_squared() -> Alpha:
+    """Return E(p)^2 for each of 256 levels of p, float32; E is the binary entropy in bits."""
+    p = np.arange(1, 255) / 255
+    entropy = np.zeros(256)  # none at both ends
+    entropy[1:255] = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+    return cast(Alpha, (entropy**2).astype(np.float32))
 
 
 def feather(alpha: Alpha, sigma_px: float) -> Alpha:

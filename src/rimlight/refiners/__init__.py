@@ -8,5 +8,8 @@ REFINERS = Registry(
         "clean": Entry("rimlight.refiners.clean:CleanRefiner", summary="no specks, no holes"),
         "feather": Entry("rimlight.refiners.feather:FeatherRefiner", summary="softer edges"),
         "smooth": Entry("rimlight.refiners.smooth:SmoothRefiner", summary="steady in time"),
+        "steady": Entry(
+            "rimlight.refiners.steady:SteadyRefiner", summary="steady along the picture's motion"
+        ),
     },
 )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import lru_cache
-from typing import Annotated, cast
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -13,6 +12,7 @@ from pydantic import Field
 
 from rimlight import options as opt
 from rimlight.frame import Frame, Mask
+from rimlight.imaging.masks import entropy_squared
 from rimlight.imaging.pool import ArrayPool
 
 MAX_GAP_S = 1
@@ -41,7 +41,7 @@ class SmoothRefiner:
         ] = 0.7
 
     def __init__(self, options: Options) -> None:
-        self._weights = _weights(options.ratio)
+        self._weights = np.float32(options.ratio) * entropy_squared()
         self._past: Mask | None = None
         self._past_pts = Fraction(0)
         self._pool = ArrayPool()
@@ -74,12 +74,3 @@ class SmoothRefiner:
 def _flat(scores: Scores) -> Scores:
     """(h, w, c) as (h, w*c): OpenCV is quickest on single channels."""
     return scores.reshape(scores.shape[0], -1)
-
-
-@lru_cache(maxsize=8)
-def _weights(ratio: float) -> Scores:
-    """Weight of the past for each of 256 levels of the new score."""
-    p = np.arange(1, 255) / 255
-    entropy = np.zeros(256)  # none at both ends
-    entropy[1:255] = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
-    return cast(Scores, (ratio * entropy**2).astype(np.float32))

@@ -1,0 +1,53 @@
+"""Where pixels came from: motion between two small pictures, and masks carried along it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Luma = NDArray[np.uint8]
+Values = NDArray[np.float32]
+
+_LEAST_SIDE = 16
+"""Dense inverse search needs pictures of a few of its patches."""
+
+
+class MotionField:
+    """Dense inverse search flow (Kroeger et al., ECCV 2016), at its quickest setting.
+
+    One field belongs to one thread: OpenCV keeps its buffers between calls.
+    """
+
+    def __init__(self) -> None:
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+
+    def origins(self, before: Luma, now: Luma) -> Values:
+        """Return where each pixel of `now` was in `before`: float32 (h, w, 2), x then y.
+
+        Args:
+            before: uint8 (h, w).
+            now: the same shape. Below 16 pixels a side nothing is taken to have moved.
+        """
+        if min(now.shape) < _LEAST_SIDE:
+            return _grid(now.shape)
+        start: Any = None  # OpenCV's stubs ask for an array, which would be a first guess
+        flow = self._flow.calc(now, before, start)
+        return cast(Values, cv2.add(flow, _grid(now.shape), dst=flow))
+
+
+def carry(values: NDArray[Any], origins: Values) -> NDArray[Any]:
+    """Return `values`, uint8 or float32 (h, w) or (h, w, channels), read at `origins` (h, w, 2)."""
+    rows: Any = None  # both coordinates are in the first map, which the stubs do not know
+    return cv2.remap(values, origins, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+@lru_cache(maxsize=4)
+def _grid(shape: tuple[int, ...]) -> Values:
+    rows, columns = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    grid: Values = np.dstack([columns, rows])
+    grid.flags.writeable = False
+    return grid
