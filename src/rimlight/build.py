@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+from rimlight import resume
 from rimlight.buffer import Policy
 from rimlight.catalog.find import Catalog
 from rimlight.config import PartConfig, PipelineConfig, RunConfig
@@ -86,6 +87,7 @@ def open_run(
         RimlightError: a part does not open; those opened before it are closed again.
     """
     check(config)
+    config = resume.named(config)
     with ExitStack() as stack:
         source = _lasting(open_source(config.source), config)
         stack.callback(source.close)
@@ -93,7 +95,7 @@ def open_run(
         sinks, left_out = open_sinks(config, info, stack)
         segmenter = open_segmenter(config.segmenter, info.size)
         stack.callback(segmenter.close)
-        refiners = [_closing(stack, open_refiner(part)) for part in config.refiners]
+        refiners = [_closing(stack, one) for one in resume.restarting(config, open_refiner)]
         effects = [_closing(stack, open_effect(part)) for part in config.effects]
         pipeline = _pipeline_kind(config.pipeline)(
             source,
@@ -104,7 +106,8 @@ def open_run(
             settings=_settings(config.pipeline, is_live=info.is_live),
             on_frame=on_frame,
         )
-        notes = (*info.notes, *left_out)
+        notes = (*info.notes, *left_out, *resume.go_on(config, source, sinks))
+        stack.callback(resume.settle, source, sinks)
         yield OpenRun(pipeline, source, tuple(effects), tuple(sinks), info, notes)
 
 

@@ -28,12 +28,24 @@ class Pictures:
         size: (width, height) of the pictures; an even size larger by one pixel takes the padding
             that I420 has.
         colour: what YUV means in the video; frames in another one are converted.
+        primaries: their H.273 code point; None for those usual with `colour`.
+        transfer: that of the transfer characteristics, likewise.
     """
 
-    def __init__(self, pixels: str, size: tuple[int, int], colour: ColourSpace) -> None:
+    def __init__(
+        self,
+        pixels: str,
+        size: tuple[int, int],
+        colour: ColourSpace,
+        *,
+        primaries: int | None = None,
+        transfer: int | None = None,
+    ) -> None:
         self._pixels = pixels
         self._size = size
         self._colour = colour
+        self._primaries = primaries
+        self._transfer = transfer
         self._pool = ArrayPool()
 
     def picture(self, frame: Frame) -> av.VideoFrame:
@@ -46,9 +58,18 @@ class Pictures:
             "yuva444p10le": self._deep_with_alpha,
         }[self._pixels]
         picture = make(frame)
-        if self._pixels != "bgra":
-            tag(picture, self._colour)
+        self.tag(picture)
         return picture
+
+    def tag(self, target: av.VideoFrame | av.VideoCodecContext) -> None:
+        """Write down on a picture or the encoder what its colours mean."""
+        if self._pixels == "bgra":
+            return
+        primaries, transfer, matrix = _CODE_POINTS[self._colour.matrix]
+        target.color_primaries = primaries if self._primaries is None else self._primaries
+        target.color_trc = transfer if self._transfer is None else self._transfer
+        target.colorspace = matrix
+        target.color_range = _range(self._colour)
 
     def _planar(self, frame: Frame) -> av.VideoFrame:
         i420 = self._i420(frame)
@@ -66,7 +87,7 @@ class Pictures:
     def _deep(self, frame: Frame) -> av.VideoFrame:
         picture = av.VideoFrame(*self._size, "yuv420p")
         self._fill(picture, planes(self._i420(frame)))
-        tag(picture, self._colour)
+        self.tag(picture)
         return picture.reformat(format=self._pixels)
 
     def _bgra(self, frame: Frame) -> av.VideoFrame:
@@ -96,15 +117,6 @@ class Pictures:
         for plane, value in zip(picture.planes, values, strict=True):
             rows = np.asarray(memoryview(plane)).reshape(-1, plane.line_size)
             rows[: plane.height, : plane.width] = value[: plane.height, : plane.width]
-
-
-def tag(target: av.VideoFrame | av.VideoCodecContext, colour: ColourSpace) -> None:
-    """Write down on a picture or an encoder what its YUV means."""
-    primaries, transfer, matrix = _CODE_POINTS[colour.matrix]
-    target.color_primaries = primaries
-    target.color_trc = transfer
-    target.colorspace = matrix
-    target.color_range = _range(colour)
 
 
 def _range(colour: ColourSpace) -> int:

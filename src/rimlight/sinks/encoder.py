@@ -11,16 +11,13 @@ from typing import Any
 from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging.colour import even_size
 from rimlight.libav import av
-from rimlight.sinks.avframes import Pictures, tag
+from rimlight.sinks.avframes import Pictures
 from rimlight.sinks.codecs import Plan
+from rimlight.sinks.extras import copy_extras
+from rimlight.sinks.muxing import USUAL_RATE, is_quicktime, muxer_options, time_base_of
 from rimlight.sinks.sound import Sound
 
 log = logging.getLogger(__name__)
-
-MICROSECOND = Fraction(1, 1_000_000)
-_USUAL_RATE = Fraction(30)
-_FINEST_WANTED = 10_000
-_QUICKTIME = ("mp4", "mov")
 
 
 class Encoder:
@@ -55,14 +52,26 @@ class Encoder:
         self._size = _size(plan, first)
         self._first_pts = self.ticks(first.pts)
         self._first_dts: int | None = None
-        self._pictures = Pictures(plan.pixels, self._size, first.colour)
+        self._early: list[int] = []
+        same_colours = first.colour.matrix == info.colour.matrix
+        self._pictures = Pictures(
+            plan.pixels,
+            self._size,
+            first.colour,
+            primaries=info.primaries if same_colours else None,
+            transfer=info.transfer if same_colours else None,
+        )
         os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 has no other switch for its banner
         self._output = av.open(
-            str(path.resolve()), "w", format=plan.format, container_options=self._muxer(plan)
+            str(path.resolve()),
+            "w",
+            format=plan.format,
+            container_options=muxer_options(plan, self._base),
         )
         self._stream = self._add_stream(plan, info, threads)
-        if plan.pixels != "bgra":
-            tag(self._stream.codec_context, first.colour)
+        self._pictures.tag(self._stream.codec_context)
+        if info.container is not None:
+            copy_extras(info.container, self._output, info.origin)
         if sound is not None:
             sound.attach(self._output)
         self._output.start_encoding()
@@ -70,7 +79,7 @@ class Encoder:
     def _add_stream(self, plan: Plan, info: SourceInfo, threads: int) -> av.VideoStream:
         stream = self._output.add_stream(
             plan.codec.encoder,
-            rate=info.rate or _USUAL_RATE,
+            rate=info.rate or USUAL_RATE,
             options=plan.options,
             width=self._size[0],
             height=self._size[1],
@@ -84,15 +93,10 @@ class Encoder:
             stream.codec_context.sample_aspect_ratio = info.sample_aspect
         return stream
 
-    def _muxer(self, plan: Plan) -> dict[str, str]:
-        """Return muxer options that keep every pts, and the start offset, as exact as can be."""
-        if plan.format not in _QUICKTIME:
-            # Sound often starts a little before zero; mkv would move the pictures along with it.
-            return {"avoid_negative_ts": "disabled"}
-        ticks = self._base.denominator
-        while ticks < _FINEST_WANTED:
-            ticks *= 2
-        return {"video_track_timescale": str(ticks), "movie_timescale": str(ticks)}
+    @property
+    def early(self) -> tuple[int, ...]:
+        """Decoding times before the first picture's own time, in ticks of the time base."""
+        return tuple(self._early)
 
     def ticks(self, time_s: Fraction) -> int:
         """Return `time_s` in units of the video's time base."""
@@ -109,7 +113,7 @@ class Encoder:
     def finish(self, last_s: Fraction, end_s: Fraction) -> None:
         """Write what the encoder still holds and the rest of the sound, then the file's end."""
         packets = self._with_durations(self._stream.encode(None))
-        if packets and self._plan.format in _QUICKTIME:
+        if packets and is_quicktime(self._plan):
             self._complete(packets[-1], self.ticks(end_s))
         self._mux(packets)
         if self._sound is not None:
@@ -132,6 +136,8 @@ class Encoder:
             packet.duration = self._durations.pop(packet.pts)
             if self._first_dts is None:
                 self._first_dts = packet.dts
+            if packet.dts is not None and packet.dts < self._first_pts:
+                self._early.append(packet.dts)
         return packets
 
     def _mux(self, packets: list[av.Packet[Any]]) -> None:
@@ -139,15 +145,6 @@ class Encoder:
             if self._sound is not None and packet.dts is not None:
                 self._sound.up_to(packet.dts * packet.time_base)
             self._output.mux(packet)
-
-
-def time_base_of(info: SourceInfo) -> Fraction:
-    """Return the unit of the written time stamps: the input's own where it has one."""
-    if info.time_base is not None:
-        return info.time_base
-    if info.is_live or info.rate is None:
-        return MICROSECOND
-    return 1 / info.rate
 
 
 def _size(plan: Plan, first: Frame) -> tuple[int, int]:

@@ -26,13 +26,15 @@ class Sound:
     Args:
         path: the input file.
         container: FFmpeg's name of the output container.
+        origin: the moment of the input's clock at which the output's begins; what is earlier is
+            left out, unless it is 0.
 
     Raises:
         SinkError: the file does not open, or `container` cannot hold one of its sound codecs.
             Subtitles that it cannot hold are left out, which is logged.
     """
 
-    def __init__(self, path: Path, container: str) -> None:
+    def __init__(self, path: Path, container: str, *, origin: Fraction = Fraction(0)) -> None:
         try:
             self._input = av.open(str(path.resolve()))
         except av.error.FFmpegError as exc:
@@ -40,6 +42,7 @@ class Sound:
                 f"cannot read the sound of {path}: {exc.strerror}", hint="add --no-audio"
             ) from exc
         self._path = path
+        self._origin = origin
         try:
             self._streams = self._copyable(container)
         except SinkError:
@@ -80,7 +83,7 @@ class Sound:
         self._next = next(self._packets, None)
 
     def up_to(self, time_s: Fraction) -> None:
-        """Copy what is to be decoded up to `time_s`, in seconds of the input's clock."""
+        """Copy what is to be decoded up to `time_s`, in seconds of the output's clock."""
         while self._next is not None and _time_s(self._next) <= time_s:
             self._copy(self._next)
             self._next = next(self._packets, None)
@@ -123,11 +126,18 @@ class Sound:
                 if packet.size == 0 or (packet.pts is None and packet.dts is None):
                     continue
                 if packet.stream is self._video:
-                    self._video_end = max(self._video_end, _shown_s(packet))
-                else:
-                    yield packet
+                    self._video_end = max(self._video_end, _shown_s(packet) - self._origin)
+                elif not self._origin or _time_s(packet) >= self._origin:
+                    yield self._moved(packet)
         except av.error.FFmpegError as exc:
             log.warning("the sound of %s breaks off: %s", self._path, exc.strerror)
+
+    def _moved(self, packet: Packet) -> Packet:
+        """Return `packet` with its times on the output's clock."""
+        ticks = round(self._origin / packet.time_base)
+        packet.pts = None if packet.pts is None else packet.pts - ticks
+        packet.dts = None if packet.dts is None else packet.dts - ticks
+        return packet
 
 
 def _refusal(stream: Stream, container: str) -> str | None:

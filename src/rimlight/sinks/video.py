@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
-import os
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, ClassVar, NoReturn
@@ -16,11 +16,12 @@ from rimlight.errors import ConfigError, SinkError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.libav import av
 from rimlight.sinks.codecs import CodecName, Plan, Preset, plan_for
-from rimlight.sinks.encoder import Encoder
-from rimlight.sinks.paths import check_folder, check_not_source, temporary
+from rimlight.sinks.journal import Journal
+from rimlight.sinks.muxing import USUAL_RATE
+from rimlight.sinks.paths import check_folder, check_not_source
+from rimlight.sinks.segments import SegmentWriter
 from rimlight.sinks.sound import Sound
-
-_USUAL_RATE = Fraction(30)
+from rimlight.sinks.whole import WholeWriter
 
 
 class VideoSink:
@@ -50,6 +51,13 @@ class VideoSink:
         overwrite: Annotated[bool, Field(description="replace a file of that name")] = True
         transparent: Annotated[bool, Field(description="keep the frames' alpha")] = False
         threads: Annotated[int, Field(ge=0, le=64, description="of the encoder; 0: auto")] = 0
+        resume: Annotated[
+            str | None,
+            Field(description="auto: a run that breaks off can be gone on with; or a run's name"),
+        ] = None
+        segment_s: Annotated[
+            options.Seconds, Field(ge=1, description="seconds that are lost when it breaks off")
+        ] = Fraction(10)
 
     def __init__(self, options: Options, info: SourceInfo) -> None:
         self._options = options
@@ -63,36 +71,79 @@ class VideoSink:
             preset=options.preset,
         )
         _check_codec(self._plan, options.path)
-        check_folder(options.path, overwrite=options.overwrite)
+        check_folder(options.path, overwrite=options.overwrite or options.resume is not None)
         check_not_source(options.path, info)
-        self._part = temporary(options.path)
-        self._sound = self._open_sound()
-        self._encoder: Encoder | None = None
+        self._writer = self._open_writer(self._open_sound())
         self._held: Frame | None = None
-        self._gap = 1 / (info.rate or _USUAL_RATE)
-        self._start = Fraction(0)
+        self._gap = 1 / (info.rate or USUAL_RATE)
+        self._start: Fraction | None = None
+        self._is_all = True
         self._done = False
+
+    def _open_writer(self, sound: Sound | None) -> WholeWriter | SegmentWriter:
+        options, info, threads = self._options, self._info, self._options.threads
+        if options.resume is None:
+            return WholeWriter(self._path, self._plan, info=info, sound=sound, threads=threads)
+        try:
+            journal = Journal(self._path, options.resume)
+            if not journal.partial:
+                self._refuse_existing(journal)
+        except SinkError:
+            if sound is not None:
+                sound.close()
+            raise
+        return SegmentWriter(
+            self._path,
+            self._plan,
+            info=info,
+            sound=sound,
+            threads=threads,
+            segment_s=options.segment_s,
+            journal=journal,
+        )
+
+    def _refuse_existing(self, journal: Journal) -> None:
+        try:
+            check_folder(self._path, overwrite=self._options.overwrite)
+        except SinkError:
+            journal.close()
+            raise
 
     def _open_sound(self) -> Sound | None:
         if self._info.container is None or not self._options.audio:
             return None
-        return Sound(self._info.container, self._plan.format)
+        return Sound(self._info.container, self._plan.format, origin=self._info.origin)
+
+    @property
+    def resume_at(self) -> Fraction | None:
+        """When the first frame that is not yet written is shown; None when all are wanted."""
+        return self._writer.resume_at
+
+    @property
+    def complete(self) -> bool:
+        """Every frame is written already; only `close` is left to do."""
+        return self._writer.complete
 
     def write(self, frame: Frame) -> None:
         """Encode `frame`, or rather the one before: only now is it known how long it is shown.
+
+        Frames before `resume_at` are passed over.
 
         Raises:
             SinkError: the frame differs in size from the first, has alpha that the video has no
                 room for, or is not later than the one before; or the file cannot be written.
         """
         self._check(frame)
+        self._start = frame.pts if self._start is None else self._start
+        if self.resume_at is not None and frame.pts < self.resume_at:
+            return
         try:
-            if self._encoder is None:
-                self._encoder = self._open(frame)
-            if self._held is not None:
+            if self._held is None:
+                self._writer.begin(frame)
+            else:
                 self._gap = frame.pts - self._held.pts
-                self._encoder.write(self._held, self._gap)
-        except av.error.FFmpegError as exc:
+                self._writer.write(self._held, self._gap)
+        except (av.error.FFmpegError, OSError) as exc:
             self._fail(exc)
         self._held = frame
 
@@ -104,29 +155,22 @@ class VideoSink:
                 f"{self._path} is written without alpha, and the frames have it",
                 hint="set transparent: true for this sink, or put a background behind the person",
             )
-        if self._held is None or self._encoder is None:
+        if self._held is None:
             return
         if frame.size != self._held.size:
             raise SinkError(
                 f"frame {frame.index} is {frame.size}, the video {self._path} is {self._held.size}",
                 hint="a video has one size; write a folder of pictures instead",
             )
-        if self._encoder.ticks(frame.pts) <= self._encoder.ticks(self._held.pts):
+        if self._writer.ticks(frame.pts) <= self._writer.ticks(self._held.pts):
             raise SinkError(
                 f"frame {frame.index} at {float(frame.pts):.6f} s does not come after "
                 f"{float(self._held.pts):.6f} s; a video's times must rise"
             )
 
-    def _open(self, first: Frame) -> Encoder:
-        self._start = first.pts
-        return Encoder(
-            self._part,
-            self._plan,
-            first=first,
-            info=self._info,
-            sound=self._sound,
-            threads=self._options.threads,
-        )
+    def pause(self) -> None:
+        """Say that the frames so far are not all: `close` keeps what it needs to go on later."""
+        self._is_all = False
 
     def close(self) -> None:
         """Finish the video and give it its name. Without a frame there is no video.
@@ -136,18 +180,23 @@ class VideoSink:
         """
         if self._done:
             return
-        if self._encoder is None or self._held is None:
+        if self._held is None and self.resume_at is None:
             self.abort()
             return
         try:
-            shown_s = self._last_duration_s(self._held)
-            self._encoder.write(self._held, shown_s)
-            self._encoder.finish(self._held.pts, self._held.pts + shown_s)
-            os.replace(self._part, self._path)
+            self._writer.finish(self._end_s(), is_all=self._is_all)
         except (av.error.FFmpegError, OSError) as exc:
             self._fail(exc)
         self._done = True
         self._held = None
+
+    def _end_s(self) -> Fraction | None:
+        """Write the last frame; return until when it is shown, None where there is none."""
+        if self._held is None:
+            return None
+        shown_s = self._last_duration_s(self._held)
+        self._writer.write(self._held, shown_s)
+        return self._held.pts + shown_s
 
     def abort(self) -> None:
         """Close and remove the unfinished file."""
@@ -155,20 +204,14 @@ class VideoSink:
             return
         self._done = True
         self._held = None
-        try:
-            if self._encoder is not None:
-                self._encoder.close()
-            elif self._sound is not None:
-                self._sound.close()
-        except av.error.FFmpegError:
-            pass  # the file's end could not be written; the file goes anyway
-        finally:
-            self._part.unlink(missing_ok=True)
+        # The file's end could perhaps not be written; the file goes anyway.
+        with suppress(av.error.FFmpegError):
+            self._writer.close()
 
     def _last_duration_s(self, last: Frame) -> Fraction:
         """Return how long the last frame is shown: to the stream's end, if that is near."""
         if self._info.duration_s is not None:
-            left = self._start + Fraction(self._info.duration_s) - last.pts
+            left = (self._start or 0) + Fraction(self._info.duration_s) - last.pts
             if 0 < left < 2 * self._gap:
                 return left
         return self._gap
@@ -190,7 +233,7 @@ def _check_codec(plan: Plan, path: Path) -> None:
     """Ask FFmpeg whether the container takes the codec; nothing is written."""
     try:
         with av.open(io.BytesIO(), "w", format=plan.format) as trial:
-            trial.add_stream(plan.codec.encoder, rate=_USUAL_RATE)
+            trial.add_stream(plan.codec.encoder, rate=USUAL_RATE)
     except ValueError as exc:
         raise ConfigError(
             f"{path.suffix[1:]} cannot hold {plan.codec.name}: {path}",

@@ -71,6 +71,8 @@ class VideoSource:
                 hint="both count in seconds from the first frame",
             )
         self._timeout_s = options.timeout_s
+        self.exhausted = False
+        """All frames were taken, or all that could be read."""
         self._target = Target.parse(options.path)
         container = open_container(
             self._target, timeout_s=options.timeout_s, transport=options.transport
@@ -126,6 +128,7 @@ class VideoSource:
                 captured=time.monotonic(),
                 colour=self._planes.colour,
             )
+        self.exhausted = True
         # Containers do not agree whether a duration counts from zero or from the first frame.
         last = self._stamped.last
         self._check_end(self._stamped.count, max(last, last - (first or 0)))

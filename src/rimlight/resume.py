@@ -1,0 +1,163 @@
+"""Going on with a run that broke off: what is written is kept, what is missing is made.
+
+A video sink with `resume: auto` writes whole segments and keeps a list of them. The same run, by
+its configuration and its input, finds the list and reads on where it ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from rimlight import __version__
+from rimlight.config import PartConfig, RunConfig, SinkConfig
+from rimlight.options import validate
+from rimlight.pipeline.parts import Refiner, Sink, Source
+from rimlight.sinks import SINKS
+
+WARM_S = Fraction(1)
+"""Masks are refined from this long before a segment on; see `RestartingRefiner`."""
+
+_SAMPLE_BYTES = 1 << 16
+_NOT_OF_THE_RESULT = frozenset({"path", "overwrite", "resume", "thread", "optional", "threads"})
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A sink that can go on with what an earlier run left."""
+
+    @property
+    def resume_at(self) -> Fraction | None:
+        """When the first frame that is still wanted is shown; None when all are."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Nothing is missing but the last step of `close`."""
+        ...
+
+    def pause(self) -> None:
+        """Say that what was written is not all."""
+        ...
+
+
+@runtime_checkable
+class Seekable(Protocol):
+    """A source that can leave out what is done already."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Its frames were all taken."""
+        ...
+
+    def resume(self, pts: Fraction, *, lead_s: Fraction) -> None:
+        """Leave out what lies between the first frame and `lead_s` seconds before `pts`."""
+        ...
+
+
+def named(config: RunConfig) -> RunConfig:
+    """Return `config` with the run's name in every video sink that asks for "auto".
+
+    Only a local video file can be gone on with; for other sources the sinks write in one go.
+    """
+    sinks = tuple(_named(sink, config) for sink in config.sinks)
+    return config if sinks == config.sinks else config.model_copy(update={"sinks": sinks})
+
+
+def restarting(
+    config: RunConfig, open_refiner: Callable[[PartConfig], Refiner]
+) -> Sequence[Refiner]:
+    """Open the refiners of `config`, so that their state ends with a segment where that matters."""
+    lengths = [length for sink in config.sinks if (length := _segment_s(sink)) is not None]
+    if not lengths or not config.refiners:
+        return [open_refiner(part) for part in config.refiners]
+    from rimlight.refiners.restarts import RestartingRefiner
+
+    def open_chain() -> Sequence[Refiner]:
+        return [open_refiner(part) for part in config.refiners]
+
+    return [RestartingRefiner(open_chain, segment_s=lengths[0], warm_s=WARM_S)]
+
+
+def go_on(config: RunConfig, source: Source, sinks: Sequence[Sink]) -> list[str]:
+    """Let `source` leave out what all `sinks` have already; return what the user should know."""
+    states = [sink for sink in sinks if isinstance(sink, Resumable)]
+    if len(states) < len(sinks) or not isinstance(source, Seekable):
+        return []
+    if all(state.complete for state in states):
+        source.close()
+        return ["all frames were written by an earlier run; joining them"]
+    moments = [state.resume_at for state in states if not state.complete]
+    known = [moment for moment in moments if moment is not None]
+    if not known or len(known) < len(moments):
+        return []
+    at = min(known)
+    lengths = [length for sink in config.sinks if (length := _segment_s(sink)) is not None]
+    begin = at // lengths[0] * lengths[0]
+    source.resume(at, lead_s=at - begin + WARM_S)
+    return [f"an earlier run got as far as {_clock(at)}; going on from there"]
+
+
+def settle(source: Source, sinks: Sequence[Sink]) -> None:
+    """Before the sinks are closed: let them know when the source has not come to its end."""
+    if isinstance(source, Seekable) and not source.exhausted:
+        for sink in sinks:
+            if isinstance(sink, Resumable) and not sink.complete:
+                sink.pause()
+
+
+def _named(sink: SinkConfig, config: RunConfig) -> SinkConfig:
+    if sink.kind != "video" or sink.options.get("resume") != "auto":
+        return sink
+    path = Path(str(config.source.options.get("path", ""))).expanduser()
+    is_file = config.source.kind == "video" and path.is_file() and not sink.thread
+    return sink.model_copy(update={"resume": _fingerprint(sink, config, path) if is_file else None})
+
+
+def _segment_s(sink: SinkConfig) -> Fraction | None:
+    if sink.kind != "video" or sink.options.get("resume") is None:
+        return None
+    options: Any = validate(SINKS.load("video").Options, sink.options, where="sink 'video'")
+    length: Fraction = options.segment_s
+    return length
+
+
+def _fingerprint(sink: SinkConfig, config: RunConfig, source: Path) -> str:
+    """Return a hash of all that decides over the pictures: input, parts, files and versions."""
+    run = config.model_dump(mode="json", exclude={"sinks", "pipeline"})
+    own = {k: v for k, v in sink.model_dump(mode="json").items() if k not in _NOT_OF_THE_RESULT}
+    files = sorted(_files_named(run))
+    parts = [__version__, run, own, source.suffix, _identity(source)]
+    facts = json.dumps([*parts, [_identity(file) for file in files]], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()
+
+
+def _files_named(value: Any) -> set[Path]:
+    """Return the existing files that a run names anywhere: backgrounds, models, cards."""
+    if isinstance(value, dict):
+        return {file for item in value.values() for file in _files_named(item)}
+    if isinstance(value, list):
+        return {file for item in value for file in _files_named(item)}
+    if not isinstance(value, str) or len(value) > 4096:
+        return set()
+    path = Path(value).expanduser()
+    return {path} if path.is_file() else set()
+
+
+def _identity(path: Path) -> list[Any]:
+    """Return size, time of change and a hash of both ends of a file."""
+    status = path.stat()
+    with path.open("rb") as file:
+        ends = file.read(_SAMPLE_BYTES)
+        file.seek(max(0, status.st_size - _SAMPLE_BYTES))
+        ends += file.read(_SAMPLE_BYTES)
+    return [status.st_size, status.st_mtime_ns, hashlib.sha256(ends).hexdigest()]
+
+
+def _clock(time_s: Fraction) -> str:
+    minutes, seconds = divmod(int(time_s), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"

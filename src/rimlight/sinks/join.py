@@ -1,0 +1,122 @@
+"""Whole segments joined to one video: packets are copied, nothing is encoded again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from rimlight.frame import SourceInfo
+from rimlight.libav import av
+from rimlight.sinks.codecs import Plan
+from rimlight.sinks.extras import copy_extras
+from rimlight.sinks.journal import Segment
+from rimlight.sinks.muxing import USUAL_RATE, is_quicktime, muxer_options, time_base_of
+from rimlight.sinks.sound import Sound
+
+_STREAM_TAGS = ("alpha_mode",)  # players look at this one before they look for alpha in VP9
+
+
+def join(
+    target: Path,
+    paths: Sequence[Path],
+    segments: Sequence[Segment],
+    *,
+    plan: Plan,
+    info: SourceInfo,
+    sound: Sound | None,
+) -> None:
+    """Write segments one after the other to `target`, with the sound.
+
+    Every picture keeps its time. Decoding times are made anew, as one encoder would have made
+    them: the n-th packet is decoded when the (n - d)-th picture is shown, d being the number of
+    pictures that the encoder reorders by.
+
+    Args:
+        target: the file to write.
+        paths: the files of the segments, at least one.
+        segments: what they hold.
+        plan: container and codec.
+        info: the run's source.
+        sound: streams to copy, not yet attached; None for none.
+
+    Raises:
+        av.error.FFmpegError: a segment cannot be read, or the file not written.
+    """
+    base = time_base_of(info)
+    options = muxer_options(plan, base)
+    with (
+        av.open(str(paths[0])) as template,
+        av.open(str(target.resolve()), "w", format=plan.format, container_options=options) as out,
+    ):
+        stream = _stream_like(template.streams.video[0], out, info)
+        if info.container is not None:
+            copy_extras(info.container, out, info.origin)
+        if sound is not None:
+            sound.attach(out)
+        out.start_encoding()
+        end = segments[-1].end
+        for packet in _completed(_packets(paths, segments, base), plan, end):
+            packet.stream = stream
+            if sound is not None:
+                sound.up_to((packet.dts or 0) * base)
+            out.mux(packet)
+        if sound is not None:
+            sound.finish(segments[-1].last * base, end * base)
+
+
+def _stream_like(
+    template: av.VideoStream, out: av.container.OutputContainer, info: SourceInfo
+) -> av.VideoStream:
+    stream = out.add_stream_from_template(template, opaque=True)
+    assert isinstance(stream, av.VideoStream)
+    for key in _STREAM_TAGS:
+        if key in template.metadata:
+            stream.metadata[key] = template.metadata[key]
+    stream.time_base = time_base_of(info)
+    stream.codec_context.framerate = info.rate or USUAL_RATE
+    return stream
+
+
+def _packets(
+    paths: Sequence[Path], segments: Sequence[Segment], base: Fraction
+) -> Iterator[av.Packet[Any]]:
+    """Yield the packets of all segments with the times of the whole video, in units of `base`."""
+    decoded = deque(segments[0].early)
+    for path, segment in zip(paths, segments, strict=True):
+        shown = sorted(_ticks(packet, base) for packet in _read(path))
+        lasts = dict(zip(shown, [*shown[1:], segment.end], strict=True))
+        decoded.extend(shown)
+        for packet in _read(path):
+            packet.pts = _ticks(packet, base)
+            packet.dts = decoded.popleft()
+            packet.time_base = base
+            packet.duration = lasts[packet.pts] - packet.pts
+            yield packet
+
+
+def _completed(packets: Iterator[av.Packet[Any]], plan: Plan, end: int) -> Iterator[av.Packet[Any]]:
+    """Stretch the last packet: mp4 takes the sum of the decoding steps for the duration."""
+    held: av.Packet[Any] | None = None
+    origin = 0
+    for packet in packets:
+        if held is None:
+            origin = (packet.pts or 0) - (packet.dts or 0)
+        else:
+            yield held
+        held = packet
+    if held is not None:
+        if is_quicktime(plan):
+            held.duration = end - origin - (held.dts or 0)
+        yield held
+
+
+def _read(path: Path) -> Iterator[av.Packet[Any]]:
+    with av.open(str(path)) as clip:
+        yield from (packet for packet in clip.demux(clip.streams.video[0]) if packet.size)
+
+
+def _ticks(packet: av.Packet[Any], base: Fraction) -> int:
+    return round((packet.pts or 0) * packet.time_base / base)

@@ -1,0 +1,38 @@
+"""Times and settings that a video is muxed with, whether it is encoded or joined from pieces."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from rimlight.frame import SourceInfo
+from rimlight.sinks.codecs import Plan
+
+MICROSECOND = Fraction(1, 1_000_000)
+USUAL_RATE = Fraction(30)
+_FINEST_WANTED = 10_000
+_QUICKTIME = ("mp4", "mov")
+
+
+def is_quicktime(plan: Plan) -> bool:
+    """Say whether the container takes the sum of the decoding steps for the duration."""
+    return plan.format in _QUICKTIME
+
+
+def time_base_of(info: SourceInfo) -> Fraction:
+    """Return the unit of the written time stamps: the input's own where it has one."""
+    if info.time_base is not None:
+        return info.time_base
+    if info.is_live or info.rate is None:
+        return MICROSECOND
+    return 1 / info.rate
+
+
+def muxer_options(plan: Plan, base: Fraction) -> dict[str, str]:
+    """Return muxer options that keep every pts, and the start offset, as exact as can be."""
+    if not is_quicktime(plan):
+        # Sound often starts a little before zero; mkv would move the pictures along with it.
+        return {"avoid_negative_ts": "disabled"}
+    ticks = base.denominator
+    while ticks < _FINEST_WANTED:
+        ticks *= 2
+    return {"video_track_timescale": str(ticks), "movie_timescale": str(ticks)}

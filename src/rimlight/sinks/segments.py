@@ -1,0 +1,163 @@
+"""A video written in whole segments, so that a run that breaks off can be gone on with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from rimlight.frame import Frame, SourceInfo
+from rimlight.sinks.codecs import Plan
+from rimlight.sinks.encoder import Encoder
+from rimlight.sinks.join import join
+from rimlight.sinks.journal import Journal, Segment
+from rimlight.sinks.muxing import time_base_of
+from rimlight.sinks.sound import Sound
+
+
+class SegmentWriter:
+    """Writes segments of `segment_s` seconds, each with an encoder of its own, and joins them.
+
+    A picture belongs to segment number `pts // segment_s`, so an interrupted run and one that was
+    not make the same segments.
+
+    Args:
+        path: the file that `finish` makes.
+        plan: container and codec.
+        info: the run's source.
+        sound: streams to copy when all is joined.
+        threads: of the encoder.
+        segment_s: seconds in one segment.
+        journal: where the segments are and which are whole.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        plan: Plan,
+        *,
+        info: SourceInfo,
+        sound: Sound | None,
+        threads: int,
+        segment_s: Fraction,
+        journal: Journal,
+    ) -> None:
+        self._path = path
+        self._plan = plan
+        self._info = info
+        self._sound = sound
+        self._threads = threads
+        self._segment_s = segment_s
+        self._journal = journal
+        self._base = time_base_of(info)
+        self._encoder: Encoder | None = None
+        self._number = 0
+
+    @property
+    def resume_at(self) -> Fraction | None:
+        """When the first picture that is still wanted is shown; None when all are."""
+        segments = self._journal.segments
+        return segments[-1].end * self._base if segments else None
+
+    @property
+    def complete(self) -> bool:
+        """Every picture is in a whole segment."""
+        return self._journal.complete
+
+    def ticks(self, time_s: Fraction) -> int:
+        """Return `time_s` in units of the video's time base."""
+        return round(time_s / self._base)
+
+    def begin(self, first: Frame) -> None:
+        """Open the encoder of the segment that `first` belongs to.
+
+        Raises:
+            av.error.FFmpegError: the encoder refuses, or the file cannot be created.
+        """
+        if self._encoder is None:
+            self._number, self._frames = first.pts // self._segment_s, 0
+            self._begin_s = first.pts
+            self._encoder = Encoder(
+                self._part,
+                self._plan,
+                first=first,
+                info=replace(self._info, container=None),
+                sound=None,
+                threads=self._threads,
+            )
+
+    def write(self, frame: Frame, duration_s: Fraction) -> None:
+        """Encode `frame`, shown for `duration_s`.
+
+        Raises:
+            av.error.FFmpegError: it cannot be encoded, or the disk is full.
+            OSError: the journal cannot be written.
+        """
+        if self._encoder is not None and frame.pts // self._segment_s != self._number:
+            self._journal.add(self._ended(frame.pts))
+        self.begin(frame)
+        assert self._encoder is not None
+        self._encoder.write(frame, duration_s)
+        self._frames += 1
+        self._last_s = frame.pts
+
+    def finish(self, end_s: Fraction | None, *, is_all: bool) -> None:
+        """End the last segment and join all of them.
+
+        Args:
+            end_s: until when the last picture is shown; None when none was written.
+            is_all: the source has ended; else the whole segments stay for another run.
+        """
+        last = None if end_s is None else self._ended(end_s)
+        if last and is_all:
+            self._journal.complete = True
+            self._journal.add(last)
+            last = None
+        self._join([*self._journal.segments, *([last] if last else [])])
+        if is_all:
+            self._journal.remove()
+            return
+        if last:
+            (self._journal.folder / last.name).unlink()
+        if self._journal.segments:
+            self._journal.partial = True
+            self._journal.save()
+        self._journal.close()
+
+    def close(self) -> None:
+        """Let the segment that is under way go, and keep the whole ones for another run."""
+        try:
+            if self._encoder is not None:
+                self._encoder.close()
+        finally:
+            self._part.unlink(missing_ok=True)
+            self._journal.close()
+            if self._sound is not None:
+                self._sound.close()
+
+    @property
+    def _part(self) -> Path:
+        return self._journal.folder / f"part{self._path.suffix}"
+
+    def _ended(self, end_s: Fraction) -> Segment:
+        """Finish the segment that is under way and give it its name."""
+        assert self._encoder is not None
+        self._encoder.finish(self._last_s, end_s)
+        name = f"{self._number:08d}{self._path.suffix}"
+        os.replace(self._part, self._journal.folder / name)
+        early, self._encoder = self._encoder.early, None
+        begin, last, end = (self.ticks(t) for t in (self._begin_s, self._last_s, end_s))
+        return Segment(name, begin, last, end, self._frames, early)
+
+    def _join(self, segments: Sequence[Segment]) -> None:
+        part = self._journal.folder / f"joined{self._path.suffix}"
+        paths = [self._journal.folder / segment.name for segment in segments]
+        try:
+            join(part, paths, segments, plan=self._plan, info=self._info, sound=self._sound)
+            os.replace(part, self._path)
+        finally:
+            part.unlink(missing_ok=True)
+            if self._sound is not None:
+                self._sound.close()

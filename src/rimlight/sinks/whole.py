@@ -1,0 +1,95 @@
+"""A video written in one go, under a temporary name until it is complete."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+from rimlight.frame import Frame, SourceInfo
+from rimlight.sinks.codecs import Plan
+from rimlight.sinks.encoder import Encoder
+from rimlight.sinks.muxing import time_base_of
+from rimlight.sinks.paths import temporary
+from rimlight.sinks.sound import Sound
+
+
+class WholeWriter:
+    """Writes `path` with one encoder.
+
+    Args:
+        path: the file that `finish` makes.
+        plan: container and codec.
+        info: the run's source.
+        sound: streams to copy beside the pictures.
+        threads: of the encoder.
+    """
+
+    resume_at: Fraction | None = None
+    complete = False
+
+    def __init__(
+        self, path: Path, plan: Plan, *, info: SourceInfo, sound: Sound | None, threads: int
+    ) -> None:
+        self._path = path
+        self._part = temporary(path)
+        self._plan = plan
+        self._info = info
+        self._sound = sound
+        self._threads = threads
+        self._base = time_base_of(info)
+        self._encoder: Encoder | None = None
+        self._last_s = Fraction(0)
+
+    def ticks(self, time_s: Fraction) -> int:
+        """Return `time_s` in units of the video's time base."""
+        return round(time_s / self._base)
+
+    def begin(self, first: Frame) -> None:
+        """Open the encoder for frames like `first`.
+
+        Raises:
+            av.error.FFmpegError: the encoder refuses, or the file cannot be created.
+        """
+        if self._encoder is None:
+            self._encoder = Encoder(
+                self._part,
+                self._plan,
+                first=first,
+                info=self._info,
+                sound=self._sound,
+                threads=self._threads,
+            )
+
+    def write(self, frame: Frame, duration_s: Fraction) -> None:
+        """Encode `frame`, shown for `duration_s`.
+
+        Raises:
+            av.error.FFmpegError: it cannot be encoded, or the disk is full.
+        """
+        self.begin(frame)
+        assert self._encoder is not None
+        self._encoder.write(frame, duration_s)
+        self._last_s = frame.pts
+
+    def finish(self, end_s: Fraction | None, *, is_all: bool) -> None:
+        """End the file and give it its name; whether that `is_all` makes no difference.
+
+        Args:
+            end_s: until when the last picture is shown; None when none was written.
+            is_all: the source has ended.
+        """
+        assert self._encoder is not None
+        assert end_s is not None
+        self._encoder.finish(self._last_s, end_s)
+        os.replace(self._part, self._path)
+
+    def close(self) -> None:
+        """Close and remove the unfinished file."""
+        try:
+            if self._encoder is not None:
+                self._encoder.close()
+            elif self._sound is not None:
+                self._sound.close()
+        finally:
+            self._part.unlink(missing_ok=True)

@@ -1,0 +1,178 @@
+"""Videos written in segments: the same as in one go, and to be gone on with after a break."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from fakes import make_frame, make_info
+from media import make_clip, packets, pictures, source_frames, source_info, times
+
+from rimlight.errors import SinkError
+from rimlight.libav import av
+from rimlight.sinks.video import VideoSink
+
+SIZE = (128, 96)  # x264 does not give the same bytes twice for pictures of 64x48
+UNEVEN = [Fraction(n, 30) for n in range(7, 200) if n % 7 not in (3, 4)]
+
+
+def frames_at(moments, size=SIZE):
+    return [replace(make_frame(i, size), pts=pts) for i, pts in enumerate(moments)]
+
+
+def open_sink(path, info=None, **options):
+    options = {"resume": "a run", "segment_s": 1, **options}
+    return VideoSink(VideoSink.Options(path=path, **options), info or make_info())
+
+
+def write(sink, frames):
+    for frame in frames:
+        sink.write(frame)
+
+
+def record(path, frames, info=None, **options):
+    sink = open_sink(path, info, **options)
+    write(sink, frames)
+    sink.close()
+    return path
+
+
+def break_off(path, frames, **options):
+    """Write frames and end as after kill -9: nothing is closed in order, only the lock goes."""
+    sink = open_sink(path, **options)
+    write(sink, frames)
+    sink.abort()
+
+
+def journal_of(path):
+    return path.with_name(f".{path.name}.rimlight")
+
+
+def stream_facts(path):
+    with av.open(str(path)) as clip:
+        video = clip.streams.video[0]
+        return video.duration, video.average_rate, video.frames, video.sample_aspect_ratio
+
+
+def hashes(path):
+    return [hash(picture.tobytes()) for picture in pictures(path, pixels="yuv420p")]
+
+
+CODECS = [
+    ("a.mp4", "h264"), ("a.mp4", "h265"), ("a.mp4", "av1"), ("a.m4v", "vp9"), ("a.mov", "prores"),
+    ("a.mkv", "h264"), ("a.mkv", "ffv1"), ("a.webm", "vp9"), ("a.mkv", "h265"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "codec"), CODECS)
+def test_times_and_length_are_those_of_a_video_in_one_piece(tmp_path, name, codec):
+    joined = record(tmp_path / name, frames_at(UNEVEN), codec=codec)
+    whole = record(tmp_path / f"whole-{name}", frames_at(UNEVEN), codec=codec, resume=None)
+    assert times(joined) == times(whole)
+    assert stream_facts(joined) == stream_facts(whole)
+    assert len(pictures(joined)) == len(UNEVEN)
+
+
+@pytest.mark.parametrize(("name", "codec"), CODECS)
+def test_a_run_that_is_gone_on_with_gives_the_same_pictures(tmp_path, name, codec):
+    frames = frames_at(UNEVEN)
+    straight = record(tmp_path / f"straight-{name}", frames, codec=codec)
+    path = tmp_path / name
+    break_off(path, frames[:70], codec=codec)
+    sink = open_sink(path, codec=codec)
+    assert frames[0].pts < sink.resume_at <= frames[70].pts
+    write(sink, [frames[0], *(f for f in frames[1:] if f.pts >= sink.resume_at - Fraction(1, 5))])
+    sink.close()
+    assert times(path) == times(straight)
+    assert hashes(path) == hashes(straight)
+
+
+def test_nothing_is_left_beside_a_whole_video(tmp_path):
+    record(tmp_path / "a.mp4", frames_at(UNEVEN))
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_before_the_first_whole_segment_nothing_is_kept(tmp_path):
+    break_off(tmp_path / "a.mp4", frames_at(UNEVEN[:5]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_run_starts_anew(tmp_path):
+    break_off(tmp_path / "a.mp4", frames_at(UNEVEN[:70]))
+    sink = open_sink(tmp_path / "a.mp4", resume="another run")
+    assert sink.resume_at is None
+    sink.abort()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_runs_do_not_write_one_video(tmp_path):
+    sink = open_sink(tmp_path / "a.mp4")
+    with pytest.raises(SinkError, match="another run is writing"):
+        open_sink(tmp_path / "a.mp4")
+    sink.abort()
+
+
+def test_sound_is_copied_once_and_whole(tmp_path):
+    source = make_clip(tmp_path / "in.mp4", seconds=4)
+    frames = list(source_frames(source))
+    path = record(tmp_path / "out.mp4", frames, source_info(source))
+    assert packets(path, "audio") == packets(source, "audio")
+    assert times(path) == times(source)
+
+
+def test_a_break_between_the_last_segment_and_the_joining_costs_no_frame(tmp_path, monkeypatch):
+    path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
+    sink = open_sink(path)
+    write(sink, frames)
+    journal_of(path).joinpath("joined.mp4").mkdir()  # joining fails as on a full disk
+    with pytest.raises(SinkError):
+        sink.close()
+    journal_of(path).joinpath("joined.mp4").rmdir()
+    again = open_sink(path)
+    assert again.complete
+    again.close()
+    assert times(path) == UNEVEN
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_a_stopped_run_leaves_a_video_and_what_it_takes_to_go_on(tmp_path):
+    path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
+    sink = open_sink(path, overwrite=False)
+    write(sink, frames[:70])
+    sink.pause()
+    sink.close()
+    assert times(path) == UNEVEN[:70]
+    again = open_sink(path, overwrite=False)
+    write(again, frames)
+    again.close()
+    assert times(path) == UNEVEN
+    assert hashes(path) == hashes(record(tmp_path / "b.mp4", frames))
+
+
+def test_an_existing_video_is_not_replaced_unless_allowed(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"precious")
+    with pytest.raises(SinkError, match="exists"):
+        open_sink(tmp_path / "a.mp4", overwrite=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_alpha_survives_the_joining(tmp_path):
+    def see_through(frame):
+        alpha = np.full((96, 128), 255, np.uint8)
+        alpha[:, :64] = 0
+        return frame.with_alpha(alpha)
+
+    frames = [see_through(frame) for frame in frames_at(UNEVEN)]
+    path = record(tmp_path / "a.webm", frames, transparent=True)
+    shown = pictures(path, pixels="rgba", decoder="libvpx-vp9")
+    assert len(shown) == len(UNEVEN)
+    assert all(p[48, 16, 3] < 40 and p[48, 112, 3] > 215 for p in shown)
+
+
+@pytest.mark.parametrize("spoil", [b"", b"{", b"[1]"])
+def test_a_spoilt_journal_means_a_new_start(tmp_path, spoil):
+    break_off(tmp_path / "a.mp4", frames_at(UNEVEN[:70]))
+    journal_of(tmp_path / "a.mp4").joinpath("state.json").write_bytes(spoil)
+    sink = open_sink(tmp_path / "a.mp4")
+    assert sink.resume_at is None
+    sink.abort()
