@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "buffer": "",
     "registry": "errors",
     "options": "errors",
-    "frame": "imaging",
+    "instances": "",
+    "frame": "imaging instances",
     "config": "errors options",
     "parts": "frame",
     "sources": "config errors frame imaging libav options parts registry",
@@ -38,7 +39,8 @@ MAY_IMPORT = {
     "jobs": "config errors resources sinks sources",
     "demo": "build config errors frame imaging jobs resources",
     "batch": "build config errors jobs pipeline sinks sources",
-    "bench": "build catalog config errors frame jobs pipeline resources",
+    "bench": "buffer build catalog config errors frame imaging jobs library outputs parts pipeline "
+    "resources segmenters",
     "evaluation": "build catalog config errors frame imaging options outputs parts pipeline "
     "registry refiners segmenters sources",
     "training": "build catalog config errors evaluation frame imaging options registry resources "

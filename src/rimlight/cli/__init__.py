@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from rimlight.cli import ctl, demo, devices, evaluate, live, models, process, road
+from rimlight.cli import bench, ctl, demo, devices, doctor, evaluate, live, models, process, road
 from rimlight.errors import RimlightError
 
 app = typer.Typer(
@@ -26,9 +26,12 @@ app.command("demo")(demo.demo)
 app.command("process")(process.process)
 app.command("live")(live.live)
 app.command("ctl", context_settings={"ignore_unknown_options": True})(ctl.ctl)
+app.command("doctor")(doctor.doctor)
+app.command("setup-camera")(doctor.setup_camera)
 app.command("road")(road.road)
 app.command("devices")(devices.devices)
 app.command("eval")(evaluate.evaluate)
+app.command("bench")(bench.bench)
 app.add_typer(models.app, name="models")
 
 

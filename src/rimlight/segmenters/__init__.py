@@ -11,6 +11,10 @@ SEGMENTERS = Registry(
             "rimlight.segmenters.chroma:ChromaSegmenter",
             summary="a green screen (or any saturated colour) is the background; needs no model",
         ),
+        "instances": Entry(
+            "rimlight.segmenters.instances:InstanceSegmenter",
+            summary="single objects from a .tflite model with boxes and mask prototypes",
+        ),
         "keras": Entry(
             "rimlight.segmenters.keras:KerasSegmenter",
             extra="keras",

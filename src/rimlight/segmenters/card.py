@@ -14,8 +14,8 @@ from pydantic import Field, model_validator
 from rimlight.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
 from rimlight.options import Options, validate
 
-Runtime = Literal["tflite", "keras"]
-Needs = Literal["", "import-openvino", "instances"]
+Runtime = Literal["tflite", "keras", "instances"]
+Needs = Literal["", "import-openvino"]
 PerChannel = float | tuple[float, float, float]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 Side = Annotated[int, Field(ge=1, le=8192)]
@@ -25,7 +25,6 @@ Share = Annotated[float, Field(ge=0, le=1)]
 _RUNTIMES: dict[str, Runtime] = {".tflite": "tflite", ".keras": "keras", ".xml": "tflite"}
 _MISSING = {
     "import-openvino": "it is an OpenVINO model, which must be imported first",
-    "instances": "its output is boxes and prototypes, which rimlight cannot read yet",
 }
 
 
@@ -80,11 +79,13 @@ class OutputSpec(Options):
             before the sigmoid; "softmax": (h, w, classes) in 0..1 that add up to 1; "logits": the
             same before the softmax; "labels": (h, w) integers, the winning class; "instances":
             boxes, scores and mask coefficients, and prototypes.
-        index: which of the file's outputs it is, from 0.
+        index: which of the file's outputs it is, from 0. Of "instances" both are found by shape.
+        boxes: of "instances": box values are shares of the input (0..1), or pixels of it.
     """
 
     kind: Literal["probability", "sigmoid", "softmax", "logits", "labels", "instances"]
     index: Annotated[int, Field(ge=0)] = 0
+    boxes: Literal["share", "pixels"] = "share"
 
 
 class ModelCard(Options):
@@ -124,7 +125,15 @@ class ModelCard(Options):
         Raises:
             ModelFormatError: rimlight opens no files of that kind.
         """
-        return runtime_of(Path(self.files[0].file))
+        runtime = runtime_of(Path(self.files[0].file))
+        if self.output.kind != "instances":
+            return runtime
+        if runtime != "tflite":
+            raise ModelFormatError(
+                f"model {self.name!r}: instances are read from .tflite files only",
+                hint="export it to TensorFlow Lite",
+            )
+        return "instances"
 
     @property
     def size_bytes(self) -> int:
@@ -146,8 +155,8 @@ class ModelCard(Options):
             raise ValueError(f"edges must rise, got {list(self.edges)}")
         if self.output.kind in {"softmax", "logits"} and len(self.classes) == 1:
             raise ValueError(f"{self.output.kind} needs two classes or more; say sigmoid for one")
-        if self.output.kind == "instances" and self.needs != "instances":
-            raise ValueError("output instances cannot be read yet: say needs: instances")
+        if self.output.kind == "instances" and "background" in self.classes:
+            raise ValueError("instances have no class background: it is where there is none")
         return self
 
 

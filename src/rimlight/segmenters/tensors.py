@@ -105,10 +105,11 @@ class MaskMaker:
     def _scores(self, values: NDArray[Any]) -> Scores:
         height, width = values.shape[:2]
         scores: Scores = self._pool.take((height, width, len(self._card.classes)), np.float32)
-        np.copyto(scores, values.reshape(scores.shape), casting="unsafe")
         if self._info.scale:
-            scores -= self._info.zero
+            np.subtract(values.reshape(scores.shape), self._info.zero, out=scores, dtype=np.float32)
             scores *= self._info.scale
+        else:
+            np.copyto(scores, values.reshape(scores.shape), casting="unsafe")
         self._activate(scores)
         return scores
 

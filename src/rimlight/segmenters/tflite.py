@@ -72,8 +72,21 @@ class TfliteEngine:
 
     def run(self, tensor: NDArray[Any], output: int) -> NDArray[Any]:
         """Return output number `output`: a view that must be gone before the next call."""
+        self.load(tensor)
+        self.invoke()
+        view: NDArray[Any] = self._interpreter.tensor(self._outputs_at[output])()
+        return view
+
+    def load(self, tensor: NDArray[Any]) -> None:
+        """Put `tensor` into the input; it is copied."""
         self._interpreter.set_tensor(self._input_at, tensor)
+
+    def invoke(self) -> None:
+        """Run the model on what was loaded: the bare cost of a mask."""
         self._interpreter.invoke()
+
+    def read(self, output: int) -> NDArray[Any]:
+        """Return another output of the last run: a view that must be gone before the next one."""
         view: NDArray[Any] = self._interpreter.tensor(self._outputs_at[output])()
         return view
 

@@ -1,0 +1,1 @@
+"""How fast this machine is: the pipeline against the bare model and the bare codec."""
