@@ -120,7 +120,22 @@ def test_output_goes_on_while_the_source_is_silent():
     assert pipeline.faults.held == 4
 
 
-def test_panic_covers_the_very_next_frame():
+def test_panic_covers_while_the_source_is_silent():
+    class Enough(RecordingSink):
+        def write(self, frame):
+            super().write(frame)
+            pipeline.panicking = True
+            if len(self.frames) == 2:
+                raise StopStream
+
+    sink = Enough()
+    patient = LiveSettings(hold_after_s=60)
+    pipeline = live(SilentSource(), [sink], HalfSegmenter(), settings=NEWEST, live=patient)
+    pipeline.run()
+    assert [(frame.bgr == RED).all() for frame in sink.frames] == [False, True]
+
+
+def test_panic_covers_the_very_next_picture():
     sink = RecordingSink()
 
     def panic(frame):
@@ -129,7 +144,7 @@ def test_panic_covers_the_very_next_frame():
     pipeline = live(ListSource(10), [sink], HalfSegmenter(), on_frame=panic)
     pipeline.run()
     nobody = [(frame.bgr == RED).all() for frame in sink.frames]
-    assert nobody == [False] * 5 + [True] * 5
+    assert nobody == [False] * 5 + [True] * 6  # the cover itself, then one for each frame
 
 
 def test_a_frozen_picture_stays():

@@ -7,9 +7,7 @@ A part that fails before it has ever worked ends the run with its error, as in a
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -17,11 +15,10 @@ from fractions import Fraction
 from rimlight.buffer import FrameBuffer, Policy
 from rimlight.errors import StopStream
 from rimlight.frame import Frame, Mask
+from rimlight.pipeline.faults import FaultLog, Faults
 from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
 from rimlight.pipeline.privacy import Holding, WhenUnsure, covers
 from rimlight.pipeline.runner import Masked, Pipeline, Settings
-
-log = logging.getLogger(__name__)
 
 TICK_S = 0.01
 """How long the caller's thread waits for a frame before it looks at the controls again."""
@@ -48,27 +45,8 @@ class LiveSettings:
     max_latency_s: float = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Faults:
-    """What went wrong and was survived.
-
-    Attributes:
-        counts: how often, by stage.
-        held: holding pictures that were sent.
-        last: the newest error's text, "" for none.
-    """
-
-    counts: dict[str, int]
-    held: int
-    last: str
-
-
 class LivePipeline(Pipeline):
-    """Runs until the source ends or `stop`; see the module's own text.
-
-    Args:
-        poll: called on the caller's thread between frames, at least every `TICK_S` while idle.
-    """
+    """Runs until the source ends or `stop`; see the module's own text."""
 
     def __init__(
         self,
@@ -100,12 +78,12 @@ class LivePipeline(Pipeline):
         self._newest_mask: Masked | None = None
         self._masks: Iterator[Masked] = iter(self._masked)
         self._has_masked = self._has_shown = False
-        self._counts: Counter[str] = Counter()
-        self._held, self._trouble_text = 0, ""
+        self._log = FaultLog()
         self._index, self._pts = -1, Fraction(-1)
         self._safe_at = self._sent_at = clock()
         self.poll: Callable[[], None] = _nothing
-        """Called on the caller's thread between frames; may call any method of this class."""
+        """Called on the caller's thread between frames, and every `TICK_S` while there is none."""
+        self._is_covered = False
         self.frozen = False
         """Show the last safe picture."""
         self.panicking = False
@@ -114,7 +92,7 @@ class LivePipeline(Pipeline):
     @property
     def faults(self) -> Faults:
         """What went wrong up to now."""
-        return Faults(dict(self._counts), self._held, self._trouble_text)
+        return self._log.faults
 
     def swap_effects(self, effects: Sequence[Effect]) -> Sequence[Effect]:
         """Use other effects from the next frame on; return the old ones, to be closed."""
@@ -132,7 +110,7 @@ class LivePipeline(Pipeline):
         try:
             mask = self._mask(frame)
         except Exception as exc:
-            self._survive("model", exc, worked=self._has_masked)
+            self._log.survive("model", exc, worked=self._has_masked)
             return None
         self._has_masked = True
         return mask
@@ -149,6 +127,7 @@ class LivePipeline(Pipeline):
         buffer: FrameBuffer[Masked] | FrameBuffer[Frame] = self._masked if own else self._shown
         while True:
             self.poll()
+            self._cover_at_once()
             if not buffer.wait_ready(TICK_S) and not buffer.ended:
                 self._hold()
             elif own:
@@ -162,11 +141,17 @@ class LivePipeline(Pipeline):
             else:
                 return
 
+    def _cover_at_once(self) -> None:
+        """Send the cover as soon as panic is said, without waiting for a frame."""
+        if self.panicking and not self._is_covered:
+            self._send_holding(self._pts, self._clock())
+        self._is_covered = self.panicking
+
     def _next_frame(self) -> Frame | None:
         """Return the next frame, or a newer one where it is too late already."""
         frame = next(iter(self._shown), None)
         while frame and len(self._shown) and self._is_late(frame):
-            self._counts["too late"] += 1
+            self._log.count("too late")
             frame = next(iter(self._shown), None)
         return frame
 
@@ -198,13 +183,13 @@ class LivePipeline(Pipeline):
         """Return what may be shown of `frame`, None if nothing may."""
         masked = self._newest_mask
         if masked is None or not covers(masked, frame, self._settings.max_mask_age_s):
-            self._counts["no valid mask"] += 1
+            self._log.count("no valid mask")
             return None
         self._meter.add("mask age", max(0.0, self._age_s(masked, frame)))
         try:
             shown = self._applied(frame, masked[1])
         except Exception as exc:
-            self._survive("effects", exc, worked=self._has_shown)
+            self._log.survive("effects", exc, worked=self._has_shown)
             return None
         self._holding.remember(shown, frame, masked[1])
         return shown
@@ -221,7 +206,7 @@ class LivePipeline(Pipeline):
     def _send_holding(self, pts: Fraction, captured: float) -> None:
         how: WhenUnsure | None = "background" if self.panicking else None
         how = "last" if self.frozen and not self.panicking else how
-        self._held += 1
+        self._log.held += 1
         picture = self._holding.picture(self._effects, pts, how=how)
         self._send(self._stamped(replace(picture, captured=captured), pts))
 
@@ -242,21 +227,11 @@ class LivePipeline(Pipeline):
                     raise
                 except Exception as exc:
                     others = [each for each in self._sinks if each is not sink]
-                    self._survive("sinks", exc, worked=self._has_shown and bool(others))
+                    self._log.survive("sinks", exc, worked=self._has_shown and bool(others))
                     self._sinks = others
         self._meter.frame_done(shown.captured)
         if self._on_frame:
             self._on_frame(shown)
-
-    def _survive(self, stage: str, exc: Exception, *, worked: bool) -> None:
-        """Count `exc` and go on, if that stage has `worked` before; else raise it."""
-        if not worked:
-            raise exc
-        text = f"{stage}: {exc}"
-        if text != self._trouble_text:  # a fault of every frame is said once
-            log.warning("goes on after an error in the %s", text)
-        self._counts[stage] += 1
-        self._trouble_text = text
 
 
 def _moved(frame: Frame, index: int, pts: Fraction) -> Frame:
