@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from rimlight.cli import bench, ctl, demo, devices, doctor, evaluate, live, models, process, road
+from rimlight.cli import (
+    bench,
+    ctl,
+    demo,
+    devices,
+    doctor,
+    evaluate,
+    live,
+    models,
+    process,
+    road,
+    service,
+)
 from rimlight.errors import RimlightError
 
 app = typer.Typer(
@@ -33,6 +45,7 @@ app.command("devices")(devices.devices)
 app.command("eval")(evaluate.evaluate)
 app.command("bench")(bench.bench)
 app.add_typer(models.app, name="models")
+app.add_typer(service.app, name="service")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,55 @@
+"""`rimlight service`: the live run starts with the desktop session (systemd)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rimlight.errors import ConfigError
+
+app = typer.Typer(help="Let a live run start with the session (systemd).", no_args_is_help=True)
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="-- ARGUMENTS", help="What `rimlight live` gets."),
+]
+
+
+@app.command()
+def install(words: Words = None) -> None:
+    """Write a systemd user unit and a menu entry, and print the command that starts it.
+
+    rimlight service install -- --source /dev/video0 --background ~/office.jpg
+    """
+    from rimlight.doctor import service
+
+    try:
+        written = service.install(words or ())
+    except OSError as exc:
+        raise ConfigError(
+            f"cannot write {exc.filename}: {exc.strerror}", hint="check the folder's permissions"
+        ) from exc
+    for path in written:
+        typer.echo(f"wrote {path}")
+    typer.echo(f"start it now and with every session:\n  {service.START}")
+
+
+@app.command()
+def uninstall() -> None:
+    """Remove the unit and the menu entry, and print the command that stops it."""
+    from rimlight.doctor import service
+
+    typer.echo(f"stop it first:\n  {service.STOP}")
+    for path in service.uninstall():
+        typer.echo(f"removed {path}")
+
+
+@app.command()
+def show(words: Words = None) -> None:
+    """Print the unit and write nothing."""
+    import sys
+
+    from rimlight.doctor import service
+
+    typer.echo(service.unit_text(words or (), (sys.executable, "-m", "rimlight")), nl=False)

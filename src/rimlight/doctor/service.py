@@ -1,0 +1,116 @@
+"""A live run as a service of the user's own session, and as an entry of the desktop's menu."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+UNIT = "rimlight.service"
+DESKTOP = "rimlight.desktop"
+START = f"systemctl --user daemon-reload && systemctl --user enable --now {UNIT}"
+STOP = f"systemctl --user disable --now {UNIT}"
+
+_RETRY_S = 5
+
+
+def unit_text(words: Sequence[str], program: Sequence[str]) -> str:
+    """Return the systemd unit.
+
+    Args:
+        words: the arguments of `rimlight live`.
+        program: what starts rimlight, for example (python, "-m", "rimlight").
+    """
+    command = " ".join(_for_systemd(word) for word in (*program, "live", *words))
+    return f"""[Unit]
+Description=Rimlight: a webcam with another background
+PartOf=graphical-session.target
+After=graphical-session.target
+
+[Service]
+ExecStart={command}
+Restart=on-failure
+RestartSec={_RETRY_S}
+# A camera or a virtual camera that is not there yet is worth another try; a wrong word is not.
+RestartPreventExitStatus=2 4 6
+TimeoutStopSec=10
+NoNewPrivileges=yes
+UMask=0077
+
+[Install]
+WantedBy=graphical-session.target
+"""
+
+
+def desktop_text(program: Sequence[str]) -> str:
+    """Return the desktop entry: it starts and stops the service."""
+    command = " ".join(_for_desktop(word) for word in program)
+    return f"""[Desktop Entry]
+Type=Application
+Name=Rimlight
+Comment=A webcam with another background
+Exec=systemctl --user start {UNIT}
+Icon=camera-web
+Categories=AudioVideo;Video;
+Actions=stop;panic;
+
+[Desktop Action stop]
+Name=Stop
+Exec=systemctl --user stop {UNIT}
+
+[Desktop Action panic]
+Name=Cover everything
+Exec={command} ctl panic
+"""
+
+
+def unit_path() -> Path:
+    """Return where the user's own units lie."""
+    base = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "systemd" / "user" / UNIT
+
+
+def desktop_path() -> Path:
+    """Return where the user's own menu entries lie."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local/share") / "applications" / DESKTOP
+
+
+def install(words: Sequence[str]) -> tuple[Path, Path]:
+    """Write the unit and the entry; starting it is left to `START`.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    program = (sys.executable, "-m", "rimlight")
+    written = (unit_path(), desktop_path())
+    for path, text in zip(written, (unit_text(words, program), desktop_text(program)), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return written
+
+
+def uninstall() -> tuple[Path, ...]:
+    """Remove both files; return those that there were.
+
+    Raises:
+        OSError: they cannot be removed.
+    """
+    there = tuple(path for path in (unit_path(), desktop_path()) if path.exists())
+    for path in there:
+        path.unlink()
+    return there
+
+
+def _for_systemd(word: str) -> str:
+    """Quote a word as systemd.service(5) reads it: C escapes; % and $ are doubled."""
+    safe = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{safe}"' if safe != shlex.quote(word) or "#" in word else word
+
+
+def _for_desktop(word: str) -> str:
+    """Quote a word as the Desktop Entry Specification reads it."""
+    safe = word.replace("\\", "\\\\\\\\").replace('"', '\\\\"').replace("$", "\\\\$")
+    return f'"{safe}"'.replace("%", "%%") if " " in word else safe.replace("%", "%%")

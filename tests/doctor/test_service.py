@@ -1,0 +1,55 @@
+import configparser
+import shlex
+import shutil
+import subprocess
+
+import pytest
+
+from rimlight.doctor import service
+
+PROGRAM = ("/usr/bin/python3", "-m", "rimlight")
+
+
+def read(text):
+    found = configparser.ConfigParser(interpolation=None, strict=False)
+    found.optionxform = str
+    found.read_string(text)
+    return found
+
+
+def test_the_unit_starts_the_run_that_was_asked_for():
+    unit = read(service.unit_text(["--background", "/home/me/my office.jpg"], PROGRAM))
+    words = shlex.split(unit["Service"]["ExecStart"])
+    assert words == [*PROGRAM, "live", "--background", "/home/me/my office.jpg"]
+
+
+@pytest.mark.parametrize("word", ["#00ff00", "50%", "a$b", 'say "x"', "back\\slash"])
+def test_words_with_signs_of_systemd_reach_the_run_as_they_are(word):
+    unit = service.unit_text([word], PROGRAM)
+    line = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
+    seen = shlex.split(line.removeprefix("ExecStart="))[-1]
+    assert seen.replace("%%", "%").replace("$$", "$") == word
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_systemd_takes_the_unit(tmp_path):
+    path = tmp_path / service.UNIT
+    path.write_text(service.unit_text(["--blur", "20"], ("/bin/true",)))
+    done = subprocess.run(
+        ["systemd-analyze", "--user", "verify", path], capture_output=True, text=True, check=False
+    )
+    assert service.UNIT not in done.stderr
+
+
+def test_installing_and_removing_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    written = service.install(["--blur", "20"])
+    assert all(path.is_file() for path in written)
+    assert set(service.uninstall()) == set(written)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_the_desktop_entry_can_cover_everything():
+    entry = read(service.desktop_text(PROGRAM))
+    assert entry["Desktop Action panic"]["Exec"] == "/usr/bin/python3 -m rimlight ctl panic"
