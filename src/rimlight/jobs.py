@@ -28,6 +28,7 @@ def job_config(
     effects: Sequence[Mapping[str, Any]] | None = None,
     pipeline: Mapping[str, Any] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    source_options: Mapping[str, Any] | None = None,
     config: Path | None = None,
     settings: Sequence[str] = (),
 ) -> RunConfig:
@@ -41,6 +42,7 @@ def job_config(
         effects: the effects instead of the default ones.
         pipeline: keys to change.
         options: kind -> options for every sink and effect of that kind; None values are not said.
+        source_options: more options of the source; None values are not said.
         config: a YAML file whose keys go over the defaults.
         settings: "key=value" texts that go over the file; `segmenter` and `pipeline` over these.
 
@@ -56,6 +58,8 @@ def job_config(
     data = merge(data, {"segmenter": dict(segmenter or {}), "pipeline": dict(pipeline or {})})
     if "source" not in data:
         raise ConfigError(f"{where} has no source", hint="name a camera, a file or a folder")
+    if isinstance(data["source"], Mapping):
+        data["source"] = _over(data["source"], source_options or {})
     if not data.get("sinks"):
         raise ConfigError(f"{where} has no sink", hint="say where the result goes, with -o")
     for family in ("sinks", "effects"):
@@ -78,7 +82,11 @@ def _said(
 
 
 def _with_options(part: Any, options: Mapping[str, Mapping[str, Any]]) -> Any:
-    said = options.get(part.get("kind"), {}) if isinstance(part, Mapping) else {}
+    said = options.get(str(part.get("kind")), {}) if isinstance(part, Mapping) else {}
+    return _over(part, said)
+
+
+def _over(part: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     return {**part, **{key: value for key, value in said.items() if value is not None}}
 
 

@@ -22,6 +22,24 @@ from rimlight.cli.flags import (
     segmenter_keys,
 )
 
+Start = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Begin here: seconds, 1:30 or 1:02:03.5.")
+]
+End = Annotated[str | None, typer.Option(metavar="TIME", help="End here, counted likewise.")]
+Every = Annotated[int | None, typer.Option(min=1, help="Take one frame in so many.")]
+MaxSize = Annotated[
+    str | None,
+    typer.Option(metavar="WIDTHxHEIGHT", help="Scale larger pictures down to fit into this."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a result that exists.")]
+Resume = Annotated[
+    bool, typer.Option(help="Go on with what the same command left when it was broken off.")
+]
+KeepGoing = Annotated[
+    bool,
+    typer.Option("--keep-going", help="A damaged input is a warning; what can be read is done."),
+]
+
 
 def process(
     source: Annotated[
@@ -59,6 +77,13 @@ def process(
     preset: Annotated[
         str | None, typer.Option(help="The encoder's speed, such as veryfast or slow.")
     ] = None,
+    start: Start = None,
+    end: End = None,
+    every: Every = None,
+    max_size: MaxSize = None,
+    overwrite: Overwrite = False,
+    resume: Resume = True,
+    keep_going: KeepGoing = False,
     config: ConfigFile = None,
     set_: Settings = None,
     dry_run: DryRun = False,
@@ -66,7 +91,8 @@ def process(
 ) -> None:
     """Give a video or a folder of pictures another background, or none.
 
-    Every frame keeps its time stamp and the sound is copied.
+    Every frame keeps its time stamp and the sound is copied. A run that was killed, or that ran
+    out of disk space, goes on where it was when you give the same command again.
 
       rimlight process talk.mp4 --background beach.jpg -o out.mp4
 
@@ -84,6 +110,8 @@ def process(
         effects = background_effects(
             background=background, blur=blur, keep=keep or (), fit=fit, mirror=mirror
         )
+    video = {"audio": audio, "codec": codec, "crf": crf, "preset": preset}
+    video |= {"overwrite": overwrite, "resume": "auto" if resume else None}
     run = job_config(
         "process",
         source=source,
@@ -92,9 +120,10 @@ def process(
         effects=effects,
         config=config,
         settings=set_ or (),
-        options={"video": {"audio": audio, "codec": codec, "crf": crf, "preset": preset}},
+        options={"video": video},
+        source_options={"start_s": start, "end_s": end, "every": every, "max_size": max_size},
     )
     if dry_run:
         print_plan(run)
     else:
-        run_to_end(run, label=Path(source).name or source, quiet=quiet)
+        run_to_end(run, label=Path(source).name or source, quiet=quiet, keep_going=keep_going)

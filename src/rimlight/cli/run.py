@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -57,9 +58,21 @@ def stop_on_signals(pipeline: Pipeline) -> Iterator[Stop]:
 
 
 def run_to_end(
-    config: RunConfig, *, label: str, watchers: Sequence[Refiner] = (), quiet: bool = False
-) -> Stats:
+    config: RunConfig,
+    *,
+    label: str,
+    watchers: Sequence[Refiner] = (),
+    quiet: bool = False,
+    keep_going: bool = False,
+) -> Stats | None:
     """Run with a progress bar; what is done when the user stops it, or the source breaks, is kept.
+
+    Args:
+        config: the run.
+        label: what to call it in the progress bar.
+        watchers: see `open_run`.
+        quiet: say nothing when all goes well.
+        keep_going: a source that breaks is a warning; nothing is returned then.
 
     Raises:
         typer.Exit: the user stopped it; code 130.
@@ -69,13 +82,23 @@ def run_to_end(
         stopped, stats = _run(config, label, watchers, quiet)
     except SourceReadError as exc:
         exc.hint = f"{exc.hint or ''} (what could be read is in {outputs(config)})".strip()
-        raise
+        if not keep_going:
+            raise
+        console.print(f"warning: {exc}; {exc.hint}")
+        return None
     if stopped or not quiet:
         console.print(summary(config, stats))
     if stopped:
-        console.print("stopped before the end")
+        console.print("stopped before the end; " + _what_next(config))
         raise typer.Exit(STOPPED)
     return stats
+
+
+def _what_next(config: RunConfig) -> str:
+    """Say whether the run can be gone on with."""
+    paths = [Path(str(part.options.get("path", ""))) for part in config.sinks]
+    kept = any(path.with_name(f".{path.name}.rimlight").is_dir() for path in paths if path.name)
+    return "the same command goes on from here" if kept else "what is done is kept"
 
 
 def summary(config: RunConfig, stats: Stats) -> str:

@@ -26,7 +26,7 @@ def check_folder(path: Path, *, overwrite: bool) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SinkError(f"no permission to write in {folder}", hint="choose another folder")
     if path.exists() and not overwrite:
-        raise SinkError(f"{path} exists", hint="choose another name, or allow overwriting")
+        raise SinkError(f"{path} exists", hint="choose another name, or add --overwrite")
 
 
 def check_not_source(path: Path, info: SourceInfo) -> None:

@@ -224,6 +224,8 @@ class VideoSink:
         hint = "check the folder's permissions, and the space on its disk"
         if code == errno.ENOSPC:
             hint = "free some space, or write to another disk"
+            if self.resume_at is not None:
+                hint = "free some space and run the same command again: it goes on from there"
         elif code == errno.EINVAL:
             hint = f"{self._plan.codec.name} may not do this picture size; try a .webm, or images"
         raise SinkError(f"cannot write {self._path}: {reason}", hint=hint) from exc
