@@ -4,9 +4,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from fakes import make_frame
 from flats import flat
 
 from rimlight.frame import Mask
+from rimlight.imaging import fast
 from rimlight.refiners.smooth import SmoothRefiner
 
 FIFTH_BITS = 0.7219280949  # entropy of p = 0.2: -(0.2 * log2(0.2) + 0.8 * log2(0.8))
@@ -49,3 +51,17 @@ def test_closing_forgets_the_past():
     refiner.close()
     made = refiner.refine(score(0.5), flat(pts=Fraction(1, 30)))
     assert made.scores[0, 0, 0] == 0.5
+
+
+def test_compiled_and_opencv_smoothing_agree():
+    made = []
+    for on in (True, False):
+        with fast.switched(on=on):
+            refiner = SmoothRefiner(SmoothRefiner.Options())
+            rng = np.random.default_rng(3)
+            for index in range(4):
+                scores = rng.random((9, 16, 2), np.float32)
+                mask = Mask(scores, ("a", "b"), foreground=("a",))
+                last = refiner.refine(mask, make_frame(index))
+            made.append(last.scores)
+    assert np.abs(made[0] - made[1]).max() < 0.01  # the level of a score may round either way

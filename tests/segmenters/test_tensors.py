@@ -4,6 +4,7 @@ from fakes import make_frame
 from labelled import as_frame
 
 from rimlight.errors import ModelFormatError
+from rimlight.imaging import fast
 from rimlight.segmenters.card import InputSpec, ModelCard
 from rimlight.segmenters.engine import TensorInfo
 from rimlight.segmenters.tensors import InputMaker, MaskMaker
@@ -160,3 +161,15 @@ def test_masks_are_not_overwritten_by_later_ones():
     place = InputMaker(card("probability", 1).input, FLOAT).place((8, 8))
     masks = [maker.make(np.full((1, 8, 8, 1), n / 9, np.float32), place) for n in range(10)]
     assert [mask.scores[0, 0, 0] for mask in masks] == pytest.approx([n / 9 for n in range(10)])
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
+@pytest.mark.parametrize("colour", ["rgb", "bgr"])
+def test_compiled_and_opencv_inputs_agree_within_a_level(colour, fit):
+    noise = np.random.default_rng(4).integers(0, 256, (50, 90, 3), np.uint8)
+    tensors = []
+    for on in (True, False):
+        with fast.switched(on=on):
+            spec = {"colour": colour, "fit": fit, "scale": (1, 2, 3), "offset": (-5, 0, 9)}
+            tensors.append(made(noise, layout="i420", size=(32, 24), **spec))
+    assert np.abs(tensors[0] - tensors[1]).max() <= 3.01  # one level, three times enlarged

@@ -173,7 +173,9 @@ def _whole_runs(report: Report, plan: Plan, folder: Path, tell: Tell) -> None:
     (ours, alone), (stats, _) = in_alternation(runs, plan.clip_rounds)
     report.ratios["process_over_codec_720p"] = ours / alone
     tell("peak memory of a file at 1080p")
-    report.process = _process_figures(stats, ours, process_peak_mb(clips["1080p"], out))
+    report.process = _process_figures(
+        stats, ours, process_peak_mb(clips["1080p"], folder / "out-1080p.mp4")
+    )
 
 
 def _process_figures(stats: Stats, wall_s: float, peak_mb: float) -> dict[str, Any]:

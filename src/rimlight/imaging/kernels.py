@@ -282,3 +282,35 @@ def composite_over_small(
             block // U(2),
             slope,
         )
+
+
+@compiled
+def fill_tensor(
+    y: Any, u: Any, v: Any, matrix: Any, scale: Any, offset: Any, out: Any, top: int, left: int
+) -> None:
+    """Write small planes as colours of a float input; see `segmenters.tensors.InputMaker`."""
+    m0, m1, m2 = matrix[0], matrix[1], matrix[2]
+    a, b, c = m0[3] + _HALF, m1[3] + _HALF, m2[3] + _HALF
+    flat = out.reshape(-1)
+    luma, blue, red = y.reshape(-1), u.reshape(-1), v.reshape(-1)
+    width = U(y.shape[1])
+    for row in range(U(y.shape[0])):
+        at = row * width
+        to = ((row + U(top)) * U(out.shape[1]) + U(left)) * U(3)
+        for i in range(width):
+            p, q, r = np.float32(luma[at + i]), np.float32(blue[at + i]), np.float32(red[at + i])
+            first = min(max(np.floor(m0[0] * p + m0[1] * q + m0[2] * r + a), _ZERO), _FULL)
+            second = min(max(np.floor(m1[0] * p + m1[1] * q + m1[2] * r + b), _ZERO), _FULL)
+            third = min(max(np.floor(m2[0] * p + m2[1] * q + m2[2] * r + c), _ZERO), _FULL)
+            flat[to + i * U(3)] = first * scale[0] + offset[0]
+            flat[to + i * U(3) + U(1)] = second * scale[1] + offset[1]
+            flat[to + i * U(3) + U(2)] = third * scale[2] + offset[2]
+
+
+@compiled
+def smooth(new: Any, past: Any, weights: Any, out: Any) -> None:
+    """Draw scores to their past by a weight for each level; see `refiners.smooth`."""
+    n, p, o = new.reshape(-1), past.reshape(-1), out.reshape(-1)
+    for i in range(U(n.size)):
+        weight = weights[np.uint32(min(n[i] * _FULL + _HALF, _FULL))]
+        o[i] = n[i] + (p[i] - n[i]) * weight

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from rimlight import options as opt
 from rimlight.frame import Frame, Mask
+from rimlight.imaging import fast
 from rimlight.imaging.masks import entropy_squared
 from rimlight.imaging.pool import ArrayPool
 
@@ -61,14 +62,19 @@ class SmoothRefiner:
         self._past = None
 
     def _mixed(self, mask: Mask, before: Mask) -> Mask:
-        new, past = mask.scores, before.scores
-        weight = cv2.LUT(cv2.convertScaleAbs(_flat(new), alpha=255), self._weights)
-        out: Scores = self._pool.take(new.shape, np.float32)
-        flat = _flat(out)
-        cv2.subtract(_flat(past), _flat(new), dst=flat)
-        cv2.multiply(flat, weight, dst=flat)
-        cv2.add(flat, _flat(new), dst=flat)
+        out: Scores = self._pool.take(mask.given.shape, np.float32)
+        kernels = fast.kernels()
+        mix = kernels.smooth if kernels else _smooth
+        mix(mask.scores, before.scores, self._weights, out)
         return mask.with_scores(out)
+
+
+def _smooth(new: Scores, past: Scores, weights: Scores, out: Scores) -> None:
+    weight = cv2.LUT(cv2.convertScaleAbs(_flat(new), alpha=255), weights)
+    flat = _flat(out)
+    cv2.subtract(_flat(past), _flat(new), dst=flat)
+    cv2.multiply(flat, weight, dst=flat)
+    cv2.add(flat, _flat(new), dst=flat)
 
 
 def _flat(scores: Scores) -> Scores:

@@ -33,14 +33,19 @@ class Shrinker:
         """
         if self._small.shape[:2] != (size[1], size[0]):
             self._small = np.empty((size[1], size[0], 3), np.uint8)
-        # LINEAR, not AREA: eight times as fast from 1080p, and no worse an input (see the tests).
         if frame.layout == "bgr":
+            # LINEAR, not AREA: eight times as fast from 1080p, and no worse an input (the tests).
             cv2.resize(frame.image, size, dst=self._small, interpolation=cv2.INTER_LINEAR)
             return self._small
-        width, height = frame.size
-        luma, *chroma = planes(frame.image)
-        small = [cv2.resize(plane, size) for plane in (luma[:height, :width], *chroma)]
-        return cast(Image, cv2.merge(small, dst=self._small))
+        return cast(Image, cv2.merge(small_planes(frame, size), dst=self._small))
+
+
+def small_planes(frame: Frame, size: tuple[int, int]) -> list[Image]:
+    """Return Y, Cb and Cr of an "i420" frame, each uint8 at `size` (width, height)."""
+    width, height = frame.size
+    luma, *chroma = planes(frame.image)
+    # LINEAR for the same reason as above.
+    return [cast(Image, cv2.resize(plane, size)) for plane in (luma[:height, :width], *chroma)]
 
 
 class ColourShrinker:
@@ -48,7 +53,7 @@ class ColourShrinker:
 
     def __init__(self, order: Literal["rgb", "bgr"]) -> None:
         self._shrinker = Shrinker()
-        self._mixer = _Mixer(colour_weights(order))
+        self._mixer = Mixer(colour_weights(order))
         self._plain = order == "bgr"
         self._colours: Image = np.empty((0, 0, 3), np.uint8)
 
@@ -79,7 +84,7 @@ class Sampler:
     """
 
     def __init__(self, weights: Weights) -> None:
-        self._mixer = _Mixer(weights)
+        self._mixer = Mixer(weights)
         self._shrinker = Shrinker()
 
     def sample(self, frame: Frame, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -94,7 +99,7 @@ class Sampler:
         return cast(NDArray[np.float32], mixed.reshape(size[1], size[0], -1))
 
 
-class _Mixer:
+class Mixer:
     """One linear mix of colours, as a matrix for the values that a frame's layout holds."""
 
     def __init__(self, weights: Weights) -> None:

@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 
 from rimlight.errors import ModelFormatError
 from rimlight.frame import Frame, Mask
+from rimlight.imaging import fast
 from rimlight.imaging.geometry import Rect, cut, letterbox
 from rimlight.imaging.pool import ArrayPool
 from rimlight.segmenters.card import InputSpec, ModelCard
 from rimlight.segmenters.engine import TensorInfo
-from rimlight.segmenters.sample import ColourShrinker
+from rimlight.segmenters.sample import (
+    ColourShrinker,
+    Mixer,
+    colour_weights,
+    small_planes,
+)
 
 Scores = NDArray[np.float32]
 Labels = NDArray[np.uint8]
@@ -42,6 +48,10 @@ class InputMaker:
         self._shrinker = ColourShrinker(spec.colour)
         self._tensor = np.empty((1, height, width, 3), self._table.dtype)
         self._dtype = info.dtype
+        self._mixer = Mixer(colour_weights(spec.colour))
+        self._line = tuple(
+            np.float32(np.broadcast_to(part, 3)) for part in (spec.scale, spec.offset)
+        )
 
     def make(self, frame: Frame) -> NDArray[Any]:
         """Return `frame` as a tensor (1, h, w, 3) that the next call overwrites."""
@@ -50,6 +60,12 @@ class InputMaker:
         if self._padded_for != frame.size:
             self._tensor[...] = self._padding
             self._padded_for = frame.size
+        kernels = fast.kernels()
+        if kernels and frame.layout == "i420" and self._dtype == "float32":
+            small = small_planes(frame, (width, height))
+            matrix = self._mixer.matrix(frame)
+            kernels.fill_tensor(*small, matrix, *self._line, self._tensor[0], top, left)
+            return self._tensor
         window = self._tensor[0, top : top + height, left : left + width]
         cv2.LUT(self._shrinker.shrink(frame, (width, height)), self._table, dst=window)
         return self._tensor.astype(self._dtype, copy=False)

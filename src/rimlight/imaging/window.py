@@ -1,0 +1,117 @@
+"""A part of a picture: found around a mask, cut out, and a mask put back into the whole."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.imaging.colour import planes
+from rimlight.imaging.geometry import Rect
+
+Alpha = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+_ENLARGE = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+
+STRAY = 0.002
+"""Share of a mask's pixels that may lie outside its bounds on each side: specks."""
+
+
+def bounds(alpha: Alpha, *, least: float) -> Rect | None:
+    """Return what holds the pixels of `alpha` from 0.5 up, but for a few strays.
+
+    Args:
+        alpha: float32 (h, w) in [0, 1].
+        least: with a smaller share of the picture than this there is nothing to hold.
+
+    Returns:
+        Shares of the picture's width and height, in [0, 1]; None where there is nothing.
+    """
+    solid = (alpha >= 0.5).astype(np.uint8)
+    if cv2.countNonZero(solid) <= least * solid.size:
+        return None
+    left, right = _span(solid, 0)
+    top, bottom = _span(solid, 1)
+    return Rect(left, top, right - left, bottom - top)
+
+
+def widened(rect: Rect, margin: float) -> Rect:
+    """Return `rect` with `margin` of its sides added on each side, as far as the picture goes."""
+    left, top = max(0.0, rect.left - margin * rect.width), max(0.0, rect.top - margin * rect.height)
+    right = min(1.0, rect.left + (1 + margin) * rect.width)
+    bottom = min(1.0, rect.top + (1 + margin) * rect.height)
+    return Rect(left, top, right - left, bottom - top)
+
+
+def holds(outer: Rect, inner: Rect) -> bool:
+    """Whether `inner` lies within `outer`; where the picture ends, touching is enough."""
+    return (
+        outer.left <= inner.left
+        and outer.top <= inner.top
+        and outer.left + outer.width >= inner.left + inner.width
+        and outer.top + outer.height >= inner.top + inner.height
+    )
+
+
+def even_pixels(rect: Rect, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return `rect` (shares of a picture) as even (left, top, right, bottom) pixels of `size`.
+
+    At least two pixels a side, within the picture; `size` is at least 2 x 2.
+    """
+    left, right = _even_span(rect.left, rect.width, size[0])
+    top, bottom = _even_span(rect.top, rect.height, size[1])
+    return left, top, right, bottom
+
+
+def cut_i420(i420: Image, box: tuple[int, int, int, int]) -> Image:
+    """Return a copy of (left, top, right, bottom), all even, of an I420 picture."""
+    left, top, right, bottom = box
+    out = np.empty(((bottom - top) * 3 // 2, right - left), np.uint8)
+    for source, target, step in zip(planes(i420), planes(out), (1, 2, 2), strict=True):
+        target[...] = source[top // step : bottom // step, left // step : right // step]
+    return out
+
+
+def put_back(
+    part: Alpha, box: tuple[int, int, int, int], size: tuple[int, int], side: int
+) -> Alpha:
+    """Return a mask of the whole picture with `part` in its place and 0 around it.
+
+    Args:
+        part: float32 (h, w), the mask of what lies in `box`.
+        box: (left, top, right, bottom) in pixels of the picture.
+        size: (width, height) of the picture.
+        side: pixels of the longer side of the result.
+    """
+    scale = side / max(size)
+    shape = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    x, y = shape[0] / size[0], shape[1] / size[1]
+    across = part.shape[1] / ((box[2] - box[0]) * x)
+    down = part.shape[0] / ((box[3] - box[1]) * y)
+    # Half a pixel more and less: centres of pixels lie on centres.
+    shift = (0.5 - box[0] * x) * across - 0.5, (0.5 - box[1] * y) * down - 0.5
+    matrix = np.array([[across, 0, shift[0]], [0, down, shift[1]]])
+    near = cv2.warpAffine(part, matrix, shape, flags=_ENLARGE, borderMode=cv2.BORDER_REPLICATE)
+    out = np.zeros(near.shape, np.float32)
+    left, right = round(box[0] * x), round(box[2] * x)
+    top, bottom = round(box[1] * y), round(box[3] * y)
+    out[top:bottom, left:right] = near[top:bottom, left:right]
+    return out
+
+
+def _span(solid: Image, axis: int) -> tuple[float, float]:
+    """Return where the ones begin and end along columns (0) or rows (1), but for `STRAY`."""
+    counts = cv2.reduce(solid, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+    total = np.cumsum(counts)
+    first, last = np.searchsorted(total, [STRAY * total[-1], (1 - STRAY) * total[-1]])
+    return float(first) / len(counts), float(last + 1) / len(counts)
+
+
+def _even_span(start: float, length: float, side: int) -> tuple[int, int]:
+    most = side - side % 2
+    first = min(int(start * side) // 2 * 2, most - 2)
+    last = min(-(-math.ceil((start + length) * side) // 2) * 2, most)
+    return first, max(last, first + 2)
