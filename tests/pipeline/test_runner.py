@@ -10,7 +10,7 @@ from rimlight.errors import ModelError, SinkError, SourceReadError, StopStream
 from rimlight.frame import Mask
 from rimlight.pipeline.runner import Pipeline, Settings
 
-NEWEST = Settings(policy=Policy.LATEST, masks="newest", capacity=2)
+NEWEST = Settings(policy=Policy.LATEST, masks="newest", capacity=2, max_mask_age_s=60)
 
 
 def run(source, sink, segmenter=None, **more):

@@ -120,3 +120,43 @@ def test_a_steady_source_passes_unchanged():
     frames = list(source)
     assert [frame.pts for frame in frames] == [Fraction(i, 30) for i in range(3)]
     assert np.array_equal(frames[1].bgr, make_frame(1).bgr)
+
+
+class Shutter(ListSource):
+    """An endless source that knows whether it is closed."""
+
+    def __init__(self):
+        super().__init__(10**9, is_live=True)
+        self.closed = False
+
+    def __iter__(self):
+        for index in range(self.count):
+            if self.closed:
+                return
+            yield make_frame(index)
+
+    def close(self):
+        self.closed = True
+
+
+def test_it_rests_with_its_camera_closed_until_it_is_woken():
+    first, second = Shutter(), Shutter()
+    source = ReconnectingSource(first, openings(second))
+    frames = iter(source)
+    before = next(frames)
+    source.rest()
+    assert first.closed
+    source.wake()
+    after = next(frames)
+    assert (after.index, source.state) == (before.index + 1, State.LIVE)
+    source.close()
+    assert next(frames, None) is None
+
+
+def test_closing_ends_a_rest():
+    source = ReconnectingSource(Shutter(), openings())
+    frames = iter(source)
+    next(frames)
+    source.rest()
+    source.close()
+    assert next(frames, None) is None

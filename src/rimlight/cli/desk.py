@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rimlight.cli.run import console
 from rimlight.controls import KEYS, Controls
@@ -17,22 +17,30 @@ from rimlight.errors import ConfigError, RimlightError
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.parts import Keyed
 from rimlight.remote import Answer, ControlSocket, default_socket
+from rimlight.sources.reconnect import ReconnectingSource
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from rimlight.build import OpenRun
     from rimlight.config import RunConfig
+    from rimlight.demand import OnDemand
 
 
 @contextmanager
-def desk(run: OpenRun, config: RunConfig, path: Path | None) -> Iterator[Controls | None]:
+def desk(
+    run: OpenRun, config: RunConfig, path: Path | None, *, on_demand: bool = False
+) -> Iterator[Controls | None]:
     """Let keys, SIGUSR1 (panic) and the socket at `path` control `run`; None if nothing can.
 
-    Without a path the usual one is taken, and a note says when that cannot be had.
+    Args:
+        run: the run.
+        config: what it was opened from.
+        path: None for the usual one; a note says when that cannot be had.
+        on_demand: open the camera only while somebody watches.
 
     Raises:
-        ConfigError: the socket that was asked for cannot be made.
+        ConfigError: the socket that was asked for cannot be made, or `run` cannot be on demand.
     """
     if not isinstance(run.pipeline, LivePipeline) or sys.platform == "win32":
         yield None
@@ -43,12 +51,15 @@ def desk(run: OpenRun, config: RunConfig, path: Path | None) -> Iterator[Control
         server = _server(path, controls)
         if server:
             stack.callback(server.close)
+        look = _demand(run, stack) if on_demand else None
         has_keyboard = stack.enter_context(_keyboard())
         stack.enter_context(_panic_on_signal(controls))
 
         def poll() -> None:
             if server:
                 server.poll()
+            if look:
+                look.poll()
             keys = _typed() if has_keyboard else ""
             for sink in run.sinks:
                 keys += sink.take_keys() if isinstance(sink, Keyed) else ""
@@ -64,6 +75,15 @@ def answer(controls: Controls, words: Sequence[str]) -> Answer:
     if list(words) == ["status"]:
         return {"ok": True, "status": controls.status().as_dict()}
     return {"ok": True, "text": controls.do(words)}
+
+
+def _demand(run: OpenRun, stack: ExitStack) -> OnDemand:
+    from rimlight.demand import OnDemand, watchers_of
+
+    watchers = watchers_of(run)
+    for each in watchers:
+        stack.callback(each.close)
+    return OnDemand(cast(ReconnectingSource, run.source), [each.count for each in watchers])
 
 
 def _server(path: Path | None, controls: Controls) -> ControlSocket | None:

@@ -77,6 +77,12 @@ def live(
         float | None,
         typer.Option(metavar="MS", min=1, help="Leave out frames older than this [100]."),
     ] = None,
+    on_demand: Annotated[
+        bool,
+        typer.Option(
+            "--on-demand", help="Open the camera only while a program watches the virtual one."
+        ),
+    ] = False,
     ctl: Annotated[
         Path | None,
         typer.Option(metavar="SOCKET", help="Where `rimlight ctl` finds this run."),
@@ -113,7 +119,7 @@ def live(
     run = job_config(
         "live",
         source=source,
-        sinks=sink or (),
+        sinks=sink or (["virtual-camera"] if on_demand else ()),
         segmenter=segmenter_keys(model, threads),
         effects=effects,
         pipeline=_pipeline_keys(sync, when_unsure, allow_passthrough, max_latency),
@@ -123,7 +129,7 @@ def live(
     if dry_run:
         print_plan(run)
     else:
-        _run(run, ctl, quiet=quiet)
+        _run(run, ctl, on_demand=on_demand, quiet=quiet)
 
 
 def _pipeline_keys(
@@ -139,7 +145,7 @@ def _pipeline_keys(
     return {key: value for key, value in said.items() if value is not None}
 
 
-def _run(config: RunConfig, ctl: Path | None, *, quiet: bool) -> None:
+def _run(config: RunConfig, ctl: Path | None, *, on_demand: bool, quiet: bool) -> None:
     from rimlight.build import open_run
     from rimlight.cli.desk import desk
     from rimlight.cli.run import console, stop_on_signals, summary, tell
@@ -152,7 +158,10 @@ def _run(config: RunConfig, ctl: Path | None, *, quiet: bool) -> None:
 
         with open_run(config, on_frame=None if quiet else on_frame) as run:
             tell(run.notes)
-            with desk(run, config, ctl) as controls, stop_on_signals(run.pipeline):
+            with (
+                desk(run, config, ctl, on_demand=on_demand) as controls,
+                stop_on_signals(run.pipeline),
+            ):
                 line = partial(_line, run.pipeline, controls)
                 tick.append(every(STATUS_EVERY_S, lambda: status.update(line())))
                 stats = run.pipeline.run()

@@ -121,7 +121,8 @@ class SteadySink:
     def __init__(
         self, sink: Sink, rate: float, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._sink = sink
+        self.sink = sink
+        """The sink that does the work."""
         self._interval_s = 1 / rate
         self._clock = clock
         self._newest: FrameBuffer[Frame] = FrameBuffer(1, Policy.LATEST)
@@ -163,15 +164,15 @@ class SteadySink:
         if not self._end():
             return
         if self._error is None or isinstance(self._error, StopStream):
-            self._sink.close()
+            self.sink.close()
             return
-        self._sink.abort()
+        self.sink.abort()
         raise self._error
 
     def abort(self) -> None:
         """Stop, then abort the sink."""
         if self._end():
-            self._sink.abort()
+            self.sink.abort()
 
     def _end(self) -> bool:
         """End the thread; False if that was done before, or it does not come back."""
@@ -197,7 +198,7 @@ class SteadySink:
         frame = next(frames, None)
         due = self._clock()
         while frame is not None:
-            self._sink.write(frame)
+            self.sink.write(frame)
             self.written += 1
             due = max(due + self._interval_s, self._clock() - FAR_BEHIND * self._interval_s)
             if self._stopped.wait(max(0.0, due - self._clock())):

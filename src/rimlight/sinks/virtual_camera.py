@@ -52,11 +52,14 @@ class VirtualCameraSink:
             raise SinkError(f"there is no virtual camera {options.device}", hint=MODPROBE)
         _revive_stuck(options.device)
         try:
-            self._camera: pyvirtualcam.Camera | None = pyvirtualcam.Camera(
+            camera = pyvirtualcam.Camera(
                 *self._size, self.rate, fmt=pyvirtualcam.PixelFormat.I420, device=options.device
             )
         except RuntimeError as exc:
             raise _explained(str(exc), options.device) from exc
+        self._camera: pyvirtualcam.Camera | None = camera
+        self.device = str(camera.device)
+        """Its node, for example /dev/video10."""
 
     def write(self, frame: Frame) -> None:
         """Send one frame.

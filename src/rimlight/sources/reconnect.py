@@ -37,6 +37,8 @@ class State(StrEnum):
     LIVE = "live"
     LOST = "lost"
     RETRYING = "retrying"
+    RESTING = "resting"
+    """Closed on purpose, as nobody watches."""
 
 
 class ReconnectingSource:
@@ -62,6 +64,8 @@ class ReconnectingSource:
         self._reopen = reopen
         self._clock = clock
         self._closed = threading.Event()
+        self._resting = False
+        self._woken = threading.Event()
         self._state = State.OPENING
         self._last: Frame | None = None
         self._seen_at = clock()
@@ -89,14 +93,29 @@ class ReconnectingSource:
                     yield self._placed(frame, is_first=is_first)
                     is_first = False
             except (SourceError, OSError) as exc:
-                self._lose(exc)
+                if not self._resting:
+                    self._lose(exc)
             else:
-                return
-            source = self._found_again()
+                if not self._resting:
+                    return
+            source = self._next_source()
+
+    def rest(self) -> None:
+        """Close the source until `wake`: the camera's light goes out. Any thread."""
+        if not self._resting:
+            self._woken.clear()
+            self._resting = True
+            self._source.close()
+
+    def wake(self) -> None:
+        """Open the source again after `rest`. Any thread."""
+        if self._resting:
+            self._woken.set()
 
     def close(self) -> None:
-        """End the iteration, also while the source is lost."""
+        """End the iteration, also while the source is lost or rests."""
         self._closed.set()
+        self._woken.set()
         self._source.close()
 
     def _lose(self, exc: Exception) -> None:
@@ -105,23 +124,32 @@ class ReconnectingSource:
         log.warning("%s is lost: %s", self.info.name, exc)
         self._source.close()
 
-    def _found_again(self) -> Source | None:
+    def _next_source(self) -> Source | None:
         """Open the source again, however long it takes; None once this one is closed."""
-        pause_s = FIRST_PAUSE_S
+        pause_s = 0.0 if self._resting else FIRST_PAUSE_S
+        self._rest()
         while not self._closed.wait(pause_s):
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-            self._state = State.RETRYING
+            pause_s = min(max(2 * pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
+            self._state = State.RETRYING if self.problem else State.OPENING
             try:
                 self._source = self._reopen()
             except (SourceError, OSError) as exc:
                 self.problem = str(exc)
+                self._rest()
                 continue
-            if self._closed.is_set():  # closed while it opened
-                self._source.close()
-                return None
-            log.info("%s is back", self.info.name)
-            return self._source
+            if not (self._closed.is_set() or self._resting):
+                log.info("%s is back", self.info.name)
+                return self._source
+            self._source.close()  # it was not wanted any more when it had opened
+            self._rest()
         return None
+
+    def _rest(self) -> None:
+        """Wait while nobody wants the source."""
+        if self._resting:
+            self._state, self.problem = State.RESTING, ""
+            self._woken.wait()
+            self._resting = False
 
     def _placed(self, frame: Frame, *, is_first: bool) -> Frame:
         """Give a frame its place in the one stream, and the stream's size."""
