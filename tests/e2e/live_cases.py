@@ -233,6 +233,36 @@ def busy(folder: Path) -> dict[str, Any]:
         return {"said": said, "frames_go_on": run.status().get("state"), "exit": run.end()}
 
 
+def on_demand(folder: Path) -> dict[str, Any]:
+    """Nobody watches, then somebody does, then nobody."""
+    words = ("--background", GREEN, "--on-demand")
+    with live(folder, "demand", *words) as run:
+        rested = waited(lambda: run.status().get("state") == "resting")
+        closed = str(run.process.pid) not in holders(CAMERA)
+        with consumer() as seen:
+            came = time.monotonic()
+            woken = waited(lambda: run.status().get("state") == "live")
+            woken_s = time.monotonic() - came
+            seen.wait_for(10)
+            opened = str(run.process.pid) in holders(CAMERA)
+        rested_again = waited(lambda: run.status().get("state") == "resting")
+        return {
+            "rested": rested,
+            "closed": closed,
+            "woken": woken,
+            "woken_s": woken_s,
+            "opened": opened,
+            "rested_again": rested_again,
+            "exit": run.end(),
+        }
+
+
+def holders(path: str) -> set[str]:
+    """Return the processes that have `path` open."""
+    links = Path("/proc").glob("[0-9]*/fd/*")
+    return {link.parts[2] for link in links if os.path.realpath(link) == path}
+
+
 def examined(folder: Path) -> dict[str, Any]:
     """The doctor on this machine, while a run is up and without one."""
     command = [sys.executable, "-m", "rimlight", "doctor"]
@@ -259,6 +289,7 @@ CASES: Sequence[Callable[[Path], dict[str, Any]]] = (
     killed,
     watched,
     busy,
+    on_demand,
     examined,
     again,
 )

@@ -92,8 +92,14 @@ def test_the_doctor_finds_both_devices(report):
     assert "is busy" in report["examined"]["during"][1]
 
 
+def test_on_demand_the_webcam_is_open_only_while_somebody_watches(report):
+    seen = report["on_demand"]
+    names = ("rested", "closed", "woken", "opened", "rested_again")
+    assert [seen[name] for name in names] == [True] * len(names)
+
+
 def test_every_run_ends_in_order_when_it_is_told_to(report):
-    names = ("pulled_out", "panicked", "deleted", "killed", "watched", "busy")
+    names = ("pulled_out", "panicked", "deleted", "killed", "watched", "busy", "on_demand")
     assert [report[name]["exit"] for name in names] == [0] * len(names)
 
 

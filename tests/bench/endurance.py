@@ -1,0 +1,104 @@
+"""A live run in fast time: python tests/bench/endurance.py [FRAMES].
+
+Plays the pattern as fast as it goes through a live pipeline that is meddled with all the while:
+the source breaks every 1000 frames, effects are swapped, the camera rests. Prints memory, handles
+and threads as it goes, and fails when they grow after the first tenth.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from rimlight.buffer import Policy
+from rimlight.effects.replace import ReplaceEffect
+from rimlight.errors import SourceReadError
+from rimlight.frame import Frame
+from rimlight.pipeline.live import LivePipeline
+from rimlight.pipeline.runner import Settings
+from rimlight.segmenters.threshold import ThresholdSegmenter
+from rimlight.sinks.background import SteadySink
+from rimlight.sinks.null import NullSink
+from rimlight.sources import reconnect
+from rimlight.sources.pattern import PatternSource
+
+SIZE = (64, 36)
+BREAKS_EVERY = 1000
+GROWTH_KB = 4096
+
+
+class Breaking:
+    """The pattern, which breaks off after some frames; the last piece ends well."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+        self._source = PatternSource(PatternSource.Options(size=SIZE))
+        self.info = self._source.info
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._source:
+            yield frame
+            if frame.index + 1 == min(self._left, BREAKS_EVERY):
+                break
+        if self._left > BREAKS_EVERY:
+            raise SourceReadError("pulled out")
+
+    def close(self) -> None:
+        self._source.close()
+
+
+def usage() -> tuple[int, int, int]:
+    """Return (resident kB, open handles, threads)."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    kilobytes = pages * os.sysconf("SC_PAGE_SIZE") // 1024
+    return kilobytes, len(os.listdir("/proc/self/fd")), threading.active_count()
+
+
+def replacing(colour: str) -> ReplaceEffect:
+    return ReplaceEffect(ReplaceEffect.Options(background=colour))
+
+
+def main() -> None:
+    """Run, then judge."""
+    reconnect.FIRST_PAUSE_S = reconnect.LONGEST_PAUSE_S = 0.0
+    frames = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    left, seen, samples = [frames], [0], []
+
+    def reopen() -> Breaking:
+        left[0] -= BREAKS_EVERY
+        return Breaking(left[0])
+
+    def on_frame(_: Frame) -> None:
+        seen[0] += 1
+        if seen[0] % BREAKS_EVERY == 0:
+            colour = f"#{seen[0] // BREAKS_EVERY % 256:02x}ff00"
+            for old in pipeline.swap_effects([replacing(colour)]):
+                old.close()
+        if seen[0] % max(1, frames // 20) == 0:
+            samples.append(usage())
+            print(seen[0], "frames: {} kB, {} handles, {} threads".format(*samples[-1]), flush=True)
+
+    sink = SteadySink(NullSink(NullSink.Options(), Breaking(1).info), 1000)
+    pipeline = LivePipeline(
+        reconnect.ReconnectingSource(Breaking(frames), reopen),
+        ThresholdSegmenter(ThresholdSegmenter.Options()),
+        [sink],
+        effects=[replacing("white")],
+        settings=Settings(policy=Policy.WAIT, masks="own"),
+        on_frame=on_frame,
+    )
+    stats = pipeline.run()
+    sink.close()
+    print(f"{stats.frames} frames in {stats.elapsed_s:.0f} s, {pipeline.faults}")
+    early, late = samples[1], samples[-1]
+    grown = late[0] - early[0] > GROWTH_KB or late[1] > early[1] or late[2] > early[2]
+    sys.exit("it grows" if grown or stats.frames < frames else 0)
+
+
+if __name__ == "__main__":
+    main()
