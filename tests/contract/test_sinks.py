@@ -42,6 +42,7 @@ def pipe(_, __):
 
 OPEN = {
     "background": lambda tmp, _: BackgroundSink(make("video", path=tmp / "a.mp4"), make_info()),
+    "http": lambda *_: make("http", port=0),
     "images": lambda tmp, _: make("images", path=tmp / "pictures"),
     "null": lambda *_: make("null"),
     "pipe": pipe,

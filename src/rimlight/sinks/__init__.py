@@ -21,6 +21,7 @@ SINKS = Registry(
         "images": Entry("rimlight.sinks.images:ImagesSink", summary="one picture file per frame"),
         "pipe": Entry("rimlight.sinks.pipe:PipeSink", summary="raw frames on standard output"),
         "null": Entry("rimlight.sinks.null:NullSink", summary="nowhere, for measuring"),
+        "http": Entry("rimlight.sinks.http:HttpSink", summary="a preview in the browser"),
     },
 )
 

@@ -1,0 +1,107 @@
+"""Runs inside the rig's guest: how late a picture is, from the webcam to the virtual camera.
+
+    python live_latency.py FOLDER
+
+Every picture of the webcam carries its number in black and white blocks. One thread reads the
+webcam, another the virtual camera, and both note when they first see each number; the difference
+is the latency, by the pixels. The model runs on every frame; the picture itself passes, so that
+the number can be read. Leaves FOLDER/latency.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] = "2"
+
+from live_cases import VIRTUAL, Live
+
+CAMERA = os.environ["RIG_CLIPCAM"]
+FRAMES = 300
+BITS, BLOCK_PX = 12, 40
+
+
+def painted(count: int, size: tuple[int, int]) -> Sequence[np.ndarray]:
+    """Return pictures that carry their number, most significant bit first, along the top."""
+    pictures = []
+    for number in range(count):
+        picture = np.full((size[1], size[0], 3), 90, np.uint8)
+        for bit in range(BITS):
+            level = 255 if number >> (BITS - 1 - bit) & 1 else 0
+            picture[:BLOCK_PX, bit * BLOCK_PX : (bit + 1) * BLOCK_PX] = level
+        pictures.append(picture)
+    return pictures
+
+
+def number_of(picture: np.ndarray) -> int:
+    """Read the number back."""
+    width = picture.shape[1] * BLOCK_PX // 640
+    number = 0
+    for bit in range(BITS):
+        middle = picture[width // 4 : width // 2, bit * width + width // 4 : (bit + 1) * width - 4]
+        number = number * 2 + int(middle.mean() > 128)
+    return number
+
+
+class Reader:
+    """Notes when each number is first seen on a device."""
+
+    def __init__(self, device: str) -> None:
+        self.seen: dict[int, float] = {}
+        self._done = threading.Event()
+        self._capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while not self._done.is_set():
+            there, picture = self._capture.read()
+            if there:
+                self.seen.setdefault(number_of(picture), time.monotonic())
+
+    def close(self) -> None:
+        self._done.set()
+        self._thread.join()
+        self._capture.release()
+
+
+def main() -> None:
+    """Measure with and without --sync."""
+    folder = Path(sys.argv[1])
+    report = {}
+    for name, more in {"newest mask": (), "own mask (--sync)": ("--sync",)}.items():
+        words = ["--set", "effects=[{kind: flip, mirror: false}]", "--allow-passthrough"]
+        words += ["--set", "sinks.0.size=640x360", "--source", CAMERA, *more]
+        run = Live(folder, "latency", *words)
+        run.is_up()
+        near, far = Reader(CAMERA), Reader(VIRTUAL)
+        deadline = time.monotonic() + 60
+        while len(far.seen) < FRAMES and time.monotonic() < deadline:
+            time.sleep(0.1)
+        status = run.status()
+        near.close()
+        far.close()
+        run.end()
+        late = [far.seen[n] - near.seen[n] for n in far.seen if n in near.seen]
+        late_ms = np.array([each for each in late if abs(each) < 2]) * 1000
+        report[name] = {
+            "pictures": len(late_ms),
+            "median_ms": float(np.median(late_ms)),
+            "p95_ms": float(np.percentile(late_ms, 95)),
+            "status": status,
+        }
+    (folder / "latency.json").write_text(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
