@@ -95,15 +95,15 @@ def run_suite(plan: Plan, tell: Tell) -> Report:
         RimlightError: the clip or a model cannot be opened.
     """
     report = Report(machine())
+    if plan.peer:
+        tell("mediapipe on the same frames at 720p")
+        _compare(report, plan, plan.peer)
     for name, size in SIZES.items():
         tell(f"one frame at {name}")
         frames = load_frames(plan.clip, size, RING)
         report.costs[name] = frame_costs(frames, plan.rounds)
         report.stages[name] = stage_costs(frames, plan.rounds)
         report.ratios |= _frame_ratios(name, report.costs[name])
-    if plan.peer:
-        tell("mediapipe on the same frames at 720p")
-        _compare(report, plan, plan.peer)
     with tempfile.TemporaryDirectory() as folder:
         _whole_runs(report, plan, Path(folder), tell)
     if plan.live_s:
