@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from rimlight.cli import (
+    batch,
     bench,
     ctl,
     demo,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("process")(process.process)
+app.command("batch")(batch.batch)
 app.command("live")(live.live)
 app.command("ctl", context_settings={"ignore_unknown_options": True})(ctl.ctl)
 app.command("doctor")(doctor.doctor)

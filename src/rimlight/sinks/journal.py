@@ -58,7 +58,9 @@ class Journal:
             self.folder.mkdir(exist_ok=True)
             self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as exc:
-            raise SinkError(f"cannot write {self.folder}: {exc.strerror}") from exc
+            raise SinkError(
+                f"cannot write {self.folder}: {exc.strerror}", hint="choose another folder"
+            ) from exc
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:

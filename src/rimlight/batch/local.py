@@ -1,0 +1,148 @@
+"""Worker processes on this machine, one for each task that is under way."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+from rimlight.batch.work import Outcome, work
+
+TRIES = 3
+"""A task whose worker was killed so many times is given up."""
+
+_TICK_S = 0.2
+_STOP_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A task for a worker.
+
+    Attributes:
+        place: its number, from 0 on.
+        run: a RunConfig as data.
+        thumbnail: where the worker puts a small picture of the result.
+    """
+
+    place: int
+    run: dict[str, Any]
+    thumbnail: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    job: Job
+    process: SpawnProcess
+    answer: Connection
+
+
+class LocalPool:
+    """Runs jobs, so many at once, each in a process of its own: memory goes back with it.
+
+    A worker that dies without an answer was most likely killed for want of memory: its job is done
+    again, and from then on there is one worker fewer.
+
+    Args:
+        size: workers at once.
+        on_tick: called a few times a second with the frames done, by the jobs' place.
+        on_kill: called with a job whose worker was killed, and the new number of workers.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        *,
+        on_tick: Callable[[Sequence[int]], None] = lambda _: None,
+        on_kill: Callable[[Job, int], None] = lambda *_: None,
+    ) -> None:
+        self.size = size
+        self._on_tick = on_tick
+        self._on_kill = on_kill
+        self._context = multiprocessing.get_context("spawn")
+        self._workers: list[_Worker] = []
+        self._tries: dict[int, int] = {}
+
+    def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, Outcome]]:
+        """Yield each job with its outcome, in the order they end.
+
+        When the iteration is left early, the workers are asked to end and waited for.
+        """
+        waiting = deque(jobs)
+        counters = self._context.RawArray("q", max((job.place for job in jobs), default=0) + 1)
+        try:
+            while waiting or self._workers:
+                while waiting and len(self._workers) < self.size:
+                    self._workers.append(self._start(waiting.popleft(), counters))
+                for worker in self._ended():
+                    outcome = self._outcome(worker)
+                    if outcome is None:
+                        waiting.appendleft(worker.job)
+                    else:
+                        yield worker.job, outcome
+                self._on_tick(counters)
+        finally:
+            self._stop()
+
+    def _start(self, job: Job, counters: Any) -> _Worker:
+        counters[job.place] = 0
+        receiver, sender = self._context.Pipe(duplex=False)
+        process = self._context.Process(
+            target=work,
+            args=(job.run, job.thumbnail, job.place, counters, sender),
+            daemon=True,
+        )
+        process.start()
+        sender.close()
+        return _Worker(job, process, receiver)
+
+    def _ended(self) -> list[_Worker]:
+        """Wait a moment; return the workers that have answered or died."""
+        ready = set(wait([worker.answer for worker in self._workers], _TICK_S))
+        ended = [worker for worker in self._workers if worker.answer in ready]
+        self._workers = [worker for worker in self._workers if worker not in ended]
+        return ended
+
+    def _outcome(self, worker: _Worker) -> Outcome | None:
+        """Return what the worker answered, None when its job is to be done again."""
+        try:
+            outcome: Outcome | None = worker.answer.recv()
+        except EOFError:
+            outcome = None
+        worker.answer.close()
+        worker.process.join()
+        if outcome is not None:
+            return outcome
+        place = worker.job.place
+        self._tries[place] = self._tries.get(place, 0) + 1
+        self.size = max(1, self.size - 1)
+        if self._tries[place] < TRIES:
+            self._on_kill(worker.job, self.size)
+            return None
+        return Outcome(
+            error=f"its worker was killed {TRIES} times ({_cause(worker.process.exitcode)})",
+            hint="it may need more memory than there is: try a smaller --max-size",
+        )
+
+    def _stop(self) -> None:
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(_STOP_TIMEOUT_S)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.answer.close()
+        self._workers = []
+
+
+def _cause(code: int | None) -> str:
+    if code is not None and code < 0:
+        return signal.Signals(-code).name
+    return f"exit code {code}"

@@ -1,0 +1,95 @@
+"""What became of each task, a line of JSON each, so that a batch can be gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rimlight.batch.plan import Task
+from rimlight.errors import SinkError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The end of one task.
+
+    Attributes:
+        source: the task's source, as a text.
+        target: its result.
+        state: "failed" may still have left a part of the result.
+        identity: `Task.identity` at the time.
+        settings: names how it was processed.
+        frames: how many were written.
+        elapsed_s: how long it took.
+        error: why it failed.
+        hint: what to do about it.
+        thumbnail: a small picture of the result, relative to the manifest.
+    """
+
+    source: str
+    target: str
+    state: Literal["done", "failed"]
+    identity: str
+    settings: str
+    frames: int = 0
+    elapsed_s: float = 0.0
+    error: str = ""
+    hint: str = ""
+    thumbnail: str = ""
+
+
+class Manifest:
+    """The file `manifest.jsonl` in the output folder; later lines replace earlier ones.
+
+    Raises:
+        SinkError: it cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "manifest.jsonl"
+        self.entries: dict[str, Entry] = {}
+        try:
+            lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        except OSError as exc:
+            raise SinkError(f"cannot use {folder}: {exc.strerror}", hint="choose another") from exc
+        for line in lines:
+            entry = _parsed(line)
+            if entry is not None:
+                self.entries[entry.source] = entry
+
+    def add(self, entry: Entry) -> None:
+        """Write one line, and wait until it is on the disk.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+        self.entries[entry.source] = entry
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as exc:
+            raise SinkError(f"cannot write {self.path}: {exc.strerror}") from exc
+
+    def state(self, task: Task, settings: str) -> Literal["new", "done", "failed"]:
+        """Say what there is to do: a changed source, or other settings, make a task new again."""
+        entry = self.entries.get(str(task.source))
+        if entry is None or (entry.identity, entry.settings) != (task.identity(), settings):
+            return "new"
+        if entry.state == "done" and not task.target.exists():
+            return "new"
+        return entry.state
+
+
+def _parsed(line: str) -> Entry | None:
+    """Return the entry of one line, None for one that was cut off by a crash."""
+    try:
+        data: Any = json.loads(line)
+        return Entry(**data)
+    except (ValueError, TypeError):
+        return None

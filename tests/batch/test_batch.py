@@ -1,0 +1,199 @@
+"""Many files: the plan, the record of what is done, and workers that die."""
+
+import os
+import signal
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clip_maker import write_video
+
+from rimlight.batch.capacity import cores, free_bytes, jobs_that_fit
+from rimlight.batch.local import Job, LocalPool
+from rimlight.batch.manifest import Entry, Manifest
+from rimlight.batch.plan import make_plan
+from rimlight.batch.run import Batch
+from rimlight.batch.summary import write_summary
+from rimlight.errors import SourceOpenError
+from rimlight.jobs import job_config
+
+
+def files(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    return folder
+
+
+def planned(*inputs, out, suffix=".mp4"):
+    plan = make_plan([str(i) for i in inputs], out, suffix=suffix)
+    return [(str(t.target.relative_to(out)), t.kind) for t in plan]
+
+
+def test_files_keep_their_place_below_the_folder(tmp_path):
+    top = files(tmp_path / "in", "a.mov", "deep/b.mkv", "deep/c.jpg", "deep/.d.mp4", "notes.txt")
+    plan = planned(top, out=tmp_path / "out")
+    assert plan == [("a.mp4", "video"), ("deep/b.mp4", "video"), ("deep", "folder")]
+
+
+def test_two_videos_of_one_name_get_two_results(tmp_path):
+    top = files(tmp_path / "in", "talk.mkv", "talk.mov")
+    assert [p for p, _ in planned(top, out=tmp_path / "out")] == ["talk.mp4", "talk.mov.mp4"]
+
+
+def test_a_file_named_twice_is_done_once_and_results_are_no_input(tmp_path):
+    top = files(tmp_path / "in", "a.mp4", "out/a.mp4")
+    assert planned(top, top / "a.mp4", out=top / "out") == [("a.mp4", "video")]
+
+
+def test_globs_and_single_pictures(tmp_path):
+    files(tmp_path / "in", "a.jpg", "b.jpg", "c.png")
+    plan = planned(tmp_path / "in" / "*.jpg", out=tmp_path / "out")
+    assert plan == [("a.jpg", "picture"), ("b.jpg", "picture")]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty"])
+def test_nothing_to_do_is_an_error(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceOpenError):
+        make_plan([str(tmp_path / name)], tmp_path / "out", suffix=".mp4")
+
+
+def entry_of(task, state="done", settings="s"):
+    return Entry(str(task.source), str(task.target), state, task.identity(), settings)
+
+
+def test_what_is_done_stays_done_until_source_settings_or_result_change(tmp_path):
+    task = make_plan([str(files(tmp_path / "in", "a.mp4"))], tmp_path / "out", suffix=".mp4")[0]
+    manifest = Manifest(tmp_path / "out")
+    assert manifest.state(task, "s") == "new"
+    manifest.add(entry_of(task))
+    files(tmp_path / "out", "a.mp4")
+    again = Manifest(tmp_path / "out")
+    assert again.state(task, "s") == "done" and again.state(task, "t") == "new"
+    task.source.write_bytes(b"another")
+    assert again.state(task, "s") == "new"
+
+
+def test_a_line_that_a_crash_cut_off_is_passed_over(tmp_path):
+    task = make_plan([str(files(tmp_path / "in", "a.mp4"))], tmp_path / "out", suffix=".mp4")[0]
+    manifest = Manifest(tmp_path / "out")
+    manifest.add(entry_of(task, "failed"))
+    with manifest.path.open("a") as file:
+        file.write('{"source": "x", "tar')
+    assert list(Manifest(tmp_path / "out").entries.values()) == [entry_of(task, "failed")]
+
+
+def test_jobs_are_bounded_by_tasks_cores_and_memory():
+    assert jobs_that_fit(1) == 1
+    assert 1 <= jobs_that_fit(1000) <= cores()
+    assert free_bytes() > 0
+
+
+def run_data(source, target):
+    config = job_config(
+        "process", source=str(source), sinks=[str(target)], segmenter={"kind": "threshold"},
+        effects=[{"kind": "replace", "background": "white"}],
+    )  # fmt: skip
+    return config.model_dump(mode="json")
+
+
+@pytest.fixture
+def clips(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    return [
+        write_video(folder / f"{name}.mp4", codec="libx264", stamps=range(0, 2000, 40))
+        for name in "abc"
+    ]
+
+
+def jobs_for(clips, out):
+    out.mkdir()
+    return [
+        Job(place, run_data(clip, out / clip.name), out / f"{place}.jpg")
+        for place, clip in enumerate(clips)
+    ]
+
+
+def test_every_job_is_done_and_leaves_a_thumbnail(tmp_path, clips):
+    jobs = jobs_for(clips, tmp_path / "out")
+    ended = {job.place: outcome for job, outcome in LocalPool(2).run(jobs)}
+    assert {p: (o.frames, o.error) for p, o in ended.items()} == dict.fromkeys(range(3), (50, ""))
+    assert all(cv2.imread(str(job.thumbnail)) is not None for job in jobs)
+
+
+def test_a_failed_job_does_not_stop_the_others(tmp_path, clips):
+    clips[1].write_bytes(b"not a video at all")
+    jobs = jobs_for(clips, tmp_path / "out")
+    ended = {job.place: outcome for job, outcome in LocalPool(2).run(jobs)}
+    assert "not a video" in ended[1].error and ended[1].hint
+    assert not ended[0].error and not ended[2].error
+
+
+def test_a_killed_worker_is_replaced_with_one_job_fewer(tmp_path, clips):
+    killed, told = [], []
+
+    def kill_one(_):
+        if pool._workers and not killed:
+            killed.append(pool._workers[0].process.pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    pool = LocalPool(2, on_tick=kill_one, on_kill=lambda job, size: told.append(size))
+    ended = [outcome for _, outcome in pool.run(jobs_for(clips, tmp_path / "out"))]
+    assert killed and told == [1] and pool.size == 1
+    assert [outcome.error for outcome in ended] == ["", "", ""]
+
+
+@pytest.mark.slow
+def test_a_job_that_is_killed_again_and_again_is_given_up(tmp_path, clips):
+    def kill_all(_):
+        for worker in pool._workers:
+            os.kill(worker.process.pid, signal.SIGKILL)
+
+    pool = LocalPool(1, on_tick=kill_all)
+    ended = [outcome for _, outcome in pool.run(jobs_for(clips[:1], tmp_path / "out"))]
+    assert "SIGKILL" in ended[0].error
+
+
+@pytest.mark.slow
+def test_leaving_early_ends_the_workers(tmp_path, clips):
+    pool = LocalPool(2)
+    running = pool.run(jobs_for(clips, tmp_path / "out"))
+    next(running)
+    processes = [worker.process for worker in pool._workers]
+    running.close()
+    assert not any(process.is_alive() for process in processes)
+
+
+def test_the_summary_shows_failures_first_and_escapes_names(tmp_path):
+    entries = [
+        Entry("a.mp4", str(tmp_path / "a.mp4"), "done", "", "", 7, 1.25, thumbnail="t/a.jpg"),
+        Entry("<b>.mp4", str(tmp_path / "b.mp4"), "failed", "", "", error="is & stays broken"),
+    ]
+    write_summary(entries, tmp_path / "summary.html")
+    page = (tmp_path / "summary.html").read_text()
+    assert "1 of 2 done, 1 failed" in page and "is &amp; stays broken" in page
+    assert page.index("&lt;b&gt;.mp4") < page.index(">a.mp4<") and 'src="t/a.jpg"' in page
+
+
+def test_a_batch_is_gone_on_with_where_it_stopped(tmp_path, clips):
+    out = tmp_path / "out"
+    tasks = make_plan([str(tmp_path / "in")], out, suffix=".mp4")
+
+    def describe(task):
+        return job_config(
+            "process", source=str(task.source), sinks=[str(task.target)],
+            segmenter={"kind": "threshold"}, effects=[{"kind": "replace", "background": "white"}],
+        )  # fmt: skip
+
+    clips[2].write_bytes(np.zeros(1000, np.uint8).tobytes())
+    first = Batch(out, describe)
+    assert sorted(e.state for e in first.run(tasks, LocalPool(2))) == ["done", "done", "failed"]
+    again = Batch(out, describe)
+    todo = again.todo(tasks, retry_failed=False)
+    assert (todo.tasks, todo.done, len(todo.failed)) == ((), 2, 1)
+    write_video(clips[2], codec="libx264", stamps=range(0, 400, 40))
+    retried = again.todo(tasks, retry_failed=True).tasks
+    assert [Path(e.target).name for e in again.run(retried, LocalPool(1))] == ["c.mp4"]
