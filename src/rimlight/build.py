@@ -8,7 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Field
 
 from rimlight import resume
 from rimlight.buffer import Policy
@@ -32,7 +34,10 @@ log = logging.getLogger(__name__)
 WIDE = 1.2
 """From this width to height on, the 16:9 model fits a picture better than the square one."""
 
-RUNTIMES = ("tflite", "keras")
+BEST_MARGINS = (0.2, 0.03, 0.1, 0.35)
+"""Rooms around the people, in shares of their sides, that the best masks are averaged over."""
+
+RUNTIMES = ("tflite", "keras", "instances")
 """Segmenters that a card and its file lead to."""
 
 
@@ -64,6 +69,13 @@ class ModelOptions(Options):
 
     model: str = "auto"
     models_dir: Path | None = None
+    focus: Annotated[
+        Literal["none", "follow", "best"],
+        Field(
+            description="look closer at the people; follow: at little cost; best: several looks "
+            "at every frame by both models, an order of magnitude slower"
+        ),
+    ] = "none"
 
 
 @contextmanager
@@ -173,6 +185,12 @@ def open_segmenter(part: PartConfig, size: tuple[int, int] = (16, 9)) -> Segment
         cls, options = part_options(SEGMENTERS, part)
         return cast(Segmenter, cls(options))
     wanted = validate(ModelOptions, part.options, where="segmenter")
+    if wanted.focus == "none":
+        return _open_model(wanted, size)
+    return _open_focus(wanted)
+
+
+def _open_model(wanted: ModelOptions, size: tuple[int, int]) -> Segmenter:
     name = wanted.model if wanted.model != "auto" else default_model(size)
     card, file = Catalog(wanted.models_dir).resolve(name)
     cls = SEGMENTERS.load(card.runtime)
@@ -180,9 +198,27 @@ def open_segmenter(part: PartConfig, size: tuple[int, int] = (16, 9)) -> Segment
     return cast(Segmenter, cls(card, file, runtime))
 
 
+def _open_focus(wanted: ModelOptions) -> Segmenter:
+    """Open a model that looks closer; "auto" brings both models, each for parts of its shape."""
+    from rimlight.segmenters.average import AverageSegmenter
+    from rimlight.segmenters.focus import FocusSegmenter
+
+    wide = _open_model(wanted, (16, 9))
+    tall = _open_model(wanted, (1, 1)) if wanted.model == "auto" else wide
+    both = AverageSegmenter(list(dict.fromkeys((tall, wide))), mirrored=wanted.focus == "best")
+    if wanted.focus == "best":
+        return FocusSegmenter(both, lambda _: both, margins=BEST_MARGINS, always=True)
+    return FocusSegmenter(both, lambda size: wide if is_wide(size) else tall)
+
+
 def default_model(size: tuple[int, int]) -> str:
     """Return the name of the person model that suits pictures of (width, height)."""
-    return "selfie-landscape" if size[0] >= WIDE * size[1] else "selfie"
+    return "selfie-landscape" if is_wide(size) else "selfie"
+
+
+def is_wide(size: tuple[int, int]) -> bool:
+    """Whether a picture of (width, height) is nearer to 16:9 than to a square."""
+    return size[0] >= WIDE * size[1]
 
 
 def _lasting(first: Source, config: RunConfig) -> Source:

@@ -16,6 +16,8 @@ Image = NDArray[np.uint8]
 
 _ENLARGE = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
+NARROW = 0.7
+"""Least width of a part of a picture, as a share of its height."""
 STRAY = 0.002
 """Share of a mask's pixels that may lie outside its bounds on each side: specks."""
 
@@ -38,11 +40,22 @@ def bounds(alpha: Alpha, *, least: float) -> Rect | None:
     return Rect(left, top, right - left, bottom - top)
 
 
-def widened(rect: Rect, margin: float) -> Rect:
-    """Return `rect` with `margin` of its sides added on each side, as far as the picture goes."""
-    left, top = max(0.0, rect.left - margin * rect.width), max(0.0, rect.top - margin * rect.height)
-    right = min(1.0, rect.left + (1 + margin) * rect.width)
-    bottom = min(1.0, rect.top + (1 + margin) * rect.height)
+def widened(rect: Rect, margin: float, size: tuple[int, int]) -> Rect:
+    """Return `rect` with `margin` of its sides added on each side, as far as the picture goes.
+
+    What would be narrower than `NARROW` is widened further: stretched over a model's input, a
+    standing person would be a shape that it has never seen.
+
+    Args:
+        rect: shares of the picture.
+        margin: a share of each side.
+        size: (width, height) of the picture.
+    """
+    high = (1 + 2 * margin) * rect.height
+    wide = max((1 + 2 * margin) * rect.width, NARROW * high * size[1] / size[0])
+    x, y = rect.left + rect.width / 2, rect.top + rect.height / 2
+    left, top = max(0.0, x - wide / 2), max(0.0, y - high / 2)
+    right, bottom = min(1.0, x + wide / 2), min(1.0, y + high / 2)
     return Rect(left, top, right - left, bottom - top)
 
 
@@ -59,7 +72,8 @@ def holds(outer: Rect, inner: Rect) -> bool:
 def even_pixels(rect: Rect, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """Return `rect` (shares of a picture) as even (left, top, right, bottom) pixels of `size`.
 
-    At least two pixels a side, within the picture; `size` is at least 2 x 2.
+    At least two pixels a side. Where the picture ends on an odd pixel, the last one is even_size's:
+    a row left out there would show as an edge of the mask all along the picture's end.
     """
     left, right = _even_span(rect.left, rect.width, size[0])
     top, bottom = _even_span(rect.top, rect.height, size[1])
@@ -111,7 +125,7 @@ def _span(solid: Image, axis: int) -> tuple[float, float]:
 
 
 def _even_span(start: float, length: float, side: int) -> tuple[int, int]:
-    most = side - side % 2
+    most = side + side % 2
     first = min(int(start * side) // 2 * 2, most - 2)
     last = min(-(-math.ceil((start + length) * side) // 2) * 2, most)
     return first, max(last, first + 2)

@@ -1,0 +1,186 @@
+"""Looking closer: the part of the frame that holds the people, at the model's full resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.errors import ConfigError
+from rimlight.frame import Frame, Mask
+from rimlight.imaging.geometry import Rect
+from rimlight.imaging.window import bounds, cut_i420, even_pixels, holds, put_back, widened
+from rimlight.pipeline.parts import Segmenter
+from rimlight.segmenters.average import enlarged
+
+Scores = NDArray[np.float32]
+
+MAX_GAP_S = 1
+"""From this step in time on it is another picture."""
+LEAST = 0.002
+"""A smaller share of the picture is nobody."""
+LARGE = 0.6
+"""From this share of the picture on, looking closer gains nothing."""
+REFRESH = 10
+"""Every so many frames the whole frame is looked at for others."""
+SMALL = 0.6
+"""People who take less than this share of where they were before are looked at closer."""
+FAR_WEIGHT = 0.4
+"""What the look at the whole weighs beside the closer ones, where the people fill the frame."""
+
+
+class FocusSegmenter:
+    """Follows the people: segments the part of the frame around them, and puts it back.
+
+    The first frame of a stream and every single picture get two looks: the whole, and what the
+    first look found, closer. After that, `follow` looks only at the part around the last mask,
+    and at the whole frame every 10 frames, when nobody is left in the part, and when the people
+    fill the frame anyway. The part is moved only when they are about to leave it, or have become
+    small in it: a part that follows every step would make the mask tremble.
+
+    Args:
+        first: for first frames and single pictures; taken over and closed.
+        model: the segmenter for a part of (width, height): `first`, or one that it closes.
+        margins: how much is added around the people, as shares of their sides; several are
+            averaged in two looks, the first of them follows.
+        always: two looks at every frame.
+        side: pixels of the longer side of a mask that was put back.
+    """
+
+    def __init__(
+        self,
+        first: Segmenter,
+        model: Callable[[tuple[int, int]], Segmenter],
+        *,
+        margins: Sequence[float] = (0.2,),
+        always: bool = False,
+        side: int = 512,
+    ) -> None:
+        self._first, self._model = first, model
+        self._margins, self._always, self._side = tuple(margins), always, side
+        self._track = _Track(margins[0])
+        self._since = 0
+        self._last: Mask
+        self._pts = Fraction(0)
+
+    def segment(self, frame: Frame) -> Mask:
+        """Return a mask of the whole of `frame`.
+
+        Raises:
+            ConfigError: the model has more than one class.
+        """
+        gap = frame.pts - self._pts
+        new = frame.size != self._track.size or not 0 < gap < MAX_GAP_S
+        self._pts = frame.pts
+        if new:
+            self._track.forget(frame.size)
+        if new or self._always:
+            return self._two_looks(frame)
+        return self._followed(frame)
+
+    def close(self) -> None:
+        """Close the first segmenter, and so those it took over."""
+        self._first.close()
+
+    def _two_looks(self, frame: Frame) -> Mask:
+        whole = self._last = _one_class(self._first.segment(frame))
+        self._since = 0
+        self._track.follow(bounds(whole.alpha(), least=LEAST))
+        people = self._track.people
+        if people is None:
+            return whole
+        parts = [widened(people, margin, frame.size) for margin in self._margins]
+        near = np.mean([self._near(frame, p, self._first) for p in parts], axis=0, dtype=np.float32)
+        far = enlarged(whole.scores, near.shape[:2])
+        # The smaller the people are, the less the look at the whole can see of them.
+        share = np.float32(FAR_WEIGHT * min(1.0, parts[0].width * parts[0].height))
+        return whole.with_scores(near + share * (far - near))
+
+    def _followed(self, frame: Frame) -> Mask:
+        rect = self._track.part
+        self._since += 1
+        if rect is None:
+            return self._whole(frame)
+        if self._since >= REFRESH:
+            whole = self._whole(frame)
+            if self._track.part != rect:  # others came, or the people are about to leave the part
+                return whole
+        left, top, right, bottom = _box(rect, frame)
+        model = self._model((right - left, bottom - top))
+        near = self._last.with_scores(self._near(frame, rect, model))
+        found = bounds(near.alpha(), least=LEAST)
+        if found is None:
+            return self._whole(frame)
+        self._track.follow(found)
+        return near
+
+    def _whole(self, frame: Frame) -> Mask:
+        self._since = 0
+        mask = self._last = _one_class(self._model(frame.size).segment(frame))
+        self._track.follow(bounds(mask.alpha(), least=LEAST))
+        return mask
+
+    def _near(self, frame: Frame, rect: Rect, model: Segmenter) -> Scores:
+        """Return the scores of what lies in `rect`, in their place in the whole frame."""
+        box = _box(rect, frame)
+        mask = model.segment(cut_frame(frame, box))
+        return put_back(mask.alpha(), box, frame.size, self._side)[..., None]
+
+
+class _Track:
+    """Where the people are, with hysteresis."""
+
+    def __init__(self, margin: float) -> None:
+        self._margin = margin
+        self.people: Rect | None = None
+        self.size = (1, 1)
+
+    @property
+    def part(self) -> Rect | None:
+        """What to look at; None for the whole."""
+        if self.people is None:
+            return None
+        part = widened(self.people, self._margin, self.size)
+        return part if part.width * part.height < LARGE else None
+
+    def follow(self, found: Rect | None) -> None:
+        """Take note of where the people are now; None for nowhere."""
+        if found is None or self.people is None or not self._still_fits(self.people, found):
+            self.people = found
+
+    def _still_fits(self, people: Rect, found: Rect) -> bool:
+        roomy = found.width * found.height < SMALL * people.width * people.height
+        return holds(widened(people, self._margin / 2, self.size), found) and not roomy
+
+    def forget(self, size: tuple[int, int]) -> None:
+        """Know nothing yet of frames of (width, height) `size`."""
+        self.people, self.size = None, size
+
+
+def _box(rect: Rect, frame: Frame) -> tuple[int, int, int, int]:
+    """Return `rect` as (left, top, right, bottom) pixels that `frame` has in its layout."""
+    left, top, right, bottom = even_pixels(rect, frame.size)
+    if frame.layout == "i420":
+        return left, top, right, bottom
+    return left, top, min(right, frame.size[0]), min(bottom, frame.size[1])
+
+
+def cut_frame(frame: Frame, box: tuple[int, int, int, int]) -> Frame:
+    """Return (left, top, right, bottom) of `frame`, all even in I420, in its own layout."""
+    left, top, right, bottom = box
+    if frame.layout == "bgr":
+        return frame.with_bgr(frame.image[top:bottom, left:right])
+    size = (right - left, bottom - top)
+    return replace(frame, image=cut_i420(frame.image, box), size=size, alpha=None)
+
+
+def _one_class(mask: Mask) -> Mask:
+    if len(mask.classes) != 1 or mask.given.dtype == np.uint8:
+        raise ConfigError(
+            f"only models of people can look closer, this one knows {len(mask.classes)} classes",
+            hint="choose the model selfie or selfie-landscape, or leave `focus` out",
+        )
+    return mask
