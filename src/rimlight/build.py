@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import Field
 
 from rimlight import resume
+from rimlight.asides import open_asides, split
 from rimlight.buffer import Policy
 from rimlight.catalog.find import Catalog
 from rimlight.config import PartConfig, PipelineConfig, RunConfig
@@ -104,7 +105,9 @@ def open_run(
         source = _lasting(open_source(config.source), config)
         stack.callback(source.close)
         info = source.info
-        sinks, left_out = open_sinks(config, info, stack)
+        main, beside = split(config)
+        sinks, left_out = open_sinks(main, info, stack)
+        asides = open_asides(beside, info, stack=stack, open_effect=open_effect)
         segmenter = open_segmenter(config.segmenter, info.size)
         stack.callback(segmenter.close)
         refiners = [_closing(stack, one) for one in resume.restarting(config, open_refiner)]
@@ -114,12 +117,13 @@ def open_run(
             segmenter,
             sinks,
             refiners=[*refiners, *watchers],
-            effects=effects,
+            effects=[*asides, *effects],
             settings=_settings(config.pipeline, is_live=info.is_live),
             on_frame=on_frame,
         )
-        notes = (*info.notes, *left_out, *resume.go_on(config, source, sinks))
-        stack.callback(resume.settle, source, sinks)
+        every = [*sinks, *(aside.sink for aside in asides)]
+        notes = (*info.notes, *left_out, *resume.go_on(config, source, every))
+        stack.callback(resume.settle, source, every)
         yield OpenRun(pipeline, source, tuple(effects), tuple(sinks), info, notes)
 
 
@@ -137,6 +141,8 @@ def check(config: RunConfig) -> None:
             part_options(registry, part)
     for sink in config.sinks:
         part_options(SINKS, sink)
+        for part in sink.effects:
+            part_options(EFFECTS, part)
     if config.pipeline.masks == "newest" and config.pipeline.policy == "wait":
         raise ConfigError(
             "pipeline.masks 'newest' drops frames, pipeline.policy 'wait' must not",

@@ -20,6 +20,9 @@ from rimlight.imaging.colour import (
     i420_to_bgr,
     pad_even,
 )
+from rimlight.instances import Instance, Instances, Place
+
+__all__ = ["Frame", "Instance", "Instances", "Layout", "Mask", "Place", "SourceInfo"]
 
 Layout = Literal["bgr", "i420"]
 
@@ -149,6 +152,7 @@ class Mask:
         foreground: the classes that stay when nothing else is asked for.
         edges: (low, high): where the mask meets the picture, scores up to `low` count as 0 and
             scores from `high` as 1, with a smooth step between.
+        instances: the single objects that the mask was made of; None where the model knows none.
 
     Raises:
         ValueError: `given` does not fit `classes`, or `edges` is not rising within [0, 1].
@@ -158,6 +162,7 @@ class Mask:
     classes: tuple[str, ...]
     foreground: tuple[str, ...] = ("person",)
     edges: tuple[float, float] = (0.0, 1.0)
+    instances: Instances | None = None
 
     def __post_init__(self) -> None:
         shape, dtype = self.given.shape, self.given.dtype
@@ -181,6 +186,18 @@ class Mask:
     ) -> Mask:
         """Wrap the winning class of each pixel, uint8 (h, w), values below len(classes)."""
         return cls(labels, classes, foreground)
+
+    @classmethod
+    def from_instances(
+        cls,
+        instances: Instances,
+        *,
+        foreground: tuple[str, ...] = ("person",),
+        edges: tuple[float, float] = (0.0, 1.0),
+    ) -> Mask:
+        """Wrap single objects: their classes, and "background" where there is none."""
+        classes = (*instances.classes, "background")
+        return cls(instances.labels(), classes, foreground, edges, instances)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -216,7 +233,10 @@ class Mask:
         Raises:
             KeyError: a name is not among the classes.
         """
-        wanted = [self._channel(name) for name in (self.foreground if names is None else names)]
+        said = self.foreground if names is None else names
+        wanted = [self._channel(name) for name in said]
+        if self.instances is not None:
+            return self._object_alpha(self.instances, said)
         if self.given.dtype == np.uint8:
             return np.isin(self.given, np.array(wanted, np.uint8)).astype(np.float32)
         if len(wanted) == 1:
@@ -225,8 +245,16 @@ class Mask:
         return cast(NDArray[np.float32], np.minimum(total, 1, dtype=np.float32))
 
     def with_scores(self, scores: NDArray[np.float32]) -> Mask:
-        """Return a mask of the same classes with other scores."""
-        return replace(self, given=scores)
+        """Return a mask of the same classes with other scores, and no single objects."""
+        return replace(self, given=scores, instances=None)
+
+    def _object_alpha(self, instances: Instances, names: Sequence[str]) -> NDArray[np.float32]:
+        """Objects have soft edges of their own; other classes have those of the labels."""
+        alpha = instances.levels(names).astype(np.float32) * np.float32(1 / 255)
+        others = [self._channel(name) for name in names if name not in instances.classes]
+        if others:
+            alpha[np.isin(self.given, np.array(others, np.uint8))] = 1
+        return alpha
 
     def _channel(self, name: str) -> int:
         if name not in self.classes:

@@ -59,7 +59,7 @@ def test_a_model_that_is_not_here_says_how_to_fetch_it(alone):
     assert "rimlight models pull cityscapes" in caught.value.hint
 
 
-@pytest.mark.parametrize(("name", "part"), [("road", "imported"), ("yolov8n-seg", "prototypes")])
+@pytest.mark.parametrize(("name", "part"), [("road", "imported")])
 def test_a_model_that_cannot_run_yet_names_the_missing_part(alone, name, part):
     with pytest.raises(ModelError, match=part):
         Catalog().resolve(name)

@@ -22,7 +22,10 @@ def tiny_keras(tmp_path_factory):
 @pytest.fixture(params=SEGMENTERS.names())
 def segmenter(request):
     cls = SEGMENTERS.load(request.param)
-    if request.param in ("tflite", "keras"):
+    if request.param == "instances":
+        request.getfixturevalue("shared")
+        opened = cls(*Catalog().resolve("yolov8n-seg"), cls.Options(confidence=0.6))
+    elif request.param in ("tflite", "keras"):
         tiny = request.param == "keras"
         model = str(request.getfixturevalue("tiny_keras")) if tiny else "selfie-landscape"
         opened = cls(*Catalog().resolve(model), cls.Options())

@@ -81,11 +81,14 @@ class OutputSpec(Options):
             boxes, scores and mask coefficients, and prototypes.
         index: which of the file's outputs it is, from 0. Of "instances" both are found by shape.
         boxes: of "instances": box values are shares of the input (0..1), or pixels of it.
+        margin_px: of "instances": how far, in input pixels, a mask may reach beyond its box; half
+            a step where boxes were quantised coarsely.
     """
 
     kind: Literal["probability", "sigmoid", "softmax", "logits", "labels", "instances"]
     index: Annotated[int, Field(ge=0)] = 0
     boxes: Literal["share", "pixels"] = "share"
+    margin_px: Annotated[float, Field(ge=0, le=64)] = 0.0
 
 
 class ModelCard(Options):

@@ -1,0 +1,122 @@
+"""Prints mask mAP@0.5 (and mAP@0.5:0.95) on coco128, ours and a plain decode of the same tensors.
+
+    python tests/bench/instance_map.py [DATA] [MODEL]
+
+DATA is a folder of images/ and labels/ (YOLO polygons), by default data/coco128 of the shared
+folder; MODEL is a name or a card. Needs pycocotools.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "segmenters"))
+
+import numpy as np
+from coco import enlarged, plain_decode, truths
+from pycocotools import mask as rle
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from rimlight import resources
+from rimlight.catalog.find import Catalog
+from rimlight.frame import Frame
+from rimlight.imaging.geometry import letterbox
+from rimlight.segmenters.decode import Limits, decode
+from rimlight.segmenters.tensors import InputMaker
+from rimlight.segmenters.tflite import TfliteEngine
+
+CONFIDENCE, OVERLAP, COUNT = 0.01, 0.5, 100
+
+
+def main(folder: Path, model: str) -> None:
+    card, file = Catalog().resolve(model)
+    engine = TfliteEngine(file, size=card.input.size, threads=2)
+    maker = InputMaker(card.input, engine.input)
+    no_margin = card.model_copy(update={"output": card.output.model_copy(update={"margin_px": 0})})
+    settings = {
+        "ours": (card, Limits(CONFIDENCE, OVERLAP, COUNT, several=True)),
+        "ours, best class only, no margin": (no_margin, Limits(CONFIDENCE, OVERLAP, COUNT)),
+    }
+    images, annotations, times = [], [], []
+    results = {name: [] for name in (*settings, "plain decode")}
+    for number, (_, picture, objects) in enumerate(truths(folder), 1):
+        height, width = picture.shape[:2]
+        images.append({"id": number, "height": height, "width": width})
+        for class_id, polygon in objects:
+            annotations.append(truth(len(annotations) + 1, number, class_id, polygon, picture))
+        frame = Frame.from_bgr(picture, index=0, pts=Fraction(0), captured=0.0)
+        candidates = engine.run(maker.make(frame), 0)[0].copy()
+        prototypes = engine.read(1)[0].copy()
+        place = letterbox(frame.size, card.input.size)
+        for name, (used, limits) in settings.items():
+            found = decode(candidates, prototypes, card=used, place=place, limits=limits)
+            for item in found:
+                mask = enlarged(item, found.shape, picture)
+                class_id = card.classes.index(item.name)
+                results[name].append(result(number, class_id, item.score, mask))
+        for class_id, score, mask in plain_decode(
+            candidates, prototypes, picture=picture, place=place,
+            confidence=CONFIDENCE, overlap=OVERLAP, count=COUNT,
+        ):  # fmt: skip
+            results["plain decode"].append(result(number, class_id, score, mask))
+        usual = Limits(0.25, OVERLAP, COUNT)
+        start = time.perf_counter()
+        decode(candidates, prototypes, card=card, place=place, limits=usual)
+        times.append(time.perf_counter() - start)
+    truth_set = coco(images, annotations, len(card.classes))
+    for name, made in results.items():
+        both = figures(truth_set, made)
+        print(f"{name}: mask mAP@0.5 {both[1]:.4f}, mAP@0.5:0.95 {both[0]:.4f}")
+    print(
+        f"decode at confidence 0.25: median {np.median(times) * 1e3:.2f} ms, {len(times)} pictures"
+    )
+
+
+def truth(identity, image, class_id, polygon, picture):
+    encoded = rle.merge(rle.frPyObjects([polygon.reshape(-1).tolist()], *picture.shape[:2]))
+    area = float(rle.area(encoded))
+    box = rle.toBbox(encoded).tolist()
+    return {
+        "id": identity, "image_id": image, "category_id": class_id, "segmentation": encoded,
+        "area": area, "bbox": box, "iscrowd": 0,
+    }  # fmt: skip
+
+
+def result(image, class_id, score, mask):
+    encoded = rle.encode(np.asfortranarray(mask.astype(np.uint8)))
+    return {"image_id": image, "category_id": class_id, "score": score, "segmentation": encoded}
+
+
+def coco(images, annotations, classes):
+    data = COCO()
+    categories = [{"id": n, "name": str(n)} for n in range(classes)]
+    data.dataset = {
+        "images": images,
+        "annotations": annotations,
+        "categories": categories,
+        "info": {},
+    }
+    with contextlib.redirect_stdout(io.StringIO()):
+        data.createIndex()
+    return data
+
+
+def figures(truth_set, results):
+    with contextlib.redirect_stdout(io.StringIO()):
+        judge = COCOeval(truth_set, truth_set.loadRes(results), "segm")
+        judge.evaluate()
+        judge.accumulate()
+        judge.summarize()
+    return judge.stats
+
+
+if __name__ == "__main__":
+    shared = resources.shared_folder()
+    default = shared / "data" / "coco128" if shared else Path()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else default, *(sys.argv[2:] or ["yolov8n-seg"]))
