@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from rimlight.errors import ConfigError
 from rimlight.frame import Frame
 from rimlight.looks import Parts
 from rimlight.options import Options, validate
+from rimlight.pipeline.governor import Governor, Step
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.parts import Effect, Segmenter
 from rimlight.registry import suggest
@@ -65,6 +67,7 @@ class Controls:
         )
         self._segmenter = config.segmenter
         self._opened: list[Effect | Segmenter] = []
+        self._governor: Governor | None = None
         self._verbs: dict[str, Callable[[Sequence[str]], str]] = {
             "background": self._background,
             "blur": self._blur,
@@ -88,10 +91,31 @@ class Controls:
             raise ConfigError(f"unknown verb {verb!r}", hint=suggest(verb, tuple(self._verbs)))
         return self._verbs[verb](words[1:])
 
+    def govern(self, *, most_cpu: float | None, least_fps: float | None) -> Governor:
+        """Return what holds the run to a limit when it is polled.
+
+        Args:
+            most_cpu: the share of one processor, 0.4 for 40 %; None for any.
+            least_fps: frames a second, or the source's rate if that is lower; None for any.
+        """
+        pipeline, rate = self._pipeline, self._run.info.rate
+        if least_fps is not None and rate is not None:
+            least_fps = min(least_fps, float(rate))
+        self._governor = Governor(
+            ladder(pipeline),
+            lambda: pipeline.stats.frames - pipeline.faults.held,
+            most_cpu=most_cpu,
+            least_fps=least_fps,
+        )
+        return self._governor
+
     def status(self) -> Status:
         """Return how the run stands."""
         model = str(self._segmenter.options.get("model", self._segmenter.kind))
-        return status_of(self._run, self._pipeline, model=model, parts=self._parts)
+        given_up = self._governor.given_up if self._governor else ()
+        return status_of(
+            self._run, self._pipeline, model=model, parts=self._parts, given_up=given_up
+        )
 
     def close(self) -> None:
         """Close what was opened for the changes."""
@@ -176,6 +200,23 @@ class Controls:
         segmenter.segment(_plain(self._run.info.size))
         self._pipeline.swap_segmenter(segmenter)
         self._segmenter = part
+
+
+def ladder(pipeline: LivePipeline) -> tuple[Step, ...]:
+    """Return what a live run can do without, the least missed first."""
+
+    def every(count: int) -> None:
+        pipeline.mask_every = count
+
+    def refine(on: bool) -> None:
+        pipeline.refining = on
+
+    return (
+        Step("the mask of every 2nd frame", partial(every, 2), partial(every, 1)),
+        Step("refinement", partial(refine, False), partial(refine, True)),
+        Step("two masks of three", partial(every, 3), partial(every, 2)),
+        Step("three masks of four", partial(every, 4), partial(every, 3)),
+    )
 
 
 def _plain(size: tuple[int, int]) -> Frame:

@@ -35,6 +35,7 @@ class Status:
         model: what the user named it.
         effects: the kinds, in order.
         stages: median milliseconds by stage.
+        given_up: what the governor has given up, to hold its limit.
     """
 
     source: str
@@ -54,6 +55,7 @@ class Status:
     model: str
     effects: list[str]
     stages: dict[str, float]
+    given_up: list[str]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
@@ -61,7 +63,12 @@ class Status:
 
 
 def status_of(
-    run: OpenRun, pipeline: LivePipeline, *, model: str, parts: Sequence[PartConfig]
+    run: OpenRun,
+    pipeline: LivePipeline,
+    *,
+    model: str,
+    parts: Sequence[PartConfig],
+    given_up: Sequence[str] = (),
 ) -> Status:
     """Return how `run` stands.
 
@@ -70,6 +77,7 @@ def status_of(
         pipeline: its pipeline.
         model: what the user knows the model as.
         parts: the effects as they are now.
+        given_up: what the governor has given up.
     """
     stats, faults, source = pipeline.stats, pipeline.faults, run.source
     lasting = source if isinstance(source, ReconnectingSource) else None
@@ -93,4 +101,5 @@ def status_of(
         model=model,
         effects=[part.kind for part in parts],
         stages=stages,
+        given_up=list(given_up),
     )

@@ -24,7 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] = "2"
 
-from live_cases import VIRTUAL, Live
+from live_cases import VIRTUAL, Live, waited
 
 CAMERA = os.environ["RIG_CLIPCAM"]
 FRAMES = 300
@@ -59,7 +59,8 @@ class Reader:
     def __init__(self, device: str) -> None:
         self.seen: dict[int, float] = {}
         self._done = threading.Event()
-        self._capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
+        self._capture = cv2.VideoCapture()
+        waited(lambda: self._capture.open(device, cv2.CAP_V4L2))
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
 

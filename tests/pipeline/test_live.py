@@ -188,3 +188,29 @@ def test_a_late_frame_is_left_out_where_there_is_a_newer_one():
         pipeline._shown.put(replace(make_frame(index), captured=captured))
     assert pipeline._next_frame().index == 1
     assert pipeline.faults.counts == {"too late": 1}
+
+
+def test_masks_of_every_third_frame_serve_the_two_between():
+    asked = []
+
+    class Asked(Nobody):
+        def segment(self, frame):
+            asked.append(frame.index)
+            return super().segment(frame)
+
+    pipeline = live(ListSource(10), [RecordingSink()], Asked())
+    pipeline.mask_every = 3
+    pipeline.run()
+    assert asked == [0, 3, 6, 9]
+
+
+def test_refinement_can_be_left_out():
+    class Failing:
+        def refine(self, mask, frame):
+            raise AssertionError("not asked for")
+
+        def close(self): ...
+
+    pipeline = live(ListSource(5), [RecordingSink()], refiners=[Failing()])
+    pipeline.refining = False
+    assert pipeline.run().frames == 5

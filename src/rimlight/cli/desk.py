@@ -8,12 +8,14 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rimlight.cli.run import console
 from rimlight.controls import KEYS, Controls
 from rimlight.errors import ConfigError, RimlightError
+from rimlight.pipeline.governor import Governor
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.parts import Keyed
 from rimlight.remote import Answer, ControlSocket, default_socket
@@ -27,17 +29,26 @@ if TYPE_CHECKING:
     from rimlight.demand import OnDemand
 
 
-@contextmanager
-def desk(
-    run: OpenRun, config: RunConfig, path: Path | None, *, on_demand: bool = False
-) -> Iterator[Controls | None]:
-    """Let keys, SIGUSR1 (panic) and the socket at `path` control `run`; None if nothing can.
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user said about how a live run is led.
 
-    Args:
-        run: the run.
-        config: what it was opened from.
-        path: None for the usual one; a note says when that cannot be had.
+    Attributes:
+        socket: where `rimlight ctl` finds it; None for the usual place, which may be taken.
         on_demand: open the camera only while somebody watches.
+        most_cpu: the share of one processor that it may take; see `Controls.govern`.
+        least_fps: the rate that it should have.
+    """
+
+    socket: Path | None = None
+    on_demand: bool = False
+    most_cpu: float | None = None
+    least_fps: float | None = None
+
+
+@contextmanager
+def desk(run: OpenRun, config: RunConfig, wishes: Wishes) -> Iterator[Controls | None]:
+    """Let keys, SIGUSR1 (panic) and a socket control `run`; None if nothing can.
 
     Raises:
         ConfigError: the socket that was asked for cannot be made, or `run` cannot be on demand.
@@ -48,10 +59,11 @@ def desk(
     with ExitStack() as stack:
         controls = Controls(run, config)
         stack.callback(controls.close)
-        server = _server(path, controls)
+        server = _server(wishes.socket, controls)
         if server:
             stack.callback(server.close)
-        look = _demand(run, stack) if on_demand else None
+        look = _demand(run, stack) if wishes.on_demand else None
+        govern = _governor(controls, wishes)
         has_keyboard = stack.enter_context(_keyboard())
         stack.enter_context(_panic_on_signal(controls))
 
@@ -60,6 +72,8 @@ def desk(
                 server.poll()
             if look:
                 look.poll()
+            if govern:
+                govern.poll()
             keys = _typed() if has_keyboard else ""
             for sink in run.sinks:
                 keys += sink.take_keys() if isinstance(sink, Keyed) else ""
@@ -75,6 +89,12 @@ def answer(controls: Controls, words: Sequence[str]) -> Answer:
     if list(words) == ["status"]:
         return {"ok": True, "status": controls.status().as_dict()}
     return {"ok": True, "text": controls.do(words)}
+
+
+def _governor(controls: Controls, wishes: Wishes) -> Governor | None:
+    if wishes.most_cpu is None and wishes.least_fps is None:
+        return None
+    return controls.govern(most_cpu=wishes.most_cpu, least_fps=wishes.least_fps)
 
 
 def _demand(run: OpenRun, stack: ExitStack) -> OnDemand:

@@ -19,6 +19,7 @@ from rimlight.cli.flags import (
     Keep,
     Mirror,
     Model,
+    Quality,
     Quiet,
     Settings,
     Threads,
@@ -26,6 +27,7 @@ from rimlight.cli.flags import (
 )
 
 if TYPE_CHECKING:
+    from rimlight.cli.desk import Wishes
     from rimlight.config import RunConfig
     from rimlight.controls import Controls
     from rimlight.frame import Frame
@@ -60,6 +62,7 @@ def live(
     mirror: Mirror = False,
     model: Model = None,
     threads: Threads = None,
+    quality: Quality = None,
     sync: Annotated[
         bool, typer.Option("--sync", help="Wait for each frame's own mask, however slow.")
     ] = False,
@@ -83,6 +86,16 @@ def live(
             "--on-demand", help="Open the camera only while a program watches the virtual one."
         ),
     ] = False,
+    cpu: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Hold this share of one processor, such as 40%, with less quality.",
+        ),
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=1, help="Hold this rate, with less quality.")
+    ] = None,
     ctl: Annotated[
         Path | None,
         typer.Option(metavar="SOCKET", help="Where `rimlight ctl` finds this run."),
@@ -123,13 +136,17 @@ def live(
         segmenter=segmenter_keys(model, threads),
         effects=effects,
         pipeline=_pipeline_keys(sync, when_unsure, allow_passthrough, max_latency),
+        quality=quality,
         config=config,
         settings=set_ or (),
     )
     if dry_run:
         print_plan(run)
     else:
-        _run(run, ctl, on_demand=on_demand, quiet=quiet)
+        from rimlight.cli.desk import Wishes
+
+        wishes = Wishes(ctl, on_demand, _share(cpu), fps)
+        _run(run, wishes, quiet=quiet)
 
 
 def _pipeline_keys(
@@ -145,7 +162,22 @@ def _pipeline_keys(
     return {key: value for key, value in said.items() if value is not None}
 
 
-def _run(config: RunConfig, ctl: Path | None, *, on_demand: bool, quiet: bool) -> None:
+def _share(text: str | None) -> float | None:
+    """Read "40%" or "0.4" as 0.4."""
+    from rimlight.errors import ConfigError
+
+    if text is None:
+        return None
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if share <= 0:
+        raise ConfigError(f"--cpu must be a share of one processor, got {text!r}", hint="--cpu 40%")
+    return share
+
+
+def _run(config: RunConfig, wishes: Wishes, *, quiet: bool) -> None:
     from rimlight.build import open_run
     from rimlight.cli.desk import desk
     from rimlight.cli.run import console, stop_on_signals, summary, tell
@@ -158,10 +190,7 @@ def _run(config: RunConfig, ctl: Path | None, *, on_demand: bool, quiet: bool) -
 
         with open_run(config, on_frame=None if quiet else on_frame) as run:
             tell(run.notes)
-            with (
-                desk(run, config, ctl, on_demand=on_demand) as controls,
-                stop_on_signals(run.pipeline),
-            ):
+            with desk(run, config, wishes) as controls, stop_on_signals(run.pipeline):
                 line = partial(_line, run.pipeline, controls)
                 tick.append(every(STATUS_EVERY_S, lambda: status.update(line())))
                 stats = run.pipeline.run()
@@ -202,4 +231,5 @@ def _state(controls: Controls | None) -> str:
     words = [] if now.state == "live" else [now.state.upper()]
     words += [word for word, is_so in (("COVERED", now.panic), ("FROZEN", now.frozen)) if is_so]
     words += [now.problem] if now.problem else []
+    words += [f"without {', '.join(now.given_up)}"] if now.given_up else []
     return "".join(f", {word}" for word in words)

@@ -88,6 +88,11 @@ class LivePipeline(Pipeline):
         """Show the last safe picture."""
         self.panicking = False
         """Show the background alone, or a plain picture: nothing and nobody."""
+        self.mask_every = 1
+        """Ask the model for a mask of every nth frame only; the others wear the one before."""
+        self.refining = True
+        """Improve masks by the refiners."""
+        self._masked_index = -1
 
     @property
     def faults(self) -> Faults:
@@ -107,6 +112,9 @@ class LivePipeline(Pipeline):
 
     def _attempt(self, frame: Frame) -> Mask | None:
         self._take_over()
+        if self._has_masked and frame.index - self._masked_index < self.mask_every:
+            return None
+        self._masked_index = frame.index
         try:
             mask = self._mask(frame)
         except Exception as exc:
@@ -114,6 +122,9 @@ class LivePipeline(Pipeline):
             return None
         self._has_masked = True
         return mask
+
+    def _mask(self, frame: Frame) -> Mask:
+        return super()._mask(frame) if self.refining else self._segmenter.segment(frame)
 
     def _take_over(self) -> None:
         while len(self._next_segmenters):
@@ -160,7 +171,8 @@ class LivePipeline(Pipeline):
 
     def _catch_up(self, frame: Frame) -> None:
         """Take the newest mask there is; wait for the very first, and for a quick model's."""
-        patience_s = FIRST_MASK_S if self._newest_mask is None else self._patience_s()
+        usual_s = self._patience_s() if self.mask_every == 1 else 0.0
+        patience_s = FIRST_MASK_S if self._newest_mask is None else usual_s
         while self._masked.wait_ready(patience_s if self._is_behind(frame) else 0):
             self._newest_mask = next(self._masks)
         if self._masked.ended:
@@ -215,7 +227,8 @@ class LivePipeline(Pipeline):
         unit = self._source.info.time_base or Fraction(1, 1000)
         index, pts = max(frame.index, self._index + 1), max(pts, self._pts + unit)
         self._index, self._pts, self._sent_at = index, pts, self._clock()
-        return frame if (frame.index, frame.pts) == (index, pts) else _moved(frame, index, pts)
+        is_there = (frame.index, frame.pts) == (index, pts)
+        return frame if is_there else replace(frame, index=index, pts=pts)
 
     def _send(self, shown: Frame) -> None:
         """Write to every sink; one that fails is left out from then on, if another remains."""
@@ -232,10 +245,6 @@ class LivePipeline(Pipeline):
         self._meter.frame_done(shown.captured)
         if self._on_frame:
             self._on_frame(shown)
-
-
-def _moved(frame: Frame, index: int, pts: Fraction) -> Frame:
-    return replace(frame, index=index, pts=pts)
 
 
 def _nothing() -> None:

@@ -1,0 +1,122 @@
+"""Holds a run to a share of the processor, or to a rate, by giving up quality step by step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+LOOK_EVERY_S = 2.0
+"""One look is a mean over this time."""
+
+DOWN_AFTER, UP_AFTER = 2, 5
+"""Looks in a row that must agree before a step; up takes longer, so that it does not swing."""
+
+COMFORT = 0.7
+"""A step up needs the processor's share to be below this part of its limit."""
+
+SLACK = 0.95
+"""A rate below this part of the wanted one is too slow."""
+
+LONGEST_WAIT = 60
+"""Looks before a step up that has failed before is tried again, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that can be given up.
+
+    Attributes:
+        what: for people, such as "refinement".
+        give_up: does it.
+        take_back: undoes it.
+    """
+
+    what: str
+    give_up: Callable[[], None]
+    take_back: Callable[[], None]
+
+
+class Governor:
+    """Walks down the ladder while too much is asked of the machine, and up when there is room.
+
+    Args:
+        steps: what to give up, in this order.
+        frames: how many frames have gone out, with pictures of their own.
+        cpu: seconds of processor time used; `time.process_time`.
+        clock: monotonic seconds.
+        most_cpu: the share of one processor that may be used, 0.4 for 40 %; None for any.
+        least_fps: frames a second that are wanted; None for any.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        frames: Callable[[], int],
+        *,
+        most_cpu: float | None = None,
+        least_fps: float | None = None,
+        cpu: Callable[[], float] = time.process_time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._steps = steps
+        self._sources = (clock, cpu, frames)
+        self._clock = clock
+        self._most_cpu = most_cpu
+        self._least_fps = least_fps
+        self._before = (clock(), cpu(), frames())
+        self._taken = 0
+        self._strained = self._calm = 0
+        self._patience = UP_AFTER
+        self._climbed_at = float("-inf")
+        self.share = 0.0
+        """Of one processor, in the last look."""
+        self.fps = 0.0
+        """Frames a second in the last look."""
+
+    @property
+    def given_up(self) -> tuple[str, ...]:
+        """What is given up now."""
+        return tuple(step.what for step in self._steps[: self._taken])
+
+    def poll(self) -> None:
+        """Look, if it is time to, and take a step if it must be."""
+        if self._clock() - self._before[0] < LOOK_EVERY_S:
+            return
+        now = tuple(source() for source in self._sources)
+        seconds, cpu_s, frames = (b - a for a, b in zip(self._before, now, strict=True))
+        self._before = (now[0], now[1], int(now[2]))
+        self.share, self.fps = cpu_s / seconds, frames / seconds
+        self._judge()
+
+    def _judge(self) -> None:
+        strained = self._is_strained()
+        self._strained = self._strained + 1 if strained else 0
+        self._calm = self._calm + 1 if self._is_calm() else 0
+        if self._strained >= DOWN_AFTER and self._taken < len(self._steps):
+            self._down()
+        elif self._calm >= self._patience and self._taken:
+            self._up()
+
+    def _is_strained(self) -> bool:
+        too_much = self._most_cpu is not None and self.share > self._most_cpu
+        too_slow = self._least_fps is not None and self.fps < SLACK * self._least_fps
+        return too_much or too_slow
+
+    def _is_calm(self) -> bool:
+        room = self._most_cpu is None or self.share < COMFORT * self._most_cpu
+        return room and not self._is_strained()
+
+    def _down(self) -> None:
+        looks = (self._clock() - self._climbed_at) / LOOK_EVERY_S
+        if looks <= self._patience:  # the last step up was one too many: wait longer next time
+            self._patience = min(2 * self._patience, LONGEST_WAIT)
+        self._steps[self._taken].give_up()
+        self._taken += 1
+        self._strained = self._calm = 0
+
+    def _up(self) -> None:
+        self._taken -= 1
+        self._steps[self._taken].take_back()
+        self._climbed_at = self._clock()
+        self._strained = self._calm = 0

@@ -1,0 +1,85 @@
+import pytest
+
+from rimlight.pipeline.governor import LOOK_EVERY_S, UP_AFTER, Governor, Step
+
+
+class Machine:
+    """Work that costs `cost` of the processor, less for each step that is given up."""
+
+    def __init__(self, cost, relief=0.1, steps=4, rate=30.0, **limits):
+        self.cost, self.relief, self.rate = cost, relief, rate
+        self.now = self.used = self.frames = 0.0
+        self.given, self.changes = 0, []
+        ladder = [Step(f"step {i}", self.give, self.take) for i in range(steps)]
+        self.governor = Governor(
+            ladder,
+            lambda: int(self.frames),
+            cpu=lambda: self.used,
+            clock=lambda: self.now,
+            **limits,
+        )
+
+    def give(self):
+        self.given += 1
+        self.changes.append(self.now)
+
+    def take(self):
+        self.given -= 1
+        self.changes.append(self.now)
+
+    def share(self):
+        return self.cost - self.relief * self.given
+
+    def run(self, looks):
+        for _ in range(looks):
+            self.now += LOOK_EVERY_S
+            self.used += LOOK_EVERY_S * self.share()
+            slowed = min(1.0, 1.0 / self.share()) if self.share() > 1 else 1.0
+            self.frames += LOOK_EVERY_S * self.rate * slowed
+            self.governor.poll()
+        return self
+
+
+def test_what_is_within_the_limit_is_left_alone():
+    assert Machine(0.3, most_cpu=0.4).run(100).changes == []
+
+
+@pytest.mark.parametrize("cost", [0.45, 0.55, 0.75])
+def test_the_limit_is_held(cost):
+    machine = Machine(cost, most_cpu=0.4).run(30)
+    assert machine.share() <= 0.4
+    assert len(machine.governor.given_up) == machine.given > 0
+
+
+def test_steps_are_taken_back_when_there_is_room_again():
+    machine = Machine(0.75, most_cpu=0.4).run(30)
+    machine.cost = 0.2
+    machine.run(100)
+    assert machine.given == 0
+    assert machine.governor.given_up == ()
+
+
+def test_it_does_not_swing():
+    machine = Machine(0.45, relief=0.2, most_cpu=0.4).run(1000)
+    assert machine.share() <= 0.4
+    assert len(machine.changes) < 1000 / UP_AFTER / 5
+
+
+def test_a_rate_is_held_too():
+    machine = Machine(1.3, least_fps=30).run(50)
+    assert machine.governor.fps >= 0.95 * 30
+
+
+def test_when_nothing_is_left_to_give_up_it_goes_on():
+    machine = Machine(3.0, most_cpu=0.4).run(100)
+    assert machine.given == 4
+
+
+def test_a_short_peak_changes_nothing():
+    machine = Machine(0.3, most_cpu=0.4)
+    for _ in range(20):
+        machine.cost = 0.9
+        machine.run(1)
+        machine.cost = 0.3
+        machine.run(1)
+    assert machine.changes == []
