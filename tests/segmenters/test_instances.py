@@ -114,7 +114,7 @@ def test_real_pictures_decode_as_the_plain_way_does(shared, yolo):
         ours = decode(*tensors, card=card, place=place, limits=Limits(0.25, 0.5, 100))
         known = {"picture": picture, "place": place, "confidence": 0.25, "overlap": 0.5}
         plain = plain_decode(*tensors, **known, count=100)
-        assert sorted(ours.class_ids) == sorted(class_id for class_id, _, _ in plain)
+        assert set(ours.class_ids) == {class_id for class_id, _, mask in plain if mask.any()}
         covered = np.zeros(picture.shape[:2], bool)
         for _, _, mask in plain:
             covered |= mask

@@ -12,8 +12,13 @@ EFFECTS = Registry(
         "blur": Entry("rimlight.effects.blur:BlurEffect", summary="a blurred background"),
         "cutout": Entry("rimlight.effects.cutout:CutoutEffect", summary="a transparent one"),
         "flip": Entry("rimlight.effects.flip:FlipEffect", summary="mirrored or upside down"),
+        "foreground": Entry(
+            "rimlight.effects.foreground:ForegroundEffect", summary="its colours, without a rim"
+        ),
         "hud": Entry("rimlight.effects.hud:HudEffect", summary="rate, latency and drops"),
+        "matte": Entry("rimlight.effects.matte:MatteEffect", summary="the mask, in grey"),
         "overlay": Entry("rimlight.effects.overlay:OverlayEffect", summary="painted classes"),
+        "redact": Entry("rimlight.effects.redact:RedactEffect", summary="covered regions"),
         "replace": Entry("rimlight.effects.replace:ReplaceEffect", summary="another background"),
     },
 )

@@ -5,11 +5,13 @@ from rimlight.registry import Entry, Registry
 REFINERS = Registry(
     "refiner",
     {
+        "choose": Entry("rimlight.refiners.choose:ChooseRefiner", summary="who and what stays"),
         "clean": Entry("rimlight.refiners.clean:CleanRefiner", summary="no specks, no holes"),
         "feather": Entry("rimlight.refiners.feather:FeatherRefiner", summary="softer edges"),
         "smooth": Entry("rimlight.refiners.smooth:SmoothRefiner", summary="steady in time"),
         "steady": Entry(
             "rimlight.refiners.steady:SteadyRefiner", summary="steady along the picture's motion"
         ),
+        "track": Entry("rimlight.refiners.track:TrackRefiner", summary="numbers for objects"),
     },
 )

@@ -1,0 +1,116 @@
+"""Regions made unrecognisable, so that footage can be shared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Annotated, Literal, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from rimlight import options as opt
+from rimlight.effects.keep import check_classes
+from rimlight.frame import Frame, Mask
+from rimlight.imaging.colour import bgr_to_i420, even_size, planes
+from rimlight.imaging.composite import quantise
+from rimlight.imaging.palette import parse_colour
+
+Image = NDArray[np.uint8]
+
+MAX_GAP_S = 1
+"""From this step in time on it is a cut, or another picture: what was covered is forgotten."""
+SOFT = 48
+"""Levels (of 255) from which a pixel counts as found: rather too much is covered."""
+_CELLS = 24
+"""Cells of the coarse picture along the shorter side; nobody is known by them."""
+
+
+class RedactEffect:
+    """Covers regions of some classes, and keeps them covered for some frames after.
+
+    A region that the model misses for up to `memory` frames stays covered where it was last found,
+    so that nobody shows between two good masks.
+
+    Raises:
+        ConfigError: the model has no class of a name.
+    """
+
+    class Options(opt.Options):
+        """What is covered, with what, and for how long."""
+
+        classes: Annotated[tuple[str, ...], Field(min_length=1, description="what is covered")]
+        style: Annotated[
+            Literal["blur", "fill"], Field(description="coarse colours, or one colour")
+        ] = "blur"
+        colour: Annotated[str, Field(description="of a fill")] = "black"
+        memory: Annotated[
+            int, Field(ge=0, le=250, description="frames that a region stays covered")
+        ] = 10
+        margin: Annotated[
+            float, Field(ge=0, le=0.2, description="how far around, as a share of the height")
+        ] = 0.01
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._colour = parse_colour(options.colour)
+        self._left: Image | None = None
+        self._pts = Fraction(0)
+
+    def apply(self, frame: Frame, mask: Mask) -> Frame:
+        """Return `frame` with the regions covered."""
+        check_classes(self._options.classes, mask.classes)
+        covered = self._covered(mask, frame)
+        if not covered.any():
+            return frame
+        width, height = frame.size
+        if frame.layout == "bgr":
+            over = _cover(frame.image, self._options.style, self._colour)
+            large = cv2.resize(covered, (width, height), interpolation=cv2.INTER_NEAREST) > 0
+            return frame.with_bgr(np.where(large[..., None], over, frame.image), frame.alpha)
+        return replace(frame, image=self._over_i420(frame, covered))
+
+    def close(self) -> None:
+        """Forget what was covered."""
+        self._left = None
+
+    def _covered(self, mask: Mask, frame: Frame) -> Image:
+        """Return how many frames each mask pixel stays covered, this one included."""
+        found = quantise(mask.alpha(self._options.classes)) >= SOFT
+        radius = round(self._options.margin * mask.shape[0]) + 1
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+        level = np.where(found, np.uint8(self._options.memory + 1), np.uint8(0))
+        now = cast(Image, cv2.dilate(level, kernel))
+        gap = frame.pts - self._pts
+        if self._left is not None and self._left.shape == now.shape and 0 < gap < MAX_GAP_S:
+            now = cast(Image, cv2.max(now, cv2.subtract(self._left, np.ones_like(now))))
+        self._left, self._pts = now, frame.pts
+        return now
+
+    def _over_i420(self, frame: Frame, covered: Image) -> Image:
+        out = frame.image.copy()
+        fill = bgr_to_i420(np.full((2, 2, 3), self._colour, np.uint8), frame.colour)
+        size = even_size(frame.size)
+        for target, level in zip(planes(out), planes(fill), strict=True):
+            over = _cover(target, self._options.style, (int(level[0, 0]),))
+            half = target.shape[1] != size[0]
+            # A pixel of half size is covered where any of its four is.
+            large = cv2.resize(covered, size, interpolation=cv2.INTER_NEAREST)
+            large = cv2.dilate(large, np.ones((2, 2), np.uint8))[::2, ::2] if half else large
+            np.copyto(target, over, where=large > 0)
+        return out
+
+
+def _cover(picture: Image, style: str, colour: tuple[int, ...]) -> Image:
+    """Return what stands in for `picture` (h, w) or (h, w, 3), of the same shape."""
+    height, width = picture.shape[:2]
+    if style == "fill":
+        return np.broadcast_to(np.array(colour, np.uint8), (height, width, len(colour))).reshape(
+            picture.shape
+        )
+    ratio = _CELLS / min(height, width)
+    small = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+    coarse = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
+    return cast(Image, cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR))

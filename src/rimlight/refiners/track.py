@@ -1,0 +1,102 @@
+"""The same number for the same object, from frame to frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from rimlight import options as opt
+from rimlight.frame import Frame, Instances, Mask
+from rimlight.imaging.kalman import BoxFilter, overlaps
+
+MAX_GAP_S = 1
+"""From this step in time on it is a cut, or another picture: objects are numbered anew."""
+
+
+@dataclass
+class _Track:
+    """One object that is followed."""
+
+    id: int
+    class_id: int
+    filter: BoxFilter
+    missed: int = 0
+
+
+class TrackRefiner:
+    """Numbers the single objects of a mask; masks without any pass unchanged.
+
+    Each object's box is predicted by a Kalman filter, and the pairs of prediction and found box of
+    one class that overlap most are the same object: the scheme of SORT (Bewley et al., ICIP 2016),
+    with pairs taken greedily. An object that is not seen keeps its number for a while. Numbers
+    start at 1, rise, and are never used again.
+    """
+
+    class Options(opt.Options):
+        """How long and how loosely objects are followed."""
+
+        memory: Annotated[
+            int, Field(ge=0, le=1000, description="frames that an unseen object is remembered")
+        ] = 30
+        overlap: Annotated[
+            float, Field(gt=0, lt=1, description="least IoU of where it is with where it should be")
+        ] = 0.25
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._tracks: list[_Track] = []
+        self._next = 1
+        self._pts: Fraction | None = None
+
+    def refine(self, mask: Mask, frame: Frame) -> Mask:
+        """Return `mask` with its objects numbered."""
+        if mask.instances is None:
+            return mask
+        gap = None if self._pts is None else frame.pts - self._pts
+        if gap is None or not 0 < gap < MAX_GAP_S:
+            self._tracks = []
+        self._pts = frame.pts
+        return replace(mask, instances=mask.instances.with_ids(self._numbered(mask.instances)))
+
+    def close(self) -> None:
+        """Forget all objects."""
+        self._tracks = []
+
+    def _numbered(self, found: Instances) -> NDArray[np.int64]:
+        for track in self._tracks:
+            track.filter.predict()
+            track.missed += 1
+        boxes = found.boxes.astype(np.float64)
+        ids = np.zeros(len(found), np.int64)
+        for track, number in self._pairs(boxes, found.class_ids):
+            track.filter.correct(boxes[number])
+            track.missed = 0
+            ids[number] = track.id
+        self._tracks = [t for t in self._tracks if t.missed <= self._options.memory]
+        for number in map(int, np.flatnonzero(ids == 0)):
+            ids[number] = self._next
+            class_id = int(found.class_ids[number])
+            self._tracks.append(_Track(self._next, class_id, BoxFilter(boxes[number])))
+            self._next += 1
+        return ids
+
+    def _pairs(
+        self, boxes: NDArray[np.float64], class_ids: NDArray[np.intp]
+    ) -> list[tuple[_Track, int]]:
+        """Return which track is which found box, the closest pairs first, each used once."""
+        if not self._tracks or not len(boxes):
+            return []
+        expected = np.array([track.filter.box for track in self._tracks])
+        same = np.array([track.class_id for track in self._tracks])[:, None] == class_ids[None]
+        shared = np.where(same, overlaps(expected, boxes), 0.0)
+        pairs: list[tuple[_Track, int]] = []
+        while shared.max() >= self._options.overlap:
+            row, column = np.unravel_index(int(shared.argmax()), shared.shape)
+            pairs.append((self._tracks[row], int(column)))
+            shared[row, :], shared[:, column] = 0, 0
+        return pairs

@@ -1,0 +1,86 @@
+import cv2
+import numpy as np
+import pytest
+from fakes import make_frame
+
+from rimlight.effects.redact import RedactEffect
+from rimlight.errors import ConfigError
+from rimlight.frame import Frame, Mask
+
+SIZE = (64, 48)
+
+
+def person(left, right):
+    scores = np.zeros((24, 32, 1), np.float32)
+    scores[4:20, left:right] = 1
+    return Mask(scores, ("person",))
+
+
+def black(frame):
+    return frame.bgr.max(axis=2) < 24
+
+
+def as_i420(frame):
+    stamp = {"index": frame.index, "pts": frame.pts, "captured": frame.captured}
+    return Frame.from_i420(frame.i420, size=frame.size, **stamp)
+
+
+def redactor(**options):
+    return RedactEffect(RedactEffect.Options(classes=("person",), style="fill", **options))
+
+
+@pytest.fixture(params=["bgr", "i420"])
+def bright(request):
+    def make(index):
+        frame = make_frame(index, SIZE)
+        frame = frame.with_bgr(np.full_like(frame.image, 200))
+        return frame if request.param == "bgr" else as_i420(frame)
+
+    return make
+
+
+def test_the_region_is_covered_and_the_rest_is_untouched(bright):
+    shown = redactor().apply(bright(0), person(8, 16))
+    assert black(shown)[8:40, 16:32].all()
+    assert not black(shown)[:, 44:].any()
+
+
+def test_a_region_missed_for_as_long_as_the_memory_stays_covered(bright):
+    effect, nobody = redactor(memory=3), person(0, 0)
+    effect.apply(bright(0), person(8, 16))
+    covered = [black(effect.apply(bright(i), nobody))[8:40, 16:32].all() for i in range(1, 6)]
+    assert covered == [True, True, True, False, False]
+
+
+def test_a_region_is_remembered_when_another_is_found(bright):
+    effect = redactor(memory=3)
+    effect.apply(bright(0), person(2, 8))
+    shown = black(effect.apply(bright(1), person(20, 28)))
+    assert shown[8:40, 4:16].all() and shown[8:40, 40:56].all()
+
+
+def test_after_a_cut_nothing_is_remembered(bright):
+    effect = redactor(memory=30)
+    effect.apply(bright(0), person(8, 16))
+    assert not black(effect.apply(bright(60), person(0, 0))).any()
+
+
+def test_a_blurred_region_holds_no_detail():
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    frame = make_frame(0, (640, 480)).with_bgr(noise)
+    shown = RedactEffect(RedactEffect.Options(classes=("person",))).apply(frame, person(0, 32))
+    inside = shown.bgr[120:360, 100:540]
+    assert cv2.Laplacian(inside, cv2.CV_32F).std() < 5
+
+
+def test_never_changes_the_frame_it_is_given(bright):
+    frame = bright(0)
+    before = frame.image.copy()
+    redactor().apply(frame, person(8, 16))
+    assert (frame.image == before).all()
+
+
+def test_an_unknown_class_suggests_the_nearest():
+    with pytest.raises(ConfigError, match="no class 'person'") as caught:
+        redactor().apply(make_frame(0, SIZE), Mask(person(0, 4).given, ("persons",), ("persons",)))
+    assert "persons" in caught.value.hint
