@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "resume": "config options parts refiners sinks",
     "build": "buffer catalog config errors frame options outputs parts pipeline registry resume "
     "sources segmenters refiners effects sinks",
-    "jobs": "config errors resources sinks sources",
+    "jobs": "config errors registry resources sinks sources",
     "looks": "config effects errors",
     "remote": "errors resources",
     "status": "build config pipeline sinks sources",

@@ -74,7 +74,8 @@ class ModelOptions(Options):
         Literal["none", "follow", "best"],
         Field(
             description="look closer at the people; follow: at little cost; best: several looks "
-            "at every frame by both models, an order of magnitude slower"
+            "at every frame by both models, an order of magnitude slower. Models of more than "
+            "people always see the whole"
         ),
     ] = "none"
 
@@ -191,7 +192,7 @@ def open_segmenter(part: PartConfig, size: tuple[int, int] = (16, 9)) -> Segment
         cls, options = part_options(SEGMENTERS, part)
         return cast(Segmenter, cls(options))
     wanted = validate(ModelOptions, part.options, where="segmenter")
-    if wanted.focus == "none":
+    if wanted.focus == "none" or not _knows_only_people(wanted):
         return _open_model(wanted, size)
     return _open_focus(wanted)
 
@@ -202,6 +203,13 @@ def _open_model(wanted: ModelOptions, size: tuple[int, int]) -> Segmenter:
     cls = SEGMENTERS.load(card.runtime)
     runtime = validate(cls.Options, wanted.model_extra or {}, where=f"model {name!r}")
     return cast(Segmenter, cls(card, file, runtime))
+
+
+def _knows_only_people(wanted: ModelOptions) -> bool:
+    if wanted.model == "auto":
+        return True
+    card, _ = Catalog(wanted.models_dir).resolve(wanted.model)
+    return len(card.classes) == 1 and card.output.kind in {"probability", "sigmoid"}
 
 
 def _open_focus(wanted: ModelOptions) -> Segmenter:

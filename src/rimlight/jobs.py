@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from rimlight import resources
 from rimlight.config import RunConfig, apply_settings, load_run, merge, read_yaml
 from rimlight.errors import ConfigError
+from rimlight.registry import suggest
 from rimlight.sinks import guess as guess_sink
 from rimlight.sources import guess as guess_source
 
 Job = Literal["live", "process", "road"]
+
+Quality = Literal["fast", "balanced", "best"]
+"""How much work a mask is worth; each is a file `configs/quality-<name>.yaml`."""
 
 
 def job_config(
@@ -26,9 +30,12 @@ def job_config(
     sinks: Sequence[str] = (),
     segmenter: Mapping[str, Any] | None = None,
     effects: Sequence[Mapping[str, Any]] | None = None,
+    refiners: Sequence[Mapping[str, Any]] = (),
     pipeline: Mapping[str, Any] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     source_options: Mapping[str, Any] | None = None,
+    asides: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    quality: str | None = None,
     config: Path | None = None,
     settings: Sequence[str] = (),
 ) -> RunConfig:
@@ -40,10 +47,13 @@ def job_config(
         sinks: "window", "virtual-camera:/dev/video10", "out.mp4", "cutouts/" or "kind:value".
         segmenter: keys to change, such as {"model": "selfie"}.
         effects: the effects instead of the default ones.
+        refiners: refiners that come before the run's own.
         pipeline: keys to change.
         options: kind -> options for every sink and effect of that kind; None values are not said.
         source_options: more options of the source; None values are not said.
-        config: a YAML file whose keys go over the defaults.
+        quality: one of `Quality`, over the defaults: how the masks are made.
+        asides: more sinks, each with the effects that it shows instead of the run's.
+        config: a YAML file whose keys go over both.
         settings: "key=value" texts that go over the file; `segmenter` and `pipeline` over these.
 
     Raises:
@@ -51,21 +61,33 @@ def job_config(
     """
     where = str(config) if config else f"the {job} run"
     data = read_yaml(resources.folder("configs") / f"{job}.yaml")
+    if quality is not None:
+        data = merge(data, _quality(quality))
     if config:
         data = merge(data, read_yaml(config))
     said = _said(source, sinks, effects)
     data = apply_settings(merge(data, said), settings)
     data = merge(data, {"segmenter": dict(segmenter or {}), "pipeline": dict(pipeline or {})})
+    data["refiners"] = [*refiners, *data.get("refiners", ())]
     if "source" not in data:
         raise ConfigError(f"{where} has no source", hint="name a camera, a file or a folder")
     if isinstance(data["source"], Mapping):
         data["source"] = _over(data["source"], source_options or {})
     if not data.get("sinks"):
         raise ConfigError(f"{where} has no sink", hint="say where the result goes, with -o")
+    for spec, own in (asides or {}).items():
+        data["sinks"] = [*data["sinks"], {**guess_sink(spec), "effects": list(own)}]
     for family in ("sinks", "effects"):
         if isinstance(data.get(family), list):
             data[family] = [_with_options(part, options or {}) for part in data[family]]
     return load_run(data, where=where)
+
+
+def _quality(name: str) -> dict[str, Any]:
+    known = get_args(Quality)
+    if name not in known:
+        raise ConfigError(f"unknown quality {name!r}", hint=suggest(name, known))
+    return read_yaml(resources.folder("configs") / f"quality-{name}.yaml")
 
 
 def _said(

@@ -19,7 +19,15 @@ Blur = Annotated[
     float | None, typer.Option(min=0.1, max=500, help="Blur the background by this many pixels.")
 ]
 Keep = Annotated[
-    list[str] | None, typer.Option(help="A class that stays in front; may be given again.")
+    list[str] | None,
+    typer.Option(
+        help="What stays in front: classes (person,dog), largest, center, or id:3; may be given "
+        "again."
+    ),
+]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(help="Classes that go (chair,tv); without --keep, all else stays."),
 ]
 Fit = Annotated[str, typer.Option(help="How a background fits: fill, fit, stretch or tile.")]
 Mirror = Annotated[bool, typer.Option("--mirror", help="Swap left and right of the result.")]
@@ -27,6 +35,13 @@ Model = Annotated[
     str | None,
     typer.Option(
         "--model", "-m", help="A name (see `rimlight models list`), a card, or a model file."
+    ),
+]
+Quality = Annotated[
+    str | None,
+    typer.Option(
+        help="How much work a mask is worth: fast, balanced (steady, follows small people), or "
+        "best (offline)."
     ),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the model.")]

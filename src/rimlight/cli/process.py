@@ -16,6 +16,7 @@ from rimlight.cli.flags import (
     Keep,
     Mirror,
     Model,
+    Quality,
     Quiet,
     Settings,
     Threads,
@@ -67,6 +68,7 @@ def process(
     mirror: Mirror = False,
     model: Model = None,
     threads: Threads = None,
+    quality: Quality = None,
     audio: Annotated[bool, typer.Option(help="Copy the sound of the input.")] = True,
     codec: Annotated[
         str | None, typer.Option(help="Video codec: h264, h265, av1, vp9, ffv1, prores.")
@@ -118,6 +120,7 @@ def process(
         sinks=output,
         segmenter=segmenter_keys(model, threads),
         effects=effects,
+        quality=quality,
         config=config,
         settings=set_ or (),
         options={"video": video},
