@@ -19,6 +19,12 @@ log = logging.getLogger(__name__)
 
 ABORT_TIMEOUT_S = 3.0
 
+NUDGE = 0.005
+"""The most by which a steady sink's intervals differ from its rate: 0.15 frames a second of 30."""
+
+FRESH = 0.15
+"""How long, in intervals, a frame should have waited for its turn: less, and some would miss it."""
+
 FAR_BEHIND = 10
 """Intervals that a steady sink makes up for by writing faster; what is more is given up."""
 
@@ -109,8 +115,9 @@ class BackgroundSink:
 class SteadySink:
     """Writes to `sink` at a constant rate, on a thread of its own: the newest frame, or it again.
 
-    Whatever the run is busy with, readers of the sink get their pictures. Nothing is written
-    before the first frame. What `sink` raises comes out of the next `write` or of `close`.
+    Whatever the run is busy with, readers of the sink get their pictures. Its turns drift, within
+    `NUDGE`, to just after the frames arrive, so that they wait little. Nothing is written before
+    the first frame. What `sink` raises comes out of the next `write` or of `close`.
 
     Args:
         sink: the sink that does the work; this one closes it.
@@ -129,6 +136,7 @@ class SteadySink:
         self._stopped = threading.Event()
         self._error: BaseException | None = None
         self._done = False
+        self._put_at = clock()
         self.written = 0
         """Frames that went to the sink, repeats included."""
         self.repeats = 0
@@ -149,6 +157,7 @@ class SteadySink:
             Exception: whatever `sink` raised on an earlier frame, unchanged.
             ValueError: the sink is closed.
         """
+        self._put_at = self._clock()
         if self._newest.put(frame):
             return
         if self._error is not None:
@@ -203,10 +212,20 @@ class SteadySink:
             due = max(due + self._interval_s, self._clock() - FAR_BEHIND * self._interval_s)
             if self._stopped.wait(max(0.0, due - self._clock())):
                 return
-            if len(self._newest):
+            is_new = len(self._newest) > 0
+            due += self._nudge_s(due, is_new=is_new)
+            if is_new:
                 frame = next(frames, None)
             else:
                 self.repeats += 1
+
+    def _nudge_s(self, due: float, *, is_new: bool) -> float:
+        """Return by how much the next turns should come later, to follow the frames' own phase."""
+        waited = (due - self._put_at) / self._interval_s
+        if waited > 2:  # no frames come: there is nothing to follow
+            return 0.0
+        is_early = not is_new or waited < FRESH
+        return (NUDGE if is_early else -NUDGE) * self._interval_s
 
 
 def _bytes_of(frame: Frame) -> int:
