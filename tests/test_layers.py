@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "registry": "errors",
     "options": "errors",
     "instances": "",
+    "choice": "",
     "frame": "imaging instances",
     "config": "errors options",
     "parts": "frame",

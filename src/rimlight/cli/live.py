@@ -14,6 +14,7 @@ from rimlight.cli.flags import (
     Background,
     Blur,
     ConfigFile,
+    Drop,
     DryRun,
     Fit,
     Keep,
@@ -58,6 +59,7 @@ def live(
     background: Background = None,
     blur: Blur = None,
     keep: Keep = None,
+    drop: Drop = None,
     fit: Fit = "fill",
     mirror: Mirror = False,
     model: Model = None,
@@ -118,16 +120,18 @@ def live(
 
       rimlight live --source rtsp://camera.local/stream --sink window --sink video:rec.mp4
     """
+    from rimlight.choice import choice
     from rimlight.cli.run import print_plan
     from rimlight.jobs import background_effects, job_config
 
+    said = choice(keep, drop)
     chosen = background is not None or blur is not None
-    if not chosen and (mirror or keep):
+    if not chosen and (mirror or keep or drop):
         blur, chosen = 20.0, True
     effects = None
     if chosen:
         effects = background_effects(
-            background=background, blur=blur, keep=keep or (), fit=fit, mirror=mirror
+            background=background, blur=blur, keep=said.classes, fit=fit, mirror=mirror
         )
     run = job_config(
         "live",
@@ -135,6 +139,7 @@ def live(
         sinks=sink or (["virtual-camera"] if on_demand else ()),
         segmenter=segmenter_keys(model, threads),
         effects=effects,
+        refiners=said.refiners,
         pipeline=_pipeline_keys(sync, when_unsure, allow_passthrough, max_latency),
         quality=quality,
         config=config,

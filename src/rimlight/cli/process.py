@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from rimlight.cli.flags import (
     Background,
     Blur,
     ConfigFile,
+    Drop,
     DryRun,
     Fit,
     Keep,
@@ -22,6 +23,9 @@ from rimlight.cli.flags import (
     Threads,
     segmenter_keys,
 )
+
+if TYPE_CHECKING:
+    from rimlight.config import RunConfig
 
 Start = Annotated[
     str | None, typer.Option(metavar="TIME", help="Begin here: seconds, 1:30 or 1:02:03.5.")
@@ -39,6 +43,17 @@ Resume = Annotated[
 KeepGoing = Annotated[
     bool,
     typer.Option("--keep-going", help="A damaged input is a warning; what can be read is done."),
+]
+Matte = Annotated[
+    str | None, typer.Option(metavar="OUTPUT", help="Write the mask too, white on black.")
+]
+Foreground = Annotated[
+    str | None,
+    typer.Option(metavar="OUTPUT", help="Write the pure foreground colours too, for a matte."),
+]
+Preview = Annotated[
+    int | None,
+    typer.Option(min=1, max=50, help="Only write so many frames, before and after, to a picture."),
 ]
 
 
@@ -64,6 +79,7 @@ def process(
     background: Background = None,
     blur: Blur = None,
     keep: Keep = None,
+    drop: Drop = None,
     fit: Fit = "fill",
     mirror: Mirror = False,
     model: Model = None,
@@ -79,6 +95,9 @@ def process(
     preset: Annotated[
         str | None, typer.Option(help="The encoder's speed, such as veryfast or slow.")
     ] = None,
+    matte: Matte = None,
+    foreground: Foreground = None,
+    preview: Preview = None,
     start: Start = None,
     end: End = None,
     every: Every = None,
@@ -104,13 +123,15 @@ def process(
 
       rimlight process photos/ --background white -o cutouts/
     """
+    from rimlight.choice import choice
     from rimlight.cli.run import print_plan, run_to_end
     from rimlight.jobs import background_effects, job_config
 
+    said = choice(keep, drop)
     effects = None
     if config is None or background is not None or blur is not None:
         effects = background_effects(
-            background=background, blur=blur, keep=keep or (), fit=fit, mirror=mirror
+            background=background, blur=blur, keep=said.classes, fit=fit, mirror=mirror
         )
     video = {"audio": audio, "codec": codec, "crf": crf, "preset": preset}
     video |= {"overwrite": overwrite, "resume": "auto" if resume else None}
@@ -120,13 +141,35 @@ def process(
         sinks=output,
         segmenter=segmenter_keys(model, threads),
         effects=effects,
+        refiners=said.refiners,
         quality=quality,
         config=config,
         settings=set_ or (),
         options={"video": video},
+        asides=_asides(matte, foreground, said.classes),
         source_options={"start_s": start, "end_s": end, "every": every, "max_size": max_size},
     )
     if dry_run:
         print_plan(run)
+    elif preview is not None:
+        _preview(run, preview, output[0])
     else:
         run_to_end(run, label=Path(source).name or source, quiet=quiet, keep_going=keep_going)
+
+
+def _asides(
+    matte: str | None, foreground: str | None, keep: tuple[str, ...]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return what is shown beside the result: output -> effects."""
+    kept = {"keep": tuple(keep)} if keep else {}
+    wanted = {matte: "matte", foreground: "foreground"}
+    return {spec: [{"kind": kind, **kept}] for spec, kind in wanted.items() if spec is not None}
+
+
+def _preview(run: RunConfig, count: int, output: str) -> None:
+    from rimlight.cli.run import console
+    from rimlight.preview import write_preview
+
+    path = Path(output.rstrip("/") if output != "-" else "rimlight").with_suffix(".preview.png")
+    write_preview(run, count, path)
+    console.print(f"look at {path}: before on the left, after on the right")

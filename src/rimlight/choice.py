@@ -1,0 +1,43 @@
+"""Who and what stays, as a user says it: `--keep person,dog`, `--keep largest`, `--drop chair`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_ONES = ("largest", "center", "centre")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A choice as parts of a run.
+
+    Attributes:
+        classes: classes that an effect keeps by itself; empty for the model's own foreground.
+        refiners: what makes the choice in the mask, where classes alone do not say it.
+    """
+
+    classes: tuple[str, ...] = ()
+    refiners: tuple[dict[str, Any], ...] = ()
+
+
+def choice(keep: Sequence[str] | None, drop: Sequence[str] | None = None) -> Choice:
+    """Turn words into a choice.
+
+    Args:
+        keep: classes, "largest", "center" or "id:3"; each may hold several, with commas.
+        drop: classes, likewise. Without `keep`, all other classes stay.
+    """
+    kept, dropped = _words(keep), _words(drop)
+    kept = tuple("center" if word == "centre" else word for word in kept)
+    single = any(word in _ONES or word.startswith("id:") for word in kept)
+    if not single and not dropped:
+        return Choice(kept)
+    chooser = {"kind": "choose", "keep": kept, "drop": dropped}
+    return Choice((), ({"kind": "track"}, chooser) if single else (chooser,))
+
+
+def _words(said: Sequence[str] | None) -> tuple[str, ...]:
+    parts = (part.strip() for text in said or () for part in text.split(","))
+    return tuple(dict.fromkeys(part for part in parts if part))
