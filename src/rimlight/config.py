@@ -63,6 +63,9 @@ class SinkConfig(PartConfig):
         False
     )
     thread: Annotated[bool, Field(description="write on a thread of its own")] = False
+    effects: Annotated[
+        tuple[PartConfig, ...], Field(description="instead of the run's, for this sink alone")
+    ] = ()
 
 
 class RunConfig(Options):
