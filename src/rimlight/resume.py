@@ -16,7 +16,8 @@ from typing import Any, Protocol, runtime_checkable
 from rimlight import __version__
 from rimlight.config import PartConfig, RunConfig, SinkConfig
 from rimlight.options import validate
-from rimlight.pipeline.parts import Refiner, Sink, Source
+from rimlight.pipeline.parts import Refiner, Segmenter, Sink, Source
+from rimlight.refiners import LASTING
 from rimlight.sinks import SINKS
 
 WARM_S = Fraction(1)
@@ -62,7 +63,8 @@ class Seekable(Protocol):
 def named(config: RunConfig) -> RunConfig:
     """Return `config` with the run's name in every video sink that asks for "auto".
 
-    Only a local video file can be gone on with; for other sources the sinks write in one go.
+    Only a local video file can be gone on with, and not where objects are numbered from the start
+    on; all else is written in one go.
     """
     sinks = tuple(_named(sink, config) for sink in config.sinks)
     return config if sinks == config.sinks else config.model_copy(update={"sinks": sinks})
@@ -72,15 +74,25 @@ def restarting(
     config: RunConfig, open_refiner: Callable[[PartConfig], Refiner]
 ) -> Sequence[Refiner]:
     """Open the refiners of `config`, so that their state ends with a segment where that matters."""
-    lengths = [length for sink in config.sinks if (length := _segment_s(sink)) is not None]
-    if not lengths or not config.refiners:
+    length = _shortest_s(config)
+    if length is None or not config.refiners:
         return [open_refiner(part) for part in config.refiners]
     from rimlight.refiners.restarts import RestartingRefiner
 
     def open_chain() -> Sequence[Refiner]:
         return [open_refiner(part) for part in config.refiners]
 
-    return [RestartingRefiner(open_chain, segment_s=lengths[0], warm_s=WARM_S)]
+    return [RestartingRefiner(open_chain, segment_s=length, warm_s=WARM_S)]
+
+
+def fresh(config: RunConfig, open_segmenter: Callable[[], Segmenter]) -> Segmenter:
+    """Open the segmenter; one that follows what it sees starts anew with each segment."""
+    length = _shortest_s(config)
+    if length is None or not _follows(config):
+        return open_segmenter()
+    from rimlight.segmenters.restarts import RestartingSegmenter
+
+    return RestartingSegmenter(open_segmenter, segment_s=length)
 
 
 def go_on(config: RunConfig, source: Source, sinks: Sequence[Sink]) -> list[str]:
@@ -96,9 +108,10 @@ def go_on(config: RunConfig, source: Source, sinks: Sequence[Sink]) -> list[str]
     if not known or len(known) < len(moments):
         return []
     at = min(known)
-    lengths = [length for sink in config.sinks if (length := _segment_s(sink)) is not None]
-    begin = at // lengths[0] * lengths[0]
-    source.resume(at, lead_s=at - begin + WARM_S)
+    length = _shortest_s(config) or Fraction(0)
+    # Refiners are warmed up by masks, and the masks of one that follows need its whole segment.
+    warm_s = length if _follows(config) else WARM_S
+    source.resume(at, lead_s=at % length + warm_s)
     return [f"an earlier run got as far as {_clock(at)}; going on from there"]
 
 
@@ -115,7 +128,21 @@ def _named(sink: SinkConfig, config: RunConfig) -> SinkConfig:
         return sink
     path = Path(str(config.source.options.get("path", ""))).expanduser()
     is_file = config.source.kind == "video" and path.is_file() and not sink.thread
-    return sink.model_copy(update={"resume": _fingerprint(sink, config, path) if is_file else None})
+    lasting = any(part.kind in LASTING for part in config.refiners)
+    name = _fingerprint(sink, config, path) if is_file and not lasting else None
+    return sink.model_copy(update={"resume": name})
+
+
+def _follows(config: RunConfig) -> bool:
+    """Say whether a mask depends on the frames before."""
+    return bool(config.segmenter.options.get("focus", "none") != "none")
+
+
+def _shortest_s(config: RunConfig) -> Fraction | None:
+    """Return how long a segment is, None when nothing is written in segments."""
+    return min(
+        (length for sink in config.sinks if (length := _segment_s(sink)) is not None), default=None
+    )
 
 
 def _segment_s(sink: SinkConfig) -> Fraction | None:

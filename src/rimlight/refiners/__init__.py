@@ -15,3 +15,6 @@ REFINERS = Registry(
         "track": Entry("rimlight.refiners.track:TrackRefiner", summary="numbers for objects"),
     },
 )
+
+LASTING = frozenset({"choose", "track"})
+"""Those that may remember objects since the first frame: such a run cannot begin in the middle."""

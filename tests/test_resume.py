@@ -1,0 +1,120 @@
+"""A run that is gone on with makes the same masks as one that was not interrupted."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from clip_maker import write_video
+
+from rimlight import resume
+from rimlight.build import open_refiner, open_run
+from rimlight.frame import Frame, Mask
+from rimlight.jobs import job_config
+from rimlight.refiners.restarts import RestartingRefiner
+from rimlight.refiners.smooth import SmoothRefiner
+from rimlight.segmenters.restarts import RestartingSegmenter
+
+RATE = 10
+
+
+def masked(count):
+    rng = np.random.default_rng(3)
+    for index in range(count):
+        frame = Frame.from_bgr(
+            np.zeros((8, 8, 3), np.uint8), index=index, pts=Fraction(index, RATE), captured=0.0
+        )
+        yield Mask(rng.random((6, 6, 1), np.float32), ("person",)), frame
+
+
+def restarting():
+    return RestartingRefiner(
+        lambda: [SmoothRefiner(SmoothRefiner.Options())],
+        segment_s=Fraction(3),
+        warm_s=Fraction(1),
+    )
+
+
+def refined(pairs):
+    refiner = restarting()
+    return {frame.pts: refiner.refine(mask, frame).given.copy() for mask, frame in pairs}
+
+
+def test_masks_after_a_break_are_those_of_an_unbroken_run():
+    pairs = list(masked(100))
+    whole, rest = refined(pairs), refined([pairs[0], *pairs[50:]])
+    assert all(np.array_equal(rest[pts], whole[pts]) for pts in rest if pts >= 6)
+
+
+def test_a_segment_begins_with_what_was_before_it():
+    pairs = list(masked(31))
+    plain = SmoothRefiner(SmoothRefiner.Options())
+    smooth = [plain.refine(mask, frame).given.copy() for mask, frame in pairs]
+    raw = pairs[30][0].given
+    segmented = refined(pairs)[Fraction(3)]
+    assert np.abs(segmented - smooth[30]).max() < np.abs(segmented - raw).max() / 10
+
+
+class Counting:
+    """Its masks tell how many frames it has seen."""
+
+    def __init__(self):
+        self.seen = 0
+
+    def segment(self, frame):
+        self.seen += 1
+        return Mask(np.full((2, 2, 1), self.seen / 100, np.float32), ("person",))
+
+    def close(self): ...
+
+
+def test_a_segmenter_that_follows_starts_anew_with_each_segment():
+    segmenter = RestartingSegmenter(Counting, segment_s=Fraction(3))
+    seen = [round(segmenter.segment(f).given[0, 0, 0] * 100) for _, f in masked(65)]
+    assert seen == [*range(1, 31), *range(1, 31), *range(1, 6)]
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return write_video(tmp_path / "in.mp4", codec="libx264", stamps=range(0, 2000, 40))
+
+
+def config_for(clip, **more):
+    config = job_config(
+        "process", source=str(clip), sinks=[str(clip.with_name("out.mp4"))],
+        segmenter={"kind": "threshold"}, effects=[{"kind": "replace", "background": "white"}],
+        options={"video": {"resume": "auto", **more}},
+    )  # fmt: skip
+    return resume.named(config)
+
+
+def name_of(config):
+    return config.sinks[0].options["resume"]
+
+
+def test_a_run_is_known_again_by_input_and_settings(clip):
+    assert name_of(config_for(clip)) == name_of(config_for(clip, overwrite=False))
+    assert name_of(config_for(clip)) != name_of(config_for(clip, crf=40))
+    before = name_of(config_for(clip))
+    write_video(clip, codec="libx264", stamps=range(0, 1000, 40))
+    assert name_of(config_for(clip)) != before
+
+
+def test_numbered_objects_and_streams_are_written_in_one_go(clip):
+    tracked = job_config(
+        "process", source=str(clip), sinks=["o.mp4"], segmenter={"kind": "threshold"},
+        effects=[{"kind": "replace", "background": "white"}],
+        options={"video": {"resume": "auto"}}, settings=["refiners=[{kind: track}]"],
+    )  # fmt: skip
+    assert name_of(config_for(clip)) is not None
+    assert name_of(resume.named(tracked)) is None
+
+
+def test_plain_runs_keep_their_refiners_as_they_are(clip):
+    config = config_for(clip, resume=None)
+    assert [type(one) for one in resume.restarting(config, open_refiner)] == [SmoothRefiner]
+
+
+def test_all_frames_come_out_of_a_run_in_segments(clip):
+    with open_run(config_for(clip, segment_s=1)) as run:
+        assert run.pipeline.run().frames == 50
+    assert not clip.with_name(".out.mp4.rimlight").exists()
