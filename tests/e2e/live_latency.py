@@ -60,7 +60,8 @@ def main() -> None:
         words = ["--set", "effects=[{kind: flip, mirror: false}]", "--allow-passthrough"]
         words += ["--set", "sinks.0.size=640x360", "--source", CAMERA, *more]
         run = Live(folder, "latency", *words)
-        run.is_up()
+        if not run.is_up() or run.process.poll() is not None:
+            raise SystemExit(f"the live run ended: {run.log.read_text()}")
         near, far = Reader(CAMERA), Reader(VIRTUAL)
         deadline = time.monotonic() + 60
         while len(far.seen) < FRAMES and time.monotonic() < deadline:
