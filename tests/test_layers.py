@@ -36,24 +36,26 @@ MAY_IMPORT = {
     "road": "errors frame imaging options",
     "outputs": "config errors frame options parts registry sinks",
     "resume": "config options parts refiners sinks",
-    "build": "buffer catalog config errors frame options outputs parts pipeline registry resume "
-    "sources segmenters refiners effects sinks",
+    "models": "catalog config errors options outputs parts segmenters",
+    "build": "models buffer catalog config errors frame options outputs parts pipeline registry "
+    "resume sources segmenters refiners effects sinks",
     "jobs": "config errors registry resources sinks sources",
-    "looks": "config effects errors",
+    "looks": "models config effects errors",
     "remote": "errors resources",
     "status": "build config pipeline sinks sources",
-    "controls": "build config errors frame looks options parts pipeline registry resources status",
+    "controls": "models build config errors frame looks options parts pipeline registry resources "
+    "status",
     "demand": "build errors sinks sources",
     "doctor": "catalog errors sinks sources",
-    "demo": "build config errors frame imaging jobs resources",
+    "demo": "models build config errors frame imaging jobs resources",
     "batch": "build config errors jobs pipeline sinks sources",
     "bench": "buffer build catalog config errors frame imaging jobs library outputs parts pipeline "
     "resources segmenters",
-    "evaluation": "build catalog config errors frame imaging options outputs parts pipeline "
+    "evaluation": "models build catalog config errors frame imaging options outputs parts pipeline "
     "registry refiners segmenters sources",
     "training": "build catalog config errors evaluation frame imaging options registry resources "
     "segmenters",
-    "library": "build config frame outputs parts sinks sources",
+    "library": "models build config frame outputs parts sinks sources",
     "cli": "*",
     "__init__": "*",
     "__main__": "cli",

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import yaml
 
-from rimlight.build import check, open_segmenter
+from rimlight.build import check
 from rimlight.config import PartConfig
 from rimlight.errors import ConfigError
 from rimlight.frame import Frame
 from rimlight.jobs import Quality, job_config
+from rimlight.models import open_segmenter
 
 
 def described(quality, **more):

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from rimlight import looks, resources
-from rimlight.build import OpenRun, open_effect, open_segmenter
+from rimlight.build import OpenRun, open_effect
 from rimlight.config import PartConfig, RunConfig, read_yaml
 from rimlight.errors import ConfigError
 from rimlight.frame import Frame
 from rimlight.looks import Parts
+from rimlight.models import open_segmenter
 from rimlight.options import Options, validate
 from rimlight.pipeline.governor import Governor, Step
 from rimlight.pipeline.live import LivePipeline

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight import resources
-from rimlight.build import open_effect, open_refiner, open_segmenter, open_source
+from rimlight.build import open_effect, open_refiner, open_source
 from rimlight.config import PartConfig, RunConfig
 from rimlight.frame import Frame, Mask
 from rimlight.jobs import background_effects, job_config
+from rimlight.models import open_segmenter
 
 SHOWN_FRAME = 45
 BLUR_PX = 20.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rimlight import build, outputs
+from rimlight import build, models, outputs
 from rimlight.config import PartConfig, SinkConfig
 from rimlight.frame import SourceInfo
 from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
@@ -32,7 +32,7 @@ def open_segmenter(model: str = "auto", options: Choices | None = None) -> Segme
         ModelError: it is not here, or not what its card says.
         ConfigError: an option is unknown or wrong.
     """
-    return build.open_segmenter(PartConfig(kind="model", model=model, **(options or {})))
+    return models.open_segmenter(PartConfig(kind="model", model=model, **(options or {})))
 
 
 def open_refiner(kind: str, options: Choices | None = None) -> Refiner:

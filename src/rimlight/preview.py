@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.build import check, open_effect, open_refiner, open_segmenter, open_source
+from rimlight.build import check, open_effect, open_refiner, open_source
 from rimlight.config import PartConfig, RunConfig
 from rimlight.errors import SinkError
 from rimlight.frame import Frame
+from rimlight.models import open_segmenter
 
 Image = NDArray[np.uint8]
 

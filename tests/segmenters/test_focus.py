@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from labelled import as_frame, at_size, labelled, set_iou
 
-from rimlight.build import open_segmenter
 from rimlight.config import PartConfig
 from rimlight.errors import ConfigError
 from rimlight.frame import Frame, Mask
+from rimlight.models import open_segmenter
 from rimlight.segmenters.average import AverageSegmenter
 from rimlight.segmenters.focus import REFRESH, FocusSegmenter
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight import build
+from rimlight import build, models
 from rimlight.config import PartConfig, apply_settings, read_yaml
 from rimlight.errors import ConfigError
 from rimlight.evaluation.metrics import Alpha
@@ -156,7 +156,7 @@ def _open(config: SetupConfig, size: tuple[int, int], stack: ExitStack) -> Setup
         raise ConfigError(
             f"unknown finish {config.finish!r}", hint=suggest(config.finish, tuple(FINISHES))
         )
-    segmenter = build.open_segmenter(config.segmenter, size)
+    segmenter = models.open_segmenter(config.segmenter, size)
     stack.callback(segmenter.close)
     refiners: list[tuple[str, Refiner]] = []
     for part in config.refiners:

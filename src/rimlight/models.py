@@ -1,0 +1,128 @@
+"""From a segmenter's description to an open one: which model, and how it is looked through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+from pydantic import Field
+
+from rimlight.catalog.find import Catalog
+from rimlight.config import PartConfig
+from rimlight.errors import ConfigError
+from rimlight.options import Options, validate
+from rimlight.outputs import part_options
+from rimlight.pipeline.parts import Segmenter
+from rimlight.segmenters import SEGMENTERS
+
+WIDE = 1.2
+"""From this width to height on, the 16:9 model fits a picture better than the square one."""
+
+BEST_MARGINS = (0.2, 0.03, 0.1, 0.35)
+"""Rooms around the people, in shares of their sides, that the best masks are averaged over."""
+
+RUNTIMES = ("tflite", "keras", "instances")
+"""Segmenters that a card and its file lead to."""
+
+
+class ModelOptions(Options):
+    """Options of the segmenter kind "model"; keys not named here go to the model's runtime."""
+
+    model_config = Options.model_config | {"extra": "allow"}
+
+    model: str = "auto"
+    models_dir: Path | None = None
+    focus: Annotated[
+        Literal["none", "follow", "best"],
+        Field(
+            description="look closer at the people; follow: at little cost; best: several looks "
+            "at every frame by both models, an order of magnitude slower. Models of more than "
+            "people always see the whole"
+        ),
+    ] = "none"
+    gate: Annotated[
+        bool, Field(description="a still picture keeps its mask: no inference while nothing moves")
+    ] = False
+
+
+def open_segmenter(part: PartConfig, size: tuple[int, int] = (16, 9)) -> Segmenter:
+    """Open a segmenter; the kind "model" takes a catalogue name, a card or a model file.
+
+    Args:
+        part: its description.
+        size: (width, height) of the pictures; the model "auto" is chosen by their shape.
+    """
+    if part.kind != "model":
+        _refuse_runtime(part)
+        cls, options = part_options(SEGMENTERS, part)
+        return cast(Segmenter, cls(options))
+    wanted = validate(ModelOptions, part.options, where="segmenter")
+    close_up = wanted.focus != "none" and _knows_only_people(wanted)
+    opened = _open_focus(wanted) if close_up else _open_model(wanted, size)
+    if not wanted.gate:
+        return opened
+    from rimlight.segmenters.gate import GatedSegmenter
+
+    return GatedSegmenter(opened)
+
+
+def _open_model(wanted: ModelOptions, size: tuple[int, int]) -> Segmenter:
+    name = wanted.model if wanted.model != "auto" else default_model(size)
+    card, file = Catalog(wanted.models_dir).resolve(name)
+    cls = SEGMENTERS.load(card.runtime)
+    runtime = validate(cls.Options, wanted.model_extra or {}, where=f"model {name!r}")
+    return cast(Segmenter, cls(card, file, runtime))
+
+
+def _knows_only_people(wanted: ModelOptions) -> bool:
+    if wanted.model == "auto":
+        return True
+    card, _ = Catalog(wanted.models_dir).resolve(wanted.model)
+    return len(card.classes) == 1 and card.output.kind in {"probability", "sigmoid"}
+
+
+def _open_focus(wanted: ModelOptions) -> Segmenter:
+    """Open a model that looks closer; "auto" brings both models, each for parts of its shape."""
+    from rimlight.segmenters.average import AverageSegmenter
+    from rimlight.segmenters.focus import FocusSegmenter
+
+    wide = _open_model(wanted, (16, 9))
+    tall = _open_model(wanted, (1, 1)) if wanted.model == "auto" else wide
+    both = AverageSegmenter(list(dict.fromkeys((tall, wide))), mirrored=wanted.focus == "best")
+    if wanted.focus == "best":
+        return FocusSegmenter(both, lambda _: both, margins=BEST_MARGINS, always=True)
+    return FocusSegmenter(both, lambda size: wide if is_wide(size) else tall)
+
+
+def default_model(size: tuple[int, int]) -> str:
+    """Return the name of the person model that suits pictures of (width, height)."""
+    return "selfie-landscape" if is_wide(size) else "selfie"
+
+
+def is_wide(size: tuple[int, int]) -> bool:
+    """Whether a picture of (width, height) is nearer to 16:9 than to a square."""
+    return size[0] >= WIDE * size[1]
+
+
+def check_segmenter(part: PartConfig) -> None:
+    """Check a segmenter's options and find its model, without opening it.
+
+    Raises:
+        ConfigError: an option is unknown or wrong.
+        ModelError: the model is unknown or not here.
+    """
+    if part.kind != "model":
+        _refuse_runtime(part)
+        part_options(SEGMENTERS, part)
+        return
+    wanted = validate(ModelOptions, part.options, where="segmenter")
+    if wanted.model != "auto":
+        Catalog(wanted.models_dir).resolve(wanted.model)
+
+
+def _refuse_runtime(part: PartConfig) -> None:
+    if part.kind in RUNTIMES:
+        raise ConfigError(
+            f"segmenter kind {part.kind!r} is chosen by the model file itself",
+            hint="write {kind: model, model: NAME or FILE}",
+        )
