@@ -70,8 +70,8 @@ def tracker(device: int | str) -> Callable[[], int | str]:
     """
     if sys.platform != "linux":
         return lambda: device
-    is_number = isinstance(device, int) or device.isdecimal()
-    identity = identify(Path(f"/dev/video{device}" if is_number else device))
+    named = str(device)
+    identity = identify(Path(f"/dev/video{named}" if named.isdecimal() else named))
     return lambda: str(find(identity))
 
 
