@@ -29,7 +29,7 @@ def choice(keep: Sequence[str] | None, drop: Sequence[str] | None = None) -> Cho
         keep: classes, "largest", "center" or "id:3"; each may hold several, with commas.
         drop: classes, likewise. Without `keep`, all other classes stay.
     """
-    kept, dropped = _words(keep), _words(drop)
+    kept, dropped = words(keep), words(drop)
     kept = tuple("center" if word == "centre" else word for word in kept)
     single = any(word in _ONES or word.startswith("id:") for word in kept)
     if not single and not dropped:
@@ -38,6 +38,7 @@ def choice(keep: Sequence[str] | None, drop: Sequence[str] | None = None) -> Cho
     return Choice((), ({"kind": "track"}, chooser) if single else (chooser,))
 
 
-def _words(said: Sequence[str] | None) -> tuple[str, ...]:
+def words(said: Sequence[str] | None) -> tuple[str, ...]:
+    """Split what was said at commas; each word once, in order."""
     parts = (part.strip() for text in said or () for part in text.split(","))
     return tuple(dict.fromkeys(part for part in parts if part))

@@ -1,0 +1,84 @@
+"""What one frame of a drive holds, as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.frame import Mask
+
+Trapezoid = tuple[float, float, float, float, float, float]
+AHEAD: Trapezoid = (0.15, 0.85, 0.92, 0.42, 0.58, 0.62)
+"""Left and right end and height of the near edge, then of the far edge, as shares of the frame."""
+
+GROUND = ("road", "mark", "lane")
+MARKS = ("mark", "lane")
+_STRIDE = 4
+"""Entropy is a mean: every fourth row and column of it is enough."""
+
+
+class Measurer:
+    """Measures masks; all of one run have the same classes.
+
+    Args:
+        ahead: the path in front of the bonnet.
+    """
+
+    def __init__(self, ahead: Trapezoid = AHEAD) -> None:
+        self._ahead = ahead
+        self._area: NDArray[np.bool_] = np.empty((0, 0), np.bool_)
+
+    def measure(self, mask: Mask) -> dict[str, float]:
+        """Return every measure that the mask has, each 0..1 but for the counts."""
+        if self._area.shape != mask.shape:
+            self._area = _inside(self._ahead, mask.shape)
+        shares = _shares(mask.labels.reshape(-1), mask.classes)
+        path = _shares(mask.labels[self._area], mask.classes)
+        found = {f"share.{name}": share for name, share in shares.items()}
+        found |= {f"path.{name}": share for name, share in path.items()}
+        if any(name in shares for name in GROUND):
+            ground = _total(shares, GROUND)
+            found["drivable"] = _total(path, GROUND)
+            if any(name in shares for name in MARKS):
+                found["marks"] = _total(shares, MARKS) / ground if ground else 0.0
+        if mask.instances is not None:
+            names = mask.instances.names
+            found |= {f"count.{name}": float(names.count(name)) for name in set(names)}
+        unsure = entropy(mask)
+        return found if unsure is None else found | {"unsure": unsure}
+
+
+def entropy(mask: Mask) -> float | None:
+    """Return the mean entropy of a pixel's classes, 0 (sure) to 1; None for labels.
+
+    Shannon's entropy in units of log(classes); of one class, that of the class and its contrary.
+    """
+    if mask.given.dtype == np.uint8:
+        return None
+    scores = mask.scores[::_STRIDE, ::_STRIDE]
+    if scores.shape[2] == 1:
+        scores = np.concatenate([scores, 1 - scores], axis=2)
+    sure = np.clip(scores, 1e-7, 1)
+    return float(-(sure * np.log(sure)).sum(axis=2).mean() / np.log(sure.shape[2]))
+
+
+def _shares(labels: NDArray[np.uint8], classes: Sequence[str]) -> dict[str, float]:
+    counts = np.bincount(labels, minlength=len(classes))
+    return {name: float(counts[n]) / max(labels.size, 1) for n, name in enumerate(classes)}
+
+
+def _total(shares: dict[str, float], names: Sequence[str]) -> float:
+    return sum(shares.get(name, 0.0) for name in names)
+
+
+def _inside(ahead: Trapezoid, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return which pixels of a mask lie in the path ahead."""
+    near_left, near_right, near, far_left, far_right, far = ahead
+    corners = np.array([[near_left, near], [near_right, near], [far_right, far], [far_left, far]])
+    area = np.zeros(shape, np.uint8)
+    points = np.rint(corners * (shape[1] - 1, shape[0] - 1)).astype(np.int32)
+    cv2.fillConvexPoly(area, points, 1)
+    return area > 0

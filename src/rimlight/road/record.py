@@ -1,0 +1,166 @@
+"""A drive on record: every frame in a CSV file, every second in memory, events with pictures."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from rimlight.errors import SinkError
+from rimlight.frame import Frame, Mask
+from rimlight.road.measures import AHEAD, Measurer, Trapezoid
+from rimlight.road.rules import Event, Rule, Watch
+
+THUMBNAIL_PX = 320
+MAX_THUMBNAILS = 300
+UNSURE_FROM = 0.35
+"""From this mean entropy on, a second's figures are not to be trusted."""
+
+
+class DriveRecorder:
+    """A refiner that changes nothing and writes down what it sees.
+
+    Memory grows by some figures for each second, and one small picture for each event.
+
+    Args:
+        folder: takes frames.csv; made when it is missing.
+        rules: what is an event.
+        ahead: the path in front of the bonnet.
+        pictures: keep one of each event; not where something in them must not be seen.
+
+    Raises:
+        SinkError: the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        rules: Sequence[Rule] = (),
+        *,
+        ahead: Trapezoid = AHEAD,
+        pictures: bool = True,
+    ) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stream = (folder / "frames.csv").open("w", newline="", encoding="utf-8")
+        except OSError as exc:
+            raise SinkError(f"cannot write to {folder}: {exc.strerror}") from exc
+        self._stream: TextIOWrapper = stream
+        self._writer: csv.DictWriter[str] | None = None
+        self._measurer = Measurer(ahead)
+        self._watches = [Watch(rule) for rule in rules]
+        self._pictures = pictures
+        self._peaks: dict[str, str] = {}
+        self._sums: dict[str, list[float]] = {}
+        self._second = -1
+        self.classes: tuple[str, ...] = ()
+        self.seconds = array("d")
+        self.series: dict[str, array[float]] = {}
+        self.events: list[tuple[Event, str]] = []
+        self.frames = 0
+
+    def refine(self, mask: Mask, frame: Frame) -> Mask:
+        """Write down `mask` and return it."""
+        self.classes = mask.classes
+        self.frames += 1
+        at_s = float(frame.pts)
+        measures = self._measurer.measure(mask)
+        self._write(at_s, measures)
+        self._add(at_s, measures)
+        for watch in self._watches:
+            over, peak = watch.step(at_s, measures)
+            if peak and self._pictures:
+                self._peaks[watch.rule.name] = _thumbnail(frame)
+            self._keep(over)
+        return mask
+
+    def close(self) -> None:
+        """Finish what is under way; twice is fine."""
+        if self._stream.closed:
+            return
+        for watch in self._watches:
+            self._keep(watch.finish())
+        self._end_second()
+        self._stream.close()
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of the rules whose measure the model does not have."""
+        return tuple(watch.rule.name for watch in self._watches if not watch.seen)
+
+    def data(self) -> dict[str, Any]:
+        """Return all but the single frames, ready for JSON; pictures are left out."""
+        events = sorted((event for event, _ in self.events), key=lambda event: event.start_s)
+        unsure = self.series.get("unsure")
+        return {
+            "frames": self.frames,
+            "classes": list(self.classes),
+            "seconds": [round(second, 3) for second in self.seconds],
+            "series": {name: [round(v, 5) for v in values] for name, values in self.series.items()},
+            "events": [asdict(event) for event in events],
+            "rules_left_out": list(self.left_out),
+            "unsure_seconds": None if unsure is None else sum(v > UNSURE_FROM for v in unsure),
+        }
+
+    def write_json(self, path: Path) -> None:
+        """Write `data` to a file.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+        try:
+            path.write_text(json.dumps(self.data(), indent=1), encoding="utf-8")
+        except OSError as exc:
+            raise SinkError(f"cannot write {path}: {exc.strerror}") from exc
+
+    def _keep(self, event: Event | None) -> None:
+        if event is not None:
+            full = len(self.events) >= MAX_THUMBNAILS
+            self.events.append((event, "" if full else self._peaks.get(event.name, "")))
+
+    def _write(self, at_s: float, measures: Mapping[str, float]) -> None:
+        counts = {name: value for name, value in measures.items() if name.startswith("count.")}
+        row: dict[str, Any] = {"time_s": f"{at_s:.4f}"}
+        row |= {name: f"{v:.5f}" for name, v in measures.items() if name not in counts}
+        row["objects"] = " ".join(f"{name[6:]}:{v:.0f}" for name, v in sorted(counts.items()))
+        if self._writer is None:
+            self._writer = csv.DictWriter(self._stream, list(row))
+            self._writer.writeheader()
+        self._writer.writerow(row)
+
+    def _add(self, at_s: float, measures: Mapping[str, float]) -> None:
+        if int(at_s) != self._second:
+            self._end_second()
+            self._second = int(at_s)
+        for name, value in measures.items():
+            self._sums.setdefault(name, []).append(value)
+        self._sums.setdefault("", []).append(0.0)
+
+    def _end_second(self) -> None:
+        """Put the means of the second's frames into the series; what was not seen counts as 0."""
+        if not self._sums:
+            return
+        frames = len(self._sums.pop(""))
+        for name in self._sums.keys() - self.series.keys():
+            self.series[name] = array("d", [0.0]) * len(self.seconds)
+        self.seconds.append(self._second)
+        for name, values in self.series.items():
+            values.append(sum(self._sums.get(name, ())) / frames)
+        self._sums = {}
+
+
+def _thumbnail(frame: Frame) -> str:
+    """Return a small JPEG of a frame, in base64."""
+    width, height = frame.size
+    size = (THUMBNAIL_PX, max(1, round(THUMBNAIL_PX * height / width)))
+    small = cv2.resize(frame.bgr, size, interpolation=cv2.INTER_AREA)
+    _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 75])
+    return base64.b64encode(encoded.tobytes()).decode("ascii")

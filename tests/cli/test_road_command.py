@@ -1,0 +1,53 @@
+"""`rimlight road` over the real command line."""
+
+import json
+
+import cv2
+import numpy as np
+
+
+def first_frames(shared, path, name, count):
+    """Copy the first frames of a clip into a small video."""
+    from rimlight.libav import av  # before cv2 opens a window, which it never does here
+
+    with av.open(str(shared / "clips" / name)) as clip, av.open(str(path), "w") as out:
+        shape = clip.streams.video[0]
+        stream = out.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = shape.width, shape.height, "yuv420p"
+        for index, frame in enumerate(clip.decode(video=0)):
+            if index == count:
+                break
+            frame.pts = None
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+def test_a_report_holds_page_figures_and_every_frame(shared, rimlight, tmp_path):
+    first_frames(shared, tmp_path / "drive.mp4", "road-city-360p.mp4", 12)
+    done = rimlight("road", "drive.mp4", "--model", "cityscapes", "--report", "out", "-q")
+    assert done.returncode == 0, done.stderr
+    data = json.loads((tmp_path / "out" / "drive.json").read_text())
+    assert data["frames"] == 12 and data["series"]["share.road"][0] > 0.2
+    assert "src='../drive.mp4'" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_people_are_redacted_and_their_pictures_stay_out_of_the_report(shared, rimlight, tmp_path):
+    first_frames(shared, tmp_path / "drive.mp4", "road-city-360p.mp4", 6)
+    args = ("--model", "cityscapes", "--redact", "person,rider", "--report", "out", "-q")
+    done = rimlight("road", "drive.mp4", *args, "--set", "effects=[]", "-o", "shown/")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "drive.mp4'" not in page and "data:image" not in page
+    shown = cv2.imread(str(sorted((tmp_path / "shown").iterdir())[0]))
+    capture = cv2.VideoCapture(str(tmp_path / "drive.mp4"))
+    before = capture.read()[1]
+    capture.release()
+    changed = np.abs(shown.astype(int) - before).max(axis=2) > 40
+    assert 0.005 < changed.mean() < 0.5
+
+
+def test_rules_with_an_unknown_key_are_refused(refused, clip, tmp_path):
+    (tmp_path / "rules.yaml").write_text("rules: [{name: x, measure: road, abov: 1}]")
+    args = ("road", clip, "--model", "selfie", "--report", "out", "--rules", "rules.yaml")
+    refused(*args, code=2, says="abov", hint="correct")

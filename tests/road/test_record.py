@@ -1,0 +1,104 @@
+import csv
+import json
+import re
+
+import numpy as np
+import pytest
+from fakes import make_frame
+
+from rimlight import resources
+from rimlight.config import read_yaml
+from rimlight.frame import Instances, Mask
+from rimlight.options import validate
+from rimlight.road.measures import Measurer, entropy
+from rimlight.road.page import write_page
+from rimlight.road.record import DriveRecorder
+from rimlight.road.rules import Rule, Rules
+
+CLASSES = ("background", "road", "mark", "person")
+PERSON = Rule(name="person in path", measure="path.person", above=0.01, for_s=0.2)
+
+
+def street(person=0):
+    """The lower half is road with a tenth of marks; `person` columns in its middle."""
+    labels = np.zeros((40, 40), np.uint8)
+    labels[20:], labels[20:, :4] = 1, 2
+    labels[25:35, 20 : 20 + person] = 3
+    return Mask.from_labels(labels, CLASSES, foreground=("road",))
+
+
+def drive(folder, masks, rules=(PERSON,), **more):
+    recorder = DriveRecorder(folder, rules, **more)
+    for index, mask in enumerate(masks):
+        recorder.refine(mask, make_frame(index))
+    recorder.close()
+    return recorder
+
+
+def test_shares_marks_and_the_path_ahead_are_measured():
+    found = Measurer().measure(street())
+    assert found["share.road"] == pytest.approx(0.45) and found["marks"] == pytest.approx(0.1)
+    assert found["drivable"] == 1 and found["path.person"] == 0
+    assert 0.02 < Measurer().measure(street(person=4))["path.person"] < 0.5
+
+
+def test_objects_are_counted():
+    boxes, grid = np.zeros((2, 4), np.float32), ((0, 0, 1, 1),) * 2
+    dots = (np.full((1, 1), 255, np.uint8),) * 2
+    cars = Instances(boxes, np.array([0, 0]), np.ones(2, np.float32), grid, dots, (4, 4), ("car",))
+    assert Measurer().measure(Mask.from_instances(cars))["count.car"] == 2
+
+
+def test_entropy_is_0_for_sure_1_for_even_and_unknown_for_labels():
+    even = np.full((8, 8, 4), 0.25, np.float32)
+    sure = np.zeros_like(even)
+    sure[..., 1] = 1
+    assert entropy(Mask(even, CLASSES)) == pytest.approx(1)
+    assert entropy(Mask(sure, CLASSES)) == pytest.approx(0, abs=1e-4)
+    assert entropy(street()) is None
+
+
+def test_every_frame_is_a_row_and_every_second_a_mean(tmp_path):
+    recorder = drive(tmp_path, [street()] * 45)
+    with (tmp_path / "frames.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 45 and float(rows[31]["time_s"]) == pytest.approx(31 / 30, abs=1e-3)
+    assert list(recorder.seconds) == [0, 1]
+    assert list(recorder.series["share.road"]) == pytest.approx([0.45, 0.45])
+
+
+def test_an_event_comes_with_a_picture_unless_pictures_are_off(tmp_path):
+    masks = [street()] * 10 + [street(person=4)] * 10 + [street()] * 20
+    ((event, picture),) = drive(tmp_path / "a", masks).events
+    assert event.start_s == pytest.approx(1 / 3) and len(picture) > 100
+    ((_, hidden),) = drive(tmp_path / "b", masks, pictures=False).events
+    assert hidden == ""
+
+
+def test_an_unsure_drive_is_said_to_be_so(tmp_path):
+    even = Mask(np.full((8, 8, 4), 0.25, np.float32), CLASSES)
+    recorder = drive(tmp_path, [even] * 40)
+    write_page(recorder, tmp_path / "index.html", title="night", video=None)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert recorder.data()["unsure_seconds"] == 2 and "unsure in 2 of 2 seconds" in page
+
+
+def test_the_page_holds_its_data_and_names_nothing_else_but_the_video(tmp_path):
+    recorder = drive(tmp_path / "out", [street(person=4)] * 40)
+    (tmp_path / "my drive.mp4").touch()
+    path = tmp_path / "out" / "index.html"
+    write_page(recorder, path, title="<drive>", video=tmp_path / "my drive.mp4")
+    page = path.read_text(encoding="utf-8")
+    data = json.loads(re.search(r"application/json>(.*?)</script>", page, re.DOTALL)[1])
+    assert data["events"][0]["name"] == "person in path" and "&lt;drive&gt;" in page
+    assert re.findall(r"(?:src|href)='(?!data:)([^']*)'", page) == ["../my%20drive.mp4"]
+
+
+def test_rules_that_the_model_cannot_answer_are_named(tmp_path):
+    cow = Rule(name="cow", measure="path.cow", above=0)
+    assert drive(tmp_path, [street()], rules=(cow,)).left_out == ("cow",)
+
+
+def test_the_shipped_rules_are_in_order():
+    path = resources.folder("configs") / "road-rules.yaml"
+    assert len(validate(Rules, read_yaml(path), where=str(path)).rules) == 5
