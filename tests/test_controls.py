@@ -152,3 +152,12 @@ def test_a_run_that_shows_the_room_has_to_be_asked_for():
     asked = {"when_unsure": "last", "allow_passthrough": True}
     with open_run(config(effects=bare, pipeline=asked)) as run:
         assert run.pipeline.run().frames == DONE
+
+
+def test_the_governor_leaves_out_no_refiner_that_says_who_is_seen():
+    refiners = [{"kind": "smooth"}, {"kind": "choose", "drop": ["cat"]}]
+    run_config = config(refiners=refiners)
+    with open_run(run_config) as run:
+        chooser = run.pipeline.refiners[1]
+        Controls(run, run_config).govern(most_cpu=0.1, least_fps=None)._steps[1].give_up()
+        assert list(run.pipeline.refiners) == [chooser]

@@ -20,7 +20,8 @@ from rimlight.models import open_segmenter
 from rimlight.options import Options, validate
 from rimlight.pipeline.governor import Governor, Step
 from rimlight.pipeline.live import LivePipeline
-from rimlight.pipeline.parts import Effect, Segmenter
+from rimlight.pipeline.parts import Effect, Refiner, Segmenter
+from rimlight.refiners import COSMETIC
 from rimlight.registry import suggest
 from rimlight.status import Status, status_of
 
@@ -69,6 +70,13 @@ class Controls:
         self._segmenter = config.segmenter
         self._opened: list[Effect | Segmenter] = []
         self._governor: Governor | None = None
+        kinds = [part.kind for part in config.refiners]
+        own = len(kinds)
+        self._needed = [
+            refiner
+            for index, refiner in enumerate(self._pipeline.refiners)
+            if index >= own or kinds[index] not in COSMETIC
+        ]
         self._verbs: dict[str, Callable[[Sequence[str]], str]] = {
             "background": self._background,
             "blur": self._blur,
@@ -103,7 +111,7 @@ class Controls:
         if least_fps is not None and rate is not None:
             least_fps = min(least_fps, float(rate))
         self._governor = Governor(
-            ladder(pipeline),
+            ladder(pipeline, self._needed),
             lambda: pipeline.stats.frames - pipeline.faults.held,
             most_cpu=most_cpu,
             least_fps=least_fps,
@@ -203,18 +211,25 @@ class Controls:
         self._segmenter = part
 
 
-def ladder(pipeline: LivePipeline) -> tuple[Step, ...]:
-    """Return what a live run can do without, the least missed first."""
+def ladder(pipeline: LivePipeline, needed: Sequence[Refiner]) -> tuple[Step, ...]:
+    """Return what a live run can do without, the least missed first.
+
+    Args:
+        pipeline: the run.
+        needed: the refiners that must stay, as they say who and what is seen.
+    """
+    every_one = tuple(pipeline.refiners)
 
     def every(count: int) -> None:
         pipeline.mask_every = count
 
-    def refine(on: bool) -> None:
-        pipeline.refining = on
-
     return (
         Step("the mask of every 2nd frame", partial(every, 2), partial(every, 1)),
-        Step("refinement", partial(refine, False), partial(refine, True)),
+        Step(
+            "refinement",
+            partial(pipeline.swap_refiners, needed),
+            partial(pipeline.swap_refiners, every_one),
+        ),
         Step("two masks of three", partial(every, 3), partial(every, 2)),
         Step("three masks of four", partial(every, 4), partial(every, 3)),
     )

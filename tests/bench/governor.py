@@ -57,7 +57,7 @@ def main() -> None:
         effects=[ReplaceEffect(ReplaceEffect.Options(background="#00ff00"))],
         settings=Settings(policy=Policy.LATEST, masks="newest"),
     )
-    governor = Governor(ladder(pipeline), lambda: pipeline.stats.frames, most_cpu=MOST_CPU)
+    governor = Governor(ladder(pipeline, ()), lambda: pipeline.stats.frames, most_cpu=MOST_CPU)
     said: list[tuple[str, ...]] = [()]
     marks = [(start, time.process_time())]
 

@@ -212,5 +212,5 @@ def test_refinement_can_be_left_out():
         def close(self): ...
 
     pipeline = live(ListSource(5), [RecordingSink()], refiners=[Failing()])
-    pipeline.refining = False
+    pipeline.swap_refiners(())
     assert pipeline.run().frames == 5

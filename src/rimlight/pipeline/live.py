@@ -90,9 +90,12 @@ class LivePipeline(Pipeline):
         """Show the background alone, or a plain picture: nothing and nobody."""
         self.mask_every = 1
         """Ask the model for a mask of every nth frame only; the others wear the one before."""
-        self.refining = True
-        """Improve masks by the refiners."""
         self._masked_index = -1
+
+    @property
+    def refiners(self) -> Sequence[Refiner]:
+        """What improves the masks now."""
+        return self._refiners
 
     @property
     def faults(self) -> Faults:
@@ -103,6 +106,10 @@ class LivePipeline(Pipeline):
         """Use other effects from the next frame on; return the old ones, to be closed."""
         old, self._effects = self._effects, effects
         return old
+
+    def swap_refiners(self, refiners: Sequence[Refiner]) -> None:
+        """Improve masks by these from the next mask on."""
+        self._refiners = tuple(refiners)
 
     def swap_segmenter(self, segmenter: Segmenter) -> None:
         """Use another model from its next frame on; the run closes the old one."""
@@ -122,9 +129,6 @@ class LivePipeline(Pipeline):
             return None
         self._has_masked = True
         return mask
-
-    def _mask(self, frame: Frame) -> Mask:
-        return super()._mask(frame) if self.refining else self._segmenter.segment(frame)
 
     def _take_over(self) -> None:
         while len(self._next_segmenters):

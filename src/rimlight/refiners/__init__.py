@@ -18,3 +18,6 @@ REFINERS = Registry(
 
 LASTING = frozenset({"choose", "track"})
 """Those that may remember objects since the first frame: such a run cannot begin in the middle."""
+
+COSMETIC = frozenset({"clean", "feather", "smooth", "steady"})
+"""Those that a hurried run may leave out: the others say who and what is seen."""
