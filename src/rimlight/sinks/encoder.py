@@ -62,11 +62,9 @@ class Encoder:
             transfer=info.transfer if same_colours else None,
         )
         os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 has no other switch for its banner
+        options = muxer_options(plan, self._base, sound.time_bases if sound else ())
         self._output = av.open(
-            str(path.resolve()),
-            "w",
-            format=plan.format,
-            container_options=muxer_options(plan, self._base),
+            str(path.resolve()), "w", format=plan.format, container_options=options
         )
         self._stream = self._add_stream(plan, info, threads)
         self._pictures.tag(self._stream.codec_context)

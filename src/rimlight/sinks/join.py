@@ -46,7 +46,7 @@ def join(
         av.error.FFmpegError: a segment cannot be read, or the file not written.
     """
     base = time_base_of(info)
-    options = muxer_options(plan, base)
+    options = muxer_options(plan, base, sound.time_bases if sound else ())
     with (
         av.open(str(paths[0])) as template,
         av.open(str(target.resolve()), "w", format=plan.format, container_options=options) as out,

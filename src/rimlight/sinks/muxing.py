@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from math import lcm
 
 from rimlight.frame import SourceInfo
 from rimlight.sinks.codecs import Plan
@@ -10,6 +12,7 @@ from rimlight.sinks.codecs import Plan
 MICROSECOND = Fraction(1, 1_000_000)
 USUAL_RATE = Fraction(30)
 _FINEST_WANTED = 10_000
+_MOST_TICKS = (1 << 31) - 1
 _QUICKTIME = ("mp4", "mov")
 
 
@@ -27,12 +30,21 @@ def time_base_of(info: SourceInfo) -> Fraction:
     return 1 / info.rate
 
 
-def muxer_options(plan: Plan, base: Fraction) -> dict[str, str]:
-    """Return muxer options that keep every pts, and the start offset, as exact as can be."""
+def muxer_options(plan: Plan, base: Fraction, others: Sequence[Fraction] = ()) -> dict[str, str]:
+    """Return muxer options that keep every pts, and every start offset, as exact as can be.
+
+    Args:
+        plan: the container.
+        base: the unit of the video's time stamps.
+        others: the units of the sound's and the subtitles' ones.
+    """
     if not is_quicktime(plan):
         # Sound often starts a little before zero; mkv would move the pictures along with it.
         return {"avoid_negative_ts": "disabled"}
     ticks = base.denominator
     while ticks < _FINEST_WANTED:
         ticks *= 2
-    return {"video_track_timescale": str(ticks), "movie_timescale": str(ticks)}
+    # In mp4 the tracks' start offsets are counted in units of the whole file.
+    common = lcm(ticks, *(unit.denominator for unit in others))
+    movie = common if common <= _MOST_TICKS else ticks
+    return {"video_track_timescale": str(ticks), "movie_timescale": str(movie)}

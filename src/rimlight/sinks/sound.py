@@ -72,6 +72,11 @@ class Sound:
                 log.warning("%s cannot hold %s subtitles; left out", container, _codec(stream))
         return streams
 
+    @property
+    def time_bases(self) -> list[Fraction]:
+        """The units of the streams' time stamps."""
+        return [stream.time_base for stream in self._streams if stream.time_base]
+
     def attach(self, output: av.container.OutputContainer) -> None:
         """Add the streams to `output`, before its first packet."""
         self._output = output
