@@ -18,8 +18,11 @@ from rimlight.segmenters import SEGMENTERS
 WIDE = 1.2
 """From this width to height on, the 16:9 model fits a picture better than the square one."""
 
-BEST_MARGINS = (0.2, 0.03, 0.1, 0.35)
+BEST_MARGINS = (0.2, 0.35, 0.1)
 """Rooms around the people, in shares of their sides, that the best masks are averaged over."""
+
+FOLLOW_SIDE = 384
+"""Pixels of the longer side of masks that were looked at closer, where every frame counts."""
 
 RUNTIMES = ("tflite", "keras", "instances")
 """Segmenters that a card and its file lead to."""
@@ -91,7 +94,7 @@ def _open_focus(wanted: ModelOptions) -> Segmenter:
     both = AverageSegmenter(list(dict.fromkeys((tall, wide))), mirrored=wanted.focus == "best")
     if wanted.focus == "best":
         return FocusSegmenter(both, lambda _: both, margins=BEST_MARGINS, always=True)
-    return FocusSegmenter(both, lambda size: wide if is_wide(size) else tall)
+    return FocusSegmenter(both, lambda size: wide if is_wide(size) else tall, side=FOLLOW_SIDE)
 
 
 def default_model(size: tuple[int, int]) -> str:

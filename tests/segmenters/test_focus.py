@@ -163,7 +163,7 @@ def test_real_models_see_people_better_by_looking_closer(shared, focus):
         segmenter = open_segmenter(part, (16, 9))
         shares = [
             set_iou([(at_size(segmenter.segment(as_frame(picture)).alpha(), mask), mask > 127)])
-            for picture, mask in labelled(shared / "data" / "portraits", 24)
+            for picture, mask in labelled(shared / "data" / "portraits", 12)
         ]
         segmenter.close()
         return np.mean(shares)

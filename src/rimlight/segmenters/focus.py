@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,15 @@ MAX_GAP_S = 1
 """From this step in time on it is another picture."""
 LEAST = 0.002
 """A smaller share of the picture is nobody."""
-LARGE = 0.6
+ROUNDS = 2
+"""So often a part is chosen anew within one frame."""
+LARGE = 0.4
 """From this share of the picture on, looking closer gains nothing."""
 REFRESH = 10
 """Every so many frames the whole frame is looked at for others."""
 SMALL = 0.6
 """People who take less than this share of where they were before are looked at closer."""
-FAR_WEIGHT = 0.4
+FAR_WEIGHT = 0.5
 """What the look at the whole weighs beside the closer ones, where the people fill the frame."""
 
 
@@ -88,16 +91,28 @@ class FocusSegmenter:
     def _two_looks(self, frame: Frame) -> Mask:
         whole = self._last = _one_class(self._first.segment(frame))
         self._since = 0
-        self._track.follow(bounds(whole.alpha(), least=LEAST))
+        self._track.include(bounds(whole.alpha(), least=LEAST))
         people = self._track.people
         if people is None:
             return whole
-        parts = [widened(people, margin, frame.size) for margin in self._margins]
-        near = np.mean([self._near(frame, p, self._first) for p in parts], axis=0, dtype=np.float32)
+        near = self._averaged(frame, people)
+        for _ in range(ROUNDS):
+            self._track.follow(bounds(near[..., 0], least=LEAST))
+            if self._track.people is None or self._track.people == people:
+                break
+            # A closer look often finds the arms of a head: look again, at all of them.
+            people = self._track.people
+            near = self._averaged(frame, people)
+        part = widened(people, self._margins[0], frame.size)
         far = enlarged(whole.scores, near.shape[:2])
         # The smaller the people are, the less the look at the whole can see of them.
-        share = np.float32(FAR_WEIGHT * min(1.0, parts[0].width * parts[0].height))
+        share = np.float32(FAR_WEIGHT * part.width * part.height)
         return whole.with_scores(near + share * (far - near))
+
+    def _averaged(self, frame: Frame, people: Rect) -> Scores:
+        parts = [widened(people, margin, frame.size) for margin in self._margins]
+        looks = [self._near(frame, part, self._first) for part in parts]
+        return cast(Scores, np.mean(looks, axis=0, dtype=np.float32))
 
     def _followed(self, frame: Frame) -> Mask:
         rect = self._track.part
@@ -151,8 +166,14 @@ class _Track:
         if found is None or self.people is None or not self._still_fits(self.people, found):
             self.people = found
 
-    def _still_fits(self, people: Rect, found: Rect) -> bool:
-        roomy = found.width * found.height < SMALL * people.width * people.height
+    def include(self, found: Rect | None) -> None:
+        """Take note of where people are seen from afar, without giving up what is known."""
+        if found is None or (self.people and self._still_fits(self.people, found, least=0)):
+            return
+        self.people = found
+
+    def _still_fits(self, people: Rect, found: Rect, *, least: float = SMALL) -> bool:
+        roomy = found.width * found.height < least * people.width * people.height
         return holds(widened(people, self._margin / 2, self.size), found) and not roomy
 
     def forget(self, size: tuple[int, int]) -> None:
