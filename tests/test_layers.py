@@ -43,8 +43,8 @@ MAY_IMPORT = {
     "looks": "models config effects errors",
     "remote": "errors resources",
     "status": "build config pipeline sinks sources",
-    "controls": "models build config errors frame looks options parts pipeline registry resources "
-    "status",
+    "controls": "models build config errors frame looks options parts pipeline refiners registry "
+    "resources status",
     "demand": "build errors sinks sources",
     "doctor": "catalog errors sinks sources",
     "demo": "models build config errors frame imaging jobs resources",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,9 @@ from rimlight.frame import Frame
 from rimlight.looks import Parts
 from rimlight.models import open_segmenter
 from rimlight.options import Options, validate
-from rimlight.pipeline.governor import Governor, Step
+from rimlight.pipeline.governor import Governor, ladder
 from rimlight.pipeline.live import LivePipeline
-from rimlight.pipeline.parts import Effect, Refiner, Segmenter
+from rimlight.pipeline.parts import Effect, Segmenter
 from rimlight.refiners import COSMETIC
 from rimlight.registry import suggest
 from rimlight.status import Status, status_of
@@ -209,30 +208,6 @@ class Controls:
         segmenter.segment(_plain(self._run.info.size))
         self._pipeline.swap_segmenter(segmenter)
         self._segmenter = part
-
-
-def ladder(pipeline: LivePipeline, needed: Sequence[Refiner]) -> tuple[Step, ...]:
-    """Return what a live run can do without, the least missed first.
-
-    Args:
-        pipeline: the run.
-        needed: the refiners that must stay, as they say who and what is seen.
-    """
-    every_one = tuple(pipeline.refiners)
-
-    def every(count: int) -> None:
-        pipeline.mask_every = count
-
-    return (
-        Step("the mask of every 2nd frame", partial(every, 2), partial(every, 1)),
-        Step(
-            "refinement",
-            partial(pipeline.swap_refiners, needed),
-            partial(pipeline.swap_refiners, every_one),
-        ),
-        Step("two masks of three", partial(every, 3), partial(every, 2)),
-        Step("three masks of four", partial(every, 4), partial(every, 3)),
-    )
 
 
 def _plain(size: tuple[int, int]) -> Frame:

@@ -15,10 +15,9 @@ from itertools import pairwise
 import numpy as np
 
 from rimlight.buffer import Policy
-from rimlight.controls import ladder
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.frame import Frame, Mask
-from rimlight.pipeline.governor import Governor
+from rimlight.pipeline.governor import Governor, ladder
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.runner import Settings
 from rimlight.sinks.null import NullSink

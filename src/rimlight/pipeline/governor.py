@@ -5,6 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+
+from rimlight.pipeline.live import LivePipeline
+from rimlight.pipeline.parts import Refiner
 
 LOOK_EVERY_S = 2.0
 """One look is a mean over this time."""
@@ -120,3 +124,27 @@ class Governor:
         self._steps[self._taken].take_back()
         self._climbed_at = self._clock()
         self._strained = self._calm = 0
+
+
+def ladder(pipeline: LivePipeline, needed: Sequence[Refiner]) -> tuple[Step, ...]:
+    """Return what a live run can do without, the least missed first.
+
+    Args:
+        pipeline: the run.
+        needed: the refiners that must stay, as they say who and what is seen.
+    """
+    every_one = tuple(pipeline.refiners)
+
+    def every(count: int) -> None:
+        pipeline.mask_every = count
+
+    return (
+        Step("the mask of every 2nd frame", partial(every, 2), partial(every, 1)),
+        Step(
+            "refinement",
+            partial(pipeline.swap_refiners, needed),
+            partial(pipeline.swap_refiners, every_one),
+        ),
+        Step("two masks of three", partial(every, 3), partial(every, 2)),
+        Step("three masks of four", partial(every, 4), partial(every, 3)),
+    )

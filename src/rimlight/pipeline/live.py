@@ -94,7 +94,7 @@ class LivePipeline(Pipeline):
 
     @property
     def refiners(self) -> Sequence[Refiner]:
-        """What improves the masks now."""
+        """What improves masks now."""
         return self._refiners
 
     @property
@@ -115,9 +115,7 @@ class LivePipeline(Pipeline):
         """Use another model from its next frame on; the run closes the old one."""
         self._next_segmenters.put(segmenter)
 
-    # --- the inference thread
-
-    def _attempt(self, frame: Frame) -> Mask | None:
+    def _attempt(self, frame: Frame) -> Mask | None:  # on the inference thread
         self._take_over()
         if self._has_masked and frame.index - self._masked_index < self.mask_every:
             return None
@@ -134,8 +132,6 @@ class LivePipeline(Pipeline):
         while len(self._next_segmenters):
             self._segmenter.close()
             self._segmenter = next(iter(self._next_segmenters))
-
-    # --- the caller's thread
 
     def _show(self) -> None:
         own = self._settings.masks == "own"
