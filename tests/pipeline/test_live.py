@@ -214,3 +214,9 @@ def test_refinement_can_be_left_out():
     pipeline = live(ListSource(5), [RecordingSink()], refiners=[Failing()])
     pipeline.swap_refiners(())
     assert pipeline.run().frames == 5
+
+
+def test_its_figures_can_be_asked_for_before_there_are_any():
+    pipeline = live(ListSource(1), [RecordingSink()])
+    assert pipeline._patience_s() >= 0
+    assert pipeline.stats.stages == {}

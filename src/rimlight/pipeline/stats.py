@@ -66,11 +66,11 @@ class Meter:
     def add(self, stage: str, seconds: float) -> None:
         """Count one measurement of `stage`."""
         self._samples[stage].append(seconds)
-        self._counts[stage] += 1
+        self._counts[stage] += 1  # last: a count says that there are samples
 
     def recent_s(self, stage: str) -> float:
         """Return the last measurement of `stage` in seconds; 0.0 before there is one."""
-        samples = self._samples[stage]
+        samples = self._samples.get(stage)
         return samples[-1] if samples else 0.0
 
     def drop(self, cause: str, count: int) -> None:
@@ -89,7 +89,7 @@ class Meter:
     def stats(self) -> Stats:
         """The figures up to now."""
         elapsed = self._last - self._first if self._first and self._last else 0.0
-        stages = {name: self._stage(name) for name in tuple(self._samples)}
+        stages = {name: self._stage(name) for name in tuple(self._samples) if self._counts[name]}
         return Stats(self.frames, dict(self.dropped), elapsed, stages)
 
     def _stage(self, name: str) -> StageTime:
