@@ -66,7 +66,6 @@ def test_what_is_no_card_is_refused(tmp_path, text):
         ({"classes": ["person", "person"]}, "same name"),
         ({"edges": [0.7, 0.7]}, "edges must rise"),
         ({"output": {"kind": "softmax"}}, "say sigmoid for one"),
-        ({"output": {"kind": "instances"}}, "needs: instances"),
         ({"files": []}, "files"),
         ({"files": [{"file": "../m.tflite"}]}, "pattern"),
         ({"files": [{"file": "m.tflite", "url": "https://x/m"}]}, "needs sha256 and size_bytes"),

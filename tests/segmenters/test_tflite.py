@@ -73,7 +73,7 @@ def test_a_card_that_disagrees_with_its_file_is_refused_with_both(changes, messa
 
 def test_a_model_that_needs_a_missing_part_is_refused():
     with pytest.raises(ModelError, match="cannot run yet"):
-        TfliteSegmenter(changed(needs="instances"), FILE, ONE)
+        TfliteSegmenter(changed(needs="import-openvino"), FILE, ONE)
 
 
 def test_a_closed_segmenter_says_so():

@@ -64,22 +64,19 @@ class Catalog:
         return tuple(self.card(name) for name in self.names())
 
     def card(self, name: str) -> ModelCard:
-        """Return the card of a name.
+        """Return the card of a name; one that can run goes before one that must be imported.
 
         Raises:
             ModelNotFoundError: there is none; the hint suggests one.
             ModelFormatError: it is wrong, or carries another name than its file.
         """
-        path = next((path for path in self._card_paths() if path.stem == name), None)
-        if path is None:
+        cards = (_named(path, name) for path in self._card_paths() if path.stem == name)
+        first = next(cards, None)
+        if first is None:
             raise ModelNotFoundError(f"unknown model {name!r}", hint=suggest(name, self.names()))
-        card = load_card(path)
-        if card.name != name:
-            raise ModelFormatError(
-                f"model card {path} is named {card.name!r}, its file {name!r}",
-                hint="give both the same name",
-            )
-        return card
+        if not first.needs:
+            return first
+        return next((card for card in cards if not card.needs), first)
 
     def find(self, card: ModelCard, *, beside: Path | None = None) -> Found | None:
         """Return where all files of `card` lie, not opened and not checked; None if nowhere.
@@ -149,6 +146,16 @@ class Catalog:
         for place in self._card_places:
             if place.folder.is_dir():
                 yield from sorted(p for p in place.folder.iterdir() if p.suffix in _CARD_SUFFIXES)
+
+
+def _named(path: Path, name: str) -> ModelCard:
+    card = load_card(path)
+    if card.name != name:
+        raise ModelFormatError(
+            f"model card {path} is named {card.name!r}, its file {name!r}",
+            hint="give both the same name",
+        )
+    return card
 
 
 def verify(file: ModelFile, path: Path) -> None:

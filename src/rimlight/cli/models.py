@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,14 +83,27 @@ def pull(name: Name, accept_licence: Accept = False, models_dir: Target = None) 
     card = catalog.card(name)
     typer.echo(f"{card.name}: {_megabytes(card)}, licence {card.licence}, {card.origin}")
     found = catalog.find(card)
-    if found and found.place.folder != catalog.cache:
+    made_here = not any(file.url for file in card.files)
+    if found and (made_here or found.place.folder != catalog.cache):
         for file, path in zip(card.files, found.paths, strict=True):
             verify(file, path)
         typer.echo(f"already here ({found.place.name}): {found.paths[0]}")
-        return
-    typer.echo(f"kept at {_fetch(card, accept_licence, catalog.cache)}")
+        paths = found.paths
+    else:
+        first = _fetch(card, accept_licence, catalog.cache)
+        typer.echo(f"kept at {first}")
+        paths = tuple(first.with_name(file.file) for file in card.files)
     if card.needs:
-        typer.echo(f"note: it cannot run yet, it needs {card.needs}")
+        _import(paths, catalog.cache)
+
+
+def _import(paths: Sequence[Path], folder: Path) -> None:
+    """Turn an OpenVINO network into models that run; its own card then gives way to theirs."""
+    from rimlight.training.import_road import import_road
+
+    typer.echo("importing it, which takes a minute")
+    for made in import_road(paths[0], paths[1], folder):
+        typer.echo(f"made {made.stem}: --model {made.stem}")
 
 
 def _fetch(card: ModelCard, accept_licence: bool, folder: Path) -> Path:

@@ -75,11 +75,15 @@ def road(
     rimlight road dashcam.mp4 --redact person,car -o shared.mp4
     """
     from rimlight.choice import choice, words
-    from rimlight.cli.run import print_plan, run_to_end
+    from rimlight.cli.run import console, print_plan, run_to_end
     from rimlight.config import PartConfig
     from rimlight.jobs import job_config
     from rimlight.road.shares import ShareTally
 
+    if model is None and config is None and not _says_model(set_ or ()):
+        model = _default_model()
+        if not quiet:
+            console.print(f"model: {model}")
     covered = words(redact)
     said = choice(keep, drop)
     run = job_config(
@@ -113,6 +117,19 @@ def road(
             _write_report(recorder, report, title=Path(source).name or source, video=video)
     if not quiet:
         _print_shares(tally.shares)
+
+
+def _says_model(settings: Sequence[str]) -> bool:
+    return any(setting.startswith("segmenter") for setting in settings)
+
+
+def _default_model() -> str:
+    """Return "road", which knows lane marks, where it was imported; else "cityscapes"."""
+    from rimlight.catalog.find import Catalog
+
+    catalog = Catalog()
+    card = catalog.card("road")
+    return "cityscapes" if card.needs or catalog.find(card) is None else "road"
 
 
 def _recorder(folder: Path, rules: Path | None, *, pictures: bool) -> DriveRecorder:

@@ -212,5 +212,5 @@ def check_runnable(card: ModelCard) -> None:
     if card.needs:
         raise ModelError(
             f"model {card.name!r} cannot run yet: {_MISSING[card.needs]}",
-            hint="`rimlight models list` shows the models that can",
+            hint=f"`rimlight models pull {card.name}` imports it; this needs rimlight[keras]",
         )
