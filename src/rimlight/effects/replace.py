@@ -11,9 +11,12 @@ from rimlight.effects.backgrounds import open_background
 from rimlight.effects.keep import Keep, full_alpha, small_alpha
 from rimlight.errors import ConfigError
 from rimlight.frame import Frame, Mask
-from rimlight.imaging.composite import Compositor, composite_bgr
+from rimlight.imaging.colour import bgr_to_i420, i420_to_bgr, pad_even
+from rimlight.imaging.composite import Compositor, Edges, Image, composite_bgr
 from rimlight.imaging.fit import Fit
 from rimlight.imaging.palette import Bgr, parse_colour
+from rimlight.imaging.pool import ArrayPool
+from rimlight.imaging.rim import with_light, with_own_colours
 
 
 class ReplaceEffect:
@@ -37,8 +40,17 @@ class ReplaceEffect:
             Keep, Field(description="classes that stay; none: the model's own choice")
         ] = None
 
+        own_colours: Annotated[
+            bool, Field(description="take the old background's colours out of the soft edge")
+        ] = False
+        wrap: Annotated[
+            float, Field(ge=0, le=1, description="light of the background on the edge; 0: none")
+        ] = 0.0
+
     def __init__(self, options: Options) -> None:
         self._keep = options.keep
+        self._own_colours, self._wrap = options.own_colours, options.wrap
+        self._pool = ArrayPool()
         backdrop = _colour(options.backdrop)
         self._background = open_background(options.background, fit=options.fit, backdrop=backdrop)
         self._compositor = Compositor()
@@ -50,9 +62,28 @@ class ReplaceEffect:
         back = self._background.behind(frame)
         if frame.layout == "bgr":
             alpha = full_alpha(frame, mask, self._keep)
-            return frame.with_bgr(composite_bgr(frame.image, back, alpha))
+            front = self._front_bgr(frame, back, mask)
+            return frame.with_bgr(composite_bgr(front, back, alpha))
         small = small_alpha(mask, self._keep)
-        return frame.with_i420(self._compositor.composite(frame.image, back, small, mask.edges))
+        front = self._front(frame.image, back, small, mask.edges)
+        return frame.with_i420(self._compositor.composite(front, back, small, mask.edges))
+
+    def _front(self, image: Image, back: Image, alpha: Image, edges: Edges) -> Image:
+        """Return I420 `image` with its edge as the options ask for it."""
+        if self._own_colours:
+            image = with_own_colours(image, alpha, edges, self._pool.take(image.shape))
+        if self._wrap:
+            image = with_light(image, back, alpha, self._wrap, self._pool.take(image.shape))
+        return image
+
+    def _front_bgr(self, frame: Frame, back: Image, mask: Mask) -> Image:
+        """Return BGR `frame` with its edge as the options ask for it."""
+        if not (self._own_colours or self._wrap):
+            return frame.image
+        small, behind = small_alpha(mask, self._keep), bgr_to_i420(pad_even(back), frame.colour)
+        edged = self._front(frame.i420, behind, small, mask.edges)
+        width, height = frame.size
+        return i420_to_bgr(edged, frame.colour)[:height, :width]
 
     def close(self) -> None:
         """Close the background."""
