@@ -60,11 +60,15 @@ def join(
         end = segments[-1].end
         for packet in _completed(_packets(paths, segments, base), plan, end):
             packet.stream = stream
-            if sound is not None:
-                sound.up_to((packet.dts or 0) * base)
-            out.mux(packet)
+            _mux(out, packet, sound)
         if sound is not None:
             sound.finish(segments[-1].last * base, end * base)
+
+
+def _mux(out: av.container.OutputContainer, packet: av.Packet[Any], sound: Sound | None) -> None:
+    if sound is not None:
+        sound.up_to((packet.dts or 0) * packet.time_base)
+    out.mux(packet)
 
 
 def _stream_like(
