@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 
 from rimlight.errors import ConfigError
+from rimlight.pipeline.privacy import NEUTRAL
 from rimlight.remote import ask
 
 CAMERA, VIRTUAL = os.environ["RIG_CAM"], os.environ["RIG_VCAM"]
@@ -44,6 +45,7 @@ class Consumer:
     def __init__(self) -> None:
         self.arrivals: list[float] = []
         self.green: list[float] = []
+        self.room: list[float] = []
         self._stopped = threading.Event()
         self._capture = cv2.VideoCapture(VIRTUAL, cv2.CAP_V4L2)
         self.opened = self._capture.isOpened()
@@ -56,6 +58,7 @@ class Consumer:
             if there:
                 self.arrivals.append(time.monotonic())
                 self.green.append(greenness(picture))
+                self.room.append(1 - self.green[-1] - plainness(picture))
 
     def wait_for(self, count: int) -> bool:
         """Wait until `count` more frames have come."""
@@ -75,6 +78,11 @@ def greenness(bgr: np.ndarray) -> float:
     """Return the share of pixels that are background green."""
     blue, green, red = (bgr[..., i].astype(int) for i in range(3))
     return float(((green > 180) & (blue < 90) & (red < 90)).mean())
+
+
+def plainness(bgr: np.ndarray) -> float:
+    """Return the share of pixels of the plain picture that is held before the first safe one."""
+    return float((abs(bgr.astype(int) - NEUTRAL).max(axis=-1) < 12).mean())
 
 
 def waited(condition: Callable[[], bool]) -> bool:
@@ -162,7 +170,7 @@ def pulled_out(folder: Path) -> dict[str, Any]:
             "back_s": back_s,
             "bind_s": back_at - bind_at,
             "longest_gap_s": max(seen.gaps()),
-            "least_green": min(seen.green),
+            "most_room": max(seen.room),
             "exit": run.end(),
         }
 
@@ -191,7 +199,7 @@ def deleted(folder: Path) -> dict[str, Any]:
         path.unlink()
         answer = run.say("background", str(path))
         seen.wait_for(20)
-        return {"answer": answer, "least_green": min(seen.green), "exit": run.end()}
+        return {"answer": answer, "most_room": max(seen.room), "exit": run.end()}
 
 
 def killed(folder: Path) -> dict[str, Any]:
