@@ -16,7 +16,7 @@ Image = NDArray[np.uint8]
 
 _ENLARGE = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
-NARROW = 0.6
+NARROW = 0.7
 """Least width of a part of a picture, as a share of its height."""
 STRAY = 0.002
 """Share of a mask's pixels that may lie outside its bounds on each side: specks."""

@@ -25,7 +25,7 @@ LEAST = 0.002
 """A smaller share of the picture is nobody."""
 ROUNDS = 2
 """So often a part is chosen anew within one frame."""
-LARGE = 0.4
+LARGE = 0.6
 """From this share of the picture on, looking closer gains nothing."""
 REFRESH = 10
 """Every so many frames the whole frame is looked at for others."""
@@ -49,7 +49,6 @@ class FocusSegmenter:
         model: the segmenter for a part of (width, height): `first`, or one that it closes.
         margins: how much is added around the people, as shares of their sides; several are
             averaged in two looks, the first of them follows.
-        always: two looks at every frame.
         side: pixels of the longer side of a mask that was put back.
     """
 
@@ -59,11 +58,10 @@ class FocusSegmenter:
         model: Callable[[tuple[int, int]], Segmenter],
         *,
         margins: Sequence[float] = (0.2,),
-        always: bool = False,
         side: int = 512,
     ) -> None:
         self._first, self._model = first, model
-        self._margins, self._always, self._side = tuple(margins), always, side
+        self._margins, self._side = tuple(margins), side
         self._track = _Track(margins[0])
         self._since = 0
         self._last: Mask
@@ -80,7 +78,6 @@ class FocusSegmenter:
         self._pts = frame.pts
         if new:
             self._track.forget(frame.size)
-        if new or self._always:
             return self._two_looks(frame)
         return self._followed(frame)
 
