@@ -41,7 +41,9 @@ class RedactEffect:
     class Options(opt.Options):
         """What is covered, with what, and for how long."""
 
-        classes: Annotated[tuple[str, ...], Field(min_length=1, description="what is covered")]
+        classes: Annotated[tuple[str, ...], Field(min_length=1, description="what is covered")] = (
+            "person",
+        )
         style: Annotated[
             Literal["blur", "fill"], Field(description="coarse colours, or one colour")
         ] = "blur"
