@@ -56,6 +56,12 @@ def test_a_mask_left_out_for_one_frame_is_carried_to_where_the_picture_went():
     assert (made != (square(45).scores[..., 0] >= 0.5)).mean() < 0.02
 
 
+def test_a_scene_without_anyone_is_empty_from_the_third_mask_on():
+    nobody = [(texture(), square(40, 0.0))] * 3
+    assert refined((texture(), square(40)), *nobody[:2]).max() > 0.5
+    assert refined((texture(), square(40)), *nobody).max() == 0
+
+
 def test_unsure_scores_hold_even_where_something_new_is_seen():
     steps = (texture(seed=1), square(0, 1.0)), (texture(seed=2), square(0, 0.5))
     assert refined(*steps, ratio=0.7)[36:60, 4:28].min() >= 0.5 + 0.7 * 0.5 - 0.2

@@ -22,6 +22,8 @@ MAX_GAP_S = 1
 """From this step in time on it is a cut, or another picture: the past no longer counts."""
 CUT = 0.5
 """From this mean change of the whole mask on it is a cut too."""
+EMPTY = 3
+"""After so many masks without anyone in a row nobody is there, whatever the past says."""
 FLOW_SIDE = 256
 """Motion is looked for with the longer side at most this many pixels."""
 
@@ -37,7 +39,8 @@ class SteadyRefiner:
     that the residual decides is the temporal denoisers' (Dubois and Sabri, ICASSP 1984).
 
     The past is forgotten when the mask's classes change, time does not go on, or jumps by a
-    second or more, and at a cut: when half of the mask changes at once. Label masks have no
+    second or more, at a cut (half of the mask changes at once), and when three masks in a row
+    show nobody, so that an empty scene has an empty mask. Label masks have no
     scores and pass unchanged.
     """
 
@@ -58,6 +61,7 @@ class SteadyRefiner:
         self._trust = _trust_levels(options.hold, options.slack)
         self._unsure = np.float32(options.ratio) * entropy_squared()
         self._motion = MotionField()
+        self._empty = 0
         self._past: Mask | None = None
         self._luma: Luma = np.empty((0, 0), np.uint8)
         self._pts = Fraction(0)
@@ -66,9 +70,11 @@ class SteadyRefiner:
         """Return `mask`, drawn towards the one before it where the picture gives no reason."""
         if mask.given.dtype == np.uint8:
             return mask
+        self._empty = 0 if cv2.minMaxLoc(mask.given.reshape(-1))[1] >= 0.5 else self._empty + 1
         luma = small_luma(frame, _flow_size(mask.shape))
         past, gap = self._past, frame.pts - self._pts
         goes_on = past is not None and past.classes == mask.classes and 0 < gap < MAX_GAP_S
+        goes_on = goes_on and self._empty < EMPTY
         if past is not None and goes_on and luma.shape == self._luma.shape:
             mask = self._mixed(mask, past, luma)
         self._past, self._luma, self._pts = mask, luma, frame.pts
