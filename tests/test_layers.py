@@ -35,11 +35,13 @@ MAY_IMPORT = {
     "catalog": "errors options registry resources segmenters",
     "road": "errors frame imaging options",
     "outputs": "config errors frame options parts registry sinks",
-    "resume": "config options parts refiners sinks",
+    "resume": "config options parts refiners segmenters sinks",
+    "asides": "config errors frame outputs parts",
     "models": "catalog config errors options outputs parts segmenters",
-    "build": "models buffer catalog config errors frame options outputs parts pipeline registry "
-    "resume sources segmenters refiners effects sinks",
+    "build": "asides buffer catalog config errors frame models options outputs parts pipeline "
+    "registry resume sources segmenters refiners effects sinks",
     "jobs": "config errors registry resources sinks sources",
+    "preview": "build config errors frame models",
     "looks": "models config effects errors",
     "remote": "errors resources",
     "status": "build config pipeline sinks sources",
@@ -48,7 +50,7 @@ MAY_IMPORT = {
     "demand": "build errors sinks sources",
     "doctor": "catalog errors sinks sources",
     "demo": "models build config errors frame imaging jobs resources",
-    "batch": "build config errors jobs pipeline sinks sources",
+    "batch": "build catalog config errors frame imaging jobs pipeline sinks sources",
     "bench": "buffer build catalog config errors frame imaging jobs library outputs parts pipeline "
     "resources segmenters",
     "evaluation": "models build catalog config errors frame imaging options outputs parts pipeline "
