@@ -124,9 +124,12 @@ class MaskMaker:
         if self._info.scale:
             np.subtract(values.reshape(scores.shape), self._info.zero, out=scores, dtype=np.float32)
             scores *= self._info.scale
+            self._activate(scores)
+        elif self._activate is _clip:
+            np.clip(values.reshape(scores.shape), 0, 1, out=scores, casting="unsafe")
         else:
             np.copyto(scores, values.reshape(scores.shape), casting="unsafe")
-        self._activate(scores)
+            self._activate(scores)
         return scores
 
 
