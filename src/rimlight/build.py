@@ -16,7 +16,7 @@ from rimlight.config import PartConfig, PipelineConfig, RunConfig
 from rimlight.effects import COVERING, EFFECTS
 from rimlight.errors import ConfigError
 from rimlight.frame import Frame, SourceInfo
-from rimlight.models import check_segmenter, open_segmenter
+from rimlight.models import check_segmenter, open_segmenter, palette_of
 from rimlight.outputs import open_sinks, part_options
 from rimlight.pipeline.live import LivePipeline, LiveSettings
 from rimlight.pipeline.parts import Effect, Refiner, Sink, Source
@@ -81,7 +81,8 @@ def open_run(
         segmenter = resume.fresh(config, partial(open_segmenter, config.segmenter, info.size))
         stack.callback(segmenter.close)
         refiners = [_closing(stack, one) for one in resume.restarting(config, open_refiner)]
-        effects = [_closing(stack, open_effect(part)) for part in config.effects]
+        painted = [_with_palette(part, config.segmenter) for part in config.effects]
+        effects = [_closing(stack, open_effect(part)) for part in painted]
         pipeline = _pipeline_kind(config.pipeline)(
             source,
             segmenter,
@@ -171,6 +172,14 @@ def _pipeline_kind(config: PipelineConfig) -> Callable[..., Pipeline]:
         return Pipeline
     live = LiveSettings(config.when_unsure, max_latency_s=config.max_latency_ms / 1000)
     return partial(LivePipeline, live=live)
+
+
+def _with_palette(effect: PartConfig, segmenter: PartConfig) -> PartConfig:
+    """Let an overlay paint in the colours of the model's card, where the user named no others."""
+    if effect.kind != "overlay":
+        return effect
+    palette = {**palette_of(segmenter), **effect.options.get("palette", {})}
+    return effect.model_copy(update={"palette": palette})
 
 
 def _closing(stack: ExitStack, part: Any) -> Any:

@@ -100,6 +100,16 @@ def _open_focus(wanted: ModelOptions) -> Segmenter:
     return FocusSegmenter(both, lambda s: twice[wide if is_wide(s) else tall], margins=BEST_MARGINS)
 
 
+def palette_of(part: PartConfig) -> dict[str, str]:
+    """Return the colours that the card of a segmenter's model gives its classes, or none."""
+    if part.kind != "model":
+        return {}
+    wanted = validate(ModelOptions, part.options, where="segmenter")
+    if wanted.model == "auto":
+        return {}
+    return dict(Catalog(wanted.models_dir).resolve(wanted.model)[0].palette)
+
+
 def default_model(size: tuple[int, int]) -> str:
     """Return the name of the person model that suits pictures of (width, height)."""
     return "selfie-landscape" if is_wide(size) else "selfie"

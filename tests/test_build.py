@@ -1,0 +1,28 @@
+import shutil
+
+import cv2
+import numpy as np
+
+from rimlight import resources
+from rimlight.build import open_run
+from rimlight.jobs import job_config
+
+
+def test_an_overlay_paints_in_the_colours_of_the_models_card(tmp_path):
+    models = resources.folder("models")
+    shutil.copy(models / "selfie_segmentation.tflite", tmp_path)
+    card = (models / "selfie.yaml").read_text().replace("#3fa7d6", "#00ff00")
+    (tmp_path / "mine.yaml").write_text(card)
+    run = job_config(
+        "road",
+        source=str(resources.folder("samples") / "portrait.mp4"),
+        sinks=[f"{tmp_path}/out/"],
+        segmenter={"model": str(tmp_path / "mine.yaml")},
+        effects=[{"kind": "overlay", "opacity": 1, "legend": False}],
+        source_options={"end_s": 0.1},
+    )
+    with open_run(run) as opened:
+        opened.pipeline.run()
+    picture = cv2.imread(str(next((tmp_path / "out").glob("*.png"))))
+    green = (np.abs(picture.astype(int) - (0, 255, 0)) < 40).all(axis=2)
+    assert 0.15 < green.mean() < 0.7
