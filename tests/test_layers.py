@@ -51,8 +51,8 @@ MAY_IMPORT = {
     "doctor": "catalog errors sinks sources",
     "demo": "models build config errors frame imaging jobs resources",
     "batch": "build catalog config errors frame imaging jobs pipeline sinks sources",
-    "bench": "buffer build catalog config errors frame imaging jobs library outputs parts pipeline "
-    "resources segmenters",
+    "bench": "buffer build catalog config effects errors frame imaging jobs library outputs parts "
+    "pipeline resources segmenters",
     "evaluation": "models build catalog config errors frame imaging options outputs parts pipeline "
     "registry refiners segmenters sources",
     "training": "build catalog config errors evaluation frame imaging options registry resources "

@@ -119,6 +119,7 @@ def background_effects(
     keep: Sequence[str] = (),
     fit: str = "fill",
     mirror: bool = False,
+    refresh_hz: float | None = None,
 ) -> list[dict[str, Any]]:
     """Turn a choice of background into effects.
 
@@ -128,6 +129,7 @@ def background_effects(
         keep: classes that stay; none for the model's own foreground.
         fit: how a background picture meets the frame: fill, fit, stretch or tile.
         mirror: swap left and right of the result.
+        refresh_hz: blur anew so often; None for every frame.
 
     Raises:
         ConfigError: both a background and a blur, or neither, were chosen.
@@ -140,6 +142,8 @@ def background_effects(
     kept = {"keep": tuple(keep)} if keep else {}
     if blur is not None:
         effect = {"kind": "blur", "radius_px": blur, **kept}
+        if refresh_hz is not None:
+            effect["refresh_hz"] = refresh_hz
     elif background == "none":
         effect = {"kind": "cutout", **kept}
     else:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rimlight.config import PartConfig
-from rimlight.effects import COVERING
+from rimlight.effects import COVERING, LIVE_REFRESH_HZ
 from rimlight.errors import ConfigError
 
 Parts = tuple[PartConfig, ...]
@@ -42,7 +42,7 @@ def with_blur(parts: Parts, amount: str) -> Parts:
         old = _cover(parts)
         blurred = old.options.get("radius_px", USUAL_BLUR_PX) if old and old.kind == "blur" else 0
         value = max(LEAST_BLUR_PX, blurred + value)
-    return _with_cover(parts, "blur", {"radius_px": value})
+    return _with_cover(parts, "blur", {"radius_px": value, "refresh_hz": LIVE_REFRESH_HZ})
 
 
 def with_next_background(parts: Parts) -> Parts:

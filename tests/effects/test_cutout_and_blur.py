@@ -1,3 +1,6 @@
+from dataclasses import replace
+from fractions import Fraction
+
 import cv2
 import numpy as np
 import pytest
@@ -73,3 +76,26 @@ def test_blur_leaves_the_transparency_as_it_was(layout):
 def test_nobody_in_the_picture_leaves_all_of_it_blurred():
     empty = Mask(np.zeros((4, 4, 1), np.float32), ("person",))
     assert make(BlurEffect, radius_px=10).apply(checked_frame(), empty).bgr.std() < 8
+
+
+def backgrounds(refresh_hz, levels, size=(64, 48)):
+    """The level of the background that a blur shows for flat frames, 30 a second."""
+    effect = make(BlurEffect, radius_px=8, refresh_hz=refresh_hz)
+    shown = []
+    for index, level in enumerate(levels):
+        frame = flat_frame(size=size)
+        picture = np.full_like(frame.image, level)
+        moment = replace(frame, index=index, pts=Fraction(index, 30)).with_bgr(picture)
+        made = effect.apply(as_i420(moment), half_mask())
+        shown.append(round(float(made.bgr[:, -8:].mean())))
+    return shown
+
+
+def test_a_blur_made_anew_15_times_a_second_changes_every_other_frame():
+    levels = [40, 60, 80, 100, 120]
+    assert backgrounds(15, levels) == pytest.approx([40, 40, 80, 80, 120], abs=2)
+
+
+def test_without_a_rate_every_frame_is_blurred_anew():
+    levels = [40, 60, 80, 100, 120]
+    assert backgrounds(None, levels) == pytest.approx(levels, abs=2)

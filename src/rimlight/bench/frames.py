@@ -11,6 +11,7 @@ import cv2
 from rimlight import resources
 from rimlight.bench.rounds import Cost, in_turns
 from rimlight.catalog.find import Catalog
+from rimlight.effects import LIVE_REFRESH_HZ
 from rimlight.frame import Frame
 from rimlight.imaging import fast
 from rimlight.library import open_effect, open_refiner, open_segmenter
@@ -21,7 +22,7 @@ EFFECTS: dict[str, tuple[str, dict[str, Any]]] = {
     "picture": (
         "replace", {"background": str(resources.folder("samples") / "background.jpg")}
     ),
-    "blur": ("blur", {"radius_px": 20}),
+    "blur": ("blur", {"radius_px": 20, "refresh_hz": LIVE_REFRESH_HZ}),
 }  # fmt: skip
 
 

@@ -122,6 +122,7 @@ def live(
     """
     from rimlight.choice import choice
     from rimlight.cli.run import print_plan
+    from rimlight.effects import LIVE_REFRESH_HZ
     from rimlight.jobs import background_effects, job_config
 
     said = choice(keep, drop)
@@ -131,7 +132,12 @@ def live(
     effects = None
     if chosen:
         effects = background_effects(
-            background=background, blur=blur, keep=said.classes, fit=fit, mirror=mirror
+            background=background,
+            blur=blur,
+            keep=said.classes,
+            fit=fit,
+            mirror=mirror,
+            refresh_hz=LIVE_REFRESH_HZ,
         )
     run = job_config(
         "live",

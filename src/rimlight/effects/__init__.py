@@ -23,5 +23,8 @@ EFFECTS = Registry(
     },
 )
 
+LIVE_REFRESH_HZ = 15
+"""How often a live blur is made anew: its age of a frame or two is not seen."""
+
 COVERING = frozenset({"blur", "cutout", "replace"})
 """The effects that leave nothing of the room to be seen."""

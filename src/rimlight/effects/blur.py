@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Annotated, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight import options as opt
@@ -12,6 +15,8 @@ from rimlight.effects.keep import Keep, full_alpha, small_alpha
 from rimlight.frame import Frame, Mask
 from rimlight.imaging.blur import blurred_bgr, blurred_small
 from rimlight.imaging.composite import Compositor, composite_bgr
+
+Image = NDArray[np.uint8]
 
 
 class BlurEffect:
@@ -25,6 +30,10 @@ class BlurEffect:
         radius_px: Annotated[
             float, Field(gt=0, le=500, description="sigma of the Gaussian, in frame pixels")
         ] = 20.0
+        refresh_hz: Annotated[
+            float | None,
+            Field(gt=0, description="blur the background anew so often; none: every frame"),
+        ] = None
         keep: Annotated[
             Keep, Field(description="classes that stay sharp; none: the model's own choice")
         ] = None
@@ -32,6 +41,10 @@ class BlurEffect:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._compositor = Compositor()
+        self._interval_s = 1 / Fraction(options.refresh_hz) if options.refresh_hz else Fraction(0)
+        self._back: Image | None = None
+        self._back_form: tuple[object, ...] = ()
+        self._back_pts = Fraction(0)
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame` with a blurred background, as transparent as it was."""
@@ -41,9 +54,18 @@ class BlurEffect:
             alpha = full_alpha(frame, mask, keep)
             back = blurred_bgr(frame.image, small, sigma_px)
             return replace(frame, image=composite_bgr(frame.image, back, alpha))
-        back = blurred_small(frame.image, small, sigma_px)
+        back = self._background(frame, small)
         shown = self._compositor.composite(frame.image, back, small, mask.edges)
         return replace(frame, image=shown)
+
+    def _background(self, frame: Frame, small: Image) -> Image:
+        """Return the blurred background; the one of a moment ago will do, a blur hides its age."""
+        form = (frame.size, frame.colour)
+        recent = 0 <= frame.pts - self._back_pts < self._interval_s
+        if self._back is None or form != self._back_form or not recent:
+            self._back = blurred_small(frame.image, small, self._options.radius_px)
+            self._back_form, self._back_pts = form, frame.pts
+        return self._back
 
     def close(self) -> None:
         """Nothing to release."""
