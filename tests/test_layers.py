@@ -38,8 +38,8 @@ MAY_IMPORT = {
     "resume": "config options parts refiners segmenters sinks",
     "asides": "config errors frame outputs parts",
     "models": "catalog config errors options outputs parts segmenters",
-    "build": "asides buffer catalog config errors frame models options outputs parts pipeline "
-    "registry resume sources segmenters refiners effects sinks",
+    "build": "asides buffer catalog config errors frame imaging models options outputs parts "
+    "pipeline registry resume sources segmenters refiners effects sinks",
     "jobs": "config errors registry resources sinks sources",
     "preview": "build config errors frame models",
     "looks": "models config effects errors",

@@ -13,7 +13,7 @@ from rimlight import resume
 from rimlight.asides import open_asides, split
 from rimlight.buffer import Policy
 from rimlight.config import PartConfig, PipelineConfig, RunConfig
-from rimlight.effects import COVERING, EFFECTS
+from rimlight.effects import COMPOSITING, COVERING, EFFECTS
 from rimlight.errors import ConfigError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.models import check_segmenter, open_segmenter, palette_of
@@ -75,6 +75,7 @@ def open_run(
         source = _lasting(open_source(config.source), config)
         stack.callback(source.close)
         info = source.info
+        _warm_up(config)
         main, beside = split(config)
         sinks, left_out = open_sinks(main, info, stack)
         asides = open_asides(beside, info, stack=stack, open_effect=open_effect)
@@ -172,6 +173,14 @@ def _pipeline_kind(config: PipelineConfig) -> Callable[..., Pipeline]:
         return Pipeline
     live = LiveSettings(config.when_unsure, max_latency_s=config.max_latency_ms / 1000)
     return partial(LivePipeline, live=live)
+
+
+def _warm_up(config: RunConfig) -> None:
+    """Have the compiled loops ready before a sink opens: what it shows should move from then on."""
+    if any(part.kind in COMPOSITING for part in config.effects):
+        from rimlight.imaging.warm import warm_up
+
+        warm_up()
 
 
 def _with_palette(effect: PartConfig, segmenter: PartConfig) -> PartConfig:

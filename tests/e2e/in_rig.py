@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 CAMERA, VIRTUAL = os.environ["RIG_CLIPCAM"], os.environ["RIG_VCAM"]
-FRAMES = 150
+FRAMES = 240
 OPEN_TIMEOUT_S = END_TIMEOUT_S = READ_TIMEOUT_S = 90
 
 # The least that any program between the two devices must do: what it reaches is this machine's

@@ -76,7 +76,7 @@ def test_the_virtual_camera_has_the_size_of_the_webcam(report):
 
 
 def test_another_program_reads_every_frame_that_it_asks_for(report, raw):
-    assert len(report["live"]["arrivals_s"]) == len(raw) == 150
+    assert len(report["live"]["arrivals_s"]) == len(raw) == 240
 
 
 def test_frames_keep_coming_without_a_pause(report):

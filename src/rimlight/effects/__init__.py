@@ -26,5 +26,8 @@ EFFECTS = Registry(
 LIVE_REFRESH_HZ = 15
 """How often a live blur is made anew: its age of a frame or two is not seen."""
 
+COMPOSITING = frozenset({"blur", "replace"})
+"""Effects that put a picture over another, pixel by pixel."""
+
 COVERING = frozenset({"blur", "cutout", "replace"})
 """The effects that leave nothing of the room to be seen."""

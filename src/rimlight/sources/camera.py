@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Field
 from rimlight import options
 from rimlight.errors import SourceOpenError, SourceReadError
 from rimlight.frame import Frame, SourceInfo
+from rimlight.imaging.colour import bgr_to_i420, even_size, pad_even
 from rimlight.imaging.pool import ArrayPool
 from rimlight.sources import v4l2
 from rimlight.sources.guard import ReadGuard
@@ -94,13 +95,19 @@ class CameraSource:
             now = time.monotonic_ns() // 1000
             start = now if start is None else start
             last = max(now - start, last + 1)
-            yield Frame.from_bgr(
-                picture,
+            yield Frame.from_i420(
+                self._planar(picture),
+                size=(picture.shape[1], picture.shape[0]),
                 index=index,
                 pts=Fraction(last, _MICROSECONDS),
                 captured=time.monotonic(),
             )
             index += 1
+
+    def _planar(self, picture: Image) -> Image:
+        """Convert once, here: from this on everything to the virtual camera speaks I420."""
+        columns, rows = even_size((picture.shape[1], picture.shape[0]))
+        return bgr_to_i420(pad_even(picture), dst=self._pool.take((rows * 3 // 2, columns)))
 
     def close(self) -> None:
         """Release the camera; a read under way in another thread ends first."""

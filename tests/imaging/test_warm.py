@@ -1,0 +1,45 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from fakes import make_frame
+
+from rimlight.frame import Frame, Mask
+from rimlight.imaging import fast
+from rimlight.imaging.warm import warm_up
+from rimlight.library import open_effect, open_refiner, open_segmenter
+
+LOOPS = ("composite", "composite_over_small", "fill_tensor", "smooth")
+
+
+def signatures():
+    kernels = fast.kernels()
+    return {name: len(getattr(kernels, name).signatures) for name in LOOPS}
+
+
+@pytest.mark.parametrize("effect", [("replace", {"background": "white"}), ("blur", {})])
+def test_after_it_a_frame_compiles_nothing(effect):
+    warm_up()
+    ready = signatures()
+    assert all(ready.values())
+    segmenter, refiner = open_segmenter("selfie-landscape"), open_refiner("smooth")
+    shown = open_effect(*effect)
+    for index in range(3):
+        source = make_frame(index, (320, 180))
+        frame = Frame.from_i420(
+            np.array(source.i420),
+            size=(320, 180),
+            index=index,
+            pts=Fraction(index, 30),
+            captured=0.0,
+        )
+        mask = refiner.refine(segmenter.segment(frame), frame)
+        assert isinstance(mask, Mask)
+        shown.apply(frame, mask)
+    segmenter.close()
+    assert signatures() == ready
+
+
+def test_without_compiled_loops_there_is_nothing_to_do():
+    with fast.switched(on=False):
+        warm_up()
