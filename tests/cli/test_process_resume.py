@@ -73,9 +73,9 @@ def test_kills_at_any_moment_cost_at_most_a_segment(tmp_path, shared, name):
         except subprocess.TimeoutExpired:
             running.kill()
         running.communicate()
-        if running.returncode == 0:
+        if out.exists():  # done, though perhaps killed while it was leaving
             break
-        assert len(whole_segments(out)) >= before and not out.exists()
+        assert len(whole_segments(out)) >= before
     if not out.exists():
         finish(source, out)
     assert decoded(out) == decoded(straight)
