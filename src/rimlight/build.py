@@ -75,7 +75,8 @@ def open_run(
         source = _lasting(open_source(config.source), config)
         stack.callback(source.close)
         info = source.info
-        _warm_up(config)
+        if not info.stills:  # pictures keep their full colour, which no compiled loop works on
+            _warm_up(config)
         main, beside = split(config)
         sinks, left_out = open_sinks(main, info, stack)
         asides = open_asides(beside, info, stack=stack, open_effect=open_effect)
