@@ -1,8 +1,12 @@
 """What VideoSink writes, read back with real decoders."""
 
 import logging
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -176,6 +180,35 @@ def test_odd_sizes_are_kept_or_padded_by_one_pixel(tmp_path, caplog, name, codec
     assert source_info(path).size == size
     assert np.abs(pictures(path)[0][:361, :641].astype(int) - frames[0].bgr).mean() < 4
     assert ("needs even sides" in caplog.text) == (size == (642, 362))
+
+
+RECORD_SHORT = """
+import sys
+from fractions import Fraction
+from pathlib import Path
+from fakes import make_frame, make_info
+from rimlight.sinks.codecs import plan_for
+from rimlight.sinks.encoder import Encoder
+
+path, frames = Path(sys.argv[1]), [make_frame(index) for index in range(int(sys.argv[2]))]
+plan = plan_for(path, codec="h265", transparent=False, crf=None, preset="veryfast")
+encoder = Encoder(path, plan, first=frames[0], info=make_info(), sound=None, threads=1)
+for frame in frames:
+    encoder.write(frame, Fraction(1, 30))
+encoder.finish(frames[-1].pts, Fraction(len(frames), 30))
+print(*encoder.early)
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_very_short_h265_video_has_sound_decoding_times(tmp_path, count):
+    """x265 leaves them unset, which shows where fresh memory is not zero."""
+    command = [sys.executable, "-c", RECORD_SHORT, str(tmp_path / "a.mp4"), str(count)]
+    tests = str(Path(__file__).parents[1])
+    dirty = os.environ | {"MALLOC_PERTURB_": "200", "PYTHONPATH": tests}
+    early = subprocess.run(command, env=dirty, check=True, capture_output=True, text=True).stdout
+    assert early.split() == []
+    assert len(times(tmp_path / "a.mp4")) == count
 
 
 @pytest.mark.parametrize("size", [(1, 48), (64, 1)])

@@ -110,7 +110,10 @@ class Encoder:
 
     def finish(self, last_s: Fraction, end_s: Fraction) -> None:
         """Write what the encoder still holds and the rest of the sound, then the file's end."""
-        packets = self._with_durations(self._stream.encode(None))
+        rest = self._stream.encode(None)
+        if self._plan.codec.name == "h265" and self._first_dts is None:
+            _time_short(rest)
+        packets = self._with_durations(rest)
         if packets and is_quicktime(self._plan):
             self._complete(packets[-1], self.ticks(end_s))
         self._mux(packets)
@@ -143,6 +146,16 @@ class Encoder:
             if self._sound is not None and packet.dts is not None:
                 self._sound.up_to(packet.dts * packet.time_base)
             self._output.mux(packet)
+
+
+def _time_short(packets: list[av.Packet[Any]]) -> None:
+    """Give the packets of a whole video of one or two pictures their decoding times.
+
+    x265 counts back from the third picture, and leaves the times unset where there is none.
+    """
+    if len(packets) < 3:
+        for packet in packets:  # so few are never reordered
+            packet.dts = packet.pts
 
 
 def _size(plan: Plan, first: Frame) -> tuple[int, int]:
