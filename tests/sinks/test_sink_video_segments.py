@@ -10,6 +10,7 @@ from media import make_clip, packets, pictures, source_frames, source_info, time
 
 from rimlight.errors import SinkError
 from rimlight.libav import av
+from rimlight.sinks.journal import Journal
 from rimlight.sinks.video import VideoSink
 
 SIZE = (128, 96)  # x264 does not give the same bytes twice for pictures of 64x48
@@ -85,6 +86,38 @@ def test_a_run_that_is_gone_on_with_gives_the_same_pictures(tmp_path, name, code
     sink.close()
     assert times(path) == times(straight)
     assert hashes(path) == hashes(straight)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_parts_made_apart_are_joined_to_the_same_video(tmp_path, codec):
+    frames, path = frames_at(UNEVEN), tmp_path / "a.mp4"
+    straight = record(tmp_path / "straight.mp4", frames, codec=codec)
+    segments = []
+    for begin, end in ((None, 2), (2, 5), (5, None)):
+        part = tmp_path / f"from-{begin}" / path.name
+        part.parent.mkdir()
+        later = [f for f in frames if f.pts >= (begin or 0) - Fraction(1, 5)]
+        record(part, [frames[0], *later[1:]], codec=codec, part=(begin, end))
+        assert not part.exists()
+        segments.append(journal_of(part))
+    gather(Journal(path, "a run"), segments)
+    sink = open_sink(path, codec=codec)
+    assert sink.complete
+    sink.close()
+    assert times(path) == times(straight)
+    assert hashes(path) == hashes(straight)
+
+
+def gather(journal, folders):
+    for folder in folders:
+        other = Journal(folder.with_name("a.mp4"), "a run")
+        for segment in other.segments:
+            (folder / segment.name).rename(journal.folder / segment.name)
+            journal.add(segment)
+        other.close()
+    journal.complete = True
+    journal.save()
+    journal.close()
 
 
 def test_nothing_is_left_beside_a_whole_video(tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeAlias
 
 from rimlight.frame import Frame, SourceInfo
 from rimlight.sinks.codecs import Plan
@@ -15,6 +16,9 @@ from rimlight.sinks.join import join
 from rimlight.sinks.journal import Journal, Segment
 from rimlight.sinks.muxing import time_base_of
 from rimlight.sinks.sound import Sound
+
+Part: TypeAlias = tuple[Fraction | None, Fraction | None]
+"""From one moment up to another, in seconds; None for the video's own begin or end."""
 
 
 class SegmentWriter:
@@ -31,6 +35,8 @@ class SegmentWriter:
         threads: of the encoder.
         segment_s: seconds in one segment.
         journal: where the segments are and which are whole.
+        part: only the pictures from one moment up to another are wanted, and their segments stay
+            in the journal, for another run to join; both lie where segments begin, None: open.
     """
 
     def __init__(
@@ -43,6 +49,7 @@ class SegmentWriter:
         threads: int,
         segment_s: Fraction,
         journal: Journal,
+        part: Part | None = None,
     ) -> None:
         self._path = path
         self._plan = plan
@@ -51,6 +58,8 @@ class SegmentWriter:
         self._threads = threads
         self._segment_s = segment_s
         self._journal = journal
+        self._wanted = part
+        self._from, self._until = part or (None, None)
         self._base = time_base_of(info)
         self._encoder: Encoder | None = None
         self._number = 0
@@ -59,7 +68,7 @@ class SegmentWriter:
     def resume_at(self) -> Fraction | None:
         """When the first picture that is still wanted is shown; None when all are."""
         segments = self._journal.segments
-        return segments[-1].end * self._base if segments else None
+        return segments[-1].end * self._base if segments else self._from
 
     @property
     def complete(self) -> bool:
@@ -76,7 +85,7 @@ class SegmentWriter:
         Raises:
             av.error.FFmpegError: the encoder refuses, or the file cannot be created.
         """
-        if self._encoder is None:
+        if self._encoder is None and not self._is_after(first):
             self._number, self._frames = first.pts // self._segment_s, 0
             self._begin_s = first.pts
             self._encoder = Encoder(
@@ -98,10 +107,10 @@ class SegmentWriter:
         if self._encoder is not None and frame.pts // self._segment_s != self._number:
             self._journal.add(self._ended(frame.pts))
         self.begin(frame)
-        assert self._encoder is not None
-        self._encoder.write(frame, duration_s)
-        self._frames += 1
-        self._last_s = frame.pts
+        if self._encoder is not None:
+            self._encoder.write(frame, duration_s)
+            self._frames += 1
+            self._last_s = frame.pts
 
     def finish(self, end_s: Fraction | None, *, is_all: bool) -> None:
         """End the last segment and join all of them.
@@ -110,7 +119,10 @@ class SegmentWriter:
             end_s: until when the last picture is shown; None when none was written.
             is_all: the source has ended; else the whole segments stay for another run.
         """
-        last = None if end_s is None else self._ended(end_s)
+        last = None if end_s is None or self._encoder is None else self._ended(end_s)
+        if self._wanted is not None:
+            self._keep(last)
+            return
         if last and is_all:
             self._journal.complete = True
             self._journal.add(last)
@@ -126,6 +138,14 @@ class SegmentWriter:
             self._journal.save()
         self._journal.close()
 
+    def _keep(self, last: Segment | None) -> None:
+        """Leave the segments of a part as they are."""
+        if last:
+            self._journal.add(last)
+        self._journal.close()
+        if self._sound is not None:
+            self._sound.close()
+
     def close(self) -> None:
         """Let the segment that is under way go, and keep the whole ones for another run."""
         try:
@@ -136,6 +156,9 @@ class SegmentWriter:
             self._journal.close()
             if self._sound is not None:
                 self._sound.close()
+
+    def _is_after(self, frame: Frame) -> bool:
+        return self._until is not None and frame.pts >= self._until
 
     @property
     def _part(self) -> Path:

@@ -58,6 +58,10 @@ class VideoSink:
         segment_s: Annotated[
             options.Seconds, Field(ge=1, description="seconds that are lost when it breaks off")
         ] = Fraction(10)
+        part: Annotated[
+            tuple[options.Seconds | None, options.Seconds | None] | None,
+            Field(description="with resume: make segments from one to another, do not join them"),
+        ] = None
 
     def __init__(self, options: Options, info: SourceInfo) -> None:
         self._options = options
@@ -100,6 +104,7 @@ class VideoSink:
             threads=threads,
             segment_s=options.segment_s,
             journal=journal,
+            part=options.part,
         )
 
     def _refuse_existing(self, journal: Journal) -> None:
