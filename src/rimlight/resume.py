@@ -115,9 +115,15 @@ def go_on(config: RunConfig, source: Source, sinks: Sequence[Sink]) -> list[str]
     return [f"an earlier run got as far as {_clock(at)}; going on from there"]
 
 
-def settle(source: Source, sinks: Sequence[Sink]) -> None:
-    """Before the sinks are closed: let them know when the source has not come to its end."""
-    if isinstance(source, Seekable) and not source.exhausted:
+def settle(source: Source, sinks: Sequence[Sink], *, cut_short: bool = False) -> None:
+    """Before the sinks are closed: let them know when they have not got all of the source.
+
+    Args:
+        source: tells whether its frames were all taken.
+        sinks: those of the run.
+        cut_short: some frames were taken and did not come to the sinks.
+    """
+    if isinstance(source, Seekable) and (cut_short or not source.exhausted):
         for sink in sinks:
             if isinstance(sink, Resumable) and not sink.complete:
                 sink.pause()
@@ -156,6 +162,8 @@ def _segment_s(sink: SinkConfig) -> Fraction | None:
 def _fingerprint(sink: SinkConfig, config: RunConfig, source: Path) -> str:
     """Return a hash of all that decides over the pictures: input, parts, files and versions."""
     run = config.model_dump(mode="json", exclude={"sinks", "pipeline"})
+    for part in (run["source"], run["segmenter"]):
+        part.pop("threads", None)
     own = {k: v for k, v in sink.model_dump(mode="json").items() if k not in _NOT_OF_THE_RESULT}
     files = sorted(_files_named(run))
     parts = [__version__, run, own, source.suffix, _identity(source)]

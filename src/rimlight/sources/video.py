@@ -57,6 +57,7 @@ class VideoSource:
         max_size: Annotated[
             options.Size | None, Field(description="scale larger pictures down to fit into it")
         ] = None
+        threads: Annotated[int, Field(ge=0, le=64, description="of the decoder; 0: auto")] = 0
 
         @property
         def span(self) -> Span:
@@ -88,6 +89,7 @@ class VideoSource:
         is_live = _is_live(self._target, container)
         # Threads that work on one frame each are faster, and hold as many frames back.
         stream.codec_context.thread_type = "SLICE" if is_live else "AUTO"
+        stream.codec_context.thread_count = options.threads
         self._whole, self._span = announced(container, stream), options.span
         self._stamped = StampedPictures(
             container, stream, target=self._target, whole=self._whole, span=self._span
