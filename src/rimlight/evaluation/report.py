@@ -51,7 +51,7 @@ def write_json(evaluation: Evaluation, path: Path) -> None:
     Raises:
         SinkError: the file cannot be written.
     """
-    _write(path, json.dumps(evaluation.to_dict(), indent=1, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(evaluation.to_dict(), indent=1, ensure_ascii=False) + "\n")
 
 
 def write_html(evaluation: Evaluation, path: Path) -> None:
@@ -60,7 +60,7 @@ def write_html(evaluation: Evaluation, path: Path) -> None:
     Raises:
         SinkError: the file cannot be written.
     """
-    _write(path, to_html(evaluation))
+    write_text(path, to_html(evaluation))
 
 
 def to_html(evaluation: Evaluation) -> str:
@@ -69,12 +69,38 @@ def to_html(evaluation: Evaluation) -> str:
     groups = [(name, [r for r in evaluation.results if r.data == name]) for name in names]
     body = [_table(evaluation), _conditions(evaluation)]
     body += [_section(name, results, evaluation.measured) for name, results in groups]
+    return page("rimlight eval", "".join(body))
+
+
+def page(title: str, body: str) -> str:
+    """Return a whole HTML page around `body`, in the style of all our reports."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>rimlight eval</title><style>{_STYLE}</style></head><body>"
-        f"<h1>rimlight eval</h1>{''.join(body)}</body></html>\n"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>{escape(title)}</h1>{body}</body></html>\n"
     )
+
+
+def data_uri(picture: NDArray[np.uint8]) -> str:
+    """Return BGR uint8 (h, w, 3) `picture` as what an HTML image takes for its source."""
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write under another name first: a report that breaks off leaves the old one.
+
+    Raises:
+        SinkError: the file cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as exc:
+        partial.unlink(missing_ok=True)
+        raise SinkError(f"cannot write {path}: {exc.strerror}", hint="check the folder") from exc
 
 
 def best_of(measure: Measure, results: Iterable[Result]) -> float | None:
@@ -166,7 +192,7 @@ def _confusion(result: Result) -> str:
 
 def _worst(result: Result) -> str:
     figures = "".join(
-        f'<figure><img alt="{escape(bad.name)}" src="{_data_uri(bad.strip)}">'
+        f'<figure><img alt="{escape(bad.name)}" src="{data_uri(bad.strip)}">'
         f"<figcaption>{escape(bad.name)}: {bad.value:.3f}</figcaption></figure>"
         for bad in result.worst
     )
@@ -174,19 +200,3 @@ def _worst(result: Result) -> str:
         f"<details open><summary>Worst {len(result.worst)} of {escape(result.setup)}: picture, "
         f"truth, given</summary>{figures}</details>"
     )
-
-
-def _data_uri(picture: NDArray[np.uint8]) -> str:
-    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
-
-
-def _write(path: Path, text: str) -> None:
-    """Write under another name first: a report that breaks off leaves the old one."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as exc:
-        partial.unlink(missing_ok=True)
-        raise SinkError(f"cannot write {path}: {exc.strerror}", hint="check the folder") from exc
