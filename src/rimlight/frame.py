@@ -153,6 +153,8 @@ class Mask:
         edges: (low, high): where the mask meets the picture, scores up to `low` count as 0 and
             scores from `high` as 1, with a smooth step between.
         instances: the single objects that the mask was made of; None where the model knows none.
+        unsure: the mean entropy (0..1) of scores that labels were made of; None where nobody knows,
+            and where `given` still holds the scores.
 
     Raises:
         ValueError: `given` does not fit `classes`, or `edges` is not rising within [0, 1].
@@ -163,6 +165,7 @@ class Mask:
     foreground: tuple[str, ...] = ("person",)
     edges: tuple[float, float] = (0.0, 1.0)
     instances: Instances | None = None
+    unsure: float | None = None
 
     def __post_init__(self) -> None:
         shape, dtype = self.given.shape, self.given.dtype

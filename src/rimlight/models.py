@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -43,6 +44,9 @@ class ModelOptions(Options):
             "the whole"
         ),
     ] = "none"
+    in_turn: Annotated[
+        bool, Field(description="of two models (a+b), one looks at each frame: half the work")
+    ] = False
     gate: Annotated[
         bool, Field(description="a still picture keeps its mask: no inference while nothing moves")
     ] = False
@@ -71,15 +75,43 @@ def open_segmenter(part: PartConfig, size: tuple[int, int] = (16, 9)) -> Segment
 
 def _open_model(wanted: ModelOptions, size: tuple[int, int]) -> Segmenter:
     name = wanted.model if wanted.model != "auto" else default_model(size)
+    names = names_in(name)
+    if len(names) == 1:
+        return _open_one(wanted, name)
+    from rimlight.segmenters.joint import JointSegmenter
+
+    with ExitStack() as on_error:
+        first, second = (on_error.enter_context(closing(_open_one(wanted, n))) for n in names)
+        on_error.pop_all()
+    return JointSegmenter(first, second, in_turn=wanted.in_turn)
+
+
+def _open_one(wanted: ModelOptions, name: str) -> Segmenter:
     card, file = Catalog(wanted.models_dir).resolve(name)
     cls = SEGMENTERS.load(card.runtime)
     runtime = validate(cls.Options, wanted.model_extra or {}, where=f"model {name!r}")
     return cast(Segmenter, cls(card, file, runtime))
 
 
+def names_in(model: str) -> tuple[str, ...]:
+    """Return the one or two models that "a" or "a+b" names; a file may have a plus in its name.
+
+    Raises:
+        ConfigError: there are more than two.
+    """
+    names = (model,) if Path(model).is_file() else tuple(model.split("+"))
+    if len(names) > 2 or not all(names):
+        raise ConfigError(
+            f"{model!r} must be one model, or two joined by a plus", hint="such as road+cityscapes"
+        )
+    return names
+
+
 def _knows_only_people(wanted: ModelOptions) -> bool:
     if wanted.model == "auto":
         return True
+    if len(names_in(wanted.model)) > 1:
+        return False
     card, _ = Catalog(wanted.models_dir).resolve(wanted.model)
     return len(card.classes) == 1 and card.output.kind in {"probability", "sigmoid"}
 
@@ -107,7 +139,9 @@ def palette_of(part: PartConfig) -> dict[str, str]:
     wanted = validate(ModelOptions, part.options, where="segmenter")
     if wanted.model == "auto":
         return {}
-    return dict(Catalog(wanted.models_dir).resolve(wanted.model)[0].palette)
+    catalog = Catalog(wanted.models_dir)
+    cards = [catalog.resolve(name)[0] for name in names_in(wanted.model)]
+    return {name: colour for card in reversed(cards) for name, colour in card.palette.items()}
 
 
 def default_model(size: tuple[int, int]) -> str:
@@ -133,7 +167,8 @@ def check_segmenter(part: PartConfig) -> None:
         return
     wanted = validate(ModelOptions, part.options, where="segmenter")
     if wanted.model != "auto":
-        Catalog(wanted.models_dir).resolve(wanted.model)
+        for name in names_in(wanted.model):
+            Catalog(wanted.models_dir).resolve(name)
 
 
 def _refuse_runtime(part: PartConfig) -> None:

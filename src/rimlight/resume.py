@@ -141,7 +141,8 @@ def _named(sink: SinkConfig, config: RunConfig) -> SinkConfig:
 
 def _follows(config: RunConfig) -> bool:
     """Say whether a mask depends on the frames before."""
-    return bool(config.segmenter.options.get("focus", "none") != "none")
+    said = config.segmenter.options
+    return bool(said.get("focus", "none") != "none" or said.get("in_turn"))
 
 
 def _shortest_s(config: RunConfig) -> Fraction | None:

@@ -26,6 +26,22 @@ def entropy_squared() -> Alpha:
     return cast(Alpha, (entropy**2).astype(np.float32))
 
 
+def mean_entropy(scores: Alpha, *, stride: int = 4) -> float:
+    """Return the mean entropy of a pixel's classes, 0 (sure) to 1 (all classes alike).
+
+    Shannon's entropy in units of log(classes); of one class, that of the class and its contrary.
+
+    Args:
+        scores: float32 (h, w, classes) in [0, 1].
+        stride: every so many rows and columns count; a mean needs no more.
+    """
+    some = scores[::stride, ::stride]
+    if some.shape[2] == 1:
+        some = np.concatenate([some, 1 - some], axis=2)
+    sure = np.clip(some, 1e-7, 1)
+    return float(-(sure * np.log(sure)).sum(axis=2).mean() / np.log(sure.shape[2]))
+
+
 def feather(alpha: Alpha, sigma_px: float) -> Alpha:
     """Return float32 (h, w) or (h, w, channels), softened by a Gaussian of `sigma_px` pixels."""
     return cast(Alpha, cv2.GaussianBlur(alpha, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE))

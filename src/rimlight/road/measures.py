@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.frame import Mask
+from rimlight.imaging.masks import mean_entropy
 
 Trapezoid = tuple[float, float, float, float, float, float]
 AHEAD: Trapezoid = (0.15, 0.85, 0.92, 0.42, 0.58, 0.62)
@@ -16,8 +17,6 @@ AHEAD: Trapezoid = (0.15, 0.85, 0.92, 0.42, 0.58, 0.62)
 
 GROUND = ("road", "mark", "lane")
 MARKS = ("mark", "lane")
-_STRIDE = 4
-"""Entropy is a mean: every fourth row and column of it is enough."""
 
 
 class Measurer:
@@ -52,17 +51,8 @@ class Measurer:
 
 
 def entropy(mask: Mask) -> float | None:
-    """Return the mean entropy of a pixel's classes, 0 (sure) to 1; None for labels.
-
-    Shannon's entropy in units of log(classes); of one class, that of the class and its contrary.
-    """
-    if mask.given.dtype == np.uint8:
-        return None
-    scores = mask.scores[::_STRIDE, ::_STRIDE]
-    if scores.shape[2] == 1:
-        scores = np.concatenate([scores, 1 - scores], axis=2)
-    sure = np.clip(scores, 1e-7, 1)
-    return float(-(sure * np.log(sure)).sum(axis=2).mean() / np.log(sure.shape[2]))
+    """Return how unsure the model is, 0 (sure) to 1, by `mean_entropy`; None where nobody knows."""
+    return mask.unsure if mask.given.dtype == np.uint8 else mean_entropy(mask.scores)
 
 
 def _shares(labels: NDArray[np.uint8], classes: Sequence[str]) -> dict[str, float]:
