@@ -113,6 +113,10 @@ class Instances:
         """Return the same objects with other numbers."""
         return replace(self, ids=ids)
 
+    def with_scores(self, scores: NDArray[np.float32]) -> Instances:
+        """Return the same objects, in the same order, with other scores."""
+        return replace(self, scores=scores)
+
     def levels(self, names: Sequence[str] | None = None) -> NDArray[np.uint8]:
         """Return what all objects of some classes cover together, uint8 (h, w) of the grid.
 

@@ -1,5 +1,8 @@
 """Prints mask mAP@0.5 (and mAP@0.5:0.95) on coco128, ours and a plain decode of the same tensors.
 
+By the rules of `rimlight eval`, and by the usual ones: one class for each box, scores unweighed,
+masks cut exactly at the box.
+
     python tests/bench/instance_map.py [DATA] [MODEL]
 
 DATA is a folder of images/ and labels/ (YOLO polygons), by default data/coco128 of the shared
@@ -39,12 +42,17 @@ def main(folder: Path, model: str) -> None:
     engine = TfliteEngine(file, size=card.input.size, threads=2)
     maker = InputMaker(card.input, engine.input)
     no_margin = card.model_copy(update={"output": card.output.model_copy(update={"margin_px": 0})})
+    evaluated = {"several": True, "weighed": True}
     settings = {
-        "ours": (card, Limits(CONFIDENCE, OVERLAP, COUNT, several=True)),
-        "ours, best class only, no margin": (no_margin, Limits(CONFIDENCE, OVERLAP, COUNT)),
+        "as evaluated": (card, Limits(CONFIDENCE, OVERLAP, COUNT, **evaluated)),
+        "usual": (no_margin, Limits(CONFIDENCE, OVERLAP, COUNT)),
+    }
+    plain = {
+        "as evaluated, plain decode": {"margin": card.output.margin_px, **evaluated},
+        "usual, plain decode": {},
     }
     images, annotations, times = [], [], []
-    results = {name: [] for name in (*settings, "plain decode")}
+    results = {name: [] for name in (*settings, *plain)}
     for number, (_, picture, objects) in enumerate(truths(folder), 1):
         height, width = picture.shape[:2]
         images.append({"id": number, "height": height, "width": width})
@@ -60,11 +68,12 @@ def main(folder: Path, model: str) -> None:
                 mask = enlarged(item, found.shape, picture)
                 class_id = card.classes.index(item.name)
                 results[name].append(result(number, class_id, item.score, mask))
-        for class_id, score, mask in plain_decode(
-            candidates, prototypes, picture=picture, place=place,
-            confidence=CONFIDENCE, overlap=OVERLAP, count=COUNT,
-        ):  # fmt: skip
-            results["plain decode"].append(result(number, class_id, score, mask))
+        for name, rules in plain.items():
+            for class_id, score, mask in plain_decode(
+                candidates, prototypes, picture=picture, place=place,
+                confidence=CONFIDENCE, overlap=OVERLAP, count=COUNT, **rules,
+            ):  # fmt: skip
+                results[name].append(result(number, class_id, score, mask))
         usual = Limits(0.25, OVERLAP, COUNT)
         start = time.perf_counter()
         decode(candidates, prototypes, card=card, place=place, limits=usual)

@@ -18,39 +18,66 @@ def truths(folder, limit=None):
         yield path, picture, objects
 
 
-def plain_decode(candidates, prototypes, *, picture, place, confidence, overlap, count, size=640):
+def plain_decode(
+    candidates, prototypes, *, picture, place, confidence, overlap, count, size=640,
+    margin=0, several=False, weighed=False,
+):  # fmt: skip
     """Every mask at the input's full size: logits enlarged, cut to the box, then cut out.
 
+    Doubles are sorted out by boxes first (0.7), then by the masks at the picture's size.
     Returns [(class, score, bool mask at the picture's own size)], the surest first.
     """
     boxes, scores = candidates[:4].T * size, candidates[4:84].T
     coefficients, found = candidates[84:].T, []
+    best = scores.argmax(axis=1)
     for class_id in range(scores.shape[1]):
         taken = []
         for n in np.argsort(-scores[:, class_id], kind="stable"):
             if scores[n, class_id] < confidence:
                 break
-            if scores[n].argmax() == class_id and all(
-                iou(boxes[n], boxes[m]) <= overlap for m in taken
-            ):
+            allowed = several or best[n] == class_id
+            if allowed and all(iou(boxes[n], boxes[m]) <= 0.7 for m in taken):
                 taken.append(n)
         found += [(class_id, n) for n in taken]
     found.sort(key=lambda item: -scores[item[1], item[0]])
-    height, width = picture.shape[:2]
-    results = []
-    for class_id, n in found[:count]:
+    made = []
+    for class_id, n in found[: 3 * count]:
         logits = cv2.resize(prototypes @ coefficients[n], (size, size))
-        x, y, w, h = boxes[n]
-        inside = np.zeros((size, size), bool)
-        columns, rows = np.arange(size) + 0.5, np.arange(size) + 0.5
-        inside[:] = (abs(columns - x) <= w / 2) & (abs(rows - y) <= h / 2)[:, None]
-        left, top = int(place.left), int(place.top)
-        cut = (np.where(inside, logits, -8.0))[
-            top : top + int(place.height), left : left + int(place.width)
-        ]
-        mask = cv2.resize((cut > 0).astype(np.float32), (width, height)) > 0.5
-        results.append((class_id, float(scores[n, class_id]), mask))
-    return results
+        shown, mask = at_picture(logits, boxes[n], margin, place, picture)
+        score = float(scores[n, class_id])
+        if weighed and mask.any():
+            score *= agreement(mask, boxes[n], place) * (1 / (1 + np.exp(-shown[mask]))).mean()
+        made.append((class_id, score, mask))
+    made.sort(key=lambda item: -item[1])
+    results = []
+    for one in made:
+        rivals = [other[2] for other in results if other[0] == one[0]]
+        doubles = ((one[2] & m).sum() > overlap * (one[2] | m).sum() for m in rivals)
+        if one[2].any() and not any(doubles):
+            results.append(one)
+    return results[:count]
+
+
+def at_picture(logits, box, margin, place, picture):
+    """Logits and mask of one object at the picture's own size."""
+    x, y, w, h = box
+    columns, rows = np.arange(logits.shape[1]) + 0.5, np.arange(logits.shape[0]) + 0.5
+    across, down = abs(columns - x) <= w / 2 + margin, abs(rows - y) <= h / 2 + margin
+    left, top = int(place.left), int(place.top)
+    part = np.s_[top : top + int(place.height), left : left + int(place.width)]
+    size = (picture.shape[1], picture.shape[0])
+    shown = cv2.resize(np.clip(logits, -8, 8)[part], size)
+    inside = cv2.resize((across & down[:, None]).astype(np.float32)[part], size)
+    return shown, (shown > 0) & (inside > 0.5)
+
+
+def agreement(mask, box, place):
+    """IoU of a box in the input with the box round a mask at the picture's size."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    scale = place.width / mask.shape[1], place.height / mask.shape[0]
+    low = np.array([columns[0], rows[0]]) * scale + (place.left, place.top)
+    high = np.array([columns[-1] + 1, rows[-1] + 1]) * scale + (place.left, place.top)
+    return iou(np.concatenate([(low + high) / 2, high - low]), box)
 
 
 def iou(one, other):

@@ -16,9 +16,16 @@ from numpy.typing import NDArray
 from rimlight.frame import Instances, Place
 from rimlight.imaging.geometry import Rect
 from rimlight.segmenters.card import ModelCard
+from rimlight.segmenters.doubles import weighed, without_doubles
 
 Floats = NDArray[np.float32]
 Image = NDArray[np.uint8]
+
+BOX_OVERLAP = 0.7
+"""Of two boxes of one class that share more, only one gets a mask; the masks decide the rest."""
+
+_SPARE = 3
+"""So many times as many masks are made as objects are wanted, at most."""
 
 _LIMIT = 8.0
 """Logits beyond this are as good as certain: sigmoid(8) is 0.9997."""
@@ -33,16 +40,18 @@ class Limits:
 
     Attributes:
         confidence: the least score.
-        overlap: of two candidates of one class with a higher IoU, the surer one stays.
+        overlap: of two masks of one class with a higher IoU, the surer one stays.
         count: at most so many.
         several: a candidate counts for each class that is sure enough, as benchmarks have it;
             else for its best one only.
+        weighed: scores are weighed by what the masks say, after `confidence` had its say.
     """
 
     confidence: float
     overlap: float
     count: int
     several: bool = False
+    weighed: bool = False
 
 
 def decode(
@@ -73,7 +82,7 @@ def decode(
     )
     left, top, width, height = place.left, place.top, place.width, place.height
     boxes = (corners[seen] - (left, top, left, top)) / (width, height, width, height)
-    return Instances(
+    found = Instances(
         boxes.clip(0, 1).astype(np.float32),
         class_ids[seen],
         scores[seen],
@@ -82,6 +91,8 @@ def decode(
         (int(height), int(width)),
         card.classes,
     )
+    found = weighed(found) if limits.weighed else found
+    return without_doubles(found, overlap=limits.overlap, count=limits.count)
 
 
 def _survivors(
@@ -116,15 +127,15 @@ def _apart(
         boxes: (n, 4): left, top, width, height in pixels.
         scores: of the boxes.
         class_ids: of the boxes.
-        limits: `overlap` and `count` are used.
+        limits: `count` is used.
     """
     if not len(boxes):
         return np.empty(0, np.intp)
     kept: Any = cv2.dnn.NMSBoxesBatched(
-        cast(Any, boxes), cast(Any, scores), cast(Any, class_ids), 0.0, limits.overlap
+        cast(Any, boxes), cast(Any, scores), cast(Any, class_ids), 0.0, BOX_OVERLAP
     )
     index = np.asarray(kept, np.intp)
-    return index[np.argsort(-scores[index], kind="stable")][: limits.count]
+    return index[np.argsort(-scores[index], kind="stable")][: _SPARE * limits.count]
 
 
 def _place(corner: NDArray[np.float64], place: Rect, margin_px: float) -> Place:

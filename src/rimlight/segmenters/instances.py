@@ -45,13 +45,26 @@ class InstanceSegmenter:
             float, Field(gt=0, lt=1, description="objects of a lower score are not taken")
         ] = 0.25
         overlap: Annotated[
-            float, Field(gt=0, le=1, description="of two of a class that share more, one stays")
+            float,
+            Field(gt=0, le=1, description="of two masks of a class that share more, one stays"),
         ] = 0.5
         max_objects: Annotated[int, Field(ge=1, le=1000, description="the surest so many")] = 100
+        several: Annotated[
+            bool, Field(description="one thing may be of several classes, as benchmarks have it")
+        ] = False
+        weighed: Annotated[
+            bool, Field(description="scores count less where box and mask disagree")
+        ] = False
 
     def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
         self.card = card
-        self._limits = Limits(options.confidence, options.overlap, options.max_objects)
+        self._limits = Limits(
+            options.confidence,
+            options.overlap,
+            options.max_objects,
+            several=options.several,
+            weighed=options.weighed,
+        )
         threads = auto_threads() if options.threads == "auto" else options.threads
         engine = TfliteEngine(file, size=card.input.size, threads=threads)
         with ExitStack() as on_error:

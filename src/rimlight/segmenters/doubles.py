@@ -1,0 +1,83 @@
+"""Objects that were found twice, and how sure a mask makes one of an object."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.frame import Instances, Place
+from rimlight.imaging.kalman import overlaps
+
+Floats = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+_SOLID = 127
+"""Levels above this belong to the object."""
+
+
+def without_doubles(found: Instances, *, overlap: float, count: int) -> Instances:
+    """Return the objects that are not the same as a surer one of their class.
+
+    Masks say this better than boxes: those of two people who embrace share most of their area, and
+    those of a coarsely quantised model say little. An object whose mask is empty goes too.
+
+    Args:
+        found: in any order.
+        overlap: of two masks of one class with a higher IoU, the surer one stays.
+        count: at most so many.
+
+    Returns:
+        The surest first.
+    """
+    solid = [cv2.threshold(mask, _SOLID, 1, cv2.THRESH_BINARY)[1] for mask in found.masks]
+    areas = [int(cv2.countNonZero(mask)) for mask in solid]
+    kept: list[int] = []
+    for number in np.argsort(-found.scores, kind="stable").tolist():
+        rivals = [n for n in kept if found.class_ids[n] == found.class_ids[number]]
+        own = (found.places[number], solid[number])
+        shared = [_shared(own, (found.places[n], solid[n])) for n in rivals]
+        either = [areas[number] + areas[n] - both for n, both in zip(rivals, shared, strict=True)]
+        worst = max((b / e for b, e in zip(shared, either, strict=True) if b), default=0.0)
+        if areas[number] and worst <= overlap:
+            kept.append(number)
+    return found.chosen(kept[:count])
+
+
+def weighed(found: Instances) -> Instances:
+    """Return the same objects, their scores weighed by what their masks say.
+
+    A score is multiplied by the IoU of the object's box with the box round its mask, and by the
+    mean level of its mask: a mask that leaves its box empty, or is unsure of itself, is likely
+    wrong. After Mask Scoring R-CNN (Huang et al., CVPR 2019), which has a network learn such a
+    factor, and the "maskness" of SOLO (Wang et al., ECCV 2020).
+    """
+    factors = [_agreement(found, number) for number in range(len(found))]
+    scores = found.scores * np.array(factors, np.float32)
+    return found.with_scores(scores)
+
+
+def _agreement(found: Instances, number: int) -> float:
+    mask, (left, top, _, _) = found.masks[number], found.places[number]
+    solid = mask > _SOLID
+    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
+    if not len(rows):
+        return 0.0
+    height, width = found.shape
+    first = ((columns[0] + left) / width, (rows[0] + top) / height)
+    last = ((columns[-1] + 1 + left) / width, (rows[-1] + 1 + top) / height)
+    round_mask = np.array([[*first, *last]])
+    box = found.boxes[number : number + 1].astype(np.float64)
+    return float(overlaps(box, round_mask)[0, 0] * mask[solid].mean() / 255)
+
+
+def _shared(one: tuple[Place, Image], other: tuple[Place, Image]) -> int:
+    """Return how many pixels two masks of 0 and 1 have in common."""
+    (place, mask), (there, others) = one, other
+    left, top = max(place[0], there[0]), max(place[1], there[1])
+    right, bottom = min(place[2], there[2]), min(place[3], there[3])
+    if left >= right or top >= bottom:
+        return 0
+    mine = mask[top - place[1] : bottom - place[1], left - place[0] : right - place[0]]
+    theirs = others[top - there[1] : bottom - there[1], left - there[0] : right - there[0]]
+    return int(cv2.countNonZero(cv2.bitwise_and(mine, theirs)))
