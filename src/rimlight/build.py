@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from rimlight import resume
 from rimlight.asides import open_asides, split
@@ -24,6 +24,9 @@ from rimlight.pipeline.runner import Pipeline, Settings
 from rimlight.refiners import REFINERS
 from rimlight.sinks import SINKS
 from rimlight.sources import SOURCES
+
+if TYPE_CHECKING:
+    from rimlight.refiners.ahead import LookAhead
 
 log = logging.getLogger(__name__)
 
@@ -82,10 +85,11 @@ def open_run(
         asides = open_asides(beside, info, stack=stack, open_effect=open_effect)
         segmenter = resume.fresh(config, partial(open_segmenter, config.segmenter, info.size))
         stack.callback(segmenter.close)
+        ahead, known = _look_ahead(config, info)
         refiners = [_closing(stack, one) for one in resume.restarting(config, open_refiner)]
         painted = [_with_palette(part, config.segmenter) for part in config.effects]
         effects = [_closing(stack, open_effect(part)) for part in painted]
-        pipeline = _pipeline_kind(config.pipeline)(
+        pipeline = _pipeline_kind(config.pipeline, ahead)(
             source,
             segmenter,
             sinks,
@@ -95,8 +99,8 @@ def open_run(
             on_frame=on_frame,
         )
         every = [*sinks, *(aside.sink for aside in asides)]
-        notes = (*info.notes, *left_out, *resume.go_on(config, source, every))
-        stack.callback(resume.settle, source, every)
+        notes = (*info.notes, *left_out, *known, *resume.go_on(config, source, every))
+        stack.callback(_settle, pipeline, source, every)
         yield OpenRun(pipeline, source, tuple(effects), tuple(sinks), info, notes)
 
 
@@ -121,6 +125,8 @@ def check(config: RunConfig) -> None:
             "pipeline.masks 'newest' drops frames, pipeline.policy 'wait' must not",
             hint="use policy: latest, or masks: own",
         )
+    if config.look_ahead and (config.pipeline.masks == "newest" or config.pipeline.when_unsure):
+        raise ConfigError("a live run cannot look ahead", hint="leave look_ahead out")
     _check_cover(config)
 
 
@@ -169,9 +175,31 @@ def _lasting(first: Source, config: RunConfig) -> Source:
     )
 
 
-def _pipeline_kind(config: PipelineConfig) -> Callable[..., Pipeline]:
+def _look_ahead(config: RunConfig, info: SourceInfo) -> tuple[LookAhead | None, list[str]]:
+    """Open the stage that looks ahead, if the run has one; say how far it can.
+
+    Raises:
+        ConfigError: the source is live.
+    """
+    if not config.look_ahead or info.stills:  # no picture of a folder is like the next one
+        return None, []
+    if info.is_live:
+        raise ConfigError("a live source has nothing ahead", hint="leave look_ahead out")
+    from rimlight.refiners.ahead import LookAhead, fitting
+
+    possible = fitting(config.look_ahead, info.size[0] * info.size[1] * 3 // 2)
+    short = [f"looks {possible} frames ahead, for more the pictures are too large"]
+    notes = short if possible < config.look_ahead else []
+    return LookAhead(LookAhead.Options(frames=config.look_ahead)), notes
+
+
+def _settle(pipeline: Pipeline, source: Source, sinks: Sequence[Sink]) -> None:
+    resume.settle(source, sinks, cut_short=pipeline.cut_short)
+
+
+def _pipeline_kind(config: PipelineConfig, ahead: LookAhead | None) -> Callable[..., Pipeline]:
     if config.when_unsure is None:
-        return Pipeline
+        return partial(Pipeline, ahead=ahead)
     live = LiveSettings(config.when_unsure, max_latency_s=config.max_latency_ms / 1000)
     return partial(LivePipeline, live=live)
 

@@ -74,6 +74,9 @@ class RunConfig(Options):
     source: PartConfig
     segmenter: PartConfig
     refiners: tuple[PartConfig, ...] = ()
+    look_ahead: Annotated[
+        int, Field(ge=0, le=60, description="frames that a mask may know of those after it")
+    ] = 0
     effects: tuple[PartConfig, ...] = ()
     sinks: Annotated[tuple[SinkConfig, ...], Field(min_length=1)]
     pipeline: PipelineConfig = PipelineConfig()

@@ -36,6 +36,7 @@ def job_config(
     source_options: Mapping[str, Any] | None = None,
     asides: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     quality: str | None = None,
+    look_ahead: int | None = None,
     config: Path | None = None,
     settings: Sequence[str] = (),
 ) -> RunConfig:
@@ -52,6 +53,7 @@ def job_config(
         options: kind -> options for every sink and effect of that kind; None values are not said.
         source_options: more options of the source; None values are not said.
         quality: one of `Quality`, over the defaults: how the masks are made.
+        look_ahead: frames that a mask may know of those after it.
         asides: more sinks, each with the effects that it shows instead of the run's.
         config: a YAML file whose keys go over both.
         settings: "key=value" texts that go over the file; `segmenter` and `pipeline` over these.
@@ -68,6 +70,8 @@ def job_config(
     said = _said(source, sinks, effects)
     data = apply_settings(merge(data, said), settings)
     data = merge(data, {"segmenter": dict(segmenter or {}), "pipeline": dict(pipeline or {})})
+    if look_ahead is not None:
+        data["look_ahead"] = look_ahead
     data["refiners"] = [*refiners, *data.get("refiners", ())]
     if "source" not in data:
         raise ConfigError(f"{where} has no source", hint="name a camera, a file or a folder")

@@ -74,7 +74,7 @@ def restarting(
     config: RunConfig, open_refiner: Callable[[PartConfig], Refiner]
 ) -> Sequence[Refiner]:
     """Open the refiners of `config`, so that their state ends with a segment where that matters."""
-    length = _shortest_s(config)
+    length = segment_length_s(config)
     if length is None or not config.refiners:
         return [open_refiner(part) for part in config.refiners]
     from rimlight.refiners.restarts import RestartingRefiner
@@ -87,7 +87,7 @@ def restarting(
 
 def fresh(config: RunConfig, open_segmenter: Callable[[], Segmenter]) -> Segmenter:
     """Open the segmenter; one that follows what it sees starts anew with each segment."""
-    length = _shortest_s(config)
+    length = segment_length_s(config)
     if length is None or not _follows(config):
         return open_segmenter()
     from rimlight.segmenters.restarts import RestartingSegmenter
@@ -108,7 +108,7 @@ def go_on(config: RunConfig, source: Source, sinks: Sequence[Sink]) -> list[str]
     if not known or len(known) < len(moments):
         return []
     at = min(known)
-    length = _shortest_s(config) or Fraction(0)
+    length = segment_length_s(config) or Fraction(0)
     # Refiners are warmed up by masks, and the masks of one that follows need its whole segment.
     warm_s = length if _follows(config) else WARM_S
     source.resume(at, lead_s=at % length + warm_s)
@@ -129,6 +129,13 @@ def settle(source: Source, sinks: Sequence[Sink], *, cut_short: bool = False) ->
                 sink.pause()
 
 
+def segment_length_s(config: RunConfig) -> Fraction | None:
+    """Return how long a segment is, None when nothing is written in segments."""
+    return min(
+        (length for sink in config.sinks if (length := _segment_s(sink)) is not None), default=None
+    )
+
+
 def _named(sink: SinkConfig, config: RunConfig) -> SinkConfig:
     if sink.kind != "video" or sink.options.get("resume") != "auto":
         return sink
@@ -143,13 +150,6 @@ def _follows(config: RunConfig) -> bool:
     """Say whether a mask depends on the frames before."""
     said = config.segmenter.options
     return bool(said.get("focus", "none") != "none" or said.get("in_turn"))
-
-
-def _shortest_s(config: RunConfig) -> Fraction | None:
-    """Return how long a segment is, None when nothing is written in segments."""
-    return min(
-        (length for sink in config.sinks if (length := _segment_s(sink)) is not None), default=None
-    )
 
 
 def _segment_s(sink: SinkConfig) -> Fraction | None:

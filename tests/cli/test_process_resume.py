@@ -23,8 +23,8 @@ def whole_segments(out):
     return sorted(out.with_name(f".{out.name}.rimlight").glob("0*.mp4"))
 
 
-def start(source, out):
-    return subprocess.Popen(command(source, out), stderr=subprocess.PIPE, text=True)
+def start(source, out, *more):
+    return subprocess.Popen(command(source, out, *more), stderr=subprocess.PIPE, text=True)
 
 
 def finish(source, out, *more):
@@ -94,6 +94,25 @@ def test_a_stop_leaves_a_playable_file_and_the_next_run_goes_on(tmp_path, clip):
     assert 0 < len(decoded(out)) < len(decoded(straight))
     finish(clip, out)
     assert decoded(out) == decoded(straight)
+
+
+@pytest.mark.parametrize("how", [pytest.param("kill", marks=pytest.mark.slow), "stop"])
+def test_a_run_that_looks_ahead_goes_on_with_the_same_frames(tmp_path, clip, how):
+    straight, out = tmp_path / "straight.mp4", tmp_path / "out.mp4"
+    more = ("--look-ahead", "8", "--quality", "balanced")
+    finish(clip, straight, *more)
+    running = start(clip, out, *more)
+    if how == "kill":
+        assert kill_after(running, out, 2)
+    else:
+        while running.poll() is None and not whole_segments(out):
+            pass
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(60) == 130
+        running.stderr.close()
+    assert "going on from there" in finish(clip, out, *more).stderr
+    assert decoded(out) == decoded(straight)
+    assert frame_times(out) == frame_times(clip)
 
 
 def test_other_settings_start_anew(tmp_path, clip):

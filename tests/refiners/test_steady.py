@@ -63,8 +63,16 @@ def test_a_scene_without_anyone_is_empty_from_the_third_mask_on():
 
 
 def test_unsure_scores_hold_even_where_something_new_is_seen():
-    steps = (texture(seed=1), square(0, 1.0)), (texture(seed=2), square(0, 0.5))
+    changed = texture(seed=1)
+    changed[24:72, :40] = texture(seed=2)[24:72, :40]
+    steps = (texture(seed=1), square(0, 1.0)), (changed, square(0, 0.5))
     assert refined(*steps, ratio=0.7)[36:60, 4:28].min() >= 0.5 + 0.7 * 0.5 - 0.2
+
+
+def test_at_a_cut_of_the_picture_even_unsure_scores_forget_the_past():
+    unsure = square(0, 0.5)
+    made = refined((texture(seed=1), square(0, 1.0)), (texture(seed=2), unsure))
+    assert (made == unsure.scores[..., 0]).all()
 
 
 def test_a_cut_of_the_mask_is_taken_over_at_once():

@@ -36,6 +36,10 @@ MaxSize = Annotated[
     str | None,
     typer.Option(metavar="WIDTHxHEIGHT", help="Scale larger pictures down to fit into this."),
 ]
+LookAhead = Annotated[
+    int | None,
+    typer.Option(min=0, max=60, help="Let masks know of so many frames after them: steadier."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a result that exists.")]
 Resume = Annotated[
     bool, typer.Option(help="Go on with what the same command left when it was broken off.")
@@ -85,6 +89,7 @@ def process(
     model: Model = None,
     threads: Threads = None,
     quality: Quality = None,
+    look_ahead: LookAhead = None,
     audio: Annotated[bool, typer.Option(help="Copy the sound of the input.")] = True,
     codec: Annotated[
         str | None, typer.Option(help="Video codec: h264, h265, av1, vp9, ffv1, prores.")
@@ -143,6 +148,7 @@ def process(
         effects=effects,
         refiners=said.refiners,
         quality=quality,
+        look_ahead=look_ahead,
         config=config,
         settings=set_ or (),
         options={"video": video},

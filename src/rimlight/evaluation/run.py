@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -20,7 +22,7 @@ from rimlight.evaluation.metrics import Alpha
 from rimlight.evaluation.results import Evaluation, Result
 from rimlight.evaluation.setups import Setup, labels_at
 from rimlight.evaluation.temporal import Motion, MotionEstimator, shrink, working_size
-from rimlight.frame import Mask
+from rimlight.frame import Frame, Mask
 
 Shown = Alpha | NDArray[np.uint8]
 """What a set-up made of a frame: an alpha, or class labels in the model's numbers."""
@@ -65,39 +67,84 @@ def _evaluate_one(
     judges = {setup.name: Judge(setup.name, data, threshold=threshold) for setup in setups}
     follower = _Follower() if data.rate is not None else None
     _forget(setups)
+    runs = [_Run(setup, data, judges[setup.name]) for setup in setups]
+    pending: deque[_Pending] = deque()
     for sample in data:
         if data.rate is None:
             _forget(setups)
-        motion = follower.step(sample) if follower else None
-        shown = {s.name: _run(s, sample, data, judges[s.name], motion) for s in setups}
-        if on_sample:
-            on_sample(data, sample, shown)
+        pending.append(_Pending(sample, follower.step(sample) if follower else None))
+        for run in runs:
+            run.step(pending)
+        _show(pending, data, on_sample, count=len(setups))
+    for run in runs:
+        run.finish(pending)
+    _show(pending, data, on_sample, count=len(setups))
     _forget(setups)
     return [judge.result() for judge in judges.values()]
 
 
-def _run(setup: Setup, sample: Sample, data: Data, judge: Judge, motion: Motion | None) -> Shown:
-    watch = _Watch()
-    mask = setup.segmenter.segment(sample.frame)
-    watch.lap("segment")
-    for name, refiner in setup.refiners:
-        mask = refiner.refine(mask, sample.frame)
-        watch.lap(name)
-    if data.scheme is not None:
-        return _judge_labels(sample, mask, judge, watch)
-    alpha = setup.finish(mask, sample.frame)
-    watch.lap("finish")
-    judge.time(watch.laps_ms)
-    judge.add_alpha(sample, alpha, motion)
-    return alpha
+@dataclass
+class _Pending:
+    """A picture until every set-up has its mask: some wait for pictures to come."""
+
+    sample: Sample
+    motion: Motion | None
+    shown: dict[str, Shown] = field(default_factory=dict)
 
 
-def _judge_labels(sample: Sample, mask: Mask, judge: Judge, watch: _Watch) -> Shown:
-    labels = labels_at(mask, sample.frame.size)
-    watch.lap("finish")
-    judge.time(watch.laps_ms)
-    judge.add_labels(sample, labels, mask.classes)
-    return labels
+def _show(pending: deque[_Pending], data: Data, on_sample: OnSample | None, *, count: int) -> None:
+    """Pass on the pictures, in order, that all of `count` set-ups have a mask of."""
+    while pending and len(pending[0].shown) == count:
+        done = pending.popleft()
+        if on_sample:
+            on_sample(data, done.sample, done.shown)
+
+
+class _Run:
+    """One set-up on its way through the data, judged picture by picture."""
+
+    def __init__(self, setup: Setup, data: Data, judge: Judge) -> None:
+        self._setup, self._data, self._judge = setup, data, judge
+        # Single pictures are not of one scene: nothing comes after any of them.
+        self._ahead = setup.ahead if data.rate is not None else None
+
+    def step(self, pending: Sequence[_Pending]) -> None:
+        """Make the mask of the last of `pending`; judge those that are final."""
+        frame = pending[-1].sample.frame
+        watch = _Watch()
+        mask = self._setup.segmenter.segment(frame)
+        watch.lap("segment")
+        for name, refiner in self._setup.refiners:
+            mask = refiner.refine(mask, frame)
+            watch.lap(name)
+        due = self._ahead.take(frame, mask) if self._ahead else [(frame, mask)]
+        if self._ahead:
+            watch.lap("ahead")
+        self._judge_all(due, pending, watch)
+        self._judge.time(watch.laps_ms)
+
+    def finish(self, pending: Sequence[_Pending]) -> None:
+        """Judge what still waits for pictures to come."""
+        if self._ahead:
+            self._judge_all(self._ahead.rest(), pending, _Watch())
+
+    def _judge_all(
+        self, due: Iterable[tuple[Frame, Mask]], pending: Sequence[_Pending], watch: _Watch
+    ) -> None:
+        mine = (one for one in pending if self._setup.name not in one.shown)
+        for one, (_, mask) in zip(mine, due, strict=False):
+            one.shown[self._setup.name] = self._judged(one, mask, watch)
+
+    def _judged(self, one: _Pending, mask: Mask, watch: _Watch) -> Shown:
+        if self._data.scheme is not None:
+            labels = labels_at(mask, one.sample.frame.size)
+            watch.lap("finish")
+            self._judge.add_labels(one.sample, labels, mask.classes)
+            return labels
+        alpha = self._setup.finish(mask, one.sample.frame)
+        watch.lap("finish")
+        self._judge.add_alpha(one.sample, alpha, one.motion)
+        return alpha
 
 
 class _Watch:

@@ -24,6 +24,7 @@ from rimlight.imaging import composite
 from rimlight.options import Options, validate
 from rimlight.pipeline.parts import Refiner, Segmenter
 from rimlight.refiners import REFINERS
+from rimlight.refiners.ahead import MAX_FRAMES, LookAhead
 from rimlight.registry import suggest
 
 Finish = Callable[[Mask, Frame], Alpha]
@@ -50,17 +51,21 @@ class Setup:
         segmenter: makes the mask.
         refiners: (name, refiner) in the order they run.
         finish: makes the alpha that is measured.
+        ahead: lets masks know of frames after theirs; None where each stands on its own.
     """
 
     name: str
     segmenter: Segmenter
     refiners: tuple[tuple[str, Refiner], ...] = ()
     finish: Finish = plain
+    ahead: LookAhead | None = None
 
     def forget(self) -> None:
         """Make the refiners forget what they saw: the next frame begins another stream."""
         for _, refiner in self.refiners:
             refiner.close()
+        if self.ahead:
+            self.ahead.close()
 
 
 class SetupConfig(Options):
@@ -70,6 +75,7 @@ class SetupConfig(Options):
     segmenter: PartConfig
     refiners: tuple[PartConfig, ...] = ()
     finish: str = "plain"
+    look_ahead: Annotated[int, Field(ge=0, le=MAX_FRAMES)] = 0
 
 
 class SetupsFile(Options):
@@ -77,6 +83,9 @@ class SetupsFile(Options):
 
     setups: Annotated[tuple[SetupConfig, ...], Field(min_length=1)]
 
+
+AHEAD = 8
+"""Frames that a bare "ahead" looks at."""
 
 FINISHES: Mapping[str, Finish] = MappingProxyType({"plain": plain, "shown": as_shown})
 
@@ -102,7 +111,8 @@ def labels_at(mask: Mask, size: tuple[int, int]) -> NDArray[np.uint8]:
 def parse_setup(text: str) -> SetupConfig:
     """Read "NAME=MODEL+REFINER+...+FINISH"; all but the model may be left out.
 
-    A model or refiner may have options: "smooth:ratio=0.5". A finish is one of `FINISHES`.
+    A model or refiner may have options: "smooth:ratio=0.5". A finish is one of `FINISHES`;
+    "ahead:frames=8" looks at so many frames after each.
 
     Raises:
         ConfigError: a refiner or finish is unknown, or an option has no value.
@@ -113,12 +123,14 @@ def parse_setup(text: str) -> SetupConfig:
     if not (name and model):
         raise ConfigError(f"a set-up must be NAME=MODEL, got {text!r}", hint="raw=selfie+smooth")
     finishes = [stage for stage in stages if stage in FINISHES]
+    ahead = [stage for stage in stages if stage.partition(":")[0] == "ahead"]
     file, options = _options(model)
     return SetupConfig(
         name=name,
         segmenter=PartConfig.model_validate({**options, "kind": "model", "model": file}),
-        refiners=tuple(_refiner(stage) for stage in stages if stage not in FINISHES),
+        refiners=tuple(_refiner(stage) for stage in stages if stage not in {*FINISHES, *ahead}),
         finish=finishes[-1] if finishes else "plain",
+        look_ahead=_options(ahead[-1])[1].get("frames", AHEAD) if ahead else 0,
     )
 
 
@@ -163,7 +175,8 @@ def _open(config: SetupConfig, size: tuple[int, int], stack: ExitStack) -> Setup
         refiner = build.open_refiner(part)
         stack.callback(refiner.close)
         refiners.append((part.kind, refiner))
-    return Setup(config.name, segmenter, tuple(refiners), FINISHES[config.finish])
+    ahead = LookAhead(LookAhead.Options(frames=config.look_ahead)) if config.look_ahead else None
+    return Setup(config.name, segmenter, tuple(refiners), FINISHES[config.finish], ahead)
 
 
 def _refiner(text: str) -> PartConfig:

@@ -10,7 +10,7 @@ with `options` an instance of the class's own `Options`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol, runtime_checkable
 
 from rimlight.frame import Frame, Mask, SourceInfo
@@ -58,6 +58,22 @@ class Refiner(Protocol):
 
     def close(self) -> None:
         """Forget the state."""
+        ...
+
+
+class Ahead(Protocol):
+    """Improves masks by those that come after them; frames wait for that, in order."""
+
+    def take(self, frame: Frame, mask: Mask) -> Iterable[tuple[Frame, Mask]]:
+        """Take the next frame; return those whose turn has come, none of them changed."""
+        ...
+
+    def rest(self) -> Iterable[tuple[Frame, Mask]]:
+        """Return those that still wait: nothing comes after them."""
+        ...
+
+    def close(self) -> None:
+        """Forget what waits."""
         ...
 
 
@@ -110,4 +126,22 @@ class Keyed(Protocol):
 
     def take_keys(self) -> str:
         """Return the keys that were pressed since this was last asked."""
+        ...
+
+
+@runtime_checkable
+class Prompt(Protocol):
+    """A sink whose `write` never waits, and which any thread may interrupt."""
+
+    def interrupt(self, frame: Frame) -> None:
+        """Show `frame` next, in the place of what waits to be shown. Raises nothing."""
+        ...
+
+
+@runtime_checkable
+class Easing(Protocol):
+    """An effect that can do a part of its work less often."""
+
+    def ease(self, *, on: bool) -> None:
+        """Do so, or no longer."""
         ...

@@ -1,6 +1,6 @@
 """Runs a pipeline: capture and inference on threads of their own, the rest on the caller's.
 
-    source -> [frames] -> segmenter, refiners -> [masked] -> effects -> sinks
+    source -> [frames] -> segmenter, refiners, look-ahead -> [masked] -> effects -> sinks
     capture thread        inference thread                    caller's thread
 
 Every buffer carries the end and the error, so whatever a part raises reaches the caller unchanged
@@ -12,14 +12,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from rimlight.buffer import FrameBuffer, Policy
-from rimlight.errors import StopStream
+from rimlight.errors import SourceReadError, StopStream
 from rimlight.frame import Frame, Mask
-from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
+from rimlight.pipeline.parts import Ahead, Effect, Refiner, Segmenter, Sink, Source
 from rimlight.pipeline.stats import Meter, Stats
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ class Pipeline:
         sinks: Sequence[Sink],
         *,
         refiners: Sequence[Refiner] = (),
+        ahead: Ahead | None = None,
         effects: Sequence[Effect] = (),
         settings: Settings | None = None,
         on_frame: Callable[[Frame], None] | None = None,
@@ -68,6 +69,10 @@ class Pipeline:
         self._segmenter = segmenter
         self._sinks = sinks
         self._refiners = refiners
+        self._ahead = ahead
+        self._is_read = False
+        self.cut_short = False
+        """`stop` let go of frames that waited for those after them (see `Ahead`)."""
         self._effects = effects
         self._settings = settings or Settings()
         self._on_frame = on_frame
@@ -75,6 +80,7 @@ class Pipeline:
         self._frames = self._buffer(_bytes_of_frame, through_model=True)
         self._masked = self._buffer(_bytes_of_masked, through_model=True)
         self._shown = self._buffer(_bytes_of_frame, through_model=False)
+        self._ended = threading.Event()
 
     def _buffer(self, size_of: Callable[[Item], int], *, through_model: bool) -> FrameBuffer[Item]:
         settings = self._settings
@@ -89,6 +95,8 @@ class Pipeline:
     @property
     def stats(self) -> Stats:
         """The figures up to now; safe to ask for while it runs."""
+        if not self._ended.is_set():
+            self._count_dropped()
         return self._meter.stats()
 
     def stop(self) -> None:
@@ -103,8 +111,8 @@ class Pipeline:
             Exception: whatever a part raised, unchanged, after the threads have ended.
         """
         threads = [
-            threading.Thread(target=self._capture, name="rimlight-capture", daemon=True),
-            threading.Thread(target=self._infer, name="rimlight-infer", daemon=True),
+            threading.Thread(target=task, name=f"rimlight-{name}", daemon=True)
+            for name, task in self._tasks().items()
         ]
         for thread in threads:
             thread.start()
@@ -116,10 +124,16 @@ class Pipeline:
             self._end(threads)
         return self.stats
 
+    def _tasks(self) -> dict[str, Callable[[], None]]:
+        """Return what runs on threads of its own, by name; the capture comes first."""
+        return {"capture": self._capture, "infer": self._infer}
+
     def _capture(self) -> None:
         error: BaseException | None = None
         try:
             self._read()
+        except SourceReadError as exc:  # there is no more of it
+            error, self._is_read = exc, True
         except BaseException as exc:  # raised again on the caller's thread
             error = exc
         self._shown.close(error)
@@ -130,6 +144,7 @@ class Pipeline:
         while True:
             with self._meter.time("read"):
                 frame = next(frames, None)
+            self._is_read = frame is None
             if frame is None or not self._frames.put(frame):
                 return
             if self._settings.masks == "newest":
@@ -138,14 +153,34 @@ class Pipeline:
     def _infer(self) -> None:
         error: BaseException | None = None
         try:
-            for frame in self._frames:
-                mask = self._attempt(frame)
-                if mask is not None and not self._masked.put((frame, mask)):
-                    break
+            self._put_masked()
         except BaseException as exc:  # raised again on the caller's thread
             error = exc
         self._masked.close(error)
         self._frames.discard()
+
+    def _put_masked(self) -> None:
+        try:
+            for frame in self._frames:
+                mask = self._attempt(frame)
+                if mask is not None and not all(map(self._masked.put, self._due(frame, mask))):
+                    return
+        except SourceReadError:
+            self._put_rest()
+            raise
+        self._put_rest()
+
+    def _due(self, frame: Frame, mask: Mask) -> Iterable[Masked]:
+        with self._meter.time("refine"):
+            return self._ahead.take(frame, mask) if self._ahead else ((frame, mask),)
+
+    def _put_rest(self) -> None:
+        """Send what waits for frames to come, if none will come: else its masks are not final."""
+        rest = self._ahead.rest() if self._ahead else ()
+        if self._is_read:
+            all(map(self._masked.put, rest))
+        else:
+            self.cut_short = any(True for _ in rest)
 
     def _attempt(self, frame: Frame) -> Mask | None:
         """Return the mask of `frame`; None where a run goes on without it (see `live.py`)."""
@@ -213,12 +248,9 @@ class Pipeline:
             self._on_frame(shown)
 
     def _end(self, threads: Sequence[threading.Thread]) -> None:
-        """Wake and join both threads; a camera that blocks in a read is closed under it."""
-        if self._settings.masks == "newest":
-            self._meter.drop("output too slow", self._shown.dropped)
-        else:
-            self._meter.drop("model too slow", self._frames.dropped)
-            self._meter.drop("output too slow", self._masked.dropped)
+        """Wake and join the threads; a camera that blocks in a read is closed under it."""
+        self._count_dropped()  # before what is left in the buffers counts as dropped too
+        self._ended.set()
         for buffer in (self._frames, self._masked, self._shown):
             buffer.discard()
         for thread in threads:
@@ -226,6 +258,13 @@ class Pipeline:
         if threads[0].is_alive():
             self._source.close()
             threads[0].join(STOP_TIMEOUT_S)
+
+    def _count_dropped(self) -> None:
+        if self._settings.masks == "newest":
+            self._meter.drop("output too slow", self._shown.dropped)
+        else:
+            self._meter.drop("model too slow", self._frames.dropped)
+            self._meter.drop("output too slow", self._masked.dropped)
 
 
 def _is_before(masked: Masked | None, frame: Frame) -> bool:

@@ -1,0 +1,131 @@
+"""Masks drawn towards that of a neighbouring frame, carried along the motion between the two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.frame import Frame, Mask
+from rimlight.imaging.flow import Luma, MotionField, carry
+from rimlight.imaging.masks import entropy_squared
+
+Scores = NDArray[np.float32]
+
+MAX_GAP_S = 1
+"""From this step in time on it is a cut, or another picture: the neighbour does not count."""
+CUT = 0.5
+"""From this mean change of the whole mask on it is a cut too."""
+CUT_LEVELS = 18
+"""And from this mean difference that no motion explains, in levels of luma: clips have 10 at most
+within a scene and 22 at least from one to another."""
+FLOW_SIDE = 256
+"""Motion is looked for with the longer side at most this many pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How the mask of one frame comes over from a neighbour.
+
+    Attributes:
+        origins: float32 (h, w, 2) at the mask's size: where its pixels lie in the neighbour's mask.
+        weight: float32 (h, w) in [0, 1): how much the neighbour counts there.
+    """
+
+    origins: Scores
+    weight: Scores
+
+
+class Linker:
+    """Says how much a neighbouring frame's mask counts, pixel by pixel.
+
+    The neighbour is carried along the optical flow of the small luma pictures. Where what was
+    carried looks the same it counts with weight `hold`, and less by a Gaussian of `slack` levels
+    where it does not; unsure scores of a single class hold by `ratio` times their squared entropy
+    at least.
+
+    Args:
+        hold: below 1.
+        slack: levels that the picture may differ.
+        ratio: below 1.
+    """
+
+    def __init__(self, *, hold: float, slack: float, ratio: float) -> None:
+        self._trust = _trust_levels(hold, slack)
+        self._unsure = np.float32(ratio) * entropy_squared()
+        self._motion = MotionField()
+
+    def link(self, mask: Mask, luma: Luma, *, other: Mask, other_luma: Luma) -> Link | None:
+        """Return how `mask` comes over from `other`; None where the pictures show a cut.
+
+        Args:
+            mask: scores, of the frame that `luma` is the small picture of (see `small_luma`).
+            luma: uint8 (h, w).
+            other: scores of the neighbour, of the same classes.
+            other_luma: uint8 (h, w), the same shape as `luma`.
+        """
+        origins = self._motion.origins(other_luma, luma)
+        difference = cv2.absdiff(carry(other_luma, origins), luma)
+        if cv2.mean(difference)[0] >= CUT_LEVELS:
+            return None
+        trust = cv2.LUT(cv2.blur(difference, (3, 3)), self._trust)
+        weight = _sized(trust, mask.shape)
+        if len(mask.classes) == 1:
+            levels = cv2.convertScaleAbs(mask.scores[..., 0], alpha=255)
+            weight = cast(Scores, cv2.max(weight, cv2.LUT(levels, self._unsure)))
+        return Link(_scaled(origins, other.shape, mask.shape), weight)
+
+
+def drawn(mask: Mask, other: Mask, link: Link) -> Mask:
+    """Return `mask`, drawn towards `other` along `link`; `mask` itself where that is a cut.
+
+    One weight goes for all classes: scores that added up to 1 still do.
+    """
+    new = mask.scores
+    change = cv2.subtract(carry(other.scores, link.origins).reshape(new.shape), new)
+    change = change.reshape(new.shape)
+    if float(cv2.norm(change.reshape(-1), cv2.NORM_L1)) >= CUT * change.size:
+        return mask
+    np.multiply(change, link.weight[..., None], out=change)
+    return mask.with_scores(np.add(change, new, out=change))
+
+
+def is_empty(mask: Mask) -> bool:
+    """Say whether no score of `mask` is 0.5 or more."""
+    return cv2.minMaxLoc(mask.given.reshape(-1))[1] < 0.5
+
+
+def small_luma(frame: Frame, shape: tuple[int, int]) -> Luma:
+    """Return the luma of `frame` in which motion is looked for, for masks of `shape`."""
+    scale = min(1.0, FLOW_SIDE / max(shape))
+    size = max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
+    if frame.layout == "i420":
+        width, height = frame.size
+        return cast(Luma, cv2.resize(frame.image[:height, :width], size))
+    return cast(Luma, cv2.cvtColor(cv2.resize(frame.image, size), cv2.COLOR_BGR2GRAY))
+
+
+def _sized(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    if values.shape[:2] == shape:
+        return values
+    return cv2.resize(values, (shape[1], shape[0]))
+
+
+def _scaled(origins: Scores, source: tuple[int, int], shape: tuple[int, int]) -> Scores:
+    """Return `origins` for every pixel of a mask of `shape`, as places in a mask of `source`."""
+    if origins.shape[:2] == source == shape:
+        return origins
+    ratio = np.array([source[1] / origins.shape[1], source[0] / origins.shape[0]], np.float32)
+    # Pixel centres lie half a pixel in, whatever its size.
+    return cast(Scores, _sized((origins + np.float32(0.5)) * ratio - np.float32(0.5), shape))
+
+
+@lru_cache(maxsize=8)
+def _trust_levels(hold: float, slack: float) -> Scores:
+    """Weight of the neighbour for each of 256 levels of what the motion leaves unexplained."""
+    levels = np.arange(256) / slack
+    return cast(Scores, (hold * np.exp(-levels * levels)).astype(np.float32))
