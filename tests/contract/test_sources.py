@@ -22,6 +22,10 @@ def options_of(kind, folder):
         return {"device": os.environ["RIG_CAM"]}
     if kind == "video":
         return {"path": str(write_video(folder / "clip.mkv", size=(65, 47)))}
+    if kind == "drive":
+        for name in ("a", "b"):
+            write_video(folder / f"{name}.mkv", size=(65, 47))
+        return {"paths": str(folder / "*.mkv")}
     if kind == "images":
         for index in range(10):
             pixels = np.full((47, 65, 3), index * 20, np.uint8)

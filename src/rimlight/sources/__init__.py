@@ -12,6 +12,7 @@ SOURCES = Registry(
     "source",
     {
         "camera": Entry("rimlight.sources.camera:CameraSource", summary="a webcam"),
+        "drive": Entry("rimlight.sources.drive:DriveSource", summary="video files joined in time"),
         "images": Entry("rimlight.sources.images:ImagesSource", summary="pictures, folders, globs"),
         "pattern": Entry("rimlight.sources.pattern:PatternSource", summary="a moving test figure"),
         "pipe": Entry("rimlight.sources.pipe:PipeSource", summary="raw frames on standard input"),
@@ -21,7 +22,14 @@ SOURCES = Registry(
 
 # The option that "kind:value" sets, here so that guessing needs no heavy import. A test compares
 # it with each source's own `Options.main`.
-MAIN = {"camera": "device", "images": "path", "pattern": "size", "pipe": "size", "video": "path"}
+MAIN = {
+    "camera": "device",
+    "drive": "paths",
+    "images": "path",
+    "pattern": "size",
+    "pipe": "size",
+    "video": "path",
+}
 
 _PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 

@@ -18,6 +18,7 @@ from rimlight import options
 from rimlight.errors import SourceOpenError, SourceReadError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging.pictures import SUFFIXES, read_picture
+from rimlight.sources.order import natural
 
 _log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ def _find(text: str, *, recursive: bool) -> tuple[Path, list[Path]]:
         raise SourceOpenError(
             f"there are no pictures in {path}", hint=f"looked for {kinds}{deeper}"
         )
-    return base, sorted(pictures, key=_natural)
+    return base, sorted(pictures, key=_order)
 
 
 def _listed(path: Path, *, recursive: bool) -> tuple[Path, list[Path]] | None:
@@ -158,7 +159,7 @@ def _matching(pattern: Path) -> tuple[Path, list[Path]]:
             f"no such file or folder: {pattern}", hint="check the path and its spelling"
         )
     found = [Path(name) for name in glob(str(pattern), recursive=True)]
-    pictures = sorted((path for path in found if _is_picture(path.name)), key=_natural)
+    pictures = sorted((path for path in found if _is_picture(path.name)), key=_order)
     if not pictures:
         raise SourceOpenError(
             f"no picture matches {pattern}", hint="quote the pattern so that the shell leaves it"
@@ -169,12 +170,10 @@ def _matching(pattern: Path) -> tuple[Path, list[Path]]:
     return base, pictures
 
 
+def _order(path: Path) -> list[tuple[int, int, str]]:
+    return natural(str(path))
+
+
 def _is_picture(name: str) -> bool:
     is_hidden = name.startswith(".")  # macOS leaves "._photo.jpg", which is no picture
     return not is_hidden and os.path.splitext(name)[1].lower() in SUFFIXES
-
-
-def _natural(path: Path) -> list[tuple[int, int, str]]:
-    """Sort numbers in names by value: the parts of a path, digits apart from the rest."""
-    pieces = re.findall(r"(\d+)|(\D+)", str(path))
-    return [(0, int(number), "") if number else (1, 0, text) for number, text in pieces]
