@@ -36,15 +36,26 @@ def find_pairs(folder: Path) -> list[Pair]:
     Raises:
         ConfigError: `images` or `masks` is missing or empty, or a file has no partner.
     """
-    images, masks = _files(folder, "images"), _files(folder, "masks")
-    wrong = _without_partner(images, masks)
+    pairs, wrong = matched(folder)
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise ConfigError(
             f"{folder}: {'; '.join(wrong[:5])}{more}",
             hint="every images/NAME.jpg or .png needs a masks/NAME_mask.png",
         )
-    return [Pair(name, images[name], masks[name]) for name in sorted(images)]
+    return pairs
+
+
+def matched(folder: Path) -> tuple[list[Pair], list[str]]:
+    """Return the pairs of `folder`, sorted by name, and a line for each file without a partner.
+
+    Raises:
+        ConfigError: `images` or `masks` is missing or empty.
+    """
+    images, masks = _files(folder, "images"), _files(folder, "masks")
+    both = sorted(images.keys() & masks.keys())
+    pairs = [Pair(name, images[name], masks[name]) for name in both]
+    return pairs, _without_partner(images, masks)
 
 
 def problems(folder: Path) -> list[str]:
