@@ -43,7 +43,8 @@ MAY_IMPORT = {
     "jobs": "config errors registry resources sinks sources",
     "preview": "build config errors frame models",
     "looks": "models config effects errors",
-    "remote": "errors resources",
+    "errands": "errors",
+    "remote": "errands errors resources",
     "status": "build config pipeline sinks sources",
     "controls": "models build config errors frame looks options parts pipeline refiners registry "
     "resources status",

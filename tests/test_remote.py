@@ -6,19 +6,24 @@ import threading
 
 import pytest
 
+from rimlight.errands import Errands
 from rimlight.errors import ConfigError
 from rimlight.remote import ControlSocket, ask
 
 
 def answer(words):
-    if words == ["fail"]:
+    if list(words) == ["fail"]:
         raise ConfigError("it cannot", hint="do not")
     return {"ok": True, "text": " ".join(words)}
 
 
+def hear(words):
+    return Errands(answer, frozenset(["blur", "fail", "panic"])).hear(words)
+
+
 @pytest.fixture
 def server(tmp_path):
-    listening = ControlSocket(tmp_path / "run" / "x.sock", answer)
+    listening = ControlSocket(tmp_path / "run" / "x.sock", hear)
     yield listening
     listening.close()
 
@@ -89,13 +94,13 @@ def test_the_socket_of_a_killed_run_is_replaced(tmp_path):
     path = tmp_path / "x.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-    ControlSocket(path, answer).close()
+    ControlSocket(path, hear).close()
     assert not path.exists()
 
 
 def test_two_runs_do_not_share_a_socket(server):
     with pytest.raises(ConfigError, match="another live run"):
-        ControlSocket(server.path, answer)
+        ControlSocket(server.path, hear)
     assert server.path.exists()
 
 
@@ -107,7 +112,34 @@ def test_nobody_listening_is_an_error_that_says_what_to_do(tmp_path):
 
 def test_closing_leaves_no_handle_behind(tmp_path):
     before = len(os.listdir("/proc/self/fd"))
-    server = ControlSocket(tmp_path / "x.sock", answer)
+    server = ControlSocket(tmp_path / "x.sock", hear)
     server.close()
     server.close()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_panic_is_answered_while_another_errand_waits(tmp_path):
+    errands = Errands(answer, frozenset({"panic"}))
+    server = ControlSocket(tmp_path / "x.sock", errands.hear)
+    with socket.socket(socket.AF_UNIX) as patient:
+        patient.connect(str(server.path))
+        patient.sendall(b'{"say": ["model", "large"]}\n')
+        assert spoken(server, "panic")["text"] == "panic"
+        errands.work()
+        server.poll()
+        assert json.loads(patient.recv(4096))["text"] == "model large"
+    server.close()
+
+
+def test_whoever_leaves_before_the_answer_does_no_harm(tmp_path):
+    errands = Errands(answer, frozenset({"panic"}))
+    server = ControlSocket(tmp_path / "x.sock", errands.hear)
+    with socket.socket(socket.AF_UNIX) as hasty:
+        hasty.connect(str(server.path))
+        hasty.sendall(b'{"say": ["blur", "3"]}\n')
+        server.poll()
+        server.poll()
+    server.poll()
+    errands.work()
+    assert spoken(server, "panic")["ok"]
+    server.close()

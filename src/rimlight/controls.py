@@ -36,6 +36,9 @@ KEYS = {
 }
 """What a key says, in the window and on the terminal."""
 
+URGENT = frozenset({"panic", "freeze", "stop", "status"})
+"""What any thread may say at any moment; the rest is for the thread that runs the run."""
+
 _SWITCH = {"on": True, "off": False}
 
 
@@ -47,7 +50,7 @@ class Profile(Options):
 
 
 class Controls:
-    """Changes a live run between two of its frames. For the thread that runs it.
+    """Changes a live run between two of its frames. For the thread that runs it, but for `URGENT`.
 
     A change is made ready first; if that fails, the run goes on as it was.
 

@@ -14,16 +14,16 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from rimlight import resources
-from rimlight.errors import ConfigError, RimlightError
+from rimlight.errands import Answer, Errand
+from rimlight.errors import ConfigError
 
 _LONGEST = 4096
 _CLIENTS = 8
 _PATIENCE_S = 5.0
 
-Answer = dict[str, Any]
+_NONSENSE: Answer = {"ok": False, "text": 'must be a line such as {"say": ["panic"]}', "hint": ""}
 
 
 def default_socket() -> Path:
@@ -32,31 +32,35 @@ def default_socket() -> Path:
 
 
 class ControlSocket:
-    """Listens for one user's words; `poll` answers them, without ever waiting.
+    """Listens for one user's words; `poll` hears and answers them, without ever waiting.
 
     Args:
         path: the socket's place; only the user may open it (mode 0600).
-        answer: what to do with the words.
+        hear: takes the words; whoever said them gets the answer when the errand has one.
 
     Raises:
         ConfigError: another run listens there, or it cannot be made.
     """
 
-    def __init__(self, path: Path, answer: Callable[[Sequence[str]], Answer]) -> None:
+    def __init__(self, path: Path, hear: Callable[[Sequence[str]], Errand]) -> None:
         self.path = path
-        self._answer = answer
+        self._hear_words = hear
+        self._owed: dict[socket.socket, Errand] = {}
         self._heard: dict[socket.socket, bytes] = {}
         self._listener = _listen(path)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
 
     def poll(self) -> None:
-        """Answer whoever has said something."""
+        """Hear whoever has said something, and answer whose errand is done."""
         for key, _ in self._selector.select(0):
             if key.fileobj is self._listener:
                 self._accept()
             elif isinstance(key.fileobj, socket.socket):
                 self._hear(key.fileobj)
+        for client, errand in tuple(self._owed.items()):
+            if errand.answer is not None:
+                self._tell(client, errand.answer)
 
     def close(self) -> None:
         """Stop listening and remove the socket."""
@@ -81,25 +85,28 @@ class ControlSocket:
             said = client.recv(_LONGEST)
         except OSError:
             said = b""
-        line = self._heard[client] + said
-        self._heard[client] = line
-        if b"\n" in line:
-            with suppress(OSError):  # whoever asked did not wait for the answer
-                client.sendall(json.dumps(self._reply(line)).encode() + b"\n")
-        if not said or b"\n" in line or len(line) > _LONGEST:
+        line = self._heard[client] = self._heard[client] + said
+        if not said or len(line) > _LONGEST:
             self._leave(client)
+        elif b"\n" in line and client not in self._owed:
+            self._take(client, line)
 
-    def _reply(self, line: bytes) -> Answer:
+    def _take(self, client: socket.socket, line: bytes) -> None:
         try:
-            words = json.loads(line)["say"]
-            return self._answer([str(word) for word in words])
-        except RimlightError as exc:
-            return {"ok": False, "text": str(exc), "hint": exc.hint or ""}
+            words = [str(word) for word in json.loads(line)["say"]]
         except (ValueError, KeyError, TypeError):
-            return {"ok": False, "text": 'must be a line such as {"say": ["panic"]}', "hint": ""}
+            self._tell(client, _NONSENSE)
+        else:
+            self._owed[client] = self._hear_words(words)
+
+    def _tell(self, client: socket.socket, answer: Answer) -> None:
+        with suppress(OSError):  # whoever asked did not wait for the answer
+            client.sendall(json.dumps(answer).encode() + b"\n")
+        self._leave(client)
 
     def _leave(self, client: socket.socket) -> None:
         del self._heard[client]
+        self._owed.pop(client, None)
         self._selector.unregister(client)
         client.close()
 
@@ -117,6 +124,11 @@ def ask(path: Path, words: Sequence[str]) -> Answer:
             talk.sendall(json.dumps({"say": list(words)}).encode() + b"\n")
             with talk.makefile("rb") as answers:
                 line = answers.readline()
+        except TimeoutError as exc:
+            raise ConfigError(
+                f"the live run at {path} is busy, and does that when it can",
+                hint="see how it stands: rimlight ctl status",
+            ) from exc
         except OSError as exc:
             raise ConfigError(
                 f"no live run listens at {path}", hint="start one with: rimlight live"

@@ -9,7 +9,8 @@ from typing import Any
 from rimlight.build import OpenRun
 from rimlight.config import PartConfig
 from rimlight.pipeline.live import LivePipeline
-from rimlight.sinks.background import SteadySink
+from rimlight.pipeline.stats import Stats
+from rimlight.sinks.background import BackgroundSink, SteadySink
 from rimlight.sources.reconnect import ReconnectingSource
 
 
@@ -22,7 +23,9 @@ class Status:
         state: opening, live, lost or retrying.
         problem: why it is lost, or what failed last; "" for nothing.
         fps: frames a second that went to the sinks.
-        latency_ms: median from capture to the last sink.
+        latency_ms: median from capture to the last sink; a virtual camera's turn comes later.
+        delay_ms: median from capture to when the virtual camera gets the picture, or the last sink
+            where there is none: the sync offset of the microphone.
         mask_age_ms: median, how much older than its frame a mask is.
         frames: that went to the sinks, holding pictures included.
         held: holding pictures among them.
@@ -43,6 +46,7 @@ class Status:
     problem: str
     fps: float
     latency_ms: float
+    delay_ms: float
     mask_age_ms: float
     frames: int
     held: int
@@ -89,10 +93,11 @@ def status_of(
         problem=(lasting.problem if lasting else "") or faults.last,
         fps=round(stats.per_second, 2),
         latency_ms=stages.get("latency", 0.0),
+        delay_ms=delay_ms(run, stats),
         mask_age_ms=stages.get("mask age", 0.0),
         frames=stats.frames,
         held=faults.held,
-        dropped=dict(stats.dropped),
+        dropped={**stats.dropped, **_dropped_by_sinks(run)},
         faults=faults.counts,
         repeats=sum(sink.repeats for sink in steady),
         losses=lasting.losses if lasting else 0,
@@ -103,3 +108,22 @@ def status_of(
         stages=stages,
         given_up=list(given_up),
     )
+
+
+def delay_ms(run: OpenRun, stats: Stats) -> float:
+    """Return how late the picture is for whoever watches, in milliseconds, median."""
+    steady = [sink.delay_s for sink in run.sinks if isinstance(sink, SteadySink)]
+    if steady:
+        return round(max(steady) * 1000, 1)
+    latency = stats.stages.get("latency")
+    return round(latency.median_ms, 1) if latency else 0.0
+
+
+def _dropped_by_sinks(run: OpenRun) -> dict[str, int]:
+    """Count frames that reached a sink's own thread and were left out there, by cause."""
+    sinks = run.sinks
+    counts = {
+        "a newer one before its turn": sum(s.dropped for s in sinks if isinstance(s, SteadySink)),
+        "sink too slow": sum(s.dropped for s in sinks if isinstance(s, BackgroundSink)),
+    }
+    return {cause: count for cause, count in counts.items() if count}

@@ -47,8 +47,8 @@ class Consumer:
         self.green: list[float] = []
         self.room: list[float] = []
         self._stopped = threading.Event()
-        self._capture = cv2.VideoCapture(VIRTUAL, cv2.CAP_V4L2)
-        self.opened = self._capture.isOpened()
+        self._capture = cv2.VideoCapture()
+        self.opened = waited(lambda: self._capture.open(VIRTUAL, cv2.CAP_V4L2))
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
 

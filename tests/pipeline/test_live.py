@@ -9,8 +9,12 @@ from faulty import replace_effect
 from rimlight.buffer import Policy
 from rimlight.errors import ModelError, SinkError, StopStream
 from rimlight.frame import Mask
+from rimlight.pipeline.fanout import Fanout
+from rimlight.pipeline.faults import FaultLog
 from rimlight.pipeline.live import LivePipeline, LiveSettings
+from rimlight.pipeline.privacy import NEUTRAL
 from rimlight.pipeline.runner import Settings
+from rimlight.sinks.background import SteadySink
 
 NEWEST = Settings(policy=Policy.LATEST, masks="newest", capacity=2)
 OWN = Settings(policy=Policy.WAIT, masks="own")
@@ -153,10 +157,122 @@ def test_a_frozen_picture_stays():
     def freeze(frame):
         pipeline.frozen = 2 <= frame.index < 6
 
-    pipeline = live(ListSource(10), [sink], HalfSegmenter(), on_frame=freeze)
+    pipeline = live(ListSource(20), [sink], HalfSegmenter(), on_frame=freeze)
     pipeline.run()
     levels = [int(frame.bgr[0, 0, 2]) // 8 for frame in sink.frames]
-    assert levels == [0, 1, 2, 2, 2, 2, 2, 7, 8, 9]
+    assert levels[:7] == [0, 1, 2, 2, 2, 2, 2]
+    assert levels[-1] == 19
+
+
+@pytest.mark.parametrize("word", ["panicking", "frozen"])
+def test_the_model_rests_while_nobody_sees_its_masks(word):
+    model, sink = Nobody(fails=range(100)), RecordingSink()
+    pipeline = live(ListSource(10), [sink], model)
+    setattr(pipeline, word, True)
+    pipeline.run()
+    assert len(sink.frames) >= 10
+    assert pipeline.faults.counts == {}
+
+
+class StuckSink(RecordingSink):
+    """Does not come back from its first write until it is let go."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_stuck, self.let_go = threading.Event(), threading.Event()
+
+    def write(self, frame):
+        self.is_stuck.set()
+        assert self.let_go.wait(10)
+
+
+class Seen(RecordingSink):
+    """Sets `covered` at the first picture that is plain."""
+
+    def __init__(self):
+        super().__init__()
+        self.covered = threading.Event()
+
+    def write(self, frame):
+        super().write(frame)
+        if (frame.bgr == NEUTRAL).all():
+            self.covered.set()
+
+
+def test_panic_covers_the_virtual_camera_while_another_sink_is_stuck():
+    window, camera, stages = StuckSink(), Seen(), []
+    steady = SteadySink(camera, 1000)
+
+    def attend():
+        if window.is_stuck.is_set() and not pipeline.panicking:
+            pipeline.panicking = True
+            assert camera.covered.wait(10)
+            stages.append("covered")
+            window.let_go.set()
+
+    pipeline = live(ListSource(3), [window, steady], HalfSegmenter())
+    pipeline.attend = attend
+    pipeline.run()
+    steady.close()
+    assert stages == ["covered"]
+    assert all((frame.bgr == NEUTRAL).all() or (frame.bgr == RED).all() for frame in camera.frames)
+
+
+def test_panic_covers_while_the_model_is_stuck():
+    let_go, camera = threading.Event(), Seen()
+    steady = SteadySink(camera, 1000)
+
+    class StuckModel(Nobody):
+        def segment(self, frame):
+            pipeline.panicking = True
+            assert camera.covered.wait(10)
+            let_go.set()
+            return super().segment(frame)
+
+    pipeline = live(ListSource(3), [steady], StuckModel())
+    pipeline.run()
+    steady.close()
+    assert let_go.is_set()
+
+
+def test_what_was_made_before_the_cover_is_not_shown_behind_it():
+    camera = RecordingSink()
+    camera.interrupt = camera.write
+    fanout = Fanout([camera], make_frame(0), FaultLog())
+    fanout.covered = True
+    fanout.send(make_frame(1), is_cover=False, worked=True)
+    fanout.send(make_frame(2), is_cover=True, worked=True)
+    fanout.covered = False
+    fanout.send(make_frame(3), is_cover=False, worked=True)
+    assert camera.indices == [0, 2, 3]
+
+
+def test_whoever_attends_may_fail():
+    def attend():
+        failed.set()
+        raise OSError("gone")
+
+    failed = threading.Event()
+    pipeline = live(ListSource(10**6, is_live=True), [RecordingSink()], settings=NEWEST)
+    pipeline.attend = attend
+    pipeline.poll = lambda: failed.is_set() and pipeline.stop()
+    pipeline.run()
+    assert pipeline.faults.counts["controls"] >= 1
+
+
+def test_frames_that_the_output_was_too_slow_for_are_counted_while_it_runs():
+    dropped = []
+
+    def wait(frame):
+        while not pipeline.stats.dropped:
+            pass
+        dropped.append(pipeline.stats.dropped)
+        pipeline.stop()
+
+    fast = ListSource(500, is_live=True)
+    pipeline = live(fast, [RecordingSink()], settings=NEWEST, on_frame=wait)
+    pipeline.run()
+    assert dropped[0]["output too slow"] >= 1
 
 
 def test_effects_are_swapped_between_two_frames():

@@ -1,4 +1,8 @@
-"""The keys, the signal and the socket of a live run, read between its frames."""
+"""The keys, the signal and the socket of a live run.
+
+They are heard on a thread of their own, so that panic is not held up by a sink that blocks or a
+model that is being opened; what changes the run's parts waits for a place between two frames.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,21 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rimlight.cli.run import console
-from rimlight.controls import KEYS, Controls
-from rimlight.errors import ConfigError, RimlightError
+from rimlight.controls import KEYS, URGENT, Controls
+from rimlight.errands import Answer, Errand, Errands
+from rimlight.errors import ConfigError
 from rimlight.pipeline.governor import Governor
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.parts import Keyed
-from rimlight.remote import Answer, ControlSocket, default_socket
+from rimlight.remote import ControlSocket, default_socket
 from rimlight.sources.reconnect import ReconnectingSource
 
 if TYPE_CHECKING:
@@ -59,28 +65,35 @@ def desk(run: OpenRun, config: RunConfig, wishes: Wishes) -> Iterator[Controls |
     with ExitStack() as stack:
         controls = Controls(run, config)
         stack.callback(controls.close)
-        server = _server(wishes.socket, controls)
+        errands = Errands(partial(answer, controls), URGENT)
+        server = _server(wishes.socket, errands)
         if server:
             stack.callback(server.close)
         look = _demand(run, stack) if wishes.on_demand else None
-        govern = _governor(controls, wishes)
         has_keyboard = stack.enter_context(_keyboard())
-        stack.enter_context(_panic_on_signal(controls))
+        panicked = stack.enter_context(_panic_on_signal())
+        pressed: list[Errand] = []
 
-        def poll() -> None:
+        def attend() -> None:
+            if panicked():
+                errands.hear(["panic", "on"])
             if server:
                 server.poll()
             if look:
                 look.poll()
+            _press(_typed() if has_keyboard else "", errands, pressed)
+
+        govern = _governor(controls, wishes)
+
+        def poll() -> None:
             if govern:
                 govern.poll()
-            keys = _typed() if has_keyboard else ""
-            for sink in run.sinks:
-                keys += sink.take_keys() if isinstance(sink, Keyed) else ""
-            for key in keys:
-                _press(controls, key)
+            keys = (sink.take_keys() for sink in run.sinks if isinstance(sink, Keyed))
+            _press("".join(keys), errands, pressed)
+            errands.work()
+            _complain(pressed)
 
-        run.pipeline.poll = poll
+        run.pipeline.attend, run.pipeline.poll = attend, poll
         yield controls
 
 
@@ -106,9 +119,9 @@ def _demand(run: OpenRun, stack: ExitStack) -> OnDemand:
     return OnDemand(cast(ReconnectingSource, run.source), [each.count for each in watchers])
 
 
-def _server(path: Path | None, controls: Controls) -> ControlSocket | None:
+def _server(path: Path | None, errands: Errands) -> ControlSocket | None:
     try:
-        return ControlSocket(path or default_socket(), lambda words: answer(controls, words))
+        return ControlSocket(path or default_socket(), errands.hear)
     except ConfigError as exc:
         if path is not None:
             raise
@@ -116,13 +129,18 @@ def _server(path: Path | None, controls: Controls) -> ControlSocket | None:
         return None
 
 
-def _press(controls: Controls, key: str) -> None:
-    if key not in KEYS:
-        return
-    try:
-        controls.do(KEYS[key])
-    except RimlightError as exc:
-        console.print(f"note: {exc}")
+def _press(keys: str, errands: Errands, pressed: list[Errand]) -> None:
+    pressed += [errands.hear(KEYS[key]) for key in keys if key in KEYS]
+
+
+def _complain(pressed: list[Errand]) -> None:
+    """Say which keys did not do what they should, once they are done."""
+    for errand in tuple(pressed):
+        if errand.answer is None:
+            continue
+        pressed.remove(errand)
+        if not errand.answer["ok"]:
+            console.print(f"note: {errand.answer['text']}")
 
 
 def _typed() -> str:
@@ -158,12 +176,29 @@ def _is_ours() -> bool:
 
 
 @contextmanager
-def _panic_on_signal(controls: Controls) -> Iterator[None]:
-    def handle(_: int, __: FrameType | None) -> None:
-        controls.do(["panic", "on"])
+def _panic_on_signal() -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether SIGUSR1 came since it was last asked.
 
-    before = signal.signal(signal.SIGUSR1, handle)
+    Python runs a handler on the main thread only, and not while that is inside a library; but it
+    writes each signal's number into this pipe at once.
+    """
+    ear, mouth = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    handler = signal.signal(signal.SIGUSR1, _heard)
+    before = signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
     try:
-        yield
+        yield partial(_came, ear)
     finally:
-        signal.signal(signal.SIGUSR1, before)
+        signal.set_wakeup_fd(before)
+        signal.signal(signal.SIGUSR1, handler)
+        os.close(ear)
+        os.close(mouth)
+
+
+def _heard(_: int, __: FrameType | None) -> None:
+    """Without a handler of its own the signal would end the run."""
+
+
+def _came(ear: int) -> bool:
+    with suppress(BlockingIOError):
+        return signal.SIGUSR1 in os.read(ear, 64)
+    return False

@@ -192,6 +192,7 @@ def _run(config: RunConfig, wishes: Wishes, *, quiet: bool) -> None:
     from rimlight.build import open_run
     from rimlight.cli.desk import desk
     from rimlight.cli.run import console, stop_on_signals, summary, tell
+    from rimlight.status import delay_ms
 
     with console.status("opening", spinner="line") as status:
         tick: list[Callable[[], None]] = []
@@ -205,8 +206,10 @@ def _run(config: RunConfig, wishes: Wishes, *, quiet: bool) -> None:
                 line = partial(_line, run.pipeline, controls)
                 tick.append(every(STATUS_EVERY_S, lambda: status.update(line())))
                 stats = run.pipeline.run()
+                delay = delay_ms(run, stats)
     if not quiet:
-        console.print(summary(config, stats))
+        late = f", {delay:.0f} ms late (sync offset of the sound)" if delay else ""
+        console.print(summary(config, stats) + late)
 
 
 def every(interval_s: float, action: Callable[[], None]) -> Callable[[], None]:

@@ -1,7 +1,8 @@
 """A run that lasts all day: a part may fail, the output goes on, and the room stays covered.
 
 It differs from `Pipeline` on the caller's thread: between frames it polls the controls; where a
-frame has no valid mask, or there is no frame, it sends a holding picture (see `privacy.py`).
+frame has no valid mask, or there is no frame, it sends a holding picture (see `privacy.py`). A
+thread more attends to those who speak to it, so that they are heard while a sink blocks.
 A part that fails before it has ever worked ends the run with its error, as in any other run.
 """
 
@@ -12,13 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from rimlight.buffer import FrameBuffer, Policy
-from rimlight.errors import StopStream
+from rimlight.buffer import FrameBuffer
 from rimlight.frame import Frame, Mask
+from rimlight.pipeline.fanout import Fanout
 from rimlight.pipeline.faults import FaultLog, Faults
 from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
-from rimlight.pipeline.privacy import Holding, WhenUnsure, covers
-from rimlight.pipeline.runner import Masked, Pipeline, Settings
+from rimlight.pipeline.privacy import NO_MASK, Holding, WhenUnsure, covers
+from rimlight.pipeline.runner import Masked, Settings
+from rimlight.pipeline.swaps import SwappablePipeline
 
 TICK_S = 0.01
 """How long the caller's thread waits for a frame before it looks at the controls again."""
@@ -27,7 +29,6 @@ FIRST_MASK_S = 1.0
 """A model may take this long for its first mask before the holding picture is shown."""
 
 _USUAL_RATE = Fraction(30)
-_SWAPS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class LiveSettings:
     max_latency_s: float = 0.1
 
 
-class LivePipeline(Pipeline):
+class LivePipeline(SwappablePipeline):
     """Runs until the source ends or `stop`; see the module's own text."""
 
     def __init__(
@@ -64,7 +65,7 @@ class LivePipeline(Pipeline):
         super().__init__(
             source,
             segmenter,
-            list(sinks),
+            sinks,
             refiners=refiners,
             effects=effects,
             settings=settings,
@@ -74,49 +75,54 @@ class LivePipeline(Pipeline):
         self._live = live or LiveSettings()
         self._clock = clock
         self._holding = Holding(source.info.size, self._live.when_unsure)
-        self._next_segmenters: FrameBuffer[Segmenter] = FrameBuffer(_SWAPS, Policy.WAIT)
         self._newest_mask: Masked | None = None
         self._masks: Iterator[Masked] = iter(self._masked)
         self._has_masked = self._has_shown = False
         self._log = FaultLog()
-        self._index, self._pts = -1, Fraction(-1)
-        self._safe_at = self._sent_at = clock()
+        unit = source.info.time_base or Fraction(1, 1000)
+        self._fanout = Fanout(sinks, self._holding.plain, self._log, unit=unit, clock=clock)
+        self._safe_at = clock()
         self.poll: Callable[[], None] = _nothing
         """Called on the caller's thread between frames, and every `TICK_S` while there is none."""
+        self.attend: Callable[[], None] | None = None
+        """Called every `TICK_S` on a thread of its own. It may do what any thread may: `panicking`,
+        `frozen`, `stop`, `stats` and `faults`."""
         self._is_covered = False
         self.frozen = False
         """Show the last safe picture."""
-        self.panicking = False
-        """Show the background alone, or a plain picture: nothing and nobody."""
         self.mask_every = 1
         """Ask the model for a mask of every nth frame only; the others wear the one before."""
         self._masked_index = -1
 
     @property
-    def refiners(self) -> Sequence[Refiner]:
-        """What improves masks now."""
-        return self._refiners
+    def panicking(self) -> bool:
+        """Show the background alone, or a plain picture: nothing and nobody. Any thread."""
+        return self._fanout.covered
+
+    @panicking.setter
+    def panicking(self, on: bool) -> None:
+        self._fanout.covered = on
 
     @property
     def faults(self) -> Faults:
         """What went wrong up to now."""
         return self._log.faults
 
-    def swap_effects(self, effects: Sequence[Effect]) -> Sequence[Effect]:
-        """Use other effects from the next frame on; return the old ones, to be closed."""
-        old, self._effects = self._effects, effects
-        return old
+    def _tasks(self) -> dict[str, Callable[[], None]]:
+        tasks = super()._tasks()
+        return {**tasks, "attend": self._attend} if self.attend else tasks
 
-    def swap_refiners(self, refiners: Sequence[Refiner]) -> None:
-        """Improve masks by these from the next mask on."""
-        self._refiners = tuple(refiners)
-
-    def swap_segmenter(self, segmenter: Segmenter) -> None:
-        """Use another model from its next frame on; the run closes the old one."""
-        self._next_segmenters.put(segmenter)
+    def _attend(self) -> None:
+        while self.attend and not self._ended.wait(TICK_S):
+            try:
+                self.attend()
+            except Exception as exc:
+                self._log.survive("controls", exc, worked=True)
 
     def _attempt(self, frame: Frame) -> Mask | None:  # on the inference thread
         self._take_over()
+        if self.panicking or self.frozen:  # nobody sees the mask; --sync still needs the frame
+            return NO_MASK if self._settings.masks == "own" else None
         if self._has_masked and frame.index - self._masked_index < self.mask_every:
             return None
         self._masked_index = frame.index
@@ -127,11 +133,6 @@ class LivePipeline(Pipeline):
             return None
         self._has_masked = True
         return mask
-
-    def _take_over(self) -> None:
-        while len(self._next_segmenters):
-            self._segmenter.close()
-            self._segmenter = next(iter(self._next_segmenters))
 
     def _show(self) -> None:
         own = self._settings.masks == "own"
@@ -154,9 +155,9 @@ class LivePipeline(Pipeline):
 
     def _cover_at_once(self) -> None:
         """Send the cover as soon as panic is said, without waiting for a frame."""
-        if self.panicking and not self._is_covered:
-            self._send_holding(self._pts, self._clock())
-        self._is_covered = self.panicking
+        was_covered, self._is_covered = self._is_covered, self.panicking
+        if self._is_covered and not was_covered:
+            self._send_holding(self._fanout.pts, self._clock())
 
     def _next_frame(self) -> Frame | None:
         """Return the next frame, or a newer one where it is too late already."""
@@ -189,7 +190,7 @@ class LivePipeline(Pipeline):
         else:
             self._safe_at = self._clock()
             self._has_shown = True
-            self._send(self._stamped(shown, shown.pts))
+            self._give(shown, is_cover=False)
 
     def _covered(self, frame: Frame) -> Frame | None:
         """Return what may be shown of `frame`, None if nothing may."""
@@ -209,39 +210,24 @@ class LivePipeline(Pipeline):
     def _hold(self) -> None:
         """Send the holding picture when it is time for a picture and none comes."""
         now, info = self._clock(), self._source.info
-        is_due = now - self._sent_at >= 1 / (info.rate or _USUAL_RATE)
+        waited_s = now - self._fanout.sent_at
+        is_due = waited_s >= 1 / (info.rate or _USUAL_RATE)
         is_missed = self.panicking or now - self._safe_at > self._live.hold_after_s
         if info.is_live and is_due and is_missed:
-            elapsed_us = round((now - self._sent_at) * 1e6)
-            self._send_holding(self._pts + Fraction(elapsed_us, 1_000_000), now)
+            waited = Fraction(round(waited_s * 1e6), 1_000_000)
+            self._send_holding(self._fanout.pts + waited, now)
 
     def _send_holding(self, pts: Fraction, captured: float) -> None:
-        how: WhenUnsure | None = "background" if self.panicking else None
-        how = "last" if self.frozen and not self.panicking else how
+        covered = self.panicking  # asked once: it may change at any moment
+        how: WhenUnsure | None = "last" if self.frozen else None
+        how = "background" if covered else how
         self._log.held += 1
         picture = self._holding.picture(self._effects, pts, how=how)
-        self._send(self._stamped(replace(picture, captured=captured), pts))
+        self._give(replace(picture, pts=pts, captured=captured), is_cover=covered)
 
-    def _stamped(self, frame: Frame, pts: Fraction) -> Frame:
-        """Give the picture a place after the one before: holding pictures lie in between."""
-        unit = self._source.info.time_base or Fraction(1, 1000)
-        index, pts = max(frame.index, self._index + 1), max(pts, self._pts + unit)
-        self._index, self._pts, self._sent_at = index, pts, self._clock()
-        is_there = (frame.index, frame.pts) == (index, pts)
-        return frame if is_there else replace(frame, index=index, pts=pts)
-
-    def _send(self, shown: Frame) -> None:
-        """Write to every sink; one that fails is left out from then on, if another remains."""
+    def _give(self, shown: Frame, *, is_cover: bool) -> None:
         with self._meter.time("sinks"):
-            for sink in tuple(self._sinks):
-                try:
-                    sink.write(shown)
-                except StopStream:
-                    raise
-                except Exception as exc:
-                    others = [each for each in self._sinks if each is not sink]
-                    self._log.survive("sinks", exc, worked=self._has_shown and bool(others))
-                    self._sinks = others
+            shown = self._fanout.send(shown, is_cover=is_cover, worked=self._has_shown)
         self._meter.frame_done(shown.captured)
         if self._on_frame:
             self._on_frame(shown)

@@ -23,6 +23,9 @@ background alone."""
 NEUTRAL = (48, 44, 40)
 """BGR of the plain picture, for when nothing else is safe."""
 
+NO_MASK = Mask(np.full((2, 2, 1), np.nan, np.float32), ("person",))
+"""Stands where a frame was not looked at; it covers nothing."""
+
 
 def covers(masked: tuple[Frame, Mask], frame: Frame, max_age_s: float) -> bool:
     """Say whether a frame may be shown under the mask of another (or of the same) frame.
@@ -52,7 +55,8 @@ class Holding:
 
     def __init__(self, size: tuple[int, int], when_unsure: WhenUnsure) -> None:
         self.when_unsure = when_unsure
-        self._plain = _plain(size)
+        self.plain = _plain(size)
+        """The picture for when nothing else is safe."""
         self._last: Frame | None = None
         self._smeared: Frame | None = None
         self._nothing = Mask(np.zeros((2, 2, 1), np.float32), ("person",))
@@ -79,7 +83,7 @@ class Holding:
         if how == "background":
             return self._background(effects, pts)
         if self._last is None:
-            return self._plain
+            return self.plain
         if how == "last":
             return self._last
         if self._smeared is None:
@@ -88,7 +92,7 @@ class Holding:
 
     def _background(self, effects: Sequence[Effect], pts: Fraction) -> Frame:
         """Apply `effects` to a plain picture in which nobody is."""
-        plain = self._plain
+        plain = self.plain
         if self._layout == "i420":
             shown = Frame.from_i420(plain.i420, size=plain.size, index=0, pts=pts, captured=0.0)
         else:
@@ -97,7 +101,7 @@ class Holding:
             for effect in effects:
                 shown = effect.apply(shown, self._nothing)
         except Exception:  # whatever is wrong with the background, the room stays covered
-            return self._plain
+            return self.plain
         return shown
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import statistics
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,9 @@ NUDGE = 0.005
 
 FRESH = 0.15
 """How long, in intervals, a frame should have waited for its turn: less, and some would miss it."""
+
+_DELAYS = 256
+"""Frames that a steady sink's delay is told from."""
 
 FAR_BEHIND = 10
 """Intervals that a steady sink makes up for by writing faster; what is more is given up."""
@@ -137,6 +142,7 @@ class SteadySink:
         self._error: BaseException | None = None
         self._done = False
         self._put_at = clock()
+        self._delays: deque[float] = deque(maxlen=_DELAYS)
         self.written = 0
         """Frames that went to the sink, repeats included."""
         self.repeats = 0
@@ -163,6 +169,16 @@ class SteadySink:
         if self._error is not None:
             raise self._error
         raise ValueError("write to a closed sink")
+
+    def interrupt(self, frame: Frame) -> None:
+        """Show `frame` from the next turn on. Any thread; raises nothing, `write` will."""
+        self._newest.put(frame)
+
+    @property
+    def delay_s(self) -> float:
+        """How late the last frames were when they went to the sink, median; 0.0 before any."""
+        delays = list(self._delays)
+        return statistics.median(delays) if delays else 0.0
 
     def close(self) -> None:
         """Stop, then close the sink.
@@ -205,9 +221,11 @@ class SteadySink:
     def _pace(self) -> None:
         frames = iter(self._newest)
         frame = next(frames, None)
-        due = self._clock()
+        due, is_new = self._clock(), True
         while frame is not None:
             self.sink.write(frame)
+            if is_new:
+                self._delays.append(self._clock() - frame.captured)
             self.written += 1
             due = max(due + self._interval_s, self._clock() - FAR_BEHIND * self._interval_s)
             if self._stopped.wait(max(0.0, due - self._clock())):
