@@ -1,1 +1,60 @@
-"""Network architectures in Keras 3."""
+"""Network architectures in Keras 3, built from plain options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rimlight.errors import MissingDependencyError
+from rimlight.training.networks.options import NetworkOptions
+
+
+def build_network(options: NetworkOptions) -> Any:
+    """Build a network with random weights, but for a backbone that is given.
+
+    Returns:
+        A `keras.Model` from RGB float32 (batch, height, width, 3) in 0..1 to the probabilities
+        float32 (batch, height, width, classes), which add up to 1 at every pixel. It is one flat
+        graph of Keras's own layers and `networks.layers`, and converts to TensorFlow Lite.
+
+    Raises:
+        ValueError: Xception with another width than 1.
+        ModelNotFoundError: there is no file of backbone weights.
+        ModelFormatError: that file holds other weights.
+        MissingDependencyError: TensorFlow is not installed.
+    """
+    try:
+        import keras  # noqa: F401
+    except ModuleNotFoundError as exc:
+        raise MissingDependencyError(
+            f"building a network needs {exc.name}, which is not installed",
+            hint="pip install 'rimlight[keras]'",
+        ) from exc
+    if options.name == "light":
+        from rimlight.training.networks.light import light
+
+        return light(options.size, classes=options.classes, width=options.width)
+    if options.name == "fast-scnn":
+        from rimlight.training.networks.fast_scnn import fast_scnn
+
+        return fast_scnn(options.size, classes=options.classes, width=options.width)
+    return _deeplab(options)
+
+
+def _deeplab(options: NetworkOptions) -> Any:
+    from rimlight.training.networks.backbones import backbone
+    from rimlight.training.networks.deeplab import deeplab
+
+    made = backbone(
+        options.name.removeprefix("deeplab-"),
+        options.size,
+        width=options.width,
+        stride=options.stride,
+        weights=options.backbone_weights,
+    )
+    return deeplab(
+        made,
+        classes=options.classes,
+        rates=options.rates,
+        width=options.width,
+        decoder=options.decoder,
+    )

@@ -1,0 +1,47 @@
+"""Which network is built, and how large: plain values, free of TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from rimlight.options import Options, Size
+
+NetworkName = Literal[
+    "deeplab-xception", "deeplab-mobilenetv2", "deeplab-mobilenetv3", "light", "fast-scnn"
+]
+
+LEAST_SIDE_PX = 32
+
+
+class NetworkOptions(Options):
+    """A network before it is trained.
+
+    Attributes:
+        name: which network; see `build_network`.
+        size: (width, height) of its input in pixels, each at least 32.
+        classes: channels of its output, background included.
+        width: all channels are multiplied by this; Xception has width 1 only.
+        rates: of DeepLab: the dilations of the parallel convolutions at the coarsest map.
+        stride: of DeepLab: how many pixels of the input one position of that map stands for.
+        decoder: of DeepLab: refine with a finer map (DeepLabV3+), or not (DeepLabV3).
+        backbone_weights: of DeepLab: a file of weights to start the backbone from.
+    """
+
+    name: NetworkName = "light"
+    size: Size = (256, 144)
+    classes: Annotated[int, Field(ge=2, le=255)] = 2
+    width: Annotated[float, Field(ge=0.1, le=4)] = 1.0
+    rates: tuple[Annotated[int, Field(ge=1)], ...] = (6, 12, 18)
+    stride: Literal[16, 32] = 16
+    decoder: bool = True
+    backbone_weights: Path | None = None
+
+    @field_validator("size")
+    @classmethod
+    def _large_enough(cls, size: tuple[int, int]) -> tuple[int, int]:
+        if min(size) < LEAST_SIDE_PX:
+            raise ValueError(f"each side must be at least {LEAST_SIDE_PX}")
+        return size
