@@ -10,11 +10,15 @@ EFFECTS = Registry(
     "effect",
     {
         "blur": Entry("rimlight.effects.blur:BlurEffect", summary="a blurred background"),
+        "boxes": Entry(
+            "rimlight.effects.boxes:BoxesEffect", summary="objects with boxes and names"
+        ),
         "cutout": Entry("rimlight.effects.cutout:CutoutEffect", summary="a transparent one"),
         "flip": Entry("rimlight.effects.flip:FlipEffect", summary="mirrored or upside down"),
         "foreground": Entry(
             "rimlight.effects.foreground:ForegroundEffect", summary="its colours, without a rim"
         ),
+        "grey": Entry("rimlight.effects.grey:GreyEffect", summary="a grey background"),
         "hud": Entry("rimlight.effects.hud:HudEffect", summary="rate, latency and drops"),
         "matte": Entry("rimlight.effects.matte:MatteEffect", summary="the mask, in grey"),
         "overlay": Entry("rimlight.effects.overlay:OverlayEffect", summary="painted classes"),
@@ -26,7 +30,7 @@ EFFECTS = Registry(
 LIVE_REFRESH_HZ = 15
 """How often a live blur is made anew: its age of a frame or two is not seen."""
 
-COMPOSITING = frozenset({"blur", "replace"})
+COMPOSITING = frozenset({"blur", "grey", "replace"})
 """Effects that put a picture over another, pixel by pixel."""
 
 COVERING = frozenset({"blur", "cutout", "replace"})

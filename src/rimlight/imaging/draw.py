@@ -31,12 +31,17 @@ def panel_for(lines: Sequence[tuple[str, Bgr | None]], size: tuple[int, int]) ->
         size: of the picture; the panel is larger where even the smallest letters do not fit.
     """
     width, height = size
-    line_px = min(max(height // LINES_IN_PICTURE, LEAST_LINE_PX), MOST_LINE_PX)
+    line_px = line_height(height)
     line_px = max(LEAST_LINE_PX, min(line_px, height // (len(lines) + 1)))
     panel = text_panel(lines, line_px)
     if panel.shape[1] <= width or line_px == LEAST_LINE_PX:
         return panel
     return text_panel(lines, max(LEAST_LINE_PX, line_px * width // panel.shape[1]))
+
+
+def line_height(height: int) -> int:
+    """Return the usual height of a line of text in a picture of `height` pixels."""
+    return min(max(height // LINES_IN_PICTURE, LEAST_LINE_PX), MOST_LINE_PX)
 
 
 def text_panel(lines: Sequence[tuple[str, Bgr | None]], line_px: int) -> Image:
@@ -74,10 +79,27 @@ def put_panel(
         colour: what YUV means in an I420 picture.
         corner: which one.
     """
+    start = picture.shape[1] - panel.shape[1] if corner == "right" else 0
+    put_at(picture, panel, (start, 0), colour=colour)
+
+
+def put_at(picture: Image, panel: Image, place: tuple[int, int], *, colour: ColourSpace) -> None:
+    """Write a BGR `panel` into a picture at (left, top), or near it where it would stick out.
+
+    Args:
+        picture: as for `put_panel`.
+        panel: uint8 (h, w, 3), BGR, of even sides; what does not fit is cut off.
+        place: where its corner goes, in pixels; made even where I420 needs it.
+        colour: what YUV means in an I420 picture.
+    """
     planar = picture.ndim == 2
     height = picture.shape[0] * 2 // 3 if planar else picture.shape[0]
     part = panel[:height, : picture.shape[1]]
+    step = 2 if planar else 1
+    left = min(max(0, place[0]), picture.shape[1] - part.shape[1]) // step * step
+    top = min(max(0, place[1]), height - part.shape[0]) // step * step
     layers = planes(bgr_to_i420(np.ascontiguousarray(part), colour)) if planar else (part,)
     for source, target in zip(layers, planes(picture) if planar else (picture,), strict=True):
-        start = target.shape[1] - source.shape[1] if corner == "right" else 0
-        target[: source.shape[0], start : start + source.shape[1]] = source
+        half = 2 if source.shape[0] < part.shape[0] else 1
+        rows = slice(top // half, top // half + source.shape[0])
+        target[rows, left // half : left // half + source.shape[1]] = source

@@ -1,0 +1,142 @@
+"""Single objects, each painted in a colour of its own, with its box, name and score."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from rimlight import options as opt
+from rimlight.effects.keep import Keep, check_classes
+from rimlight.frame import Frame, Instance, Mask
+from rimlight.imaging.blend import blend
+from rimlight.imaging.colour import ColourSpace, bgr_to_i420, planes
+from rimlight.imaging.draw import line_height, put_at, text_panel
+from rimlight.imaging.palette import Bgr, class_colours
+
+Image = NDArray[np.uint8]
+
+_COLOURS = class_colours([str(number) for number in range(24)], {})
+"""Well apart from their neighbours."""
+_LINES_IN_PICTURE = 300
+"""Lines of a box that would fill a picture from top to bottom."""
+
+
+class BoxesEffect:
+    """Draws the single objects of a mask; a frame whose mask has none stays as it is.
+
+    An object that a tracker numbered keeps its colour from frame to frame.
+
+    Raises:
+        ConfigError: the model lacks a class that was named.
+    """
+
+    class Options(opt.Options):
+        """What is drawn of each object."""
+
+        opacity: Annotated[float, Field(ge=0, le=1, description="of the mask; 0: none")] = 0.45
+        classes: Annotated[Keep, Field(description="what is drawn; none: all objects")] = None
+        boxes: Annotated[bool, Field(description="draw the box")] = True
+        names: Annotated[bool, Field(description="write the class and the number")] = True
+        scores: Annotated[bool, Field(description="write how sure the model is")] = True
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    def apply(self, frame: Frame, mask: Mask) -> Frame:
+        """Return `frame` with its objects drawn, the surest on top."""
+        options = self._options
+        check_classes(options.classes or (), mask.classes)
+        if mask.instances is None or not len(mask.instances):
+            return frame
+        shape = mask.instances.shape
+        found = [
+            (item, _COLOURS[(item.id or number) % len(_COLOURS)])
+            for number, item in enumerate(mask.instances)
+            if options.classes is None or item.name in options.classes
+        ]
+        out = frame.image.copy()
+        for item, colour in reversed(found):
+            _paint(out, item, shape, _levels(colour, frame), round(options.opacity * 255))
+        for item, colour in reversed(found):
+            if options.boxes:
+                _frame_in(out, item, frame.size, _levels(colour, frame))
+            self._write(out, item, colour, frame.size, frame.colour)
+        return replace(frame, image=out)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _write(
+        self, out: Image, item: Instance, colour: Bgr, size: tuple[int, int], space: ColourSpace
+    ) -> None:
+        """Put name and score above the box, or into it where there is no room above."""
+        words = [f"{item.name} #{item.id}" if item.id else item.name] * self._options.names
+        words += [f"{item.score:.2f}"] * self._options.scores
+        if not words:
+            return
+        panel = text_panel([(" ".join(words), colour)], line_height(size[1]) * 3 // 4)
+        left, top = round(item.box[0] * size[0]), round(item.box[1] * size[1])
+        down = top - panel.shape[0] if top >= panel.shape[0] else top
+        put_at(out, panel, (min(left, size[0] - panel.shape[1]), down), colour=space)
+
+
+def _levels(colour: Bgr, frame: Frame) -> tuple[tuple[int, ...], ...]:
+    """Return the colour in each layer of the frame's picture: one of BGR, or Y, U and V."""
+    if frame.layout == "bgr":
+        return (colour,)
+    patch = bgr_to_i420(np.full((2, 2, 3), colour, np.uint8), frame.colour)
+    return tuple((int(plane[0, 0]),) for plane in planes(patch))
+
+
+def _layers(picture: Image) -> tuple[Image, ...]:
+    return (picture,) if picture.ndim == 3 else planes(picture)
+
+
+def _paint(
+    out: Image,
+    item: Instance,
+    shape: tuple[int, int],
+    levels: tuple[tuple[int, ...], ...],
+    opacity: int,
+) -> None:
+    """Lay a colour over the pixels of an object."""
+    if not opacity:
+        return
+    strength = np.rint(np.arange(256) * (opacity / 255)).astype(np.uint8)
+    for target, level in zip(_layers(out), levels, strict=True):
+        x, y = target.shape[1] / shape[1], target.shape[0] / shape[0]
+        left, top = round(item.place[0] * x), round(item.place[1] * y)
+        right, bottom = round(item.place[2] * x), round(item.place[3] * y)
+        under = target[top:bottom, left:right]
+        if not under.size:
+            continue
+        large = cv2.resize(item.mask, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
+        alpha = cv2.LUT(large, strength)
+        if under.ndim == 3:
+            alpha = cv2.merge([alpha, alpha, alpha])
+        front = np.full_like(under, level)
+        under[:] = blend(front, under, np.asarray(alpha, np.uint8), dst=np.empty_like(under))
+
+
+def _frame_in(
+    out: Image, item: Instance, size: tuple[int, int], levels: tuple[tuple[int, ...], ...]
+) -> None:
+    """Draw the box of an object, its lines inside it."""
+    thick = 2 * max(1, round(size[1] / _LINES_IN_PICTURE / 2))
+    for target, level in zip(_layers(out), levels, strict=True):
+        line = thick if target.shape[1] >= size[0] else thick // 2
+        wide, high = target.shape[1], target.shape[0]
+        sides = np.array(item.box) * (wide, high, wide, high)
+        left, top, right, bottom = np.rint(sides).astype(int).tolist()
+        for part in (
+            np.s_[top : top + line, left:right],
+            np.s_[max(top, bottom - line) : bottom, left:right],
+            np.s_[top:bottom, left : left + line],
+            np.s_[top:bottom, max(left, right - line) : right],
+        ):
+            target[part] = level

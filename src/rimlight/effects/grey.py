@@ -1,0 +1,59 @@
+"""A grey background."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import cv2
+import numpy as np
+from pydantic import Field
+
+from rimlight import options as opt
+from rimlight.effects.keep import Keep, full_alpha, small_alpha
+from rimlight.frame import Frame, Mask
+from rimlight.imaging.colour import planes
+from rimlight.imaging.composite import Compositor, Image, composite_bgr
+from rimlight.imaging.pool import ArrayPool
+
+_NO_COLOUR = 128
+
+
+class GreyEffect:
+    """Takes the colour out of what is not in the foreground. The room can still be seen."""
+
+    class Options(opt.Options):
+        """What keeps its colours."""
+
+        keep: Annotated[
+            Keep, Field(description="classes that stay coloured; none: the model's own choice")
+        ] = None
+
+    def __init__(self, options: Options) -> None:
+        self._keep = options.keep
+        self._pool = ArrayPool()
+        self._compositor = Compositor()
+
+    def apply(self, frame: Frame, mask: Mask) -> Frame:
+        """Return `frame` with a grey background, as transparent as it was."""
+        if frame.layout == "bgr":
+            alpha = full_alpha(frame, mask, self._keep)
+            back = _grey(frame.image)
+            return replace(frame, image=composite_bgr(frame.image, back, alpha))
+        back = self._pool.take(frame.image.shape)
+        luma, *colours = planes(back)
+        np.copyto(luma, planes(frame.image)[0])
+        for plane in colours:
+            plane[:] = _NO_COLOUR
+        small = small_alpha(mask, self._keep)
+        shown = self._compositor.composite(frame.image, back, small, mask.edges)
+        return replace(frame, image=shown)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def _grey(bgr: Image) -> Image:
+    return np.asarray(
+        cv2.cvtColor(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8
+    )
