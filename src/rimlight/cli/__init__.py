@@ -24,6 +24,7 @@ from rimlight.cli import (
     process,
     road,
     service,
+    train,
 )
 from rimlight.errors import RimlightError
 
@@ -46,6 +47,7 @@ app.command("road")(road.road)
 app.command("devices")(devices.devices)
 app.command("eval")(evaluate.evaluate)
 app.command("bench")(bench.bench)
+app.command("train")(train.train)
 app.add_typer(models.app, name="models")
 app.add_typer(service.app, name="service")
 

@@ -1,0 +1,129 @@
+"""`rimlight train`: from a folder of pictures and masks to a model that every command runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rimlight.cli.flags import DryRun, Quiet, Settings
+
+if TYPE_CHECKING:
+    from rimlight.training.history import Epoch
+    from rimlight.training.loop import Watch
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="A YAML file: configs/train-*.yaml.")]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out", "-o", metavar="FOLDER", help="Where all results go; a run found there goes on."
+    ),
+]
+
+
+def train(
+    data: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="DATA...",
+            help="Folders with images/NAME.jpg and masks/NAME_mask.png, YOLO folders, COCO "
+            "files; instead of the file's data.paths.",
+        ),
+    ] = None,
+    *,
+    config: Config,
+    out: Out,
+    settings: Settings = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a network of your own on pictures and masks.
+
+    rimlight train --config configs/train-person.yaml photos/ -o person/
+
+    rimlight train -c configs/train-person.yaml photos/ -o person/ --set epochs=80 --set minutes=60
+
+    rimlight process clip.mp4 --model person/best.yaml --blur 20 -o out.mp4
+
+    The same command goes on with a run that was stopped. In FOLDER: best.keras and its card
+    best.yaml, report.html, curves.png, log.csv, tensorboard/.
+    """
+    from rimlight.training.options import load_train
+
+    options = load_train(config, settings or (), data=data or ())
+    if dry_run:
+        _print(options.model_dump(mode="json", exclude_defaults=True))
+        return
+    needs_tensorflow()
+    from rimlight.training.train import train as run
+
+    with watching(quiet=quiet) as watch:
+        result = run(options, out, watch=watch)
+    best = result.best
+    typer.echo(f"{result.model}: epoch {best.number}, mIoU {best.miou:.4f} on what was held back")
+
+
+def needs_tensorflow() -> None:
+    """Import TensorFlow, which takes seconds.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    from rimlight.errors import MissingDependencyError
+    from rimlight.segmenters.quiet import stderr_without
+
+    try:
+        with stderr_without(b"WARNING: All log messages before absl", b"I0000 ", b"To enable the"):
+            import rimlight.training.loop  # noqa: F401
+    except ModuleNotFoundError as exc:
+        raise MissingDependencyError(
+            f"training needs {exc.name}, which is not installed",
+            hint="pip install 'rimlight[keras]'",
+        ) from exc
+
+
+@contextmanager
+def watching(*, quiet: bool) -> Iterator[Watch]:
+    """Yield what shows the progress: a bar for the epoch, a line for each one that is done."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    from rimlight.cli.run import console
+    from rimlight.training.loop import Watch
+
+    if quiet:
+        yield Watch()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
+    shown = console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def on_step(epoch: int, step: int, steps: int, loss: float) -> None:
+            text = f"epoch {epoch}, loss {loss:.3f}"
+            bar.update(task, description=text, completed=step, total=steps)
+
+        def on_epoch(epochs: list[Epoch]) -> None:
+            console.print(line(epochs), soft_wrap=True)
+
+        yield Watch(on_step, on_epoch)
+
+
+def line(epochs: list[Epoch]) -> str:
+    """Say what the last epoch came to."""
+    last = epochs[-1]
+    best = max(epochs, key=lambda epoch: epoch.miou)
+    star = " *" if best is last else ""
+    return (
+        f"epoch {last.number:3}  loss {last.loss:.4f}  validation {last.validation_loss:.4f}  "
+        f"mIoU {last.miou:.4f}  boundary F {last.boundary_f:.4f}  {last.seconds:.0f} s{star}"
+    )
+
+
+def _print(data: object) -> None:
+    import yaml
+
+    typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)

@@ -1,0 +1,80 @@
+"""What every epoch of a training came to, as values and as a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rimlight.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch.
+
+    Attributes:
+        number: from 1.
+        loss: the mean over its steps, on altered pictures while the weights still moved.
+        validation_loss: on the validation pictures, by the mean weights, as are all that follow.
+        miou: the mean IoU of the classes that the truth holds; the best epoch has the highest.
+        dice: the mean Dice coefficient.
+        boundary_f: the mean boundary F.
+        ious: IoU of each class, NaN for one that the validation pictures lack.
+        rate: the learning rate of its last step.
+        batch: pictures in a batch.
+        seconds: how long it took.
+    """
+
+    number: int
+    loss: float
+    validation_loss: float
+    miou: float
+    dice: float
+    boundary_f: float
+    ious: tuple[float, ...]
+    rate: float
+    batch: int
+    seconds: float
+
+
+def from_facts(facts: Sequence[dict[str, object]]) -> list[Epoch]:
+    """Return epochs from what `dataclasses.asdict` and JSON made of them."""
+    return [Epoch(**{**one, "ious": tuple(one["ious"])}) for one in facts]  # type: ignore[arg-type]
+
+
+def best_of(epochs: Sequence[Epoch]) -> Epoch | None:
+    """Return the first epoch with the highest mIoU; None without epochs."""
+    return max(epochs, key=lambda epoch: epoch.miou, default=None)
+
+
+def write_csv(epochs: Sequence[Epoch], classes: Sequence[str], path: Path) -> None:
+    """Write a line for each epoch.
+
+    Raises:
+        ModelError: the file cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = [name for name in Epoch.__slots__ if name != "ious"]
+    writer.writerow([*names, *(f"iou {name}" for name in classes)])
+    for epoch in epochs:
+        values = asdict(epoch)
+        writer.writerow([*(values[name] for name in names), *epoch.ious])
+    replace(path, text.getvalue().encode())
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file; what was there stays until the new one is whole.
+
+    Raises:
+        ModelError: the file cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as exc:
+        raise ModelError(f"cannot write {path}: {exc.strerror}", hint="make room") from exc

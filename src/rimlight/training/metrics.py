@@ -1,0 +1,81 @@
+"""How good a network is on the validation pictures, from its labels and the true ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.evaluation.labels import VOID
+from rimlight.evaluation.metrics import Counts, boundary_f, class_ious, confusion, mean_iou
+
+Labels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Figures of one validation, over all pixels of all pictures; NaN where there is no truth.
+
+    Attributes:
+        miou: the mean IoU of the classes that the truth holds.
+        ious: IoU of each class.
+        dice: the mean Dice coefficient of the classes that the truth holds.
+        boundary_f: the mean boundary F of all classes of all pictures, of class 0 only where it
+            is the only one: a background's outline is everybody's.
+    """
+
+    miou: float
+    ious: tuple[float, ...]
+    dice: float
+    boundary_f: float
+
+
+class Scorer:
+    """Adds up pictures into `Scores`."""
+
+    def __init__(self, classes: int) -> None:
+        self._counts: Counts = np.zeros((classes, classes + 1), np.int64)
+        self._boundaries: list[float] = []
+
+    def add(self, labels: Labels, truth: Labels) -> None:
+        """Count one picture.
+
+        Args:
+            labels: uint8 (h, w), the network's.
+            truth: uint8 (h, w); values from the number of classes up are not counted.
+
+        Raises:
+            ValueError: the shapes differ.
+        """
+        classes = self._counts.shape[0]
+        self._counts += confusion(labels, truth, classes=classes)
+        known = truth < classes
+        for label in range(min(1, classes - 1), classes):
+            if (truth == label).any():
+                found = boundary_f((labels == label) & known, truth == label)
+                self._boundaries.append(found)
+
+    def scores(self) -> Scores:
+        """Return the figures of all pictures so far."""
+        mean = float(np.mean(self._boundaries)) if self._boundaries else math.nan
+        ious = tuple(float(share) for share in class_ious(self._counts))
+        return Scores(mean_iou(self._counts), ious, mean_dice(self._counts), mean)
+
+
+def mean_dice(counts: Counts) -> float:
+    """Return the mean Dice coefficient of the classes that the truth holds; NaN without any.
+
+    2 * overlap / both areas (Dice 1945), which is 2 * IoU / (1 + IoU).
+
+    Args:
+        counts: a `rimlight.evaluation.metrics.confusion` matrix.
+    """
+    ious = class_ious(counts)[counts.sum(axis=1) > 0]
+    return float(np.mean(2 * ious / (1 + ious))) if ious.size else math.nan
+
+
+def as_truth(labels: NDArray[np.int32]) -> Labels:
+    """Return int labels of any shape as uint8, what does not fit as `VOID`."""
+    return np.where((labels < 0) | (labels > VOID), VOID, labels).astype(np.uint8)
