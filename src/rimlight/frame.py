@@ -20,6 +20,7 @@ from rimlight.imaging.colour import (
     i420_to_bgr,
     pad_even,
 )
+from rimlight.imaging.tags import NO_TAGS, Tags
 from rimlight.instances import Instance, Instances, Place
 
 __all__ = ["Frame", "Instance", "Instances", "Layout", "Mask", "Place", "SourceInfo"]
@@ -45,6 +46,7 @@ class Frame:
         colour: what YUV means in the "i420" layout.
         alpha: uint8 (height, width), 255 where the picture is opaque; None for all opaque.
         name: for pictures, the path relative to the folder they came from.
+        tags: for pictures, what their file says beside the pixels.
 
     Raises:
         TypeError: `image` or `alpha` is not uint8.
@@ -60,6 +62,7 @@ class Frame:
     colour: ColourSpace = BT601
     alpha: NDArray[np.uint8] | None = None
     name: str = ""
+    tags: Tags = NO_TAGS
 
     def __post_init__(self) -> None:
         width, height = self.size
@@ -79,10 +82,11 @@ class Frame:
         captured: float,
         alpha: NDArray[np.uint8] | None = None,
         name: str = "",
+        tags: Tags = NO_TAGS,
     ) -> Frame:
         """Wrap a uint8 (height, width, 3) BGR picture."""
         size = (bgr.shape[1], bgr.shape[0])
-        return cls(bgr, "bgr", size, index, pts, captured, alpha=alpha, name=name)
+        return cls(bgr, "bgr", size, index, pts, captured, alpha=alpha, name=name, tags=tags)
 
     @classmethod
     def from_i420(

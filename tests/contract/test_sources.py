@@ -26,12 +26,23 @@ def options_of(kind, folder):
         for name in ("a", "b"):
             write_video(folder / f"{name}.mkv", size=(65, 47))
         return {"paths": str(folder / "*.mkv")}
-    if kind == "images":
+    if kind in {"images", "watch"}:
         for index in range(10):
             pixels = np.full((47, 65, 3), index * 20, np.uint8)
             cv2.imwrite(str(folder / f"{index}.png"), pixels)
         return {"path": str(folder)}
     return {"size": "65x47"} | ({"count": 10} if kind == "pattern" else {})
+
+
+class Looks:
+    """Waits in no time, so often."""
+
+    def __init__(self, count):
+        self.left = count
+
+    def __call__(self, _):
+        self.left -= 1
+        return self.left > 0
 
 
 @pytest.fixture(params=SOURCES.names())
@@ -42,10 +53,12 @@ def source(request, tmp_path):
         raw = tmp_path / "raw"
         raw.write_bytes(os.urandom(10 * 65 * 47 * 3))
         more["fd"] = os.open(raw, os.O_RDONLY)
+    if request.param == "watch":
+        more["wait"] = Looks(2)
     opened = part(part.Options(**options_of(request.param, tmp_path)), **more)
     yield opened
     opened.close()
-    if more:
+    if "fd" in more:
         os.close(more["fd"])
 
 

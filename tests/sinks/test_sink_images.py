@@ -7,6 +7,8 @@ import pytest
 from fakes import make_frame, make_info
 
 from rimlight.errors import ConfigError, SinkError
+from rimlight.imaging.pictures import read_tagged
+from rimlight.imaging.tags import Tags
 from rimlight.sinks.images import ImagesSink
 
 
@@ -127,3 +129,13 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(tmp_path):
 def test_a_name_never_leads_out_of_the_folder(tmp_path):
     with pytest.raises(ValueError, match="stay in its folder"):
         save(tmp_path / "out", named("../a.png"))
+
+
+def test_a_picture_that_comes_again_replaces_its_result(tmp_path):
+    save(tmp_path, named("a.jpg", 0), named("a.jpg", 1), format="png")
+    assert files(tmp_path) == ["a.png"]
+
+
+def test_the_resolution_of_the_input_is_kept(tmp_path):
+    save(tmp_path, replace(named("a.png"), tags=Tags(dpi=(300.0, 300.0))))
+    assert read_tagged(tmp_path / "a.png").tags.dpi == pytest.approx((300, 300), abs=0.1)

@@ -105,3 +105,24 @@ def test_closing_ends_the_iteration(tmp_path):
     next(frames)
     source.close()
     assert list(frames) == []
+
+
+def test_a_list_is_read_in_its_own_order_and_named_from_the_common_folder(tmp_path):
+    for name in ("in/b.png", "in/deep/a.png", "in/c.png"):
+        save(tmp_path / name)
+    (tmp_path / "list.txt").write_text(f"in/deep/a.png\n\n{tmp_path}/in/b.png\n")
+    assert names(open_images(f"@{tmp_path}/list.txt")) == ["deep/a.png", "b.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("nope.png", "nope.png, which is not there"), ("\n", "no picture")]
+)
+def test_a_list_of_nothing_says_so(tmp_path, text, says):
+    (tmp_path / "list.txt").write_text(text)
+    with pytest.raises(SourceOpenError, match=says):
+        open_images(f"@{tmp_path}/list.txt")
+
+
+def test_a_list_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(SourceOpenError, match="cannot read the list"):
+        open_images(f"@{tmp_path}/list.txt")

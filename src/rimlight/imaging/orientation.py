@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rimlight.imaging.ifd import first_directory
+
 Image = NDArray[np.uint8]
 
 _EXIF_TAG = 0x0112
@@ -72,20 +74,8 @@ def from_exif(exif: bytes) -> Orientation:
 
     Upright when there is no such tag, or the block is damaged: the picture itself may be fine.
     """
-    data = exif.removeprefix(b"Exif\x00\x00")
-    order = {b"II": "<", b"MM": ">"}.get(data[:2])
-    if order is None:
-        return UPRIGHT
-    try:
-        (start,) = struct.unpack_from(f"{order}I", data, 4)
-        (count,) = struct.unpack_from(f"{order}H", data, start)
-        entries = (
-            struct.unpack_from(f"{order}HHIH", data, start + 2 + 12 * i) for i in range(count)
-        )
-        tags = {tag: value for tag, _, _, value in entries}
-    except struct.error:
-        return UPRIGHT
-    return _EXIF.get(tags.get(_EXIF_TAG, 1), UPRIGHT)
+    values = first_directory(exif).get(_EXIF_TAG, (1,))
+    return _EXIF.get(cast(int, values[0]), UPRIGHT) if values else UPRIGHT
 
 
 def from_display_matrix(matrix: bytes) -> Orientation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,20 +11,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.imaging.orientation import UPRIGHT, Orientation, from_exif
+from rimlight.imaging.tags import Tags, read_tags
 
 Image = NDArray[np.uint8]
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 """The picture files that are looked for in a folder."""
 
+_TRAILER = 1 << 16
+"""Bytes at the end of a file in which its end is looked for: some programs write on behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture file's content.
+
+    Attributes:
+        bgr: uint8 (height, width, 3).
+        alpha: opacity, uint8 (height, width); None if all is opaque.
+        tags: what the file says beside the pixels.
+    """
+
+    bgr: Image
+    alpha: Image | None
+    tags: Tags
+
 
 def read_picture(path: Path) -> tuple[Image, Image | None]:
-    """Read one picture, turned the way its EXIF orientation says.
+    """Read the pixels of one picture: `bgr` and `alpha` of `read_tagged`, which see.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is empty, cut short, not a picture, or its pixels are floating point.
+    """
+    read = read_tagged(path)
+    return read.bgr, read.alpha
+
+
+def read_tagged(path: Path) -> Picture:
+    """Read one picture, turned the way its EXIF orientation says, and its tags.
 
     Greyscale, 16-bit, paletted and CMYK pictures are converted.
-
-    Returns:
-        BGR uint8 (height, width, 3), and opacity uint8 (height, width), None if all is opaque.
 
     Raises:
         OSError: the file cannot be read.
@@ -32,15 +60,32 @@ def read_picture(path: Path) -> tuple[Image, Image | None]:
     data = np.frombuffer(path.read_bytes(), np.uint8)
     if not data.size:
         raise ValueError("it is empty (0 bytes)")
-    pixels, orientation = _decode(data)
+    pixels, orientation, tags = _decode(data)
     eight_bit = _as_8_bit(pixels)
     alpha = _alpha(eight_bit)
     upright = None if alpha is None else np.ascontiguousarray(orientation.apply(alpha))
-    return np.ascontiguousarray(orientation.apply(_as_bgr(eight_bit))), upright
+    bgr = np.ascontiguousarray(orientation.apply(_as_bgr(eight_bit)))
+    return Picture(bgr, upright, tags.turned(transpose=orientation.transpose))
 
 
-def _decode(data: Image) -> tuple[NDArray[Any], Orientation]:
-    """Return the pixels as stored, and which way they lie.
+def check_whole(path: Path) -> None:
+    """Check that the end of a JPEG, PNG or WebP is there, as decoders make up what is missing.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not.
+    """
+    data = path.read_bytes()
+    cut = data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data[-_TRAILER:]
+    cut |= data.startswith(b"\x89PNG") and b"IEND" not in data[-_TRAILER:]
+    is_webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+    cut |= is_webp and len(data) < int.from_bytes(data[4:8], "little")
+    if cut:
+        raise ValueError("its end is missing")
+
+
+def _decode(data: Image) -> tuple[NDArray[Any], Orientation, Tags]:
+    """Return the pixels as stored, which way they lie, and the file's tags.
 
     IMREAD_UNCHANGED keeps alpha but ignores EXIF, except in TIFF, where OpenCV turns the pixels
     and reports no EXIF block.
@@ -51,10 +96,10 @@ def _decode(data: Image) -> tuple[NDArray[Any], Orientation]:
         raise ValueError(f"it cannot be decoded: {exc.err}") from exc
     if pixels is None:
         raise ValueError("it is damaged, or not a picture")
-    for kind, block in zip(kinds, blocks, strict=True):
-        if kind == cv2.IMAGE_METADATA_EXIF:
-            return pixels, from_exif(bytes(block))
-    return pixels, UPRIGHT
+    found = {kind: bytes(block) for kind, block in zip(kinds, blocks, strict=True)}
+    exif = found.get(cv2.IMAGE_METADATA_EXIF)
+    orientation = UPRIGHT if exif is None else from_exif(exif)
+    return pixels, orientation, read_tags(bytes(data), found)
 
 
 def _as_8_bit(pixels: NDArray[Any]) -> Image:

@@ -37,6 +37,15 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class Waiting(Protocol):
+    """A source that may wait for its next frame for ever, such as a folder that is watched."""
+
+    def stop_waiting(self) -> None:
+        """Let the iteration end. Any thread."""
+        ...
+
+
 class Segmenter(Protocol):
     """Says what the pixels of a frame are."""
 
@@ -144,4 +153,17 @@ class Easing(Protocol):
 
     def ease(self, *, on: bool) -> None:
         """Do so, or no longer."""
+        ...
+
+
+@runtime_checkable
+class Shrinking(Protocol):
+    """A source that can take smaller pictures from its device, and still gives its own size."""
+
+    def can_shrink(self) -> bool:
+        """Say whether the device has a smaller size of the same shape."""
+        ...
+
+    def shrink(self, *, on: bool) -> None:
+        """Take them, or no longer. Any thread; frames pause while the device changes."""
         ...

@@ -19,7 +19,7 @@ from typing import Literal, TypeVar
 from rimlight.buffer import FrameBuffer, Policy
 from rimlight.errors import SourceReadError, StopStream
 from rimlight.frame import Frame, Mask
-from rimlight.pipeline.parts import Ahead, Effect, Refiner, Segmenter, Sink, Source
+from rimlight.pipeline.parts import Ahead, Effect, Refiner, Segmenter, Sink, Source, Waiting
 from rimlight.pipeline.stats import Meter, Stats
 
 log = logging.getLogger(__name__)
@@ -101,6 +101,8 @@ class Pipeline:
 
     def stop(self) -> None:
         """End the run in order: what is under way is finished. Any thread or signal handler."""
+        if isinstance(self._source, Waiting):
+            self._source.stop_waiting()
         self._frames.close()
         self._shown.close()
 

@@ -14,6 +14,7 @@ from rimlight import options
 from rimlight.errors import ConfigError, SinkError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging.colour import Image
+from rimlight.imaging.tags import encode
 from rimlight.sinks import PICTURE_SUFFIXES
 from rimlight.sinks.paths import check_folder, check_not_source, is_same, temporary
 
@@ -54,7 +55,7 @@ class ImagesSink:
         self._quality = options.quality
         self._single = options.path.suffix.lower() in PICTURE_SUFFIXES
         self._format = _suffix_of(options)
-        self._written: set[Path] = set()
+        self._written: dict[Path, str] = {}
         if self._single:
             check_folder(options.path, overwrite=True)
             check_not_source(options.path, info)
@@ -80,7 +81,7 @@ class ImagesSink:
         except OSError as exc:
             hint = "free some space" if exc.errno == errno.ENOSPC else "choose another folder"
             raise SinkError(f"cannot write {target}: {exc.strerror}", hint=hint) from exc
-        self._written.add(target)
+        self._written[target] = frame.name
 
     def close(self) -> None:
         """Each picture is complete as soon as it is written."""
@@ -101,7 +102,8 @@ class ImagesSink:
             raise ValueError(f"a frame's name must stay in its folder, got {frame.name!r}")
         suffix = self._format or _auto_suffix(frame)
         target = self._path / (name.with_suffix(suffix) if frame.name else f"{name}{suffix}")
-        if target in self._written:  # a.jpg and a.png would both become a.png
+        # a.jpg and a.png would both become a.png; a.jpg that comes again replaces its result.
+        if self._written.get(target, frame.name) != frame.name:
             target = self._path / f"{name}{suffix}"
         return target
 
@@ -114,10 +116,11 @@ class ImagesSink:
         if frame.alpha is not None:
             picture = cast(Image, cv2.merge([*cv2.split(frame.bgr), frame.alpha]))
         flag = _QUALITY.get(suffix)
-        done, data = cv2.imencode(suffix, picture, [flag, self._quality] if flag else [])
-        if not done:
+        settings = [flag, self._quality] if flag else []
+        data = encode(suffix, picture, frame.tags, settings)
+        if data is None:
             raise SinkError(f"cannot encode frame {frame.index} as {suffix[1:]}")
-        return data.tobytes()
+        return data
 
 
 def _suffix_of(options: ImagesSink.Options) -> str:

@@ -17,6 +17,7 @@ SOURCES = Registry(
         "pattern": Entry("rimlight.sources.pattern:PatternSource", summary="a moving test figure"),
         "pipe": Entry("rimlight.sources.pipe:PipeSource", summary="raw frames on standard input"),
         "video": Entry("rimlight.sources.video:VideoSource", summary="video files, RTSP and HTTP"),
+        "watch": Entry("rimlight.sources.watch:WatchSource", summary="pictures as they come"),
     },
 )
 
@@ -29,6 +30,7 @@ MAIN = {
     "pattern": "size",
     "pipe": "size",
     "video": "path",
+    "watch": "path",
 }
 
 _PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -38,8 +40,9 @@ def guess(spec: str) -> dict[str, Any]:
     """Return the source that a user means by `spec`, as {"kind": ..., option: ...}.
 
     "kind:value" and the bare name of a kind are taken at their word. Else "0" and "/dev/video0"
-    are cameras, "-" is standard input, an address with "://" is a stream, a folder, a glob or a
-    picture is `images`, and every other path is a video, whose opening says what is wrong with it.
+    are cameras, "-" is standard input, an address with "://" is a stream, a folder, a glob, a
+    picture or "@list.txt" is `images`, and every other path is a video, whose opening says what is
+    wrong with it.
     """
     kind, value = parse_spec(spec, SOURCES.names())
     if not kind:
@@ -59,5 +62,5 @@ def _kind(spec: str) -> str:
         return "video"
     path = os.path.expanduser(spec)
     is_glob = not os.path.exists(path) and any(sign in spec for sign in "*?[")
-    is_picture = os.path.splitext(path)[1].lower() in _PICTURES
+    is_picture = spec.startswith("@") or os.path.splitext(path)[1].lower() in _PICTURES
     return "images" if is_glob or is_picture or os.path.isdir(path) else "video"

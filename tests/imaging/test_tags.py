@@ -1,0 +1,86 @@
+"""What pictures say beside their pixels, there and back."""
+
+import struct
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from rimlight.imaging.ifd import first_directory
+from rimlight.imaging.pictures import check_whole, read_tagged
+from rimlight.imaging.tags import NO_TAGS, Tags, encode
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+PIXELS = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
+KINDS = [".png", ".jpg", ".webp", ".tiff"]
+
+
+def by_pillow(path, **more):
+    Image.fromarray(PIXELS[..., ::-1]).save(path, **more)
+    return path
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+def test_profile_and_resolution_of_a_file_are_read(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[282], exif[283], exif[296] = 300.0, 300.0, 2
+    more = {"exif": exif} if suffix == ".webp" else {"dpi": (300, 300)}
+    read = read_tagged(by_pillow(tmp_path / f"a{suffix}", icc_profile=SRGB, **more)).tags
+    assert read.icc == SRGB
+    assert read.dpi == pytest.approx((300, 300), abs=0.1)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_another_program_finds_both_in_what_is_written(suffix):
+    data = encode(suffix, PIXELS, Tags(SRGB, (300, 150)))
+    opened = Image.open(BytesIO(data))
+    opened.load()
+    assert opened.info["icc_profile"] == SRGB
+    exif = opened.getexif()
+    dpi = opened.info.get("dpi") or (exif[282], exif[283])
+    assert dpi == pytest.approx((300, 150), abs=0.1)
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+def test_tags_come_back_and_leave_the_pixels_alone(tmp_path, suffix):
+    tags = Tags(b"" if suffix == ".tiff" else SRGB, (300, 150))
+    (tmp_path / f"a{suffix}").write_bytes(encode(suffix, PIXELS, tags))
+    (tmp_path / f"b{suffix}").write_bytes(encode(suffix, PIXELS, NO_TAGS))
+    made, plain = (read_tagged(tmp_path / f"{name}{suffix}") for name in "ab")
+    assert made.tags.icc == tags.icc
+    assert made.tags.dpi == pytest.approx((300, 150), abs=0.1)
+    assert (made.bgr == plain.bgr).all()
+
+
+def test_a_turned_picture_turns_its_resolution(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    path = by_pillow(tmp_path / "a.jpg", dpi=(300, 150), exif=exif)
+    read = read_tagged(path)
+    assert read.bgr.shape == (30, 20, 3)
+    assert read.tags.dpi == (150, 300)
+
+
+def test_a_profile_of_other_colours_is_left_out(tmp_path):
+    grey = SRGB[:16] + b"GRAY" + SRGB[20:]
+    assert read_tagged(by_pillow(tmp_path / "a.png", icc_profile=grey)).tags.icc == b""
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+def test_a_file_that_says_nothing_has_no_tags(tmp_path, suffix):
+    assert read_tagged(by_pillow(tmp_path / f"a{suffix}")).tags.icc == b""
+
+
+@pytest.mark.parametrize("block", [b"", b"II*", struct.pack("<2sHIH", b"II", 42, 8, 9)])
+def test_a_damaged_directory_is_empty(block):
+    assert first_directory(block) == {}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_a_missing_end_is_seen(tmp_path, suffix):
+    path = by_pillow(tmp_path / f"a{suffix}")
+    check_whole(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match="end is missing"):
+        check_whole(path)
