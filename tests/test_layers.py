@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "sinks": "buffer config errors frame imaging libav options parts registry",
     "pipeline": "buffer errors frame imaging parts",
     "catalog": "errors options registry resources segmenters",
+    "objects": "effects errors frame parts",
     "road": "errors frame imaging options",
     "outputs": "config errors frame options parts registry sinks",
     "resume": "config options parts refiners segmenters sinks",
@@ -46,12 +47,14 @@ MAY_IMPORT = {
     "errands": "errors",
     "remote": "errands errors resources",
     "status": "build config pipeline sinks sources",
-    "controls": "models build config errors frame looks options parts pipeline refiners registry "
+    "model_switch": "config frame models parts pipeline",
+    "controls": "build config errors looks model_switch options parts pipeline refiners registry "
     "resources status",
     "demand": "build errors sinks sources",
     "doctor": "catalog errors sinks sources",
     "demo": "models build config errors frame imaging jobs resources",
-    "batch": "build catalog config errors frame imaging jobs pipeline sinks sources",
+    "batch": "build catalog config errors frame imaging jobs libav pipeline resources resume sinks "
+    "sources",
     "bench": "buffer build catalog config effects errors frame imaging jobs library outputs parts "
     "pipeline resources segmenters",
     "evaluation": "models build catalog config errors frame imaging options outputs parts pipeline "

@@ -21,6 +21,7 @@ from rimlight.cli import (
     evaluate,
     live,
     models,
+    objects,
     process,
     road,
     service,
@@ -44,6 +45,7 @@ app.command("ctl", context_settings={"ignore_unknown_options": True})(ctl.ctl)
 app.command("doctor")(doctor.doctor)
 app.command("setup-camera")(doctor.setup_camera)
 app.command("road")(road.road)
+app.command("objects")(objects.objects)
 app.command("devices")(devices.devices)
 app.command("eval")(evaluate.evaluate)
 app.command("bench")(bench.bench)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +32,7 @@ def without_doubles(found: Instances, *, overlap: float, count: int) -> Instance
     Returns:
         The surest first.
     """
-    solid = [cv2.threshold(mask, _SOLID, 1, cv2.THRESH_BINARY)[1] for mask in found.masks]
+    solid = [_binary(mask) for mask in found.masks]
     areas = [int(cv2.countNonZero(mask)) for mask in solid]
     kept: list[int] = []
     for number in np.argsort(-found.scores, kind="stable").tolist():
@@ -69,6 +71,11 @@ def _agreement(found: Instances, number: int) -> float:
     round_mask = np.array([[*first, *last]])
     box = found.boxes[number : number + 1].astype(np.float64)
     return float(overlaps(box, round_mask)[0, 0] * mask[solid].mean() / 255)
+
+
+def _binary(mask: Image) -> Image:
+    """Return 1 where a mask says that the pixel is the object's, else 0."""
+    return cast(Image, cv2.threshold(mask, _SOLID, 1, cv2.THRESH_BINARY)[1])
 
 
 def _shared(one: tuple[Place, Image], other: tuple[Place, Image]) -> int:

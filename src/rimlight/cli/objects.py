@@ -1,0 +1,150 @@
+"""`rimlight objects`: single people and things, drawn, cut out, or listed."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rimlight.cli.flags import (
+    ConfigFile,
+    Drop,
+    DryRun,
+    Keep,
+    Model,
+    Quiet,
+    Settings,
+    Threads,
+    segmenter_keys,
+)
+
+if TYPE_CHECKING:
+    from rimlight.choice import Choice
+    from rimlight.objects.record import ObjectTally
+    from rimlight.pipeline.parts import Refiner
+
+MODEL = "yolov8n-seg"
+
+
+def objects(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="INPUT", help="A picture, a folder, a video, a camera or a URL."),
+    ],
+    *,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUTPUT",
+            help="Draw boxes, names and scores: a picture, a folder, a video, or window.",
+        ),
+    ] = None,
+    each: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write each object as a trimmed, transparent picture."),
+    ] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write boxes and scores, a line for a frame."),
+    ] = None,
+    keep: Keep = None,
+    drop: Drop = None,
+    confidence: Annotated[
+        float | None, typer.Option(min=0.01, max=0.99, help="The least score that counts [0.25].")
+    ] = None,
+    opacity: Annotated[
+        float | None, typer.Option(min=0, max=1, help="How strongly objects are painted [0.45].")
+    ] = None,
+    boxes: Annotated[bool, typer.Option(help="Draw the boxes.")] = True,
+    names: Annotated[bool, typer.Option(help="Write class and number beside each box.")] = True,
+    scores: Annotated[bool, typer.Option(help="Write the score beside each box.")] = True,
+    every: Annotated[int | None, typer.Option(min=1, help="Take one frame in so many.")] = None,
+    model: Model = MODEL,
+    threads: Threads = None,
+    config: ConfigFile = None,
+    set_: Settings = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find single people and things; draw them, cut each out, or list them.
+
+    In a video every object has a number that it keeps from frame to frame.
+
+    rimlight objects street.jpg -o painted.png
+
+    rimlight objects street.jpg --each cutouts/ --keep person,dog
+
+    rimlight objects clip.mp4 -o painted.mp4 --json objects.jsonl
+    """
+    from rimlight.choice import choice
+    from rimlight.cli.run import print_plan, run_to_end
+    from rimlight.jobs import job_config
+    from rimlight.objects.record import ObjectTally
+    from rimlight.sources import guess
+
+    said = choice(keep, drop)
+    drawn = {"kind": "boxes", "boxes": boxes, "names": names, "scores": scores}
+    run = job_config(
+        "road",
+        source=source,
+        sinks=output or (["null"] if each or json else []),
+        segmenter={**segmenter_keys(model, threads), **_confidence(confidence)},
+        effects=[drawn] if output else [],
+        refiners=_refiners(said, moving=guess(source)["kind"] != "images"),
+        options={"boxes": {"opacity": opacity}},
+        source_options={"every": every},
+        config=config,
+        settings=set_ or (),
+    )
+    if dry_run:
+        print_plan(run)
+        return
+    tally = ObjectTally()
+    with ExitStack() as stack:
+        watchers = [tally, *_watchers(source, each, json, stack)]
+        run_to_end(run, label=Path(source).name or source, watchers=watchers, quiet=quiet)
+    if not quiet:
+        _print_counts(tally)
+
+
+def _confidence(least: float | None) -> dict[str, float]:
+    return {} if least is None else {"confidence": least}
+
+
+def _refiners(said: Choice, *, moving: bool) -> list[dict[str, object]]:
+    """Number the objects of what moves, then choose among them."""
+    tracker = [{"kind": "track"}] if moving or said.refiners[1:] else []
+    choosers = [part for part in said.refiners if part["kind"] != "track"]
+    if said.classes:
+        choosers = [{"kind": "choose", "keep": said.classes}]
+    return [*tracker, *choosers]
+
+
+def _watchers(source: str, each: Path | None, json: Path | None, stack: ExitStack) -> list[Refiner]:
+    """Open what is written beside the drawn picture; `stack` closes it."""
+    from rimlight.frame import SourceInfo
+    from rimlight.objects.record import CutOutWriter, ObjectLog
+    from rimlight.sinks.images import ImagesSink
+    from rimlight.sinks.paths import check_folder
+
+    watchers: list[Refiner] = []
+    if each is not None:
+        options = ImagesSink.Options(path=each, format="png")
+        watchers.append(CutOutWriter(ImagesSink(options, SourceInfo(source, (1, 1)))))
+    if json is not None:
+        check_folder(json, overwrite=True)
+        watchers.append(ObjectLog(json))
+    for watcher in watchers:
+        stack.callback(watcher.close)
+    return watchers
+
+
+def _print_counts(tally: ObjectTally) -> None:
+    width = max((len(name) for name in tally.counts), default=0)
+    typer.echo(f"objects in {tally.frames} frames (in one frame at most):")
+    for name, (count, most) in tally.counts.items():
+        typer.echo(f"  {name:{width}}  {count:6d}  ({most})")

@@ -1,0 +1,1 @@
+"""Single objects taken out of frames: as pictures, and as values."""
