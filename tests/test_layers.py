@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "pipeline": "buffer errors frame imaging parts",
     "catalog": "errors options registry resources segmenters",
     "objects": "effects errors frame parts",
-    "road": "errors frame imaging options",
+    "road": "config errors frame imaging models options preview sources",
     "outputs": "config errors frame options parts registry sinks",
     "resume": "config options parts refiners segmenters sinks",
     "asides": "config errors frame outputs parts",

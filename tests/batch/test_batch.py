@@ -27,8 +27,8 @@ def files(folder, *names):
 
 
 def planned(*inputs, out, suffix=".mp4"):
-    plan = make_plan([str(i) for i in inputs], out, suffix=suffix)
-    return [(str(t.target.relative_to(out)), t.kind) for t in plan]
+    plan = make_plan([str(i) for i in inputs], str(out), suffix=suffix)
+    return [(str(Path(t.target).relative_to(out)), t.kind) for t in plan]
 
 
 def test_files_keep_their_place_below_the_folder(tmp_path):
@@ -57,27 +57,31 @@ def test_globs_and_single_pictures(tmp_path):
 def test_nothing_to_do_is_an_error(tmp_path, name):
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceOpenError):
-        make_plan([str(tmp_path / name)], tmp_path / "out", suffix=".mp4")
+        make_plan([str(tmp_path / name)], str(tmp_path / "out"), suffix=".mp4")
 
 
 def entry_of(task, state="done", settings="s"):
-    return Entry(str(task.source), str(task.target), state, task.identity(), settings)
+    return Entry(task.source, task.target, state, task.identity(), settings)
+
+
+def task_of(folder):
+    return make_plan([str(files(folder / "in", "a.mp4"))], str(folder / "out"), suffix=".mp4")[0]
 
 
 def test_what_is_done_stays_done_until_source_settings_or_result_change(tmp_path):
-    task = make_plan([str(files(tmp_path / "in", "a.mp4"))], tmp_path / "out", suffix=".mp4")[0]
+    task = task_of(tmp_path)
     manifest = Manifest(tmp_path / "out")
     assert manifest.state(task, "s") == "new"
     manifest.add(entry_of(task))
     files(tmp_path / "out", "a.mp4")
     again = Manifest(tmp_path / "out")
     assert again.state(task, "s") == "done" and again.state(task, "t") == "new"
-    task.source.write_bytes(b"another")
+    Path(task.source).write_bytes(b"another")
     assert again.state(task, "s") == "new"
 
 
 def test_a_line_that_a_crash_cut_off_is_passed_over(tmp_path):
-    task = make_plan([str(files(tmp_path / "in", "a.mp4"))], tmp_path / "out", suffix=".mp4")[0]
+    task = task_of(tmp_path)
     manifest = Manifest(tmp_path / "out")
     manifest.add(entry_of(task, "failed"))
     with manifest.path.open("a") as file:
@@ -140,7 +144,8 @@ def test_a_killed_worker_is_replaced_with_one_job_fewer(tmp_path, clips):
             killed.append(pool._workers[0].process.pid)
             os.kill(killed[0], signal.SIGKILL)
 
-    pool = LocalPool(2, on_tick=kill_one, on_kill=lambda job, size: told.append(size))
+    pool = LocalPool(2)
+    pool.watch(kill_one, lambda job, size: told.append(size))
     ended = [outcome for _, outcome in pool.run(jobs_for(clips, tmp_path / "out"))]
     assert killed and told == [1] and pool.size == 1
     assert [outcome.error for outcome in ended] == ["", "", ""]
@@ -152,7 +157,8 @@ def test_a_job_that_is_killed_again_and_again_is_given_up(tmp_path, clips):
         for worker in pool._workers:
             os.kill(worker.process.pid, signal.SIGKILL)
 
-    pool = LocalPool(1, on_tick=kill_all)
+    pool = LocalPool(1)
+    pool.watch(kill_all, lambda *_: None)
     ended = [outcome for _, outcome in pool.run(jobs_for(clips[:1], tmp_path / "out"))]
     assert "SIGKILL" in ended[0].error
 
@@ -172,19 +178,19 @@ def test_the_summary_shows_failures_first_and_escapes_names(tmp_path):
         Entry("a.mp4", str(tmp_path / "a.mp4"), "done", "", "", 7, 1.25, thumbnail="t/a.jpg"),
         Entry("<b>.mp4", str(tmp_path / "b.mp4"), "failed", "", "", error="is & stays broken"),
     ]
-    write_summary(entries, tmp_path / "summary.html")
+    write_summary(entries, tmp_path / "summary.html", out=str(tmp_path))
     page = (tmp_path / "summary.html").read_text()
     assert "1 of 2 done, 1 failed" in page and "is &amp; stays broken" in page
-    assert page.index("&lt;b&gt;.mp4") < page.index(">a.mp4<") and 'src="t/a.jpg"' in page
+    assert page.index("&lt;b&gt;.mp4") < page.index('href="a.mp4"') and 'src="t/a.jpg"' in page
 
 
 def test_a_batch_is_gone_on_with_where_it_stopped(tmp_path, clips):
     out = tmp_path / "out"
-    tasks = make_plan([str(tmp_path / "in")], out, suffix=".mp4")
+    tasks = make_plan([str(tmp_path / "in")], str(out), suffix=".mp4")
 
     def describe(task):
         return job_config(
-            "process", source=str(task.source), sinks=[str(task.target)],
+            "process", source=task.source, sinks=[task.target],
             segmenter={"kind": "threshold"}, effects=[{"kind": "replace", "background": "white"}],
         )  # fmt: skip
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from rimlight.batch.work import Outcome, work
+from rimlight.batch.capacity import cores
+from rimlight.batch.work import Counted, Outcome, work
 
 TRIES = 3
 """A task whose worker was killed so many times is given up."""
@@ -29,11 +30,20 @@ class Job:
         place: its number, from 0 on.
         run: a RunConfig as data.
         thumbnail: where the worker puts a small picture of the result.
+        threads: its share of the cores; 0 for as many threads as each part likes.
     """
 
     place: int
     run: dict[str, Any]
     thumbnail: Path
+    threads: int = 0
+
+
+OnTick: TypeAlias = Callable[[Sequence[int]], None]
+"""Called a few times a second with the frames done, by the jobs' place."""
+
+OnKill: TypeAlias = Callable[[Job, int], None]
+"""Called with a job whose worker was killed, and the new number of workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +61,29 @@ class LocalPool:
 
     Args:
         size: workers at once.
-        on_tick: called a few times a second with the frames done, by the jobs' place.
-        on_kill: called with a job whose worker was killed, and the new number of workers.
     """
 
-    def __init__(
-        self,
-        size: int,
-        *,
-        on_tick: Callable[[Sequence[int]], None] = lambda _: None,
-        on_kill: Callable[[Job, int], None] = lambda *_: None,
-    ) -> None:
+    def __init__(self, size: int) -> None:
         self.size = size
-        self._on_tick = on_tick
-        self._on_kill = on_kill
+        self.watch(lambda _: None, lambda *_: None)
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
         self._tries: dict[int, int] = {}
+
+    @property
+    def processors(self) -> int:
+        """How many processors share the work."""
+        return cores() if self.size > 1 else min(2, cores())  # a job alone has about two busy
+
+    def watch(self, on_tick: OnTick, on_kill: OnKill) -> None:
+        """Have `on_tick` and `on_kill` called from now on."""
+        self._on_tick = on_tick
+        self._on_kill = on_kill
+
+    @property
+    def threads(self) -> int:
+        """How many threads each job should use; 0 for as many as each part likes."""
+        return max(1, cores() // self.size) if self.size > 1 else 0
 
     def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, Outcome]]:
         """Yield each job with its outcome, in the order they end.
@@ -95,7 +111,7 @@ class LocalPool:
         receiver, sender = self._context.Pipe(duplex=False)
         process = self._context.Process(
             target=work,
-            args=(job.run, job.thumbnail, job.place, counters, sender),
+            args=(job.run, Counted(job.thumbnail, counters, job.place), job.threads, sender),
             daemon=True,
         )
         process.start()

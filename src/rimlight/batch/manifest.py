@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from rimlight.batch import storage
 from rimlight.batch.plan import Task
 from rimlight.errors import SinkError
+
+MANIFEST = "manifest.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Manifest:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "manifest.jsonl"
+        self.path = folder / MANIFEST
         self.entries: dict[str, Entry] = {}
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
@@ -78,10 +81,10 @@ class Manifest:
 
     def state(self, task: Task, settings: str) -> Literal["new", "done", "failed"]:
         """Say what there is to do: a changed source, or other settings, make a task new again."""
-        entry = self.entries.get(str(task.source))
+        entry = self.entries.get(task.source)
         if entry is None or (entry.identity, entry.settings) != (task.identity(), settings):
             return "new"
-        if entry.state == "done" and not task.target.exists():
+        if entry.state == "done" and not storage.exists(task.target):
             return "new"
         return entry.state
 

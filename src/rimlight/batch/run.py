@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from rimlight.batch.capacity import cores
-from rimlight.batch.local import Job, LocalPool
+from rimlight.batch import storage
+from rimlight.batch.local import Job, OnKill, OnTick
 from rimlight.batch.manifest import Entry, Manifest
 from rimlight.batch.plan import Task
 from rimlight.batch.summary import write_summary
@@ -38,11 +38,38 @@ class Todo:
     failed: tuple[Task, ...]
 
 
+class Pool(Protocol):
+    """Does jobs, several at once."""
+
+    @property
+    def threads(self) -> int:
+        """How many threads each job should use; 0 for as many as each part likes."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many jobs, or pieces of jobs, are done at once."""
+        ...
+
+    @property
+    def processors(self) -> int:
+        """How many processors share the work."""
+        ...
+
+    def watch(self, on_tick: OnTick, on_kill: OnKill) -> None:
+        """Have `on_tick` and `on_kill` called from now on."""
+        ...
+
+    def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, Outcome]]:
+        """Yield each job with its outcome, in the order they end."""
+        ...
+
+
 class Batch:
     """Works through tasks and keeps the record.
 
     Args:
-        folder: where results, manifest, thumbnails and summary go; made if need be.
+        folder: where manifest, thumbnails and summary go; made if need be.
         describe: makes the run of a task.
 
     Raises:
@@ -52,6 +79,7 @@ class Batch:
     def __init__(self, folder: Path, describe: Callable[[Task], RunConfig]) -> None:
         self._folder = folder
         self._describe = describe
+        self._names: dict[Task, str] = {}
         self.manifest = Manifest(folder)
 
     def todo(self, tasks: Sequence[Task], *, retry_failed: bool) -> Todo:
@@ -63,16 +91,17 @@ class Batch:
         todo = tuple(task for task, state in known if state in wanted)
         return Todo(todo, states.count("done"), failed)
 
-    def run(self, tasks: Sequence[Task], pool: LocalPool) -> Iterator[Entry]:
+    def run(self, tasks: Sequence[Task], pool: Pool) -> Iterator[Entry]:
         """Work through `tasks`; yield and record what became of each.
 
         Raises:
             SinkError: the manifest or the summary cannot be written.
         """
         thumbnails = self._folder / THUMBNAILS
-        self._make_folders([thumbnails, *(task.target.parent for task in tasks)])
+        folders = {storage.parent(t.target) for t in tasks if not storage.is_url(t.target)}
+        self._make_folders([thumbnails, *map(Path, sorted(folders))])
         jobs = [
-            Job(place, self._data(task, pool.size), thumbnails / f"{_name(task)}.jpg")
+            Job(place, self._data(task, pool.threads), self._thumbnail(task), pool.threads)
             for place, task in enumerate(tasks)
         ]
         with closing(pool.run(jobs)) as ended:
@@ -81,16 +110,20 @@ class Batch:
                 self.manifest.add(entry)
                 yield entry
 
-    def write_summary(self, tasks: Sequence[Task]) -> Path:
-        """Write the page about `tasks`; return its path."""
+    def write_summary(self, tasks: Sequence[Task], out: str) -> Path:
+        """Write the page about `tasks`, whose results are in `out`; return its path."""
         path = self._folder / "summary.html"
-        known = [self.manifest.entries.get(str(task.source)) for task in tasks]
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_summary([entry for entry in known if entry is not None], path)
+            write_summary(self.entries(tasks), path, out=out)
         except OSError as exc:
             raise SinkError(f"cannot write {path}: {exc.strerror}") from exc
         return path
+
+    def entries(self, tasks: Sequence[Task]) -> list[Entry]:
+        """Return what is known of `tasks`."""
+        known = (self.manifest.entries.get(task.source) for task in tasks)
+        return [entry for entry in known if entry is not None]
 
     def _make_folders(self, folders: Sequence[Path]) -> None:
         for folder in folders:
@@ -100,26 +133,35 @@ class Batch:
                 raise SinkError(f"cannot make {folder}: {exc.strerror}") from exc
 
     def _settings(self, task: Task) -> str:
-        run = self._describe(task).model_dump(mode="json", exclude={"source", "pipeline"})
-        return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
+        """Return a name for how `task` is processed."""
+        if task not in self._names:
+            run = self._describe(task).model_dump(mode="json", exclude={"pipeline"})
+            run["source"].pop("path", None)
+            facts = json.dumps(run, sort_keys=True)
+            self._names[task] = hashlib.sha256(facts.encode()).hexdigest()[:16]
+        return self._names[task]
 
-    def _data(self, task: Task, jobs: int) -> dict[str, Any]:
-        """Return the run as data; several at once share the cores among them."""
+    def _data(self, task: Task, threads: int) -> dict[str, Any]:
+        """Return the run as data; `threads` is what each part may use, 0 for what it likes."""
         data = self._describe(task).model_dump(mode="json")
-        share = max(1, cores() // jobs)
-        if jobs > 1:
+        if threads:
             if _takes_threads(data["segmenter"]):
-                data["segmenter"] = {"threads": share, **data["segmenter"]}
-            data["sinks"] = [_with_threads(sink, share) for sink in data["sinks"]]
+                data["segmenter"] = {"threads": threads, **data["segmenter"]}
+            data["source"] = _with_threads(data["source"], threads)
+            data["sinks"] = [_with_threads(sink, threads) for sink in data["sinks"]]
         return data
+
+    def _thumbnail(self, task: Task) -> Path:
+        name = hashlib.sha256(task.source.encode()).hexdigest()[:16]
+        return self._folder / THUMBNAILS / f"{name}.jpg"
 
     def _entry(self, task: Task, outcome: Outcome, thumbnail: Path) -> Entry:
         shown = f"{THUMBNAILS}/{thumbnail.name}" if thumbnail.is_file() else ""
         return Entry(
-            source=str(task.source),
-            target=str(task.target),
+            source=task.source,
+            target=task.target,
             state="failed" if outcome.error else "done",
-            identity=task.identity(),
+            identity=_identity(task),
             settings=self._settings(task),
             frames=outcome.frames,
             elapsed_s=round(outcome.elapsed_s, 3),
@@ -127,6 +169,14 @@ class Batch:
             hint=outcome.hint,
             thumbnail=shown,
         )
+
+
+def _identity(task: Task) -> str:
+    """Return the identity of the source; one that went away meanwhile has none."""
+    try:
+        return task.identity()
+    except OSError:
+        return ""
 
 
 def _takes_threads(segmenter: Mapping[str, Any]) -> bool:
@@ -141,9 +191,6 @@ def _takes_threads(segmenter: Mapping[str, Any]) -> bool:
     return card.runtime != "keras"
 
 
-def _with_threads(sink: Mapping[str, Any], threads: int) -> dict[str, Any]:
-    return {"threads": threads, **sink} if sink["kind"] == "video" else dict(sink)
-
-
-def _name(task: Task) -> str:
-    return hashlib.sha256(str(task.source).encode()).hexdigest()[:16]
+def _with_threads(part: Mapping[str, Any], threads: int) -> dict[str, Any]:
+    """Return a source or sink with its share of threads, where it decodes or encodes video."""
+    return {"threads": threads, **part} if part["kind"] == "video" else dict(part)

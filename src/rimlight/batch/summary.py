@@ -10,32 +10,48 @@ from urllib.parse import quote
 from rimlight.batch.manifest import Entry
 
 _STYLE = """
-body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem; color: #222; background: #fff }
-table { border-collapse: collapse } td, th { padding: .4rem .8rem; text-align: left }
-tr { border-bottom: 1px solid #ddd } img { max-width: 160px; max-height: 120px; display: block }
-.failed td { background: #fdecea } .number { text-align: right }
+:root { color-scheme: light dark; --line: #d8dce2; --soft: #667; --bad: #fdecea; --ink: #b3261e }
 @media (prefers-color-scheme: dark) {
-  body { color: #eee; background: #1c1c1c } tr { border-color: #444 }
-  a { color: #8ab4f8 } .failed td { background: #5c1f1b }
+  :root { --line: #3b3f46; --soft: #9aa0a8; --bad: #3a1d1b; --ink: #f2b8b5 }
 }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 68rem; padding: 0 1rem }
+h1 { font-size: 1.5rem; margin: 0 } .facts { color: var(--soft); margin: .2rem 0 1.5rem }
+table { border-collapse: collapse; width: 100% }
+th { font-weight: 600; font-size: .85rem; color: var(--soft) }
+td, th { padding: .5rem .8rem; text-align: left; border-bottom: 1px solid var(--line) }
+td:first-child { width: 128px; padding-left: 0 }
+.shot { width: 128px; height: 84px; border-radius: 6px; object-fit: contain; display: block;
+  background: repeating-conic-gradient(#9994 0 25%, #9991 0 50%) 0 / 16px 16px }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+.failed td { background: var(--bad) } .failed td:first-child { padding-left: .8rem }
+.why { color: var(--ink) } .hint, .place { color: var(--soft); font-size: .85rem }
+.name { font-weight: 600; overflow-wrap: anywhere } .place { overflow-wrap: anywhere }
 """
 
 
-def write_summary(entries: Sequence[Entry], path: Path) -> None:
+def write_summary(entries: Sequence[Entry], path: Path, *, out: str) -> None:
     """Write one HTML page with a row for each of `entries`, the failed ones first.
+
+    Args:
+        entries: what is known.
+        path: the page.
+        out: the folder of the results; links are relative to it.
 
     Raises:
         OSError: `path` cannot be written.
     """
     ordered = sorted(entries, key=lambda entry: (entry.state == "done", entry.source))
     failed = sum(entry.state == "failed" for entry in entries)
-    rows = "\n".join(_row(entry, path.parent) for entry in ordered)
+    rows = "\n".join(_row(entry, out.rstrip("/")) for entry in ordered)
+    title = f"{len(entries) - failed} of {len(entries)} done{f', {failed} failed' * bool(failed)}"
     path.write_text(
         f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>rimlight batch</title>
+<html lang="en"><head><meta charset="utf-8"><title>{title} - rimlight batch</title>
 <meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>
-<h1>{len(entries) - failed} of {len(entries)} done{f", {failed} failed" if failed else ""}</h1>
-<table><tr><th></th><th>file</th><th>frames</th><th>seconds</th><th>result</th></tr>
+<h1>{title}</h1>
+<p class="facts">{_facts(entries)}</p>
+<table><tr><th></th><th>file</th><th class="number">frames</th><th class="number">time</th>
+<th class="number">a second</th></tr>
 {rows}
 </table></body></html>
 """,
@@ -43,20 +59,38 @@ def write_summary(entries: Sequence[Entry], path: Path) -> None:
     )
 
 
-def _row(entry: Entry, folder: Path) -> str:
-    picture = ""
+def _facts(entries: Sequence[Entry]) -> str:
+    frames = sum(entry.frames for entry in entries)
+    elapsed_s = sum(entry.elapsed_s for entry in entries)
+    return f"{frames:,} frames in {_clock(elapsed_s)} of work"
+
+
+def _row(entry: Entry, out: str) -> str:
+    picture = '<div class="shot"></div>'
     if entry.thumbnail:
-        picture = f'<img src="{quote(entry.thumbnail)}" alt="" loading="lazy">'
+        picture = f'<img class="shot" src="{quote(entry.thumbnail)}" alt="" loading="lazy">'
+    speed = f"{entry.frames / entry.elapsed_s:.0f}" if entry.frames and entry.elapsed_s else ""
+    time = _clock(entry.elapsed_s) if entry.elapsed_s else ""
     return (
-        f'<tr class="{entry.state}"><td>{picture}</td><td>{escape(entry.source)}</td>'
-        f'<td class="number">{entry.frames}</td><td class="number">{entry.elapsed_s:.1f}</td>'
-        f"<td>{_result(entry, folder)}</td></tr>"
+        f'<tr class="{entry.state}"><td>{picture}</td><td>{_result(entry, out)}</td>'
+        f'<td class="number">{entry.frames:,}</td><td class="number">{time}</td>'
+        f'<td class="number">{speed}</td></tr>'
     )
 
 
-def _result(entry: Entry, folder: Path) -> str:
+def _result(entry: Entry, out: str) -> str:
+    source = f'<div class="place">{escape(entry.source)}</div>'
     if entry.state == "failed":
-        return escape(entry.error) + (f"<br><small>{escape(entry.hint)}</small>" * bool(entry.hint))
-    target = Path(entry.target)
-    place = target.relative_to(folder) if target.is_relative_to(folder) else target
-    return f'<a href="{quote(place.as_posix())}">{escape(place.as_posix())}</a>'
+        hint = f'<div class="hint">{escape(entry.hint)}</div>' if entry.hint else ""
+        name = escape(Path(entry.source).name)
+        return f'<div class="name">{name}</div><div class="why">{escape(entry.error)}</div>{hint}'
+    place = entry.target.removeprefix(f"{out}/")
+    return f'<a class="name" href="{quote(place, safe="/:")}">{escape(place)}</a>{source}'
+
+
+def _clock(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

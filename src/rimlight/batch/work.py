@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass
+from fractions import Fraction
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rimlight.config import load_run
+from rimlight.config import RunConfig, load_run
 from rimlight.errors import RimlightError
 
 if TYPE_CHECKING:
@@ -31,50 +32,106 @@ class Outcome:
     hint: str = ""
 
 
+class Counted:
+    """Counts the frames of a run, and keeps a small picture of the result.
+
+    Args:
+        thumbnail: where to write it, a JPEG; None for no picture.
+        counters: may be shared with other processes.
+        place: which of them to raise.
+    """
+
+    def __init__(
+        self, thumbnail: Path | None, counters: MutableSequence[int], place: int = 0
+    ) -> None:
+        self._thumbnail = thumbnail
+        self._counters = counters
+        self._place = place
+
+    @property
+    def frames(self) -> int:
+        """How many there were."""
+        return self._counters[self._place]
+
+    def __call__(self, frame: Frame) -> None:
+        """Count one frame."""
+        if self._thumbnail and self._counters[self._place] in _SHOWN_FRAMES:
+            _write_thumbnail(frame, self._thumbnail)
+        self._counters[self._place] += 1
+
+
 def work(
     run: dict[str, Any],
-    thumbnail: Path,
-    place: int,
-    counters: MutableSequence[int],
+    counted: Counted,
+    threads: int,
     answer: Connection,
 ) -> None:
     """Process one task and send its Outcome; the whole of a worker process.
 
     Args:
         run: a RunConfig as data.
-        thumbnail: where to write a small JPEG of the result.
-        place: the counter to raise with every frame.
-        counters: shared by all workers.
+        counted: sees every frame.
+        threads: for what OpenCV does; 0 for as many as it likes.
         answer: takes the Outcome.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides, and sends SIGTERM
+    use_threads(threads)
+    config = load_run(run, where="the batch")
+    answer.send(attempt(lambda: carry_out(config, counted, on_open=_obey_sigterm), counted))
 
-    def on_frame(frame: Frame) -> None:
-        if counters[place] in _SHOWN_FRAMES:
-            _write_thumbnail(frame, thumbnail)
-        counters[place] += 1
 
+def use_threads(count: int) -> None:
+    """Let OpenCV work on so many threads; 0 changes nothing."""
+    import cv2
+
+    if count:
+        cv2.setNumThreads(count)
+
+
+def attempt(act: Callable[[], Outcome], counted: Counted) -> Outcome:
+    """Return what `act` returns, or an Outcome that tells why it failed."""
     try:
-        outcome = _run(run, on_frame)
+        return act()
     except RimlightError as exc:
-        outcome = Outcome(counters[place], error=str(exc), hint=exc.hint or "")
+        return Outcome(counted.frames, error=str(exc), hint=exc.hint or "")
     except Exception as exc:  # a fault of ours must not stop the other files
-        outcome = Outcome(counters[place], error=f"{type(exc).__name__}: {exc}")
-    answer.send(outcome)
+        return Outcome(counted.frames, error=f"{type(exc).__name__}: {exc}")
 
 
-def _run(run: dict[str, Any], on_frame: Callable[[Frame], None]) -> Outcome:
+def carry_out(
+    run: RunConfig,
+    counted: Counted,
+    *,
+    until: Fraction | None = None,
+    on_open: Callable[[Pipeline], list[int]] | None = None,
+) -> Outcome:
+    """Do one run.
+
+    Args:
+        run: the run.
+        counted: sees every frame.
+        until: a frame that is not before this is the last one; None for all frames.
+        on_open: gets the pipeline; what it returns holds something when the run was to end early.
+
+    Raises:
+        RimlightError: whatever went wrong.
+    """
     from rimlight.build import open_run
 
-    with open_run(load_run(run, where="the batch"), on_frame=on_frame) as opened:
-        stopped = _stop_on_sigterm(opened.pipeline)
+    def on_frame(frame: Frame) -> None:
+        counted(frame)
+        if until is not None and frame.pts >= until:
+            opened.pipeline.stop()
+
+    with open_run(run, on_frame=on_frame) as opened:
+        stopped = on_open(opened.pipeline) if on_open else []
         stats = opened.pipeline.run()
     if stopped:
         return Outcome(stats.frames, stats.elapsed_s, error="stopped before its end")
     return Outcome(stats.frames, stats.elapsed_s)
 
 
-def _stop_on_sigterm(pipeline: Pipeline) -> list[int]:
+def _obey_sigterm(pipeline: Pipeline) -> list[int]:
     """Let SIGTERM end the run in order; the list then holds the signal."""
     received: list[int] = []
 

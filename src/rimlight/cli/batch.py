@@ -1,12 +1,11 @@
-"""`rimlight batch`: many videos and pictures, several at once."""
+"""`rimlight batch`: many videos and pictures, several at once, on this machine or on many."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,38 +13,43 @@ from rimlight.cli.flags import (
     Background,
     Blur,
     ConfigFile,
-    DryRun,
+    Drop,
     Fit,
     Keep,
+    Mirror,
     Model,
+    Quality,
     Quiet,
     Settings,
     segmenter_keys,
 )
 
 if TYPE_CHECKING:
-    from rimlight.batch.local import Job
-    from rimlight.batch.manifest import Entry
     from rimlight.batch.plan import Task
-    from rimlight.batch.run import Batch, Todo
+    from rimlight.batch.run import Pool
     from rimlight.config import RunConfig
 
-FAILED = 1
-STOPPED = 130
+Engine = Literal["local", "ray"]
 
 
 def batch(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Videos, pictures, folders of them, and globs."),
+        typer.Argument(
+            metavar="INPUT...",
+            help="Videos, pictures, folders of them, and globs; with --engine ray also addresses.",
+        ),
     ],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder for the results.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="The folder for the results.")],
     background: Background = None,
     blur: Blur = None,
     keep: Keep = None,
+    drop: Drop = None,
     fit: Fit = "fill",
+    mirror: Mirror = False,
     model: Model = None,
+    quality: Quality = None,
     suffix: Annotated[
         str | None,
         typer.Option(metavar=".EXT", help="Of the videos to make; .mp4, or .mov with alpha."),
@@ -60,9 +64,21 @@ def batch(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try those again that failed before.")
     ] = False,
+    engine: Annotated[
+        Engine, typer.Option(help="Where the work is done: on this machine, or on a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="With --engine ray: the cluster's; auto: this machine's; else none."),
+    ] = None,
+    piece: Annotated[
+        str, typer.Option(metavar="SECONDS", help="With --engine ray: the length of pieces.")
+    ] = "60",
     config: ConfigFile = None,
     set_: Settings = None,
-    dry_run: DryRun = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what there is to do and how long it may take.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Give many videos and pictures another background, or none.
@@ -73,37 +89,67 @@ def batch(
       rimlight batch recordings/ photos/*.jpg --background beach.jpg -o results
 
       rimlight batch recordings/ --background beach.jpg -o results --retry-failed
+
+      rimlight batch s3://talks/2026 -b white -o s3://talks/white --engine ray --address auto
     """
     from rimlight.batch.plan import make_plan
+    from rimlight.batch.report import bring
     from rimlight.batch.run import Batch
+    from rimlight.choice import choice
+    from rimlight.cli.batch_run import show_plan, work_through
     from rimlight.jobs import background_effects, job_config
 
+    said = choice(keep, drop)
     effects = None
     if config is None or background is not None or blur is not None:
-        effects = background_effects(background=background, blur=blur, keep=keep or (), fit=fit)
-    ending = suffix or (".mov" if background == "none" else ".mp4")
+        effects = background_effects(
+            background=background, blur=blur, keep=said.classes, fit=fit, mirror=mirror
+        )
 
     def describe(task: Task) -> RunConfig:
+        kind = "video" if task.kind == "video" else "images"
         return job_config(
             "process",
-            source=str(task.source),
-            sinks=[f"{task.target}/" if task.kind == "folder" else str(task.target)],
+            source=f"{kind}:{task.source}",
+            sinks=[f"{kind}:{task.target}{'/' if task.kind == 'folder' else ''}"],
             segmenter=segmenter_keys(model, None),
             effects=effects,
+            refiners=said.refiners,
+            quality=quality,
             config=config,
             settings=set_ or (),
             options={"video": {"resume": "auto"}},
             source_options={"max_size": max_size} if task.kind == "video" else {},
         )
 
-    tasks = make_plan(inputs, output, suffix=ending)
+    is_clear = background == "none"
+    _check_places([*inputs, output], engine)
+    ending = suffix or (".mov" if is_clear else ".mp4")
+    tasks = make_plan(inputs, output, suffix=ending, still=".png" if is_clear else None)
     _check_first_of_each_kind(tasks, describe)
-    work = Batch(output, describe)
+    work = Batch(bring(output), describe)
     todo = work.todo(tasks, retry_failed=retry_failed)
-    size = _jobs(jobs, len(todo.tasks))
-    _print_plan(todo, size)
-    if not dry_run:
-        _work(work, tasks, todo, size, quiet=quiet)
+    with ExitStack() as stack:
+        pool = _pool(engine, jobs, len(todo.tasks), stack, address=address, piece=piece)
+        extent = show_plan(todo, pool, describe if dry_run else None)
+        if not dry_run:
+            work_through(work, tasks, todo, pool, out=output, frames=extent.frames, quiet=quiet)
+
+
+def _check_places(places: Sequence[str], engine: Engine) -> None:
+    """Refuse addresses where nobody would fetch them."""
+    from rimlight.batch import storage
+    from rimlight.errors import ConfigError
+
+    far = [place for place in places if storage.is_url(place)]
+    if far and engine == "local":
+        raise ConfigError(
+            f"{far[0]} is not on this machine",
+            hint="use --engine ray, which needs no cluster: it works on this machine then",
+        )
+    if any(place.startswith("memory://") for place in far):
+        raise ConfigError("memory:// is seen by one process only", hint="use file:// or a path")
+    storage.check(far)
 
 
 def _check_first_of_each_kind(tasks: Sequence[Task], describe: Callable[[Task], RunConfig]) -> None:
@@ -114,87 +160,43 @@ def _check_first_of_each_kind(tasks: Sequence[Task], describe: Callable[[Task], 
         check(describe(task))
 
 
-def _jobs(text: str, count: int) -> int:
+def _pool(
+    engine: Engine, jobs: str, count: int, stack: ExitStack, *, address: str | None, piece: str
+) -> Pool:
+    """Return what does the work; `stack` closes its connection."""
     from rimlight.batch.capacity import jobs_that_fit
+
+    wanted = _number(jobs)
+    if engine == "local":
+        from rimlight.batch.local import LocalPool
+
+        return LocalPool(wanted or jobs_that_fit(count))
+    from rimlight.batch.cluster import RayPool
+    from rimlight.batch.session import connected
+
+    length_s = _seconds(piece)
+    stack.enter_context(connected(address, cpus=wanted))
+    return RayPool(wanted, piece_s=length_s)
+
+
+def _number(jobs: str) -> int | None:
+    """Return the number of jobs asked for, None for auto."""
     from rimlight.errors import ConfigError
 
-    if text == "auto":
-        return jobs_that_fit(count)
-    if not text.isdecimal() or int(text) < 1:
-        raise ConfigError(f"--jobs {text!r} must be a number from 1 on, or auto")
-    return int(text)
+    if jobs == "auto":
+        return None
+    if not jobs.isdecimal() or int(jobs) < 1:
+        raise ConfigError(f"--jobs {jobs!r} must be a number from 1 on, or auto")
+    return int(jobs)
 
 
-def _print_plan(todo: Todo, size: int) -> None:
-    from rimlight.cli.run import console
+def _seconds(piece: str) -> Fraction:
+    from rimlight.errors import ConfigError
 
-    kinds = Counter(task.kind for task in todo.tasks)
-    names = {"video": "videos", "picture": "pictures", "folder": "folders of pictures"}
-    parts = [f"{count} {names[kind]}" for kind, count in kinds.items()]
-    console.print(f"to do: {', '.join(parts) or 'nothing'}, {size} at once")
-    if todo.done:
-        console.print(f"done by an earlier run: {todo.done}")
-    if todo.failed:
-        console.print(f"failed in an earlier run: {len(todo.failed)} (--retry-failed)")
-
-
-def _work(work: Batch, tasks: Sequence[Task], todo: Todo, size: int, *, quiet: bool) -> None:
-    from rimlight.batch.local import LocalPool
-    from rimlight.cli.run import console
-
-    with _progress(len(todo.tasks), quiet=quiet) as (on_tick, on_end):
-        pool = LocalPool(size, on_tick=on_tick, on_kill=_tell_of_kill)
-        try:
-            for _entry in work.run(todo.tasks, pool):
-                on_end()
-        except KeyboardInterrupt:
-            console.print("stopped; the same command goes on from here")
-            raise typer.Exit(STOPPED) from None
-        finally:
-            page = work.write_summary(tasks)
-    failed = [entry for entry in _entries(work, tasks) if entry.state == "failed"]
-    console.print(f"{len(tasks) - len(failed)} of {len(tasks)} done; look at {page}")
-    for entry in failed:
-        console.print(f"failed: {entry.source}: {entry.error}")
-        if entry.hint:
-            console.print(f"        {entry.hint}")
-    if failed:
-        raise typer.Exit(FAILED)
-
-
-def _entries(work: Batch, tasks: Sequence[Task]) -> Iterator[Entry]:
-    known = (work.manifest.entries.get(str(task.source)) for task in tasks)
-    yield from (entry for entry in known if entry is not None)
-
-
-def _tell_of_kill(job: Job, size: int) -> None:
-    from rimlight.cli.run import console
-
-    name = job.run["source"].get("path")
-    console.print(f"note: the worker of {name} was killed; trying again, {size} at once")
-
-
-@contextmanager
-def _progress(
-    count: int, *, quiet: bool
-) -> Iterator[tuple[Callable[[Sequence[int]], None], Callable[[], None]]]:
-    """Yield (on_tick, on_end): show the frames done, count one file."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Remaining
-
-    from rimlight.cli.run import console
-
-    columns = (TextColumn("files"), BarColumn(), MofNCompleteColumn())
-    text = TextColumn("{task.fields[frames]} frames, {task.fields[speed]:.0f} a second")
-    shown = not quiet and console.is_terminal
-    with Progress(
-        *columns, text, Remaining(), console=console, transient=True, disable=not shown
-    ) as bar:
-        files = bar.add_task("files", total=count, frames=0, speed=0.0)
-
-        def on_tick(counters: Sequence[int]) -> None:
-            elapsed_s = bar.tasks[0].elapsed or 0.0
-            frames = sum(counters)
-            bar.update(files, frames=frames, speed=frames / elapsed_s if elapsed_s else 0.0)
-
-        yield on_tick, lambda: bar.advance(files)
+    try:
+        length_s = Fraction(piece)
+    except (ValueError, ZeroDivisionError):
+        length_s = Fraction(0)
+    if length_s <= 0:
+        raise ConfigError(f"--piece {piece!r} must be seconds, such as 60")
+    return length_s

@@ -1,0 +1,77 @@
+"""Inputs that were fetched from afar, kept on a machine while its workers need them."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from rimlight.batch import storage
+
+LIMIT_BYTES = 20 << 30
+"""What is not in use goes, the oldest first, while all of it takes more."""
+
+
+def folder() -> Path:
+    """Return where they are: a folder of this user's on the machine's disk."""
+    return Path(tempfile.gettempdir()) / f"rimlight-inputs-{os.getuid()}"
+
+
+@contextmanager
+def kept(place: str, where: Path, *, limit: int = LIMIT_BYTES) -> Iterator[Path]:
+    """Yield the path of a copy of `place`, which stays as long as the block lasts.
+
+    All workers of a machine share one copy; the first one fetches it while the others wait.
+
+    Args:
+        place: an address.
+        where: the folder of copies; made if need be.
+        limit: bytes that copies which nobody uses may take.
+
+    Raises:
+        SourceOpenError: it cannot be fetched.
+    """
+    where.mkdir(mode=0o700, parents=True, exist_ok=True)
+    facts = json.dumps([place, *storage.facts(place)])
+    name = hashlib.sha256(facts.encode()).hexdigest()[:24]
+    path = where / f"{name}{PurePosixPath(place).suffix}"
+    with _locked(where / f"{name}.lock", fcntl.LOCK_EX) as lock:
+        if not path.exists():
+            part = path.with_name(f"{name}.part")
+            storage.fetch(place, part)
+            part.replace(path)
+        os.utime(path)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        _clear(where, limit)
+        yield path
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, how)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _clear(where: Path, limit: int) -> None:
+    """Remove copies that nobody uses until the rest fits."""
+    copies = [path for path in where.iterdir() if path.suffix not in {".lock", ".part"}]
+    sizes = {path: path.stat() for path in copies if path.exists()}
+    total = sum(status.st_size for status in sizes.values())
+    for path, status in sorted(sizes.items(), key=lambda item: item[1].st_mtime):
+        if total <= limit:
+            return
+        try:
+            with _locked(path.with_suffix(".lock"), fcntl.LOCK_EX | fcntl.LOCK_NB):
+                path.unlink(missing_ok=True)
+        except BlockingIOError:  # a worker reads it
+            continue
+        total -= status.st_size

@@ -1,0 +1,72 @@
+"""A job made ready to leave this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from rimlight import __version__
+from rimlight.batch import storage
+from rimlight.batch.steps import Files, Order
+
+
+def order_for(run: Mapping[str, Any], *, threads: int, piece_s: Fraction) -> Order:
+    """Return what a worker needs to know.
+
+    Args:
+        run: a RunConfig as data, with paths as the user gave them.
+        threads: what a task may use.
+        piece_s: about how long a piece is.
+    """
+    rooted: dict[str, Any] = {key: _rooted(value) for key, value in run.items()}
+    source, (sink, *more) = rooted["source"], rooted["sinks"]
+    rooted["source"] = {**source, "path": _from_root(source["path"])}
+    rooted["sinks"] = [{**sink, "path": _from_root(sink["path"])}, *more]
+    return Order(rooted, threads, _staging(rooted), piece_s)
+
+
+def files_named_by(runs: Iterable[Mapping[str, Any]]) -> Files:
+    """Return the files that the effects of `runs` name, such as backgrounds, with their content."""
+    named = {value for run in runs for effect in run["effects"] for value in effect.values()}
+    paths = {_rooted(value) for value in named if _is_file(value)}
+    return {path: Path(path).read_bytes() for path in sorted(paths)}
+
+
+def _staging(run: Mapping[str, Any]) -> str:
+    """Return a folder beside the result whose name says how it is made, and of what."""
+    source, target = run["source"]["path"], run["sinks"][0]["path"].rstrip("/")
+    try:
+        facts = storage.facts(source)
+    except OSError:  # the worker will say so
+        facts = []
+    made = json.dumps([__version__, run, facts], sort_keys=True)
+    name = hashlib.sha256(made.encode()).hexdigest()[:16]
+    hidden = f".{PurePosixPath(target).name}.pieces"
+    return storage.below(storage.parent(target), hidden, name)
+
+
+def _from_root(place: str) -> str:
+    return place if storage.is_url(place) else _absolute(place)
+
+
+def _absolute(place: str) -> str:
+    # A slash at the end says that a folder is meant; pathlib drops it.
+    return str(Path(place).expanduser().absolute()) + "/" * place.endswith("/")
+
+
+def _rooted(value: Any) -> Any:
+    """Return `value` with every path of a file in it counted from the root."""
+    if isinstance(value, dict):
+        return {key: _rooted(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rooted(item) for item in value]
+    return _absolute(value) if _is_file(value) else value
+
+
+def _is_file(value: Any) -> bool:
+    is_text = isinstance(value, str) and 0 < len(value) <= 4096
+    return is_text and Path(value).expanduser().is_file()

@@ -1,0 +1,59 @@
+"""The connection to a Ray cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rimlight.errors import ConfigError, MissingDependencyError
+
+
+def ray_module() -> Any:
+    """Return the module `ray`.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        import ray
+    except ImportError as exc:
+        raise MissingDependencyError(
+            f"--engine ray needs {exc.name}, which is not installed",
+            hint="pip install 'rimlight[ray]'",
+        ) from exc
+    return ray
+
+
+@contextmanager
+def connected(address: str | None, *, cpus: int | None = None) -> Iterator[None]:
+    """Be connected to a cluster while the block lasts.
+
+    Args:
+        address: of the cluster's head, "auto" for the one that this machine belongs to; None for
+            one of its own on this machine that is reached from nowhere else.
+        cpus: how many processors such a one lends; None for all.
+
+    Raises:
+        MissingDependencyError: Ray is not installed.
+        ConfigError: there is no cluster at `address`.
+    """
+    ray = ray_module()
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of ours reports to nobody
+    try:
+        if address is None:
+            ray.init(num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+        else:
+            ray.init(address=address, **quiet)
+    except (ConnectionError, ValueError) as exc:
+        raise ConfigError(
+            f"there is no Ray cluster at {address}: {exc}",
+            hint="start one: `ray start --head` here, `ray start --address ...` elsewhere",
+        ) from exc
+    try:
+        yield
+    finally:
+        ray.shutdown()

@@ -1,0 +1,160 @@
+"""What a worker on any machine does with a job whose files are somewhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rimlight.batch import kept, storage
+from rimlight.batch.pieces import Piece, join_pieces, make_piece, split
+from rimlight.batch.plan import pictures_in
+from rimlight.batch.work import Counted, Outcome, attempt, carry_out, use_threads
+from rimlight.config import RunConfig, load_run
+
+Files = Mapping[str, bytes]
+"""What the run names beside its input, such as a background: path -> content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job as a worker gets it.
+
+    Attributes:
+        run: a RunConfig as data; source and sink as the user named them, paths from the root on.
+        threads: what one task may use.
+        staging: the folder for the pieces of this very run.
+        piece_s: about how long a piece is.
+    """
+
+    run: dict[str, Any]
+    threads: int
+    staging: str
+    piece_s: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a step.
+
+    Attributes:
+        outcome: how it ended; None where `pieces` are to be made first.
+        pieces: what the job was split into.
+        thumbnail: a small JPEG of the result, or nothing.
+    """
+
+    outcome: Outcome | None
+    pieces: tuple[Piece, ...] = ()
+    thumbnail: bytes = b""
+
+
+def begin(order: Order, files: Files) -> Answer:
+    """Split a job; do one that is not worth splitting, or cannot be, at once."""
+    found: list[Piece] = []
+
+    def act(run: RunConfig, counted: Counted) -> Outcome:
+        found.extend(split(run, order.piece_s) if run.source.kind == "video" else ())
+        return Outcome() if len(found) > 1 else carry_out(run, counted)
+
+    answer = _done(order, files, act, is_result=lambda: len(found) < 2)
+    split_up = len(found) > 1 and answer.outcome is not None and not answer.outcome.error
+    return Answer(None, tuple(found)) if split_up else answer
+
+
+def make(order: Order, piece: Piece, files: Files) -> Answer:
+    """Make one piece."""
+    answer = _done(
+        order,
+        files,
+        lambda run, counted: make_piece(run, piece, order.staging, counted),
+        is_result=lambda: False,
+    )
+    return answer if piece.number == 0 else Answer(answer.outcome)
+
+
+def finish(order: Order, pieces: Sequence[Piece], files: Files) -> Answer:
+    """Join the pieces, and put the result in its place."""
+    return _done(
+        order,
+        files,
+        lambda run, counted: join_pieces(run, pieces, order.staging, counted),
+        is_result=lambda: True,
+    )
+
+
+def _done(
+    order: Order,
+    files: Files,
+    act: Callable[[RunConfig, Counted], Outcome],
+    *,
+    is_result: Callable[[], bool],
+) -> Answer:
+    """Bring what `act` needs to this machine, let it act, and take the result away."""
+    use_threads(order.threads)
+    with TemporaryDirectory(prefix="rimlight-") as name, ExitStack() as stack:
+        folder = Path(name)
+        picture = folder / "thumbnail.jpg"
+        counted = Counted(picture, [0])
+
+        def whole() -> Outcome:
+            run = load_run(_at_hand(order.run, files, folder, stack), where="the batch")
+            outcome = act(run, counted)
+            if is_result():
+                _take_away(run, order.run["sinks"][0]["path"])
+            return outcome
+
+        outcome = attempt(whole, counted)
+        return Answer(outcome, thumbnail=picture.read_bytes() if picture.exists() else b"")
+
+
+def _at_hand(
+    run: Mapping[str, Any], files: Files, folder: Path, stack: ExitStack
+) -> dict[str, Any]:
+    """Return `run` with paths on this machine; `stack` lets go of what was fetched."""
+    source, (sink, *more) = dict(run["source"]), run["sinks"]
+    if storage.is_url(source["path"]):
+        source["path"] = str(_fetched(source, folder, stack))
+    if storage.is_url(sink["path"]):
+        sink = {**sink, "path": str(folder / "result" / PurePosixPath(sink["path"]).name)}
+        (folder / "result").mkdir()
+    effects = [_with_files(effect, files, folder) for effect in run["effects"]]
+    return {**run, "source": source, "sinks": [sink, *more], "effects": effects}
+
+
+def _fetched(source: Mapping[str, Any], folder: Path, stack: ExitStack) -> Path:
+    place = source["path"]
+    if not storage.is_folder(place):
+        return stack.enter_context(kept.kept(place, kept.folder()))
+    pictures = folder / "input"
+    pictures.mkdir()
+    for picture in pictures_in(place):
+        storage.fetch(picture, pictures / PurePosixPath(picture).name)
+    return pictures
+
+
+def _with_files(effect: Mapping[str, Any], files: Files, folder: Path) -> dict[str, Any]:
+    """Return an effect that names files on this machine."""
+    changed = dict(effect)
+    for number, (key, value) in enumerate(effect.items()):
+        if isinstance(value, str) and value in files:
+            path = folder / f"{effect['kind']}-{number}{Path(value).suffix}"
+            path.write_bytes(files[value])
+            changed[key] = str(path)
+    return changed
+
+
+def _take_away(run: RunConfig, place: str) -> None:
+    """Put a result where the user wants it, where that is not on this machine."""
+    if not storage.is_url(place):
+        return
+    made = Path(run.sinks[0].options["path"])
+    if not made.is_dir():
+        storage.store(made, place)
+        return
+    for path in sorted(made.rglob("*")):
+        if path.is_file():
+            storage.store(path, storage.below(place, path.relative_to(made).as_posix()))
