@@ -8,6 +8,8 @@ from rimlight.build import open_run
 from rimlight.config import load_run
 from rimlight.controls import Controls
 from rimlight.errors import ConfigError, ModelNotFoundError
+from rimlight.segmenters.focus import FocusSegmenter
+from rimlight.segmenters.tflite import TfliteSegmenter
 
 DONE = 40
 
@@ -159,5 +161,42 @@ def test_the_governor_leaves_out_no_refiner_that_says_who_is_seen():
     run_config = config(refiners=refiners)
     with open_run(run_config) as run:
         chooser = run.pipeline.refiners[1]
-        Controls(run, run_config).govern(most_cpu=0.1, least_fps=None)._steps[1].give_up()
+        step(Controls(run, run_config), "refinement").give_up()
         assert list(run.pipeline.refiners) == [chooser]
+
+
+def step(controls, what):
+    governor = controls.govern(most_cpu=0.1, least_fps=None)
+    return next(step for step in governor._steps if step.what == what)
+
+
+CLOSE_UP = {"kind": "model", "focus": "follow"}
+
+
+def test_the_lighter_model_does_not_look_closer():
+    run_config = config(segmenter=CLOSE_UP)
+    with open_run(run_config) as run:
+        controls = Controls(run, run_config)
+        lighter = step(controls, "the larger model")
+        assert lighter.helps()
+        lighter.give_up()
+        run.pipeline.run()
+        assert isinstance(run.pipeline._segmenter, TfliteSegmenter)
+        lighter.take_back()
+        assert isinstance(next(iter(run.pipeline._next_segmenters)), FocusSegmenter)
+        controls.close()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"segmenter": {"kind": "threshold"}},
+        {"segmenter": {"kind": "model", "model": "selfie-landscape"}},
+        {"segmenter": CLOSE_UP, "effects": [{"kind": "blur", "keep": ["dog"]}]},
+        {"segmenter": CLOSE_UP, "refiners": [{"kind": "choose", "drop": ["cat"]}]},
+    ],
+)
+def test_no_lighter_model_stands_in_where_it_would_show_less(more):
+    run_config = config(**more)
+    with open_run(run_config) as run:
+        assert not step(Controls(run, run_config), "the larger model").helps()

@@ -167,12 +167,9 @@ def _lasting(first: Source, config: RunConfig) -> Source:
     part = config.source
     if part.kind != "camera":
         return ReconnectingSource(first, partial(open_source, part))
-    from rimlight.sources.identity import tracker
+    from rimlight.sources.again import CameraAgain
 
-    where = tracker(part.options.get("device", 0))
-    return ReconnectingSource(
-        first, lambda: open_source(part.model_copy(update={"device": where()}))
-    )
+    return ReconnectingSource(first, CameraAgain(part, first.info.size, open_source))
 
 
 def _look_ahead(config: RunConfig, info: SourceInfo) -> tuple[LookAhead | None, list[str]]:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from fractions import Fraction
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from rimlight import looks, resources
 from rimlight.build import OpenRun, open_effect
 from rimlight.config import PartConfig, RunConfig, read_yaml
 from rimlight.errors import ConfigError
-from rimlight.frame import Frame
 from rimlight.looks import Parts
-from rimlight.models import open_segmenter
+from rimlight.model_switch import ModelSwitch
 from rimlight.options import Options, validate
-from rimlight.pipeline.governor import Governor, ladder
+from rimlight.pipeline.governor import Governor, Step, ladder
 from rimlight.pipeline.live import LivePipeline
-from rimlight.pipeline.parts import Effect, Segmenter
+from rimlight.pipeline.parts import Effect, Shrinking
 from rimlight.refiners import COSMETIC
 from rimlight.registry import suggest
 from rimlight.status import Status, status_of
@@ -69,8 +66,8 @@ class Controls:
         self._effects: list[tuple[PartConfig, Effect]] = list(
             zip(config.effects, run.effects, strict=True)
         )
-        self._segmenter = config.segmenter
-        self._opened: list[Effect | Segmenter] = []
+        self._model_switch = ModelSwitch(run.pipeline, config.segmenter, run.info.size)
+        self._opened: list[Effect] = []
         self._governor: Governor | None = None
         kinds = [part.kind for part in config.refiners]
         own = len(kinds)
@@ -112,8 +109,11 @@ class Controls:
         pipeline, rate = self._pipeline, self._run.info.rate
         if least_fps is not None and rate is not None:
             least_fps = min(least_fps, float(rate))
+        steps = ladder(
+            pipeline, self._needed, lighter=self._lighter(), smaller=_smaller(self._run.source)
+        )
         self._governor = Governor(
-            ladder(pipeline, self._needed),
+            steps,
             lambda: pipeline.stats.frames - pipeline.faults.held,
             most_cpu=most_cpu,
             least_fps=least_fps,
@@ -122,7 +122,8 @@ class Controls:
 
     def status(self) -> Status:
         """Return how the run stands."""
-        model = str(self._segmenter.options.get("model", self._segmenter.kind))
+        asked = self._model_switch.asked
+        model = str(asked.options.get("model", asked.kind))
         given_up = self._governor.given_up if self._governor else ()
         return status_of(
             self._run, self._pipeline, model=model, parts=self._parts, given_up=given_up
@@ -130,8 +131,18 @@ class Controls:
 
     def close(self) -> None:
         """Close what was opened for the changes."""
+        self._model_switch.close()
         while self._opened:
             self._opened.pop().close()
+
+    def _lighter(self) -> Step:
+        switch = self._model_switch
+        return Step(
+            "the larger model",
+            lambda: switch.lighten(self._parts, on=True),
+            lambda: switch.lighten(self._parts, on=False),
+            lambda: not self._needed and bool(switch.lighter(switch.asked, self._parts)),
+        )
 
     def _background(self, values: Sequence[str]) -> str:
         background = _one(values, "background FILE or COLOUR")
@@ -164,7 +175,9 @@ class Controls:
 
     def _model(self, values: Sequence[str]) -> str:
         name = _one(values, "model NAME or FILE")
-        self._think(PartConfig.model_validate({"kind": "model", "model": name}))
+        self._model_switch.use(
+            PartConfig.model_validate({"kind": "model", "model": name}), self._parts
+        )
         return f"model {name}"
 
     def _profile(self, values: Sequence[str]) -> str:
@@ -172,7 +185,7 @@ class Controls:
         path = _profile_path(name)
         profile = validate(Profile, read_yaml(path), where=str(path))
         if profile.segmenter is not None:
-            self._think(profile.segmenter)
+            self._model_switch.use(profile.segmenter, profile.effects or self._parts)
         if profile.effects is not None:
             self._wear(profile.effects)
         return f"profile {name}"
@@ -204,18 +217,17 @@ class Controls:
         self._opened.append(effect)
         return effect
 
-    def _think(self, part: PartConfig) -> None:
-        """Open another model, try it on a plain picture, then change over."""
-        segmenter = open_segmenter(part, self._run.info.size)
-        self._opened.append(segmenter)
-        segmenter.segment(_plain(self._run.info.size))
-        self._pipeline.swap_segmenter(segmenter)
-        self._segmenter = part
 
-
-def _plain(size: tuple[int, int]) -> Frame:
-    picture = np.zeros((size[1], size[0], 3), np.uint8)
-    return Frame.from_bgr(picture, index=0, pts=Fraction(0), captured=0.0)
+def _smaller(source: object) -> Step | None:
+    if not isinstance(source, Shrinking):
+        return None
+    shrink = source.shrink
+    return Step(
+        "the camera's full size",
+        partial(shrink, on=True),
+        partial(shrink, on=False),
+        source.can_shrink,
+    )
 
 
 def _one(values: Sequence[str], usage: str) -> str:

@@ -25,6 +25,9 @@ BEST_MARGINS = (0.2, 0.35, 0.1)
 FOLLOW_SIDE = 384
 """Pixels of the longer side of masks that were looked at closer, where every frame counts."""
 
+LIGHTEST = "selfie-landscape"
+"""The model that finds people with the least work."""
+
 RUNTIMES = ("tflite", "keras", "instances")
 """Segmenters that a card and its file lead to."""
 
@@ -142,6 +145,29 @@ def palette_of(part: PartConfig) -> dict[str, str]:
     catalog = Catalog(wanted.models_dir)
     cards = [catalog.resolve(name)[0] for name in names_in(wanted.model)]
     return {name: colour for card in reversed(cards) for name, colour in card.palette.items()}
+
+
+def lighter(part: PartConfig, size: tuple[int, int]) -> PartConfig | None:
+    """Return what finds people with less work than `part` does; None if nothing does.
+
+    Args:
+        part: the description of a segmenter.
+        size: (width, height) of the pictures.
+
+    Raises:
+        ModelError: the model of `part` is not here any more.
+    """
+    if part.kind != "model":
+        return None
+    wanted = validate(ModelOptions, part.options, where="segmenter")
+    name = wanted.model if wanted.model != "auto" else default_model(size)
+    cards = [Catalog(wanted.models_dir).resolve(each)[0] for each in names_in(name)]
+    if wanted.focus != "none" and _knows_only_people(wanted):
+        return part.model_copy(update={"focus": "none"})
+    if name == LIGHTEST or not all("person" in card.foreground for card in cards):
+        return None
+    same = {key: value for key, value in part.options.items() if key in ("gate", "threads")}
+    return PartConfig.model_validate({"kind": "model", "model": LIGHTEST, **same})
 
 
 def default_model(size: tuple[int, int]) -> str:

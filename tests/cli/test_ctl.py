@@ -1,6 +1,7 @@
 """`rimlight live` and `rimlight ctl` as two processes."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -44,3 +45,23 @@ def test_ctl_without_a_run_says_how_to_start_one(refused, tmp_path):
         "ctl", "panic", "--ctl", tmp_path / "none.sock",
         code=2, says="no live run", hint="rimlight live",
     )  # fmt: skip
+
+
+def test_panic_is_heard_while_nobody_reads_the_pipe(tmp_path, rimlight):
+    socket = tmp_path / "ctl.sock"
+    words = (
+        "live --source pattern:640x360 --set source.realtime=true --quiet"
+        f" --background #00ff00 --sink pipe --ctl {socket}"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "rimlight", *words.split()],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+    ) as process:
+        while not socket.exists() and process.poll() is None:
+            pass
+        assert rimlight("ctl", "panic", "--ctl", socket).stdout == "covered\n"
+        process.send_signal(signal.SIGUSR1)  # once more: it stays so
+        status = json.loads(rimlight("ctl", "status", "--json", "--ctl", socket).stdout)
+        assert status["panic"]
+        process.kill()

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from rimlight.imaging.fit import fit_picture
+from rimlight.imaging.colour import bgr_to_i420, i420_to_bgr
+from rimlight.imaging.fit import fit_picture, stretch_i420
 
 HOWS = ["fill", "fit", "stretch", "tile"]
 
@@ -62,3 +63,13 @@ def test_tile_repeats_from_the_top_left():
 def test_a_panorama_is_cut_before_it_is_enlarged():
     panorama = np.full((2, 30000, 3), 50, np.uint8)
     assert (fit_picture(panorama, (1280, 720), how="fill") == 50).all()
+
+
+def test_a_planar_picture_is_stretched_plane_by_plane():
+    bgr = np.zeros((24, 32, 3), np.uint8)
+    bgr[:, :16] = (200, 60, 20)
+    dst = np.empty((72, 64), np.uint8)
+    stretched = i420_to_bgr(stretch_i420(bgr_to_i420(bgr), (64, 48), dst))
+    expected = np.kron(bgr, np.ones((2, 2, 1), np.uint8))
+    away = np.r_[0:28, 36:64]  # from the edge, which is softer
+    assert abs(stretched[:, away].astype(int) - expected[:, away]).max() < 8

@@ -1,6 +1,13 @@
-import pytest
+from fractions import Fraction
 
-from rimlight.pipeline.governor import LOOK_EVERY_S, UP_AFTER, Governor, Step
+import pytest
+from fakes import HalfSegmenter, ListSource, RecordingSink
+
+from rimlight.effects.blur import BlurEffect
+from rimlight.effects.replace import ReplaceEffect
+from rimlight.errors import ModelError
+from rimlight.pipeline.governor import LOOK_EVERY_S, UP_AFTER, Governor, Step, ladder
+from rimlight.pipeline.live import LivePipeline
 
 
 class Machine:
@@ -10,9 +17,9 @@ class Machine:
         self.cost, self.relief, self.rate = cost, relief, rate
         self.now = self.used = self.frames = 0.0
         self.given, self.changes = 0, []
-        ladder = [Step(f"step {i}", self.give, self.take) for i in range(steps)]
+        rungs = [Step(f"step {i}", self.give, self.take) for i in range(steps)]
         self.governor = Governor(
-            ladder,
+            rungs,
             lambda: int(self.frames),
             cpu=lambda: self.used,
             clock=lambda: self.now,
@@ -83,3 +90,63 @@ def test_a_short_peak_changes_nothing():
         machine.cost = 0.3
         machine.run(1)
     assert machine.changes == []
+
+
+def test_a_step_that_would_not_help_is_passed_over():
+    machine = Machine(0.55, most_cpu=0.4)
+    machine.governor._steps[0] = Step("nothing", machine.give, machine.take, lambda: False)
+    machine.run(30)
+    assert machine.governor.given_up == ("step 1", "step 2")
+    machine.cost = 0.1
+    machine.run(100)
+    assert machine.governor.given_up == ()
+    assert machine.given == 0
+
+
+def test_a_step_that_cannot_be_made_is_passed_over():
+    def fail():
+        raise ModelError("the smaller model is gone")
+
+    machine = Machine(0.45, most_cpu=0.4)
+    machine.governor._steps[0] = Step("the larger model", fail, fail)
+    machine.run(30)
+    assert machine.governor.given_up == ("step 1",)
+
+
+def test_what_is_given_up_and_taken_up_again_is_said(caplog):
+    machine = Machine(0.45, most_cpu=0.4).run(30)
+    machine.cost = 0.1
+    machine.run(100)
+    said = [record.getMessage() for record in caplog.records]
+    assert [text.split(": ")[1] for text in said] == [
+        "goes on without step 0",
+        "takes up step 0 again",
+    ]
+    assert said[0].startswith("45% of a processor, 30 frames a second")
+
+
+def names_of(effect, **more):
+    pipeline = LivePipeline(ListSource(1), HalfSegmenter(), [RecordingSink()], effects=[effect])
+    return pipeline, [step.what for step in ladder(pipeline, (), **more) if step.helps()]
+
+
+def test_the_ladder_holds_what_there_is_to_give_up():
+    masks = ["the mask of every 2nd frame", "two masks of three", "three masks of four"]
+    _, names = names_of(ReplaceEffect(ReplaceEffect.Options(background="white")))
+    assert names == masks
+    model, size = (Step(what, print, print) for what in ("the larger model", "full size"))
+    blur = BlurEffect(BlurEffect.Options(refresh_hz=15))
+    _, names = names_of(blur, lighter=model, smaller=size)
+    assert names == [
+        masks[0], "the larger model", "a blur that keeps up", masks[1], masks[2], "full size"
+    ]  # fmt: skip
+
+
+def test_an_eased_blur_stays_so_when_the_effects_are_swapped():
+    pipeline, _ = names_of(BlurEffect(BlurEffect.Options()))
+    pipeline.ease(on=True)
+    new = BlurEffect(BlurEffect.Options(refresh_hz=15))
+    pipeline.swap_effects([new])
+    eased = new._interval_s
+    pipeline.ease(on=False)
+    assert (eased, new._interval_s) == (Fraction(1, 4), Fraction(1, 15))

@@ -99,3 +99,23 @@ def test_devices_are_described_with_their_formats():
     modes = {f.fourcc: f.modes for f in webcam.formats}["YUYV"]
     assert (640, 480) in [mode.size for mode in modes] and modes[0].rates
     assert found[Path(os.environ["RIG_VCAM"])].can_output
+
+
+@pytest.mark.parametrize(
+    ("size", "smaller"),
+    [((1280, 720), (640, 360)), ((640, 480), (320, 240)), ((320, 240), None), ((500, 500), None)],
+)
+def test_a_smaller_size_has_the_same_shape(monkeypatch, size, smaller):
+    sizes = [(1280, 720), (1024, 576), (640, 480), (640, 360), (320, 240)]
+    modes = tuple(v4l2.CameraMode(each, ()) for each in sizes)
+    camera = v4l2.CameraDescription(
+        Path("/dev/video9"),
+        "cam",
+        "uvcvideo",
+        "usb",
+        True,
+        False,
+        (v4l2.CameraFormat("YUYV", modes),),
+    )
+    monkeypatch.setattr(v4l2, "describe", lambda path: camera)
+    assert v4l2.smaller_size(camera.path, size) == smaller

@@ -5,6 +5,7 @@ import pytest
 from fakes import ListSource, make_frame
 
 from rimlight.errors import SourceOpenError, SourceReadError
+from rimlight.frame import Frame
 from rimlight.sources.reconnect import ReconnectingSource, State
 
 
@@ -160,3 +161,53 @@ def test_closing_ends_a_rest():
     source.rest()
     source.close()
     assert next(frames, None) is None
+
+
+class Large(Shutter):
+    """An endless camera of I420 pictures that all have one grey, and the size it is told."""
+
+    def __init__(self, size, grey):
+        super().__init__()
+        self.size, self.grey = size, grey
+
+    def __iter__(self):
+        width, height = self.size
+        for frame in super().__iter__():
+            grey = np.full((height * 3 // 2, width), self.grey, np.uint8)
+            yield Frame.from_i420(
+                grey, size=self.size, index=frame.index, pts=frame.pts, captured=frame.captured
+            )
+
+
+class Again:
+    """Opens a camera of another size, if that is wanted."""
+
+    def __init__(self):
+        self.wanted = False
+
+    def __call__(self):
+        return Large((32, 24), 90) if self.wanted else Large((64, 48), 60)
+
+    def can_shrink(self):
+        return True
+
+    def shrink(self, *, on):
+        self.wanted = on
+
+
+def test_smaller_pictures_of_the_camera_come_at_the_size_of_the_start():
+    source = ReconnectingSource(Large((64, 48), 30), Again())
+    frames = iter(source)
+    seen = [next(frames)]
+    for on in (True, False):
+        source.shrink(on=on)
+        seen.append(next(frames))
+    assert {(frame.size, frame.layout) for frame in seen} == {((64, 48), "i420")}
+    assert [int(frame.image.min()) for frame in seen] == [30, 90, 60]
+    assert [frame.index for frame in seen] == [0, 1, 2]
+    assert source.losses == 0
+    source.close()
+
+
+def test_a_source_that_can_only_be_opened_again_does_not_shrink():
+    assert not ReconnectingSource(Shutter(), openings()).can_shrink()

@@ -18,6 +18,9 @@ from rimlight.imaging.composite import Compositor, composite_bgr
 
 Image = NDArray[np.uint8]
 
+EASED_S = Fraction(1, 4)
+"""A blur this old is seen only where something large moves behind the person."""
+
 
 class BlurEffect:
     """Blurs what is not in the foreground; the person's colours do not smear into it."""
@@ -41,7 +44,8 @@ class BlurEffect:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._compositor = Compositor()
-        self._interval_s = 1 / Fraction(options.refresh_hz) if options.refresh_hz else Fraction(0)
+        self._usual_s = 1 / Fraction(options.refresh_hz) if options.refresh_hz else Fraction(0)
+        self._interval_s = self._usual_s
         self._back: Image | None = None
         self._back_form: tuple[object, ...] = ()
         self._back_pts = Fraction(0)
@@ -66,6 +70,10 @@ class BlurEffect:
             self._back = blurred_small(frame.image, small, self._options.radius_px)
             self._back_form, self._back_pts = form, frame.pts
         return self._back
+
+    def ease(self, *, on: bool) -> None:
+        """Blur the background anew 4 times a second at most, or as often as the options say."""
+        self._interval_s = max(self._usual_s, EASED_S) if on else self._usual_s
 
     def close(self) -> None:
         """Nothing to release."""

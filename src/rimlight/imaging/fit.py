@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rimlight.imaging.colour import planes
 from rimlight.imaging.geometry import letterbox
 
 Image = NDArray[np.uint8]
@@ -34,6 +35,21 @@ def fit_picture(
     if how == "fit":
         return _between_bars(picture, size, backdrop)
     return _resized(_middle(picture, size) if how == "fill" else picture, size)
+
+
+def stretch_i420(i420: Image, size: tuple[int, int], dst: Image) -> Image:
+    """Return an I420 picture at another size, proportions ignored.
+
+    Args:
+        i420: uint8 (rows * 3/2, columns).
+        size: the result's (width, height), both even.
+        dst: uint8 (height * 3/2, width), written to and returned.
+    """
+    width, height = size
+    sizes = ((width, height), (width // 2, height // 2), (width // 2, height // 2))
+    for plane, wanted, out in zip(planes(i420), sizes, planes(dst), strict=True):
+        cv2.resize(plane, wanted, dst=out, interpolation=cv2.INTER_LINEAR)
+    return dst
 
 
 def _resized(picture: Image, size: tuple[int, int]) -> Image:

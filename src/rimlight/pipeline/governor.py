@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from rimlight.errors import RimlightError
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.parts import Refiner
+
+log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 2.0
 """One look is a mean over this time."""
@@ -34,11 +38,13 @@ class Step:
         what: for people, such as "refinement".
         give_up: does it.
         take_back: undoes it.
+        helps: says whether there is anything to give up now.
     """
 
     what: str
     give_up: Callable[[], None]
     take_back: Callable[[], None]
+    helps: Callable[[], bool] = lambda: True
 
 
 class Governor:
@@ -69,7 +75,8 @@ class Governor:
         self._most_cpu = most_cpu
         self._least_fps = least_fps
         self._before = (clock(), cpu(), frames())
-        self._taken = 0
+        self._next = 0
+        self._given_up: list[int] = []
         self._strained = self._calm = 0
         self._patience = UP_AFTER
         self._climbed_at = float("-inf")
@@ -81,7 +88,7 @@ class Governor:
     @property
     def given_up(self) -> tuple[str, ...]:
         """What is given up now."""
-        return tuple(step.what for step in self._steps[: self._taken])
+        return tuple(self._steps[index].what for index in self._given_up)
 
     def poll(self) -> None:
         """Look, if it is time to, and take a step if it must be."""
@@ -97,9 +104,9 @@ class Governor:
         strained = self._is_strained()
         self._strained = self._strained + 1 if strained else 0
         self._calm = self._calm + 1 if self._is_calm() else 0
-        if self._strained >= DOWN_AFTER and self._taken < len(self._steps):
+        if self._strained >= DOWN_AFTER and self._next < len(self._steps):
             self._down()
-        elif self._calm >= self._patience and self._taken:
+        elif self._calm >= self._patience and self._given_up:
             self._up()
 
     def _is_strained(self) -> bool:
@@ -115,36 +122,75 @@ class Governor:
         looks = (self._clock() - self._climbed_at) / LOOK_EVERY_S
         if looks <= self._patience:  # the last step up was one too many: wait longer next time
             self._patience = min(2 * self._patience, LONGEST_WAIT)
-        self._steps[self._taken].give_up()
-        self._taken += 1
         self._strained = self._calm = 0
+        while self._next < len(self._steps):
+            index, self._next = self._next, self._next + 1
+            if self._steps[index].helps() and self._done(self._steps[index].give_up):
+                self._given_up.append(index)
+                log.warning("%s: goes on without %s", self._said(), self._steps[index].what)
+                return
 
     def _up(self) -> None:
-        self._taken -= 1
-        self._steps[self._taken].take_back()
-        self._climbed_at = self._clock()
         self._strained = self._calm = 0
+        self._climbed_at = self._clock()
+        step = self._steps[self._given_up[-1]]
+        if self._done(step.take_back):
+            self._next = self._given_up.pop()
+            log.warning("%s: takes up %s again", self._said(), step.what)
+
+    def _said(self) -> str:
+        return f"{self.share:.0%} of a processor, {self.fps:.0f} frames a second"
+
+    @staticmethod
+    def _done(change: Callable[[], None]) -> bool:
+        """Make a change; False if it cannot be made, such as a model that is gone."""
+        try:
+            change()
+        except RimlightError as exc:
+            log.warning("the governor cannot change that: %s", exc)
+            return False
+        return True
 
 
-def ladder(pipeline: LivePipeline, needed: Sequence[Refiner]) -> tuple[Step, ...]:
+def ladder(
+    pipeline: LivePipeline,
+    needed: Sequence[Refiner],
+    *,
+    lighter: Step | None = None,
+    smaller: Step | None = None,
+) -> tuple[Step, ...]:
     """Return what a live run can do without, the least missed first.
 
     Args:
         pipeline: the run.
         needed: the refiners that must stay, as they say who and what is seen.
+        lighter: changes to a smaller model.
+        smaller: takes smaller pictures from the camera.
     """
     every_one = tuple(pipeline.refiners)
 
     def every(count: int) -> None:
         pipeline.mask_every = count
 
-    return (
+    refinement = Step(
+        "refinement",
+        partial(pipeline.swap_refiners, needed),
+        partial(pipeline.swap_refiners, every_one),
+        lambda: len(needed) < len(every_one),
+    )
+    blur = Step(
+        "a blur that keeps up",
+        partial(pipeline.ease, on=True),
+        partial(pipeline.ease, on=False),
+        lambda: pipeline.can_ease,
+    )
+    steps = (
         Step("the mask of every 2nd frame", partial(every, 2), partial(every, 1)),
-        Step(
-            "refinement",
-            partial(pipeline.swap_refiners, needed),
-            partial(pipeline.swap_refiners, every_one),
-        ),
+        lighter,
+        refinement,
+        blur,
         Step("two masks of three", partial(every, 3), partial(every, 2)),
         Step("three masks of four", partial(every, 4), partial(every, 3)),
+        smaller,
     )
+    return tuple(step for step in steps if step is not None)

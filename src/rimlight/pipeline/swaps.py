@@ -60,6 +60,11 @@ class SwappablePipeline(Pipeline):
         """Use another model from its next frame on; the run closes the old one."""
         self._next_segmenters.put(segmenter)
 
+    @property
+    def can_ease(self) -> bool:
+        """One of the effects can do a part of its work less often."""
+        return any(isinstance(effect, Easing) for effect in self._effects)
+
     def ease(self, *, on: bool) -> None:
         """Let effects that can do a part of their work less often do so, now and after a swap."""
         self._eased = on

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from rimlight.errors import SourceError
 from rimlight.frame import Frame, SourceInfo
-from rimlight.imaging.fit import fit_picture
+from rimlight.imaging.fit import fit_picture, stretch_i420
+from rimlight.imaging.pool import ArrayPool
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
     from rimlight.pipeline.parts import Source
@@ -41,6 +42,23 @@ class State(StrEnum):
     """Closed on purpose, as nobody watches."""
 
 
+@runtime_checkable
+class Reopener(Protocol):
+    """Opens a source again, smaller if that is wanted."""
+
+    def __call__(self) -> Source:
+        """Open it, by what it is rather than by where it was."""
+        ...
+
+    def can_shrink(self) -> bool:
+        """Say whether the device has a smaller size of the same shape."""
+        ...
+
+    def shrink(self, *, on: bool) -> None:
+        """Open it at that size from now on, or at its own."""
+        ...
+
+
 class ReconnectingSource:
     """Yields the frames of a source, and of its successors when it breaks.
 
@@ -49,14 +67,14 @@ class ReconnectingSource:
 
     Args:
         first: the source, open; this one closes it.
-        reopen: opens it again, by what it is rather than by where it was.
+        reopen: opens it again; a `Reopener` can also change its size.
         clock: monotonic seconds.
     """
 
     def __init__(
         self,
         first: Source,
-        reopen: Callable[[], Source],
+        reopen: Callable[[], Source] | Reopener,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -65,6 +83,8 @@ class ReconnectingSource:
         self._clock = clock
         self._closed = threading.Event()
         self._resting = False
+        self._let_go: Source | None = None
+        self._pool = ArrayPool()
         self._woken = threading.Event()
         self._state = State.OPENING
         self._last: Frame | None = None
@@ -93,12 +113,12 @@ class ReconnectingSource:
                     yield self._placed(frame, is_first=is_first)
                     is_first = False
             except (SourceError, OSError) as exc:
-                if not self._resting:
+                if not self._is_wanted_gone(source):
                     self._lose(exc)
             else:
-                if not self._resting:
+                if not self._is_wanted_gone(source):
                     return
-            source = self._next_source()
+            source = self._next_source(at_once=self._is_wanted_gone(source))
 
     def rest(self) -> None:
         """Close the source until `wake`: the camera's light goes out. Any thread."""
@@ -112,6 +132,17 @@ class ReconnectingSource:
         if self._resting:
             self._woken.set()
 
+    def can_shrink(self) -> bool:
+        """Say whether the device has a smaller size of the same shape."""
+        return isinstance(self._reopen, Reopener) and self._reopen.can_shrink()
+
+    def shrink(self, *, on: bool) -> None:
+        """Take smaller pictures from the device, enlarged to this one's size; or no longer."""
+        if isinstance(self._reopen, Reopener):
+            self._reopen.shrink(on=on)
+            self._let_go = self._source
+            self._source.close()
+
     def close(self) -> None:
         """End the iteration, also while the source is lost or rests."""
         self._closed.set()
@@ -124,9 +155,12 @@ class ReconnectingSource:
         log.warning("%s is lost: %s", self.info.name, exc)
         self._source.close()
 
-    def _next_source(self) -> Source | None:
+    def _is_wanted_gone(self, source: Source) -> bool:
+        return self._resting or source is self._let_go
+
+    def _next_source(self, *, at_once: bool) -> Source | None:
         """Open the source again, however long it takes; None once this one is closed."""
-        pause_s = 0.0 if self._resting else FIRST_PAUSE_S
+        pause_s = 0.0 if at_once else FIRST_PAUSE_S
         self._rest()
         while not self._closed.wait(pause_s):
             pause_s = min(max(2 * pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
@@ -158,11 +192,21 @@ class ReconnectingSource:
             resumed = self._last.pts + Fraction(max(1, gone_us), _MICROSECONDS)
             self._shift = (self._last.index + 1 - frame.index, resumed - frame.pts)
         if frame.size != self.info.size:
-            fitted = fit_picture(frame.bgr, self.info.size, how="fit", backdrop=_BLACK)
-            frame = frame.with_bgr(fitted)
+            frame = self._fitted(frame)
         if self._shift[1]:
             index, pts = frame.index + self._shift[0], frame.pts + self._shift[1]
             frame = replace(frame, index=index, pts=pts)
         self._state, self.problem = State.LIVE, ""
         self._seen_at, self._last = self._clock(), frame
         return frame
+
+    def _fitted(self, frame: Frame) -> Frame:
+        """Give a frame the stream's size; quickly, if it has its shape."""
+        (width, height), size = self.info.size, frame.size
+        is_even = not (width % 2 or height % 2)
+        if frame.layout == "i420" and is_even and size[0] * height == size[1] * width:
+            dst = self._pool.take((height * 3 // 2, width))
+            stretched = stretch_i420(frame.image, (width, height), dst)
+            return replace(frame, image=stretched, size=self.info.size)
+        fitted = fit_picture(frame.bgr, self.info.size, how="fit", backdrop=_BLACK)
+        return frame.with_bgr(fitted)

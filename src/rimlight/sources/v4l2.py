@@ -36,6 +36,9 @@ _TYPE_CAPTURE = 1
 _TYPE_CAPTURE_MULTIPLANAR = 9
 _DISCRETE = 1
 
+SMALLER = 0.6
+"""The share of the pixels from which on smaller pictures are worth the change."""
+
 
 @dataclass(frozen=True, slots=True)
 class CameraMode:
@@ -121,6 +124,18 @@ def describe(path: Path, *, with_formats: bool = True) -> CameraDescription:
         can_output=bool(able & _OUTPUT),
         formats=formats,
     )
+
+
+def smaller_size(path: Path, size: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the largest size of the same shape that is `SMALLER` of `size` or less, if any.
+
+    Raises:
+        OSError: it cannot be opened, or is not a video device.
+    """
+    width, height = size
+    sizes = {mode.size for each in describe(path).formats for mode in each.modes}
+    alike = [s for s in sizes if s[0] * height == s[1] * width]
+    return max((s for s in alike if s[0] * s[1] <= SMALLER * width * height), default=None)
 
 
 def is_busy(path: Path) -> bool:
