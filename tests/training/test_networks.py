@@ -61,6 +61,16 @@ def test_a_network_survives_saving(network, tmp_path):
     assert np.abs(before - after).max() == 0
 
 
+def test_a_saved_network_opens_as_a_model_of_the_pipeline(tmp_path):
+    from rimlight.segmenters.keras import KerasEngine
+
+    network = build("light")
+    network.save(tmp_path / "network.keras")
+    engine = KerasEngine(tmp_path / "network.keras")
+    assert engine.input.shape == (1, 64, 96, 3)
+    assert not any(type(layer).__module__.startswith("rimlight") for layer in network.layers)
+
+
 def test_two_classes_are_the_two_sides_of_one_score():
     result = np.asarray(build("light")(noise(), training=False))
     assert result.shape[-1] == 2

@@ -14,7 +14,8 @@ def build_network(options: NetworkOptions) -> Any:
     Returns:
         A `keras.Model` from RGB float32 (batch, height, width, 3) in 0..1 to the probabilities
         float32 (batch, height, width, classes), which add up to 1 at every pixel. It is one flat
-        graph of Keras's own layers and `networks.layers`, and converts to TensorFlow Lite.
+        graph of Keras's own layers, which opens wherever Keras does and converts to TensorFlow
+        Lite.
 
     Raises:
         ValueError: Xception with another width than 1.
