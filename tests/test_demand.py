@@ -2,8 +2,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from rimlight.demand import GRACE_S, LOOK_EVERY_S, OnDemand
-from rimlight.sinks.watchers import count_holders
+from rimlight.sinks.watchers import Watchers, count_holders
 
 
 class Camera:
@@ -70,3 +72,39 @@ def test_other_programs_that_have_a_file_open_are_counted(tmp_path):
         assert count_holders(real) == 1
         other.stdin.close()
     assert count_holders(real) == 0
+
+
+@pytest.fixture
+def device(tmp_path):
+    """A file in the place of a device without events, and its folder in sysfs."""
+    path = tmp_path / "video10"
+    path.touch()
+    (tmp_path / "sys" / "video10").mkdir(parents=True)
+    return path, tmp_path / "sys"
+
+
+def test_the_count_that_the_module_shows_is_taken(device):
+    path, sysfs = device
+    watchers = Watchers(str(path), sysfs=sysfs)
+    for count in (0, 2, 1):
+        (sysfs / "video10" / "active_readers").write_text(f"{count}\n")
+        assert watchers.count() == count
+
+
+@pytest.mark.parametrize(
+    "shown", ["state: capture", "format: YU12:640x480@30", "active_readers: ?"]
+)
+def test_who_feeds_a_device_is_not_taken_for_who_watches(device, shown):
+    path, sysfs = device
+    name, text = shown.split(": ")
+    (sysfs / "video10" / name).write_text(text)
+    assert Watchers(str(path), sysfs=sysfs).count() == 0
+
+
+def test_virtual_cameras_can_be_imported_where_there_is_no_fcntl():
+    code = (
+        "import sys, rimlight.sinks; sys.modules['fcntl'] = None; sys.platform = 'win32'\n"
+        "from rimlight.sinks import loopback, watchers\n"
+        "assert loopback.loopbacks() == []"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -19,6 +19,14 @@ def test_list_shows_every_model_and_where_it_is(rimlight, alone):
     assert "AGPL-3.0" in state["yolov8n-seg"]
 
 
+def test_a_wrong_card_is_a_line_of_the_list_and_no_more(rimlight, alone, tmp_path):
+    (tmp_path / "broken.yaml").write_text("name: [broken\n")
+    lines = rimlight("models", "list", "--models-dir", tmp_path, env=alone).stdout.splitlines()
+    state = {line.split()[0]: line for line in lines}
+    assert "wrong card" in state["broken"] and "is not a model card" in state["broken"]
+    assert "shipped" in state["selfie"]
+
+
 def test_show_prints_the_card_and_the_file(rimlight, alone):
     shown = rimlight("models", "show", "selfie", env=alone).stdout
     assert "licence: Apache-2.0" in shown and "selfie_segmentation.tflite" in shown

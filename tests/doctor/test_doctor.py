@@ -1,9 +1,20 @@
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from rimlight.doctor.checks import display, examine, models, processor, virtual_cameras
+from rimlight.doctor.checks import (
+    cameras,
+    display,
+    examine,
+    models,
+    processor,
+    virtual_cameras,
+)
 from rimlight.doctor.findings import Level, is_well, ok, problem, warning
 from rimlight.doctor.machine import Machine
 from rimlight.doctor.setup import LOAD, RELOAD, camera_steps, install_command
+from rimlight.sources import v4l2
 
 
 @pytest.fixture
@@ -119,6 +130,36 @@ def test_whatever_is_wrong_has_a_command_that_mends_it(machine):
     found = examine(machine)
     assert all(each.mend for each in found if each.level is not Level.OK)
     assert any("GPL" in each.text for each in found)
+
+
+@pytest.fixture
+def busy(monkeypatch):
+    """A webcam and a virtual camera that the program `by` uses."""
+
+    def busy(by):
+        webcam = v4l2.CameraDescription(Path("/dev/video0"), "cam", "uvcvideo", "usb", True, False)
+        fed = replace(webcam, path=Path("/dev/video10"), driver="v4l2 loopback")
+        monkeypatch.setattr(v4l2, "list_cameras", lambda **_: (webcam, fed))
+        monkeypatch.setattr(v4l2, "device_paths", lambda: ())
+        monkeypatch.setattr(v4l2, "is_busy", lambda _: True)
+        monkeypatch.setattr(v4l2, "holders", lambda _: (by,))
+
+    return busy
+
+
+def test_nobody_is_told_to_end_rimlight_by_force(busy, machine):
+    busy("rimlight (64)")
+    load_module(machine)
+    found = [*cameras(), *virtual_cameras(machine)]
+    assert {each.level for each in found} == {Level.OK}
+    assert sum("rimlight ctl status" in each.text for each in found) == 2
+
+
+def test_another_program_that_has_the_camera_is_named(busy):
+    busy("ffmpeg (65)")
+    (found,) = cameras()
+    assert (found.level, "ffmpeg (65)" in found.text) == (Level.WARNING, True)
+    assert found.mend.startswith("fuser -k /dev/video0")
 
 
 def test_only_problems_make_a_machine_unwell():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,10 +138,16 @@ class Catalog:
             verify(card.files[0], path)
             return card
         digest = sha256_of(path)
-        known = (card for card in self.list() if card.files[0].sha256 == digest)
+        known = (card for card in self._sound() if card.files[0].sha256 == digest)
         from rimlight.catalog.guess import guess_card
 
         return next(known, None) or guess_card(path)
+
+    def _sound(self) -> Iterator[ModelCard]:
+        """Yield the cards that can be read: one that is wrong is no reason to refuse a file."""
+        for name in self.names():
+            with suppress(ModelFormatError):
+                yield self.card(name)
 
     def _card_paths(self) -> Iterator[Path]:
         for place in self._card_places:

@@ -41,15 +41,22 @@ def list_models(models_dir: ModelsDir = None) -> None:
     your own folder. not here: fetch it with `rimlight models pull NAME`.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from rimlight.catalog.find import Catalog
+    from rimlight.errors import ModelError
 
     catalog = Catalog(models_dir)
     table = Table("name", "size", "licence", "state", "summary", box=None, pad_edge=False)
-    for card in catalog.list():
-        row = (card.name, _megabytes(card), card.licence, _state(catalog, card), card.summary)
-        table.add_row(*row)
+    for name in catalog.names():
+        try:
+            card = catalog.card(name)
+        except ModelError as exc:
+            table.add_row(name, "?", "?", "wrong card", escape(str(exc)))
+        else:
+            row = (card.name, _megabytes(card), card.licence, _state(catalog, card), card.summary)
+            table.add_row(*row)
     Console().print(table)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from rimlight.catalog.find import Catalog
@@ -130,8 +130,13 @@ def _camera(camera: v4l2.CameraDescription) -> Finding:
         text = f"{name} cannot be asked: {exc.strerror}"
         return problem("camera", text, f"fuser -v {camera.path}")
     if busy:
-        by = ", ".join(v4l2.holders(camera.path)) or "another user's program"
-        return warning("camera", f"{name} is busy: {by} uses it", f"fuser -k {camera.path}")
+        by = v4l2.holders(camera.path)
+        if _is_ours(by):
+            return ok(
+                "camera", f"{name} is used by {by[0]}: rimlight ctl status, rimlight ctl stop"
+            )
+        text = f"{name} is busy: {', '.join(by) or 'a program of another user'} uses it"
+        return warning("camera", text, f"fuser -k {camera.path}   # ends that program")
     return ok("camera", f"{name}: {_best(camera)}")
 
 
@@ -168,14 +173,21 @@ def _module(machine: Machine) -> Finding:
 
 def _virtual(device: v4l2.CameraDescription) -> Finding:
     name = f"{device.path} ({device.card})"
-    by = ", ".join(v4l2.holders(device.path))
+    holders = v4l2.holders(device.path)
+    by = ", ".join(holders)
     if device.can_output:
         return ok("virtual camera", f"{name} is free" + (f", open in {by}" if by else ""))
+    if device.can_capture and _is_ours(holders):
+        return ok("virtual camera", f"{name} is fed, open in {by}: rimlight ctl status")
     if device.can_capture:
         mend = f"rimlight live --sink virtual-camera:{device.path}   # after ending that program"
         return warning("virtual camera", f"{name} is fed already, open in {by or '?'}", mend)
     mend = f"rimlight live --sink virtual-camera:{device.path}"
     return warning("virtual camera", f"{name} is stuck after its last use; a start cures it", mend)
+
+
+def _is_ours(holders: Sequence[str]) -> bool:
+    return any(each.startswith("rimlight ") for each in holders)
 
 
 def _version(package: str) -> str:

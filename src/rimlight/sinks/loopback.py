@@ -8,17 +8,22 @@ closes, the device announces output again. Fixed in v4l2loopback 0.13.
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
 import struct
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from glob import glob
+
+if sys.platform == "linux":  # elsewhere there are no such devices, and no such module
+    import fcntl
 
 _QUERYCAP = 0x80685600
 _STREAMON = 0x40045612
 _BUF_TYPE_VIDEO_OUTPUT = 2
 _CAPTURE, _OUTPUT = 1, 2
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 _CAPABILITY = struct.Struct("<16s32s32sIII3I")  # linux/videodev2.h: struct v4l2_capability
 
 
@@ -48,11 +53,11 @@ def loopbacks() -> list[Loopback]:
 def query(path: str) -> Loopback | None:
     """Return what `path` is, or None when it is no v4l2loopback device that may be opened."""
     try:
-        handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        handle = os.open(path, os.O_RDWR | _NONBLOCK)
     except OSError:
         return None
     try:
-        answer = fcntl.ioctl(handle, _QUERYCAP, bytes(_CAPABILITY.size))
+        answer = _ask(handle, _QUERYCAP, bytes(_CAPABILITY.size))
     except OSError:
         return None
     finally:
@@ -73,6 +78,12 @@ def revive(path: str) -> None:
     handle = os.open(path, os.O_RDWR)
     try:
         with suppress(OSError):  # the mark is set before the call is refused
-            fcntl.ioctl(handle, _STREAMON, struct.pack("<i", _BUF_TYPE_VIDEO_OUTPUT))
+            _ask(handle, _STREAMON, struct.pack("<i", _BUF_TYPE_VIDEO_OUTPUT))
     finally:
         os.close(handle)
+
+
+def _ask(handle: int, request: int, question: bytes) -> bytes:
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, "there are v4l2loopback devices on Linux only")
+    return fcntl.ioctl(handle, request, question)

@@ -1,13 +1,16 @@
-"""Who watches a virtual camera: by v4l2loopback's own event, else by looking who has it open."""
+"""Who watches a virtual camera: by v4l2loopback's own event, its own count, or its open files."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
 import struct
+import sys
 from contextlib import suppress
 from pathlib import Path
+
+if sys.platform == "linux":
+    import fcntl
 
 # linux/videodev2.h: struct v4l2_event_subscription (32 bytes), struct v4l2_event (136 bytes)
 _SUBSCRIBE = 0x4020565A
@@ -17,6 +20,8 @@ _EVENT_BYTES = 136
 _USAGE_AT = 8
 _SEND_NOW = 1
 
+SYSFS = Path("/sys/class/video4linux")
+
 CLIENT_USAGE = 0x10E00001
 """v4l2loopback.h: V4L2_EVENT_PRI_CLIENT_USAGE, from 0.13 on; its data is how many watch."""
 
@@ -24,28 +29,36 @@ CLIENT_USAGE = 0x10E00001
 class Watchers:
     """Counts the programs that watch the virtual camera `device`, this one left out.
 
-    Before v4l2loopback 0.13 only programs of the same user can be counted, or all if we are root.
+    The first of these that there is decides: the event of v4l2loopback 0.13; the count that some
+    builds of the module show in sysfs (v4l2loopback pull request 592); the open files of all
+    processes, which are seen of the same user only, or of all if we are root. What every module
+    shows in sysfs, `state` and `format`, tells whether somebody feeds it, not whether one watches.
+
+    Args:
+        device: its node, such as /dev/video10.
+        sysfs: where the kernel shows its devices.
 
     Raises:
         OSError: the device cannot be opened.
     """
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, *, sysfs: Path = SYSFS) -> None:
         self._device = os.path.realpath(device)
+        self._shown = sysfs / Path(self._device).name / "active_readers"
         self._count = 0
-        self._handle: int | None = os.open(device, os.O_RDWR | os.O_NONBLOCK)
-        question = _SUBSCRIPTION.pack(CLIENT_USAGE, 0, _SEND_NOW)
+        self._handle: int | None = os.open(device, os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
         try:
-            fcntl.ioctl(self._handle, _SUBSCRIBE, question)
+            _ask(self._handle, _SUBSCRIBE, _SUBSCRIPTION.pack(CLIENT_USAGE, 0, _SEND_NOW))
         except OSError:  # EINVAL: a module without this event
             self.close()
 
     def count(self) -> int:
         """Return how many there are now. Does not wait."""
         if self._handle is None:
-            return count_holders(self._device)
+            shown = _number_in(self._shown)
+            return count_holders(self._device) if shown is None else shown
         while select.select([], [], [self._handle], 0)[2]:
-            event = fcntl.ioctl(self._handle, _DEQUEUE, bytes(_EVENT_BYTES))
+            event = _ask(self._handle, _DEQUEUE, bytes(_EVENT_BYTES))
             (self._count,) = struct.unpack_from("<I", event, _USAGE_AT)
         return self._count
 
@@ -54,6 +67,18 @@ class Watchers:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def _ask(handle: int, request: int, question: bytes) -> bytes:
+    if sys.platform != "linux":
+        raise OSError("there are v4l2loopback devices on Linux only")
+    return fcntl.ioctl(handle, request, question)
+
+
+def _number_in(path: Path) -> int | None:
+    with suppress(OSError, ValueError):  # not there, or not a number
+        return int(path.read_text())
+    return None
 
 
 def count_holders(path: str) -> int:

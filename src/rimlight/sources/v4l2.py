@@ -156,7 +156,10 @@ def is_busy(path: Path) -> bool:
 
 
 def holders(path: Path) -> tuple[str, ...]:
-    """Return the programs that have `path` open, as "ffmpeg (123)", as far as we may see."""
+    """Return the programs that have `path` open, as "ffmpeg (123)", as far as we may see.
+
+    A run of ours is "rimlight (123)", whatever its interpreter is called.
+    """
     device = os.path.realpath(path)
     pids = {entry.parent.parent.name for entry in _open_files() if _leads_to(entry, device)}
     return tuple(f"{_command(pid)} ({pid})" for pid in sorted(pids, key=int))
@@ -177,6 +180,9 @@ def _leads_to(link: Path, device: str) -> bool:
 
 def _command(pid: str) -> str:
     try:
+        words = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")
+        if any(os.path.basename(word) == b"rimlight" for word in words[:3]):
+            return "rimlight"
         return Path("/proc", pid, "comm").read_text().strip()
     except OSError:
         return "a program that just ended"
