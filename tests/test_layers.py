@@ -59,8 +59,8 @@ MAY_IMPORT = {
     "pipeline resources segmenters",
     "evaluation": "models build catalog config errors frame imaging options outputs parts pipeline "
     "registry refiners segmenters sources",
-    "training": "build catalog config errors evaluation frame imaging options registry resources "
-    "segmenters",
+    "training": "build catalog config errors evaluation frame imaging models options registry "
+    "resources segmenters sources",
     "library": "models build config frame outputs parts sinks sources",
     "cli": "*",
     "__init__": "*",
