@@ -124,6 +124,7 @@ def background_effects(
     fit: str = "fill",
     mirror: bool = False,
     refresh_hz: float | None = None,
+    product: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Turn a choice of background into effects.
 
@@ -134,9 +135,11 @@ def background_effects(
         fit: how a background picture meets the frame: fill, fit, stretch or tile.
         mirror: swap left and right of the result.
         refresh_hz: blur anew so often; None for every frame.
+        product: options of the effect "product", for pictures of things; none for other pictures.
 
     Raises:
-        ConfigError: both a background and a blur, or neither, were chosen.
+        ConfigError: both a background and a blur, or neither, were chosen; or a product is to
+            stand before the blurred room.
     """
     if (background is None) == (blur is None):
         raise ConfigError(
@@ -144,6 +147,9 @@ def background_effects(
             hint="--background beach.jpg, --background '#00ff00', --background none, or --blur 20",
         )
     kept = {"keep": tuple(keep)} if keep else {}
+    if product:
+        effects = _product_effects(product, background, fit, kept)
+        return [*effects, {"kind": "flip", "mirror": True}] if mirror else effects
     if blur is not None:
         effect = {"kind": "blur", "radius_px": blur, **kept}
         if refresh_hz is not None:
@@ -153,3 +159,12 @@ def background_effects(
     else:
         effect = {"kind": "replace", "background": background, "fit": fit, **kept}
     return [effect, {"kind": "flip", "mirror": True}] if mirror else [effect]
+
+
+def _product_effects(
+    product: Mapping[str, Any], background: str | None, fit: str, kept: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    if background is None:
+        raise ConfigError("a product needs a --background", hint="--background white, or none")
+    behind = {} if background == "none" else {"background": background, "fit": fit}
+    return [{"kind": "cutout", **kept}, {"kind": "product", **product, **behind}]

@@ -23,42 +23,36 @@ from rimlight.cli.flags import (
     Threads,
     segmenter_keys,
 )
+from rimlight.cli.process_flags import (
+    Codec,
+    Crf,
+    End,
+    Every,
+    Foreground,
+    Format,
+    KeepGoing,
+    LookAhead,
+    Margin,
+    Matte,
+    MaxSize,
+    Overwrite,
+    Preset,
+    Preview,
+    Recursive,
+    Resume,
+    Shadow,
+    Side,
+    Square,
+    Start,
+    Trim,
+    Watch,
+    check_pictures,
+    product_keys,
+    watched,
+)
 
 if TYPE_CHECKING:
     from rimlight.config import RunConfig
-
-Start = Annotated[
-    str | None, typer.Option(metavar="TIME", help="Begin here: seconds, 1:30 or 1:02:03.5.")
-]
-End = Annotated[str | None, typer.Option(metavar="TIME", help="End here, counted likewise.")]
-Every = Annotated[int | None, typer.Option(min=1, help="Take one frame in so many.")]
-MaxSize = Annotated[
-    str | None,
-    typer.Option(metavar="WIDTHxHEIGHT", help="Scale larger pictures down to fit into this."),
-]
-LookAhead = Annotated[
-    int | None,
-    typer.Option(min=0, max=60, help="Let masks know of so many frames after them: steadier."),
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a result that exists.")]
-Resume = Annotated[
-    bool, typer.Option(help="Go on with what the same command left when it was broken off.")
-]
-KeepGoing = Annotated[
-    bool,
-    typer.Option("--keep-going", help="A damaged input is a warning; what can be read is done."),
-]
-Matte = Annotated[
-    str | None, typer.Option(metavar="OUTPUT", help="Write the mask too, white on black.")
-]
-Foreground = Annotated[
-    str | None,
-    typer.Option(metavar="OUTPUT", help="Write the pure foreground colours too, for a matte."),
-]
-Preview = Annotated[
-    int | None,
-    typer.Option(min=1, max=50, help="Only write so many frames, before and after, to a picture."),
-]
 
 
 def process(
@@ -66,7 +60,8 @@ def process(
         str,
         typer.Argument(
             metavar="INPUT",
-            help="A video, a picture, a folder or glob of pictures, a URL, or - for raw frames.",
+            help="A video, a picture, a folder or glob of pictures, @ and a list of them, a URL, "
+            "or - for raw frames.",
         ),
     ],
     *,
@@ -91,21 +86,23 @@ def process(
     quality: Quality = None,
     look_ahead: LookAhead = None,
     audio: Annotated[bool, typer.Option(help="Copy the sound of the input.")] = True,
-    codec: Annotated[
-        str | None, typer.Option(help="Video codec: h264, h265, av1, vp9, ffv1, prores.")
-    ] = None,
-    crf: Annotated[
-        int | None, typer.Option(min=0, max=63, help="Quality: lower is better and larger.")
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="The encoder's speed, such as veryfast or slow.")
-    ] = None,
+    codec: Codec = None,
+    crf: Crf = None,
+    preset: Preset = None,
     matte: Matte = None,
     foreground: Foreground = None,
     preview: Preview = None,
     start: Start = None,
     end: End = None,
     every: Every = None,
+    watch: Watch = False,
+    recursive: Recursive = False,
+    format_: Format = None,
+    trim: Trim = False,
+    margin: Margin = None,
+    square: Square = False,
+    size: Side = None,
+    shadow: Shadow = False,
     max_size: MaxSize = None,
     overwrite: Overwrite = False,
     resume: Resume = True,
@@ -127,22 +124,31 @@ def process(
       rimlight process talk.mp4 --background none -o cut.mov
 
       rimlight process photos/ --background white -o cutouts/
+
+      rimlight process photos/ -b white --trim --margin 8% --square --size 1600 -o shop/
     """
     from rimlight.choice import choice
     from rimlight.cli.run import print_plan, run_to_end
     from rimlight.jobs import background_effects, job_config
 
     said = choice(keep, drop)
+    product = product_keys(trim=trim, margin=margin, square=square, size=size, shadow=shadow)
+    check_pictures(source, {"--watch": watch, "--recursive": recursive, "--trim": bool(product)})
     effects = None
     if config is None or background is not None or blur is not None:
         effects = background_effects(
-            background=background, blur=blur, keep=said.classes, fit=fit, mirror=mirror
+            background=background,
+            blur=blur,
+            keep=said.classes,
+            fit=fit,
+            mirror=mirror,
+            product=product,
         )
     video = {"audio": audio, "codec": codec, "crf": crf, "preset": preset}
     video |= {"overwrite": overwrite, "resume": "auto" if resume else None}
     run = job_config(
         "process",
-        source=source,
+        source=watched(source, output, recursive=recursive) if watch else source,
         sinks=output,
         segmenter=segmenter_keys(model, threads),
         effects=effects,
@@ -151,16 +157,28 @@ def process(
         look_ahead=look_ahead,
         config=config,
         settings=set_ or (),
-        options={"video": video},
+        options={"video": video, "images": {"format": format_}},
         asides=_asides(matte, foreground, said.classes),
-        source_options={"start_s": start, "end_s": end, "every": every, "max_size": max_size},
+        source_options={
+            "start_s": start,
+            "end_s": end,
+            "every": every,
+            "max_size": max_size,
+            "recursive": recursive or None,
+        },
     )
     if dry_run:
         print_plan(run)
     elif preview is not None:
         _preview(run, preview, output[0])
     else:
-        run_to_end(run, label=Path(source).name or source, quiet=quiet, keep_going=keep_going)
+        run_to_end(
+            run,
+            label=Path(source).name or source,
+            quiet=quiet,
+            keep_going=keep_going,
+            endless=watch,
+        )
 
 
 def _asides(

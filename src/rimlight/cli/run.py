@@ -64,6 +64,7 @@ def run_to_end(
     watchers: Sequence[Refiner] = (),
     quiet: bool = False,
     keep_going: bool = False,
+    endless: bool = False,
 ) -> Stats | None:
     """Run with a progress bar; what is done when the user stops it, or the source breaks, is kept.
 
@@ -73,6 +74,7 @@ def run_to_end(
         watchers: see `open_run`.
         quiet: say nothing when all goes well.
         keep_going: a source that breaks is a warning; nothing is returned then.
+        endless: only the user ends it, so that is no stop before its time.
 
     Raises:
         typer.Exit: the user stopped it; code 130.
@@ -86,6 +88,7 @@ def run_to_end(
             raise
         console.print(f"warning: {exc}; {exc.hint}")
         return None
+    stopped = stopped and not endless
     if stopped or not quiet:
         console.print(summary(config, stats))
     if stopped:

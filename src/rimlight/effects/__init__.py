@@ -22,6 +22,7 @@ EFFECTS = Registry(
         "hud": Entry("rimlight.effects.hud:HudEffect", summary="rate, latency and drops"),
         "matte": Entry("rimlight.effects.matte:MatteEffect", summary="the mask, in grey"),
         "overlay": Entry("rimlight.effects.overlay:OverlayEffect", summary="painted classes"),
+        "product": Entry("rimlight.effects.product:ProductEffect", summary="pictures for shops"),
         "redact": Entry("rimlight.effects.redact:RedactEffect", summary="covered regions"),
         "replace": Entry("rimlight.effects.replace:ReplaceEffect", summary="another background"),
     },
