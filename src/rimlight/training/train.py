@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from rimlight.errors import ConfigError, ModelError
+from rimlight.training.cards import write_card
 from rimlight.training.curves import write_curves
 from rimlight.training.data.batches import batches
 from rimlight.training.data.find import find_samples
@@ -166,7 +167,23 @@ def finish(
         classes=options.data.classes,
         facts=facts,
     )
+    write_card(
+        out / BEST,
+        size=options.network.size,
+        classes=options.data.classes,
+        foreground=options.foreground,
+        fit=options.data.fit,
+        name=options.name,
+        summary=options.summary,
+        licence=options.licence,
+        origin=f"trained by rimlight on {_named(options)}",
+        notes="; ".join(f"{name}: {fact}" for name, fact in facts.items()),
+    )
     return TrainResult(out / BEST, tuple(loop.epochs), best, stopped)
+
+
+def _named(options: TrainOptions) -> str:
+    return ", ".join(path.name for path in options.data.paths)
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:

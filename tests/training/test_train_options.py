@@ -1,0 +1,55 @@
+"""What a training may say, and that the shipped files say nothing else."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from rimlight import resources
+from rimlight.cli import app
+from rimlight.errors import ConfigError
+from rimlight.training.options import load_train
+
+PERSON = resources.folder("configs") / "train-person.yaml"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(resources.folder("configs").glob("train-*.yaml")), ids=lambda path: path.stem
+)
+def test_shipped_trainings_are_valid(path):
+    assert load_train(path).built_network.classes == len(load_train(path).data.classes)
+
+
+def test_settings_and_data_go_over_the_file():
+    options = load_train(PERSON, ["network.size=64x32", "epochs=3"], data=[Path("mine")])
+    assert (options.network.size, options.epochs) == ((64, 32), 3)
+    assert options.data.paths == (Path("mine"),)
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_one():
+    with pytest.raises(ConfigError, match=r"data\.augment\.flop") as error:
+        load_train(PERSON, ["data.augment.flop=1"])
+    assert "flip" in error.value.hint
+
+
+def test_a_network_with_another_number_of_classes_is_refused():
+    with pytest.raises(ConfigError, match=r"network\.classes is 5, data\.classes names 2"):
+        load_train(PERSON, ["network.classes=5"])
+
+
+def test_an_unknown_foreground_is_refused():
+    with pytest.raises(ConfigError, match="'dog', which is not"):
+        load_train(PERSON, ["foreground=[dog]"])
+
+
+def test_limits_may_change_when_a_run_goes_on():
+    longer = load_train(PERSON, ["epochs=500", "minutes=5"])
+    assert longer.identity == load_train(PERSON).identity
+    assert load_train(PERSON, ["seed=5"]).identity != longer.identity
+
+
+def test_a_dry_run_prints_the_training():
+    arguments = ["train", "-c", str(PERSON), "mine", "-o", "nowhere", "--dry-run"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0 and "name: person" in result.stdout
+    assert not Path("nowhere").exists()
