@@ -53,7 +53,8 @@ class Pictures:
         make = {
             "yuv420p": self._planar,
             "yuva420p": self._planar_with_alpha,
-            "yuv422p10le": self._deep,
+            "nv12": self._converted,
+            "yuv422p10le": self._converted,
             "bgra": self._bgra,
             "yuva444p10le": self._deep_with_alpha,
         }[self._pixels]
@@ -84,7 +85,7 @@ class Pictures:
         self._fill(picture, (*planes(self._i420(frame)), _alpha(frame)))
         return picture
 
-    def _deep(self, frame: Frame) -> av.VideoFrame:
+    def _converted(self, frame: Frame) -> av.VideoFrame:
         picture = av.VideoFrame(*self._size, "yuv420p")
         self._fill(picture, planes(self._i420(frame)))
         self.tag(picture)

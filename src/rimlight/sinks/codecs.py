@@ -8,10 +8,15 @@ from typing import Literal, get_args
 
 from rimlight.errors import ConfigError
 
-CodecName = Literal["auto", "h264", "h265", "av1", "vp9", "ffv1", "prores"]
+CodecName = Literal[
+    "auto", "h264", "h265", "av1", "vp9", "ffv1", "prores",
+    "h264-nvenc", "h265-nvenc", "av1-nvenc", "h264-qsv", "h265-qsv", "av1-qsv",
+    "h264-amf", "h265-amf", "av1-amf", "h264-videotoolbox", "h265-videotoolbox",
+]  # fmt: skip
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
 ]
+Vendor = Literal["nvenc", "qsv", "amf", "videotoolbox"]
 _PRESETS = get_args(Preset)
 
 
@@ -26,6 +31,7 @@ class Codec:
         alpha_pixels: the one for transparent pictures; None when it has none.
         odd_sizes: it can encode 4:2:0 pictures of odd width or height as they are.
         crf: the quality when none is asked for; None when it has no such setting.
+        vendor: whose hardware does the work; None for software.
     """
 
     name: str
@@ -34,6 +40,7 @@ class Codec:
     alpha_pixels: str | None = None
     odd_sizes: bool = True
     crf: int | None = None
+    vendor: Vendor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,23 @@ class Plan:
     options: dict[str, str]
 
 
+def _hardware(vendor: Vendor, pixels: str, *standards: str) -> tuple[Codec, ...]:
+    """Return the encoders of one vendor; they take even sizes and count quality like software."""
+    crf = {"h264": 23, "h265": 28, "av1": 35}
+    encoders = {"h264": "h264", "h265": "hevc", "av1": "av1"}
+    return tuple(
+        Codec(
+            f"{name}-{vendor}",
+            f"{encoders[name]}_{vendor}",
+            pixels,
+            odd_sizes=False,
+            crf=crf[name],
+            vendor=vendor,
+        )
+        for name in standards
+    )
+
+
 CODECS = {
     codec.name: codec
     for codec in (
@@ -71,6 +95,10 @@ CODECS = {
         Codec("vp9", "libvpx-vp9", "yuv420p", "yuva420p", crf=31),
         Codec("ffv1", "ffv1", "yuv420p", "bgra"),
         Codec("prores", "prores_ks", "yuv422p10le", "yuva444p10le"),
+        *_hardware("nvenc", "yuv420p", "h264", "h265", "av1"),
+        *_hardware("qsv", "nv12", "h264", "h265", "av1"),
+        *_hardware("amf", "nv12", "h264", "h265", "av1"),
+        *_hardware("videotoolbox", "nv12", "h264", "h265"),
     )
 }
 
@@ -111,7 +139,11 @@ def plan_for(
     if crf is not None and chosen.crf is None:
         raise ConfigError(f"{chosen.name} has no crf", hint="leave crf out, or take another codec")
     pixels = (transparent and chosen.alpha_pixels) or chosen.pixels
-    options = _options(chosen, crf if crf is not None else chosen.crf, preset, pixels)
+    quality = crf if crf is not None else chosen.crf
+    if chosen.vendor is not None and quality is not None:
+        options = _hardware_options(chosen.vendor, quality, preset)
+    else:
+        options = _options(chosen, quality, preset, pixels)
     return Plan(container.format, chosen, pixels, options)
 
 
@@ -140,3 +172,21 @@ def _options(codec: Codec, crf: int | None, preset: Preset, pixels: str) -> dict
     if pixels == "yuva420p":  # libvpx refuses alpha together with its alternate references
         own["auto-alt-ref"] = "0"
     return own if crf is None else {**own, "crf": str(crf)}
+
+
+def _hardware_options(vendor: Vendor, quality: int, preset: Preset) -> dict[str, str]:
+    """Return what each vendor calls quality and speed: constant quality, as near as it has it."""
+    place = _PRESETS.index(preset)
+    every: dict[Vendor, dict[str, str]] = {
+        "nvenc": {"preset": f"p{min(7, place + 1)}", "rc": "vbr", "cq": str(quality), "b": "0"},
+        "qsv": {"preset": _PRESETS[max(2, place)], "global_quality": str(quality)},
+        "amf": {
+            "quality": ("speed", "balanced", "quality")[place // 3],
+            "rc": "cqp", "qp_i": str(quality), "qp_p": str(quality),
+        },
+        # It counts upwards to 100, in FFmpeg's units of 118.
+        "videotoolbox": {
+            "flags": "+qscale", "global_quality": str(round(118 * max(1, 100 - 1.5 * quality)))
+        },
+    }  # fmt: skip
+    return every[vendor]

@@ -16,6 +16,7 @@ from rimlight.errors import ConfigError, SinkError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.libav import av
 from rimlight.sinks.codecs import CodecName, Plan, Preset, plan_for
+from rimlight.sinks.hardware import check_present
 from rimlight.sinks.journal import Journal
 from rimlight.sinks.muxing import USUAL_RATE
 from rimlight.sinks.paths import check_folder, check_not_source
@@ -31,7 +32,7 @@ class VideoSink:
     and mov keep the input's time stamps exactly; mkv and webm count in milliseconds.
 
     Raises:
-        ConfigError: the container cannot hold the codec, or the transparency, asked for.
+        ConfigError: the container cannot hold what is asked for, or hardware for it is missing.
         SinkError: the place cannot be written to, is the input itself, or the container cannot
             hold the input's sound.
     """
@@ -74,6 +75,7 @@ class VideoSink:
             crf=options.crf,
             preset=options.preset,
         )
+        check_present(self._plan.codec)
         _check_codec(self._plan, options.path)
         check_folder(options.path, overwrite=options.overwrite or options.resume is not None)
         check_not_source(options.path, info)

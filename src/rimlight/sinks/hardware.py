@@ -1,0 +1,56 @@
+"""Encoders in graphics cards and processors: which are there, and how they are spoken to."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import lru_cache
+
+from rimlight.errors import ConfigError
+from rimlight.libav import av
+from rimlight.sinks.codecs import CODECS, Codec
+
+_TRIAL_PX = 256  # some encoders refuse pictures that are much smaller
+_TRIAL_RATE = Fraction(30)
+
+
+def check_present(codec: Codec) -> None:
+    """Check that an encoder can be opened on this machine; those of software always can.
+
+    Raises:
+        ConfigError: the card, its driver, or FFmpeg's part for it is missing; the hint names the
+            hardware encoders that there are.
+    """
+    if codec.vendor is None:
+        return
+    reason = _missing(codec)
+    if reason is None:
+        return
+    usual = codec.name.removesuffix(f"-{codec.vendor}")
+    there = present()
+    others = f"here: {', '.join(there)}" if there else "no hardware encoder works here"
+    raise ConfigError(
+        f"there is no {codec.name} on this machine: {reason}", hint=f"{others}; or take {usual}"
+    )
+
+
+def present() -> list[str]:
+    """Return the names of the hardware encoders that can be opened here."""
+    return [codec.name for codec in CODECS.values() if codec.vendor and _missing(codec) is None]
+
+
+@lru_cache(maxsize=32)
+def _missing(codec: Codec) -> str | None:
+    """Open the encoder and close it again; return why that fails, None if it does not."""
+    try:
+        context = av.CodecContext.create(codec.encoder, "w")
+    except ValueError:
+        return f"this FFmpeg is built without {codec.encoder}"
+    assert isinstance(context, av.VideoCodecContext)
+    context.width = context.height = _TRIAL_PX
+    context.pix_fmt, context.framerate = codec.pixels, _TRIAL_RATE
+    context.time_base = 1 / _TRIAL_RATE
+    try:
+        context.open()
+    except (av.error.FFmpegError, OSError) as exc:
+        return f"{codec.encoder} does not open ({str(exc.strerror or exc).lower()})"
+    return None
