@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "pipeline registry resume sources segmenters refiners effects sinks",
     "jobs": "config errors registry resources sinks sources",
     "preview": "build config errors frame models",
+    "estimate": "build config frame",
     "looks": "models config effects errors",
     "errands": "errors",
     "remote": "errands errors resources",

@@ -51,7 +51,7 @@ def write_preview(config: RunConfig, count: int, path: Path) -> None:
 
 def _results(config: RunConfig, count: int) -> Iterator[tuple[Frame, Frame]]:
     with ExitStack() as stack:
-        frames = list(_frames(config.source, count))
+        frames = list(spread_frames(config.source, count))
         segmenter = stack.enter_context(closing(open_segmenter(config.segmenter, frames[0].size)))
         effects = [stack.enter_context(closing(open_effect(part))) for part in config.effects]
         for frame in frames:
@@ -65,7 +65,8 @@ def _results(config: RunConfig, count: int) -> Iterator[tuple[Frame, Frame]]:
             yield frame, shown
 
 
-def _frames(part: PartConfig, count: int) -> Iterator[Frame]:
+def spread_frames(part: PartConfig, count: int) -> Iterator[Frame]:
+    """Yield `count` frames spread over a source; the first ones where it cannot be sought in."""
     with closing(open_source(part)) as source:
         info = source.info
         if part.kind != "video" or info.is_live or not info.duration_s:

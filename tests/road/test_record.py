@@ -11,7 +11,8 @@ from rimlight.config import read_yaml
 from rimlight.frame import Instances, Mask
 from rimlight.options import validate
 from rimlight.road.measures import Measurer, entropy
-from rimlight.road.page import write_page
+from rimlight.road.page import page
+from rimlight.road.places import Clip
 from rimlight.road.record import DriveRecorder
 from rimlight.road.rules import Rule, Rules
 
@@ -78,20 +79,18 @@ def test_an_event_comes_with_a_picture_unless_pictures_are_off(tmp_path):
 def test_an_unsure_drive_is_said_to_be_so(tmp_path):
     even = Mask(np.full((8, 8, 4), 0.25, np.float32), CLASSES)
     recorder = drive(tmp_path, [even] * 40)
-    write_page(recorder, tmp_path / "index.html", title="night", video=None)
-    page = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert recorder.data()["unsure_seconds"] == 2 and "unsure in 2 of 2 seconds" in page
+    shown = page(recorder, title="night", folder=tmp_path)
+    assert recorder.data()["unsure_seconds"] == 2 and "Not sure in 2 of 2 seconds" in shown
 
 
 def test_the_page_holds_its_data_and_names_nothing_else_but_the_video(tmp_path):
     recorder = drive(tmp_path / "out", [street(person=4)] * 40)
-    (tmp_path / "my drive.mp4").touch()
-    path = tmp_path / "out" / "index.html"
-    write_page(recorder, path, title="<drive>", video=tmp_path / "my drive.mp4")
-    page = path.read_text(encoding="utf-8")
-    data = json.loads(re.search(r"application/json>(.*?)</script>", page, re.DOTALL)[1])
-    assert data["events"][0]["name"] == "person in path" and "&lt;drive&gt;" in page
-    assert re.findall(r"(?:src|href)='(?!data:)([^']*)'", page) == ["../my%20drive.mp4"]
+    clips = [Clip(tmp_path / "my drive.mp4", 0.0)]
+    shown = page(recorder, title="<drive>", folder=tmp_path / "out", videos=clips)
+    data = json.loads(re.search(r"application/json>(.*?)</script>", shown, re.DOTALL)[1])
+    assert data["events"][0]["name"] == "person in path" and "&lt;drive&gt;" in shown
+    assert data["videos"] == [["../my%20drive.mp4", 0.0]]
+    assert not re.findall(r"(?:src|href)='(?!data:)[^']*'", shown)
 
 
 def test_rules_that_the_model_cannot_answer_are_named(tmp_path):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -27,6 +28,9 @@ LEGEND_LINES = 12
 
 _OUTLINE = 128
 """Added to a class's index on its outline."""
+_PATH = 255
+"""The index of the outline of the path ahead."""
+_PATH_COLOUR = (0, 200, 255)
 
 
 class OverlayEffect:
@@ -48,6 +52,10 @@ class OverlayEffect:
         ] = Field(default_factory=dict)
         contours: Annotated[bool, Field(description="draw an outline round each class")] = False
         legend: Annotated[bool, Field(description="name the colours in the picture")] = True
+        ahead: Annotated[
+            tuple[float, float, float, float, float, float] | None,
+            Field(description="outline this path: left, right, height of its near, then far edge"),
+        ] = None
 
     def __init__(self, options: Options) -> None:
         _check_palette(options.palette)
@@ -91,7 +99,7 @@ class OverlayEffect:
         full = round(self._options.opacity * 255)
         colours, opacity = np.zeros((256, 3), np.uint8), np.zeros(256, np.uint8)
         soft = len(mask.classes) == 1 and mask.given.dtype != np.uint8
-        if soft and not self._options.contours:
+        if soft and not self._options.contours and self._options.ahead is None:
             colours[:] = self._colours[0]
             opacity[:] = np.rint(np.arange(256) * full / 255) * bool(self._painted)
             return score_index(mask, size), Paint(colours, opacity)
@@ -101,6 +109,9 @@ class OverlayEffect:
         opacity[[_OUTLINE + number for number in self._painted if number < count]] = 255
         index = class_index(mask, size)
         index = outlined(index, _OUTLINE) if self._options.contours else index
+        if self._options.ahead is not None:
+            colours[_PATH], opacity[_PATH] = _PATH_COLOUR, 255
+            index = _with_path(index, self._options.ahead)
         return index, Paint(colours, opacity)
 
     def _legend(self, mask: Mask) -> list[tuple[str, Bgr | None]]:
@@ -109,6 +120,16 @@ class OverlayEffect:
         self._seen |= {number for number in self._painted if shares[number] >= LEGEND_FROM}
         largest = sorted(self._seen, key=lambda number: -shares[number])[:LEGEND_LINES]
         return [(f"{mask.classes[i]} {shares[i]:.0%}", self._colours[i]) for i in sorted(largest)]
+
+
+def _with_path(index: Image, ahead: tuple[float, ...]) -> Image:
+    """Return `index` with the outline of a path drawn in."""
+    near_left, near_right, near, far_left, far_right, far = ahead
+    corners = np.array([[near_left, near], [near_right, near], [far_right, far], [far_left, far]])
+    points = np.rint(corners * (index.shape[1] - 1, index.shape[0] - 1)).astype(np.int32)
+    width_px = max(2, index.shape[0] // 240)
+    # A copy: what is given may be kept from frame to frame.
+    return cast(Image, cv2.polylines(index.copy(), [points], True, _PATH, width_px))
 
 
 def _check_palette(palette: dict[str, str]) -> None:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.frame import Mask
 from rimlight.imaging.masks import mean_entropy
+from rimlight.road.ahead import AHEAD, GROUND, Trapezoid, inside
 
-Trapezoid = tuple[float, float, float, float, float, float]
-AHEAD: Trapezoid = (0.15, 0.85, 0.92, 0.42, 0.58, 0.62)
-"""Left and right end and height of the near edge, then of the far edge, as shares of the frame."""
-
-GROUND = ("road", "mark", "lane")
 MARKS = ("mark", "lane")
 
 
@@ -33,7 +28,7 @@ class Measurer:
     def measure(self, mask: Mask) -> dict[str, float]:
         """Return every measure that the mask has, each 0..1 but for the counts."""
         if self._area.shape != mask.shape:
-            self._area = _inside(self._ahead, mask.shape)
+            self._area = inside(self._ahead, mask.shape)
         shares = _shares(mask.labels.reshape(-1), mask.classes)
         path = _shares(mask.labels[self._area], mask.classes)
         found = {f"share.{name}": share for name, share in shares.items()}
@@ -62,13 +57,3 @@ def _shares(labels: NDArray[np.uint8], classes: Sequence[str]) -> dict[str, floa
 
 def _total(shares: dict[str, float], names: Sequence[str]) -> float:
     return sum(shares.get(name, 0.0) for name in names)
-
-
-def _inside(ahead: Trapezoid, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return which pixels of a mask lie in the path ahead."""
-    near_left, near_right, near, far_left, far_right, far = ahead
-    corners = np.array([[near_left, near], [near_right, near], [far_right, far], [far_left, far]])
-    area = np.zeros(shape, np.uint8)
-    points = np.rint(corners * (shape[1] - 1, shape[0] - 1)).astype(np.int32)
-    cv2.fillConvexPoly(area, points, 1)
-    return area > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import json
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,13 +15,14 @@ import cv2
 
 from rimlight.errors import SinkError
 from rimlight.frame import Frame, Mask
-from rimlight.road.measures import AHEAD, Measurer, Trapezoid
+from rimlight.road.ahead import AHEAD, Trapezoid
+from rimlight.road.measures import Measurer
 from rimlight.road.rules import Event, Rule, Watch
 
 THUMBNAIL_PX = 320
 MAX_THUMBNAILS = 300
-UNSURE_FROM = 0.35
-"""From this mean entropy on, a second's figures are not to be trusted."""
+UNSURE_FROM = 0.2
+"""From this mean entropy on, a second's figures are not to be trusted (measured: docs/road.md)."""
 
 
 class DriveRecorder:
@@ -55,6 +55,7 @@ class DriveRecorder:
             raise SinkError(f"cannot write to {folder}: {exc.strerror}") from exc
         self._stream: TextIOWrapper = stream
         self._writer: csv.DictWriter[str] | None = None
+        self.ahead = ahead
         self._measurer = Measurer(ahead)
         self._watches = [Watch(rule) for rule in rules]
         self._pictures = pictures
@@ -96,30 +97,30 @@ class DriveRecorder:
         """Names of the rules whose measure the model does not have."""
         return tuple(watch.rule.name for watch in self._watches if not watch.seen)
 
+    @property
+    def found(self) -> list[Event]:
+        """The events, by their start."""
+        return sorted((event for event, _ in self.events), key=lambda event: event.start_s)
+
+    @property
+    def unsure_seconds(self) -> int | None:
+        """How many seconds are not to be trusted; None when the model does not say."""
+        unsure = self.series.get("unsure")
+        return None if unsure is None else sum(value > UNSURE_FROM for value in unsure)
+
     def data(self) -> dict[str, Any]:
         """Return all but the single frames, ready for JSON; pictures are left out."""
-        events = sorted((event for event, _ in self.events), key=lambda event: event.start_s)
-        unsure = self.series.get("unsure")
         return {
             "frames": self.frames,
+            "ahead": list(self.ahead),
             "classes": list(self.classes),
             "seconds": [round(second, 3) for second in self.seconds],
             "series": {name: [round(v, 5) for v in values] for name, values in self.series.items()},
-            "events": [asdict(event) for event in events],
+            "events": [asdict(event) for event in self.found],
             "rules_left_out": list(self.left_out),
-            "unsure_seconds": None if unsure is None else sum(v > UNSURE_FROM for v in unsure),
+            "unsure_from": UNSURE_FROM,
+            "unsure_seconds": self.unsure_seconds,
         }
-
-    def write_json(self, path: Path) -> None:
-        """Write `data` to a file.
-
-        Raises:
-            SinkError: it cannot be written.
-        """
-        try:
-            path.write_text(json.dumps(self.data(), indent=1), encoding="utf-8")
-        except OSError as exc:
-            raise SinkError(f"cannot write {path}: {exc.strerror}") from exc
 
     def _keep(self, event: Event | None) -> None:
         if event is not None:
