@@ -19,6 +19,7 @@ from rimlight.cli import (
     devices,
     doctor,
     evaluate,
+    export,
     live,
     models,
     objects,
@@ -50,6 +51,7 @@ app.command("devices")(devices.devices)
 app.command("eval")(evaluate.evaluate)
 app.command("bench")(bench.bench)
 app.command("train")(train.train)
+app.command("export")(export.export)
 app.add_typer(models.app, name="models")
 app.add_typer(service.app, name="service")
 

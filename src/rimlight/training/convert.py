@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,18 +36,31 @@ def to_tflite(model: Any, *, float16: bool) -> bytes:
         The bytes of the .tflite file. All sides are fixed, so that dilated convolutions stay
         whole and XNNPACK takes the entire graph.
     """
-    picture = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="picture")
-    # The converter freezes only the variables it can reach from a TensorFlow module, and does not
-    # look into a Keras 3 model for them.
-    holder = tf.Module()
-    holder.variables_of_model = [variable.value for variable in model.variables]
-    holder.serve = tf.function(lambda x: model(x, training=False), input_signature=[picture])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [holder.serve.get_concrete_function()], holder
-    )
+    converter = _converter(model)
     if float16:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
+    return bytes(converter.convert())
+
+
+def to_quantised(model: Any, calibration: Sequence[NDArray[np.float32]] = ()) -> bytes:
+    """Convert a Keras model to TensorFlow Lite with weights of int8, a quarter of the size.
+
+    Args:
+        model: as `to_tflite` takes it.
+        calibration: inputs (1, height, width, channels) as the model wants them. On them the
+            range of every layer's results is measured, and the input, the output and all between
+            become int8 too. Without any, inputs, outputs and sums stay float32.
+
+    Returns:
+        The bytes of the .tflite file.
+    """
+    converter = _converter(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if calibration:
+        converter.representative_dataset = lambda: ([picture] for picture in calibration)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
     return bytes(converter.convert())
 
 
@@ -68,6 +81,18 @@ def compare(model: Any, content: bytes, pictures: Iterable[NDArray[np.float32]])
     if not found:
         raise ValueError("need at least one picture to compare on, got none")
     return Agreement(max(a.difference for a in found), min(a.argmax for a in found))
+
+
+def _converter(model: Any) -> Any:
+    picture = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="picture")
+    # The converter freezes only the variables it can reach from a TensorFlow module, and does not
+    # look into a Keras 3 model for them.
+    holder = tf.Module()
+    holder.variables_of_model = [variable.value for variable in model.variables]
+    holder.serve = tf.function(lambda x: model(x, training=False), input_signature=[picture])
+    return tf.lite.TFLiteConverter.from_concrete_functions(
+        [holder.serve.get_concrete_function()], holder
+    )
 
 
 def _compare_one(model: Any, interpreter: Interpreter, x: NDArray[np.float32]) -> Agreement:
