@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rimlight.evaluation.labels import CAMVID, COMMA10K, SCHEMES, VOID
+from rimlight.evaluation.labels import CAMVID, COMMA10K, COMMA10K_OUTSIDE, SCHEMES, VOID
 
 CITYSCAPES = ("road", "sidewalk", "building", "wall", "fence", "pole", "traffic light")
 
@@ -16,6 +16,16 @@ def test_what_the_scheme_does_not_know_is_void():
     table = CAMVID.translation(("background", "road"))
     assert table[0] == VOID and table[1] == CAMVID.classes.index("road")
     assert (table[2:] == VOID).all()
+
+
+def test_a_hyphen_in_a_name_is_a_space():
+    table = CAMVID.translation(("traffic-sign", "traffic sign"))
+    assert [CAMVID.classes[label] for label in table[:2]] == ["sign", "sign"]
+
+
+def test_without_the_own_car_its_pixels_are_void():
+    bonnet = np.full((1, 1, 3), (0xFF, 0x00, 0xCC), np.uint8)
+    assert COMMA10K_OUTSIDE.decode(bonnet).tolist() == [[VOID]]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)

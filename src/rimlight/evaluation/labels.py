@@ -56,7 +56,8 @@ class Scheme:
         """Return a table uint8 (256,) from labels of the classes `given` to ours, else `VOID`."""
         table = np.full(256, VOID, np.uint8)
         for index, name in enumerate(given):
-            ours = name if name in self.classes else self.also.get(name)
+            # Some write "traffic-sign", some "traffic sign".
+            ours = name if name in self.classes else self.also.get(name.replace("-", " "))
             if ours is not None:
                 table[index] = self.classes.index(ours)
         return table
@@ -72,14 +73,17 @@ CAMVID = Scheme(
         "curb": "pavement",
         "mark": "road",
         "vegetation": "tree",
+        "terrain": "tree",
         "wall": "building",
         "traffic sign": "sign",
         "traffic light": "sign",
         "truck": "car",
         "bus": "car",
+        "train": "car",
         "person": "pedestrian",
         "rider": "bicyclist",
         "bicycle": "bicyclist",
+        "motorcycle": "bicyclist",
     },
 )
 """CamVid (Brostow et al. 2008) with the 11 classes of SegNet (Badrinarayanan et al. 2017)."""
@@ -99,7 +103,17 @@ COMMA10K = Scheme(
     | dict.fromkeys(_UNDRIVABLE, "undrivable"),
 )
 
-SCHEMES: Mapping[str, Scheme] = MappingProxyType({s.name: s for s in (CAMVID, COMMA10K)})
+COMMA10K_OUTSIDE = Scheme(
+    "comma10k-outside",
+    COMMA10K.classes[:-1],
+    colours=(0x402020, 0xFF0000, 0x808060, 0x00FF66),
+    also=COMMA10K.also,
+)
+"""comma10k with the car's own bonnet void: for models that have no class for it."""
+
+SCHEMES: Mapping[str, Scheme] = MappingProxyType(
+    {s.name: s for s in (CAMVID, COMMA10K, COMMA10K_OUTSIDE)}
+)
 
 
 def scheme(name: str) -> Scheme:

@@ -90,9 +90,9 @@ function stack(canvas) {
 }
 
 function plot(canvas) {
-  const ink = board(canvas, 70);
+  const ink = board(canvas, 84);
   clickable(canvas);
-  shade(ink, 70);
+  shade(ink, 84);
   const values = data.series[canvas.dataset.line] || [];
   const top = values.reduce((a, b) => Math.max(a, b), Number(canvas.dataset.top) || 1e-9);
   ink.strokeStyle = "#0057b7";
@@ -101,7 +101,7 @@ function plot(canvas) {
   let before = -2;
   values.forEach((value, i) => {
     const second = data.seconds[i];
-    const height = 68 - (value / top) * 64;
+    const height = 82 - (value / top) * 62; // the top is left to the label
     // Each second is a step; where seconds are missing the line is broken.
     if (second > before + 1) ink.moveTo(across(second), height);
     ink.lineTo(across(second), height);
@@ -111,10 +111,8 @@ function plot(canvas) {
   ink.stroke();
   const counted = canvas.dataset.line.startsWith("count.");
   const share = (top * 100).toPrecision(top < 0.995 ? 2 : 3) + " %";
-  const text = counted ? top.toPrecision(2) : canvas.dataset.line === "unsure" ? top.toPrecision(2) : share;
+  const text = counted || canvas.dataset.line === "unsure" ? top.toPrecision(2) : share;
   ink.font = "12px sans-serif";
-  ink.fillStyle = "#f4f4f4cc";
-  ink.fillRect(0, 2, ink.measureText(text).width + 8, 16);
   ink.fillStyle = "#444";
   ink.fillText(text, 4, 14);
 }

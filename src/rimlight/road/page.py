@@ -84,7 +84,7 @@ def verdict(recorder: DriveRecorder) -> str:
             "trusted; the plots are shaded where it is so.</p>"
         )
     else:
-        text += "<p><small>The model was sure of itself all the time.</small></p>"
+        text += "<p><small>In no second was the model unsure (mean entropy).</small></p>"
     if recorder.left_out:
         names = html.escape(", ".join(recorder.left_out))
         text += f"<p><small>Not looked for, as the model cannot tell: {names}.</small></p>"
