@@ -12,7 +12,6 @@ from rimlight.cli.flags import (
     Blur,
     ConfigFile,
     Drop,
-    DryRun,
     Fit,
     Keep,
     Mirror,
@@ -26,6 +25,7 @@ from rimlight.cli.flags import (
 from rimlight.cli.process_flags import (
     Codec,
     Crf,
+    DryRun,
     End,
     Every,
     Foreground,
@@ -169,6 +169,7 @@ def process(
     )
     if dry_run:
         print_plan(run)
+        _tell_estimate(run)
     elif preview is not None:
         _preview(run, preview, output[0])
     else:
@@ -197,3 +198,19 @@ def _preview(run: RunConfig, count: int, output: str) -> None:
     path = Path(output.rstrip("/") if output != "-" else "rimlight").with_suffix(".preview.png")
     write_preview(run, count, path)
     console.print(f"look at {path}: before on the left, after on the right")
+
+
+def _tell_estimate(run: RunConfig) -> None:
+    from rimlight.cli.run import console
+    from rimlight.estimate import estimate
+
+    made = estimate(run)
+    if made is None:
+        console.print("how long it takes cannot be told: it is not known how many frames there are")
+        return
+    minutes, seconds = divmod(round(made.seconds), 60)
+    console.print(
+        f"about {minutes // 60}:{minutes % 60:02}:{seconds:02} (h:min:s) and "
+        f"{made.size_bytes / 1e6:.3g} MB without sound for {made.frames} frames, "
+        f"from {made.measured} frames made now"
+    )

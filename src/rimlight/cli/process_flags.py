@@ -64,6 +64,12 @@ Recursive = Annotated[
 Format = Annotated[
     str | None, typer.Option("--format", help="Kind of pictures to write: png, webp or jpg.")
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Check the run, print it with its time and size from a short try, stop."
+    ),
+]
 Trim = Annotated[
     bool, typer.Option("--trim", help="Pictures: cut away what is empty around the object.")
 ]
