@@ -20,7 +20,7 @@ def truths(folder, limit=None):
 
 def plain_decode(
     candidates, prototypes, *, picture, place, confidence, overlap, count, size=640,
-    margin=0, several=False, weighed=False,
+    margin=0, share=0, several=False, weighed=False,
 ):  # fmt: skip
     """Every mask at the input's full size: logits enlarged, cut to the box, then cut out.
 
@@ -43,7 +43,7 @@ def plain_decode(
     made = []
     for class_id, n in found[: 3 * count]:
         logits = cv2.resize(prototypes @ coefficients[n], (size, size))
-        shown, mask = at_picture(logits, boxes[n], margin, place, picture)
+        shown, mask = at_picture(logits, boxes[n], (margin, share), place, picture)
         score = float(scores[n, class_id])
         if weighed and mask.any():
             score *= agreement(mask, boxes[n], place) * (1 / (1 + np.exp(-shown[mask]))).mean()
@@ -61,14 +61,28 @@ def plain_decode(
 def at_picture(logits, box, margin, place, picture):
     """Logits and mask of one object at the picture's own size."""
     x, y, w, h = box
-    columns, rows = np.arange(logits.shape[1]) + 0.5, np.arange(logits.shape[0]) + 0.5
-    across, down = abs(columns - x) <= w / 2 + margin, abs(rows - y) <= h / 2 + margin
+    room, share = margin
     left, top = int(place.left), int(place.top)
     part = np.s_[top : top + int(place.height), left : left + int(place.width)]
     size = (picture.shape[1], picture.shape[0])
+    columns, rows = np.arange(logits.shape[1]) + 0.5, np.arange(logits.shape[0]) + 0.5
+
+    def within(wide, high):
+        both = (abs(columns - x) <= wide) & (abs(rows - y) <= high)[:, None]
+        return cv2.resize(both.astype(np.float32)[part], size) > 0.5
+
     shown = cv2.resize(np.clip(logits, -8, 8)[part], size)
-    inside = cv2.resize((across & down[:, None]).astype(np.float32)[part], size)
-    return shown, (shown > 0) & (inside > 0.5)
+    reach = within(w / 2 + room + share * w, h / 2 + room + share * h)
+    mask = (shown > 0) & reach
+    if room or share:
+        inside = within(w / 2, h / 2)
+        count, pieces = cv2.connectedComponents(mask.astype(np.uint8))
+        every = [pieces == number for number in range(1, count)]
+        least = 0.05 * max((piece.sum() for piece in every), default=0)
+        for piece in every:
+            if 2 * (piece & inside).sum() <= piece.sum() or piece.sum() < least:
+                mask &= ~piece
+    return shown, mask
 
 
 def agreement(mask, box, place):

@@ -72,6 +72,30 @@ def test_boxes_in_pixels_are_read_as_such():
     assert found(rows, card=pixels).places == ((16, 24, 48, 40),)
 
 
+def with_margin():
+    output = OutputSpec(kind="instances", margin_px=4, margin_share=0.2)
+    return CARD.model_copy(update={"output": output})
+
+
+def bar(*columns):
+    """Prototypes of 16 by 16 cells that are sure of some columns."""
+    values = np.full((16, 16, 1), -8, np.float32)
+    values[:, columns] = 8
+    return values
+
+
+def test_a_mask_reaches_beyond_a_coarse_box_and_moves_it():
+    objects = found([(32, 32, 24, 64, 0.9, 0)], prototypes=bar(*range(4, 12)), card=with_margin())
+    assert objects.boxes[0] == pytest.approx([0.25, 0, 0.75, 1], abs=0.02)
+
+
+def test_a_neighbour_that_begins_in_the_margin_is_left_alone():
+    prototypes = bar(6, 7, 8, 11, 12)
+    objects = found([(32, 32, 24, 64, 0.9, 0)], prototypes=prototypes, card=with_margin())
+    levels = objects.levels()
+    assert levels[32, 30] > 200 and not (levels[:, 44:] > 60).any()
+
+
 def test_there_are_never_more_than_the_limit():
     rows = [(8 * n + 8, 32, 6, 6, 0.5 + n / 20, 0) for n in range(6)]
     assert len(found(rows, limits=Limits(0.25, 0.5, 3))) == 3

@@ -82,13 +82,21 @@ class OutputSpec(Options):
         index: which of the file's outputs it is, from 0. Of "instances" both are found by shape.
         boxes: of "instances": box values are shares of the input (0..1), or pixels of it.
         margin_px: of "instances": how far, in input pixels, a mask may reach beyond its box; half
-            a step where boxes were quantised coarsely.
+            a step where boxes were quantised coarsely. With a margin, what hangs together stays
+            if most of it lies in the box, and the mask decides where the box really is.
+        margin_share: the same as a share of the box's own width and height, on top.
     """
 
     kind: Literal["probability", "sigmoid", "softmax", "logits", "labels", "instances"]
     index: Annotated[int, Field(ge=0)] = 0
     boxes: Literal["share", "pixels"] = "share"
     margin_px: Annotated[float, Field(ge=0, le=64)] = 0.0
+    margin_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+
+    @property
+    def has_margin(self) -> bool:
+        """Whether masks may reach beyond their boxes."""
+        return self.margin_px > 0 or self.margin_share > 0
 
 
 class ModelCard(Options):

@@ -1,7 +1,8 @@
-"""Objects that were found twice, and how sure a mask makes one of an object."""
+"""What masks say of their objects: which are the same, how sure they are, where their boxes lie."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import cv2
@@ -59,18 +60,32 @@ def weighed(found: Instances) -> Instances:
     return found.with_scores(scores)
 
 
+def boxed_by_masks(found: Instances) -> Instances:
+    """Return the same objects, each with the box round its mask; an empty mask keeps its box."""
+    boxes = found.boxes.copy()
+    for number in range(len(found)):
+        own = _round_mask(found, number)
+        boxes[number] = boxes[number] if own is None else own
+    return replace(found, boxes=boxes)
+
+
 def _agreement(found: Instances, number: int) -> float:
-    mask, (left, top, _, _) = found.masks[number], found.places[number]
-    solid = mask > _SOLID
-    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
-    if not len(rows):
+    own = _round_mask(found, number)
+    if own is None:
         return 0.0
-    height, width = found.shape
-    first = ((columns[0] + left) / width, (rows[0] + top) / height)
-    last = ((columns[-1] + 1 + left) / width, (rows[-1] + 1 + top) / height)
-    round_mask = np.array([[*first, *last]])
     box = found.boxes[number : number + 1].astype(np.float64)
-    return float(overlaps(box, round_mask)[0, 0] * mask[solid].mean() / 255)
+    mask = found.masks[number]
+    return float(overlaps(box, own[None])[0, 0] * mask[mask > _SOLID].mean() / 255)
+
+
+def _round_mask(found: Instances, number: int) -> NDArray[np.float64] | None:
+    """Return the box round a mask in shares of the frame; None where the mask is empty."""
+    left, top, width, height = cv2.boundingRect(_binary(found.masks[number]))
+    if not width:
+        return None
+    left, top = left + found.places[number][0], top + found.places[number][1]
+    box = np.array([left, top, left + width, top + height], np.float64)
+    return box / (*found.shape[::-1], *found.shape[::-1])
 
 
 def _binary(mask: Image) -> Image:

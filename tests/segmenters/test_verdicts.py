@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rimlight.frame import Instances
-from rimlight.segmenters.doubles import weighed, without_doubles
+from rimlight.segmenters.verdicts import boxed_by_masks, weighed, without_doubles
 
 
 def disc(radius, side=20):
@@ -57,3 +57,9 @@ def test_a_mask_that_fills_its_box_keeps_its_score():
 def test_a_mask_that_leaves_its_box_empty_loses_score():
     found = weighed(instances((0, 0.8, 10, 10, disc(5)), (0, 0.8, 10, 10, disc(0))))
     assert found.scores.tolist() == pytest.approx([0.2, 0])
+
+
+def test_a_box_is_that_round_the_mask_unless_there_is_none():
+    boxed = boxed_by_masks(instances((0, 0.8, 10, 10, disc(5)), (0, 0.8, 40, 40, disc(0))))
+    assert boxed.boxes[0] == pytest.approx([0.15, 0.15, 0.25, 0.25])
+    assert boxed.boxes[1] == pytest.approx([0.4, 0.4, 0.6, 0.6])

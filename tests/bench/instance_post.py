@@ -1,0 +1,81 @@
+"""Prints what comes after the model costs for 10 objects in a 720p frame, on one thread.
+
+    python tests/bench/instance_post.py
+
+The tensors are those of a real model on ten people side by side, made from one photograph.
+From tensors to a numbered choice among objects at the mask's own size; and with that, to the alpha
+of the whole frame. CPU time, the median of 101 frames.
+"""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+
+import cv2
+import numpy as np
+
+from rimlight import resources
+from rimlight.catalog.find import Catalog
+from rimlight.effects.keep import full_alpha
+from rimlight.frame import Frame, Mask
+from rimlight.imaging.geometry import letterbox
+from rimlight.refiners.choose import ChooseRefiner
+from rimlight.refiners.track import TrackRefiner
+from rimlight.segmenters.decode import Limits, decode
+from rimlight.segmenters.tensors import InputMaker
+from rimlight.segmenters.tflite import TfliteEngine
+
+LIMITS = Limits(0.25, 0.5, 10)
+
+
+def crowd():
+    """A 720p picture with two rows of the same five people."""
+    shared = resources.shared_folder()
+    assert shared is not None, "this needs the shared folder"
+    one = cv2.imread(str(sorted((shared / "data" / "people" / "images").glob("*.jpg"))[0]))
+    tile = cv2.resize(one, (256, 360))
+    return np.tile(tile, (2, 5, 1))
+
+
+def main() -> None:
+    cv2.setNumThreads(1)
+    card, file = Catalog().resolve("yolov8n-seg")
+    engine = TfliteEngine(file, size=card.input.size, threads=1)
+    frames = [
+        Frame.from_bgr(crowd(), index=n, pts=Fraction(n, 30), captured=0.0) for n in range(101)
+    ]
+    candidates = engine.run(InputMaker(card.input, engine.input).make(frames[0]), 0)[0].copy()
+    prototypes = engine.read(1)[0].copy()
+    track = TrackRefiner(TrackRefiner.Options())
+    choose = ChooseRefiner(ChooseRefiner.Options(keep=("person",)))
+    place = letterbox(frames[0].size, card.input.size)
+    steps: dict[str, list[float]] = {
+        "decode": [],
+        "mask": [],
+        "track": [],
+        "choose": [],
+        "alpha": [],
+    }
+    for frame in frames:
+        at = [time.process_time()]
+        found = decode(candidates, prototypes, card=card, place=place, limits=LIMITS)
+        at.append(time.process_time())
+        mask = Mask.from_instances(found, foreground=card.foreground, edges=card.edges)
+        at.append(time.process_time())
+        mask = track.refine(mask, frame)
+        at.append(time.process_time())
+        mask = choose.refine(mask, frame)
+        at.append(time.process_time())
+        full_alpha(frame, mask, None)
+        at.append(time.process_time())
+        for name, spent in zip(steps, np.diff(at), strict=True):
+            steps[name].append(spent * 1e3)
+    print(f"{len(found)} objects, {frames[0].size[0]}x{frames[0].size[1]}")
+    for name, each in steps.items():
+        print(f"  {name:8} {np.median(each):6.2f} ms")
+    print(f"  all      {np.median(np.sum(list(steps.values()), axis=0)):6.2f} ms")
+
+
+if __name__ == "__main__":
+    main()
