@@ -14,7 +14,8 @@ from rimlight import options as opt
 from rimlight.effects.keep import Keep, full_alpha, small_alpha
 from rimlight.frame import Frame, Mask
 from rimlight.imaging.blur import blurred_bgr, blurred_small
-from rimlight.imaging.composite import Compositor, composite_bgr
+from rimlight.imaging.composite import Compositor
+from rimlight.imaging.over import composite_bgr
 
 Image = NDArray[np.uint8]
 

@@ -13,7 +13,8 @@ from rimlight import options as opt
 from rimlight.effects.keep import Keep, full_alpha, small_alpha
 from rimlight.frame import Frame, Mask
 from rimlight.imaging.colour import planes
-from rimlight.imaging.composite import Compositor, Image, composite_bgr
+from rimlight.imaging.composite import Compositor, Image
+from rimlight.imaging.over import composite_bgr
 from rimlight.imaging.pool import ArrayPool
 
 _NO_COLOUR = 128

@@ -11,9 +11,9 @@ from pydantic import BeforeValidator, Field
 from rimlight import options as opt
 from rimlight.effects.backgrounds import open_background
 from rimlight.frame import Frame, Mask
-from rimlight.imaging.composite import composite_bgr
 from rimlight.imaging.fit import Fit
 from rimlight.imaging.foreground import foreground_colours
+from rimlight.imaging.over import composite_bgr
 from rimlight.imaging.product import Canvas, place, with_shadow
 
 

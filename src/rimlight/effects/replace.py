@@ -12,8 +12,9 @@ from rimlight.effects.keep import Keep, full_alpha, small_alpha
 from rimlight.errors import ConfigError
 from rimlight.frame import Frame, Mask
 from rimlight.imaging.colour import bgr_to_i420, i420_to_bgr, pad_even
-from rimlight.imaging.composite import Compositor, Edges, Image, composite_bgr
+from rimlight.imaging.composite import Compositor, Edges, Image
 from rimlight.imaging.fit import Fit
+from rimlight.imaging.over import composite_bgr
 from rimlight.imaging.palette import Bgr, parse_colour
 from rimlight.imaging.pool import ArrayPool
 from rimlight.imaging.rim import with_light, with_own_colours
@@ -63,7 +64,7 @@ class ReplaceEffect:
         if frame.layout == "bgr":
             alpha = full_alpha(frame, mask, self._keep)
             front = self._front_bgr(frame, back, mask)
-            return frame.with_bgr(composite_bgr(front, back, alpha))
+            return frame.with_bgr(composite_bgr(front, back, alpha, self._pool.take(front.shape)))
         small = small_alpha(mask, self._keep)
         front = self._front(frame.image, back, small, mask.edges)
         return frame.with_i420(self._compositor.composite(front, back, small, mask.edges))

@@ -123,21 +123,6 @@ def _composite(
     return dst
 
 
-def composite_bgr(front: Image, back: Image, alpha: Image) -> Image:
-    """Show `front` where `alpha` is 255 and `back` where it is 0.
-
-    Args:
-        front: uint8 (h, w, 3), BGR.
-        back: the same shape.
-        alpha: uint8 (h, w), at the pictures' own size.
-
-    Returns:
-        A new uint8 (h, w, 3).
-    """
-    weight = alpha * np.float32(1 / 255)
-    return cast(Image, cv2.blendLinear(front, back, weight, 1 - weight))
-
-
 @dataclass(frozen=True, slots=True)
 class _Grids:
     """Where the pixels of a large picture lie on a small one, for luma and for chroma.
