@@ -157,6 +157,8 @@ class Mask:
         edges: (low, high): where the mask meets the picture, scores up to `low` count as 0 and
             scores from `high` as 1, with a smooth step between.
         instances: the single objects that the mask was made of; None where the model knows none.
+        levels: the scores of a mask's only class in 255ths, uint8 (h, w), where whoever made them
+            had these at hand; None otherwise.
         unsure: the mean entropy (0..1) of scores that labels were made of; None where nobody knows,
             and where `given` still holds the scores.
 
@@ -170,6 +172,7 @@ class Mask:
     edges: tuple[float, float] = (0.0, 1.0)
     instances: Instances | None = None
     unsure: float | None = None
+    levels: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         shape, dtype = self.given.shape, self.given.dtype
@@ -251,9 +254,11 @@ class Mask:
         total = self.scores[..., wanted].sum(axis=2)
         return cast(NDArray[np.float32], np.minimum(total, 1, dtype=np.float32))
 
-    def with_scores(self, scores: NDArray[np.float32]) -> Mask:
+    def with_scores(
+        self, scores: NDArray[np.float32], levels: NDArray[np.uint8] | None = None
+    ) -> Mask:
         """Return a mask of the same classes with other scores, and no single objects."""
-        return replace(self, given=scores, instances=None)
+        return replace(self, given=scores, instances=None, levels=levels)
 
     def _object_alpha(self, instances: Instances, names: Sequence[str]) -> NDArray[np.float32]:
         """Objects have soft edges of their own; other classes have those of the labels."""

@@ -9,6 +9,7 @@ from flats import flat
 
 from rimlight.frame import Mask
 from rimlight.imaging import fast
+from rimlight.imaging.composite import quantise
 from rimlight.refiners.smooth import SmoothRefiner
 
 FIFTH_BITS = 0.7219280949  # entropy of p = 0.2: -(0.2 * log2(0.2) + 0.8 * log2(0.8))
@@ -65,3 +66,19 @@ def test_compiled_and_opencv_smoothing_agree():
                 last = refiner.refine(mask, make_frame(index))
             made.append(last.scores)
     assert np.abs(made[0] - made[1]).max() < 0.01  # the level of a score may round either way
+
+
+@pytest.mark.skipif(fast.kernels() is None, reason="needs numba")
+def test_levels_of_a_steady_mask_are_its_scores_in_255ths():
+    refiner = SmoothRefiner(SmoothRefiner.Options())
+    rng = np.random.default_rng(3)
+    for number in range(2):
+        mask = Mask(rng.random((9, 7, 1), np.float32), ("person",))
+        steady = refiner.refine(mask, make_frame(number))
+    assert steady.levels is not None
+    assert np.array_equal(steady.levels, quantise(steady.alpha()))
+
+
+def test_other_scores_forget_the_levels():
+    mask = Mask(np.zeros((2, 2, 1), np.float32), ("person",), levels=np.zeros((2, 2), np.uint8))
+    assert mask.with_scores(np.ones((2, 2, 1), np.float32)).levels is None

@@ -8,7 +8,7 @@ from rimlight import resources
 from rimlight.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
 from rimlight.options import validate
 from rimlight.segmenters.card import load_card
-from rimlight.segmenters.tflite import TfliteSegmenter, auto_threads
+from rimlight.segmenters.tflite import TfliteEngine, TfliteSegmenter, auto_threads
 
 MODELS = resources.folder("models")
 SELFIE = load_card(MODELS / "selfie.yaml")
@@ -92,3 +92,15 @@ def test_a_letterboxed_model_covers_only_the_frame():
     card = changed(input={"fit": "letterbox"})
     mask = TfliteSegmenter(card, FILE, ONE).segment(make_frame(size=(640, 320)))
     assert mask.shape == (128, 256) and np.isfinite(mask.scores).all()
+
+
+def test_an_input_made_in_the_models_own_memory_gives_the_same_as_one_that_is_copied():
+    engine = TfliteEngine(FILE, threads=1)
+    tensor = np.random.default_rng(0).random(engine.input.shape, np.float32)
+    copied = engine.run(tensor, 0).copy()
+    assert engine.memory is not None
+    engine.memory[...] = 0
+    assert not np.array_equal(engine.run(engine.memory, 0), copied)
+    engine.memory[...] = tensor
+    assert np.array_equal(engine.run(engine.memory, 0), copied)
+    engine.close()

@@ -28,7 +28,10 @@ def small_alpha(mask: Mask, keep: Keep) -> Image:
     Raises:
         ConfigError: the model has no class of that name.
     """
-    check_classes(mask.foreground if keep is None else keep, mask.classes)
+    names = mask.foreground if keep is None else keep
+    if mask.levels is not None and names == mask.classes:
+        return mask.levels
+    check_classes(names, mask.classes)
     return quantise(mask.alpha(keep))
 
 

@@ -134,7 +134,7 @@ class _Grids:
 
     luma: tuple[NDArray[Any], ...]
     chroma: tuple[NDArray[Any], ...]
-    spans: tuple[NDArray[np.int64], NDArray[np.int64]]
+    spans: tuple[NDArray[np.uint64], NDArray[np.uint64]]
 
 
 @lru_cache(maxsize=16)
@@ -144,7 +144,7 @@ def _grids(
     luma = _grid(large, small)
     starts = np.arange(0, large[0], KERNEL_BLOCK)
     ends = np.minimum(starts + KERNEL_BLOCK, large[0]) - 1
-    spans = luma[0][starts].astype(np.int64), luma[1][ends].astype(np.int64)
+    spans = luma[0][starts].astype(np.uint64), luma[1][ends].astype(np.uint64)
     return _Grids(luma, _grid(_half(large), small_half or small), spans)
 
 

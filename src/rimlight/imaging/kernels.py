@@ -20,6 +20,8 @@ from numba import njit
 
 U = np.uint64  # never mixed with signed numbers: numba would make float64 of the two
 
+_LINE = U(64)  # bytes that a processor fetches at once
+
 BLOCK = 32  # as composite.KERNEL_BLOCK; half as many columns in the chroma planes
 
 _BACK, _FRONT, _MIXED, _KEPT = 0, 1, 2, 3
@@ -61,35 +63,62 @@ def _fill(wide: Any, upper: Any, lower: Any, weight: Any, count: Any, target: An
 
 
 @compiled
-def _mix(
-    front: Any, at: Any, back: Any, back_at: Any, rows: Any, a: Any, weight: Any, slope: Any,
-    count: Any, target: Any,
-) -> None:  # fmt: skip
-    """Mix one piece of a row by the mean of two widened mask rows, through a smooth step."""
+def _alphas(rows: Any, a: Any, weight: Any, slope: Any, count: Any, target: Any) -> None:
+    """Put the mean of two widened mask rows, from column `a` on, through a smooth step."""
     low, per_width = slope
     upper, lower = rows
     for i in range(count):
         value = upper[a + i] * (_UNIT - weight) + lower[a + i] * weight
         level = np.floor((value + _ROUND) * _SHIFT)
         t = min(max((level - low) * per_width, _ZERO), _ONE)
-        alpha = np.floor(t * t * (_THREE - _TWO * t) * _FULL + _HALF)
+        target[i] = np.floor(t * t * (_THREE - _TWO * t) * _FULL + _HALF)
+
+
+@compiled
+def _mix(
+    front: Any, at: Any, back: Any, back_at: Any, alphas: Any, count: Any, target: Any
+) -> None:
+    """Mix one piece of a row."""
+    for i in range(count):
         f = np.float32(front[at + i])
         b = np.float32(back[back_at + i])
-        mixed = (b * (_FULL - alpha) + f * alpha + _FULL_HALF) * _PER_FULL
+        mixed = (b * (_FULL - alphas[i]) + f * alphas[i] + _FULL_HALF) * _PER_FULL
         target[at + i] = np.uint8(np.int32(mixed))
 
 
 @compiled
-def _extremes(mask: Any, first: Any, last: Any, low: Any, high: Any) -> None:
-    """Find the least and the greatest mask value under each block, row by row."""
-    for j in range(mask.shape[0]):
-        for c in range(first.shape[0]):
-            least, most = mask[j, first[c]], mask[j, first[c]]
-            for q in range(first[c], last[c] + 1):
-                least = min(least, mask[j, q])
-                most = max(most, mask[j, q])
-            low[j, c] = least
-            high[j, c] = most
+def _doubled(window: Any, step: Any, most: Any, out: Any) -> None:
+    """Write the extremes of windows of twice `step` cells, made of those of `step` cells."""
+    rest = U(window.size) - step
+    if most:
+        for i in range(rest):
+            out[i] = max(window[i], window[i + step])
+    else:
+        for i in range(rest):
+            out[i] = min(window[i], window[i + step])
+    for i in range(rest, U(window.size)):
+        out[i] = window[i]  # these end with the mask
+
+
+@compiled
+def _extremes(mask: Any, first: Any, last: Any, most: Any, out: Any) -> None:
+    """Find the least or greatest mask value under each block, row by row.
+
+    Where a block is narrower than others, a neighbouring column may count too.
+    """
+    widest = U(0)
+    for c in range(first.shape[0]):
+        widest = max(widest, last[c] - first[c] + U(1))
+    step, row = U(1), U(mask.shape[1])
+    window, other = mask.reshape(-1), np.empty(mask.size, np.uint8)
+    while step * U(2) <= widest:
+        _doubled(window, step, most, other)
+        window, other = other, (np.empty_like(other) if step == U(1) else window)
+        step *= U(2)
+    for j in range(U(mask.shape[0])):
+        for c in range(U(first.shape[0])):
+            a, b = window[j * row + first[c]], window[j * row + max(last[c] + U(1), step) - step]
+            out[j, c] = max(a, b) if most else min(a, b)
 
 
 @compiled
@@ -122,7 +151,8 @@ def _look(mask: Any, spans: Any, edges: Any, shown: Any) -> Any:
     """Return the runs between every mask row and the next, and how many there are."""
     low = np.empty((mask.shape[0], spans[0].shape[0]), np.uint8)
     high = np.empty_like(low)
-    _extremes(mask, spans[0], spans[1], low, high)
+    _extremes(mask, spans[0], spans[1], False, low)
+    _extremes(mask, spans[0], spans[1], True, high)
     runs = np.empty((low.shape[0], low.shape[1], 3), np.uint64)
     counts = np.empty(low.shape[0], np.uint64)
     last = low.shape[0] - 1
@@ -151,29 +181,32 @@ def _widen_both(
 
 
 @compiled
-def _plane(
-    front: Any, back: Any, out: Any, at: Any, levels: Any, row_size: Any, found: Any, grid: Any,
-    block: Any, slope: Any,
+def _planes(
+    front: Any, back: Any, out: Any, starts: Any, levels: Any, row_size: Any, found: Any,
+    grid: Any, block: Any, slope: Any,
 ) -> None:  # fmt: skip
-    """Composite the plane that starts at offset `at` over a back of the same size."""
+    """Composite planes of one size, which start at those offsets, over a back of the same size."""
     width, height = U(grid[0].shape[0]), U(grid[3].shape[0])
     rows = np.empty(width, np.float32), np.empty(width, np.float32)
+    alphas = np.empty(width, np.float32)
     runs, counts = found
     y = U(0)
     while y < height:
         end, j = _same_rows(grid, y), U(grid[3][y])
         for r in range(counts[j]):
             a, kind = runs[j, r, 0] * block, runs[j, r, 2]
-            count, start = min(runs[j, r, 1] * block, width) - a, at + y * width + a
-            if kind == _BACK:
-                _copy(back, out, start, width, count, end - y)
-            elif kind == _FRONT:
-                _copy(front, out, start, width, count, end - y)
-            elif kind == _MIXED:
+            count, here = min(runs[j, r, 1] * block, width) - a, y * width + a
+            if kind == _MIXED:
                 _widen_both(levels, row_size, grid, y, a, count, rows)
                 for n in range(end - y):
-                    here, weight = start + n * width, grid[5][y + n]
-                    _mix(front, here, back, here, rows, a, weight, slope, count, out)
+                    _alphas(rows, a, grid[5][y + n], slope, count, alphas)
+                    for start in starts:
+                        at = start + here + n * width
+                        _mix(front, at, back, at, alphas, count, out)
+            elif kind != _KEPT:
+                source = front if kind == _FRONT else back
+                for start in starts:
+                    _copy(source, out, start + here, width, count, end - y)
         y = end
 
 
@@ -196,56 +229,64 @@ def composite(
     f, b, o = front.reshape(-1), back.reshape(-1), out.reshape(-1)
     u, v = _sizes(front)
     block = U(BLOCK)
-    _plane(f, b, o, U(0), levels, row, found, luma, block, slope)
-    _plane(f, b, o, u, levels, row, found, chroma, block // U(2), slope)
-    _plane(f, b, o, v, levels, row, found, chroma, block // U(2), slope)
+    _planes(f, b, o, (U(0),), levels, row, found, luma, block, slope)
+    _planes(f, b, o, (u, v), levels, row, found, chroma, block // U(2), slope)
 
 
 @compiled
-def _widen_all(small: Any, at: Any, grid: Any, size: Any) -> Any:
-    """Widen every row of the small plane that starts at offset `at`; size is (columns, rows)."""
+def _widen_all(small: Any, starts: Any, grid: Any, size: Any) -> Any:
+    """Widen every row of the small planes at those offsets; size is (columns, rows) of each."""
     width = U(grid[0].shape[0])
-    wide = np.empty(size[1] * width, np.float32)
+    wide = np.empty(U(len(starts)) * size[1] * width, np.float32)
     row = np.empty(width, np.float32)
-    for y in range(size[1]):
-        _widen(small, at + y * size[0], grid, U(0), width, row)
-        for i in range(width):
-            wide[y * width + i] = row[i]
+    to = U(0)
+    for start in starts:
+        for y in range(size[1]):
+            _widen(small, start + y * size[0], grid, U(0), width, row)
+            for i in range(width):
+                wide[to + i] = row[i]
+            to += width
     return wide
 
 
 @compiled
-def _plane_over_small(
-    front: Any, small: Any, small_at: Any, small_size: Any, out: Any, at: Any, levels: Any,
-    row_size: Any, found: Any, grid: Any, small_grid: Any, block: Any, slope: Any,
+def _planes_over_small(
+    front: Any, small: Any, small_starts: Any, small_size: Any, out: Any, starts: Any,
+    levels: Any, row_size: Any, found: Any, grid: Any, small_grid: Any, block: Any, slope: Any,
 ) -> None:  # fmt: skip
-    """Composite one plane over a smaller back, which is enlarged where it shows."""
+    """Composite planes of one size over smaller ones, which are enlarged where they show."""
     width, height = U(grid[0].shape[0]), U(grid[3].shape[0])
     rows = np.empty(width, np.float32), np.empty(width, np.float32)
-    line = np.empty(width, np.uint8)
-    wide = _widen_all(small, small_at, small_grid, small_size)
+    alphas, line = np.empty(width, np.float32), np.empty(width, np.uint8)
+    wide = _widen_all(small, small_starts, small_grid, small_size)
+    part = width * small_size[1]
     runs, counts = found
     y = U(0)
     while y < height:
         end, j = _same_rows(grid, y), U(grid[3][y])
         for r in range(counts[j]):
             a, kind = runs[j, r, 0] * block, runs[j, r, 2]
-            count, start = min(runs[j, r, 1] * block, width) - a, at + y * width + a
+            count, here = min(runs[j, r, 1] * block, width) - a, y * width + a
             if kind == _FRONT:
-                _copy(front, out, start, width, count, end - y)
+                for start in starts:
+                    _copy(front, out, start + here, width, count, end - y)
             elif kind != _KEPT:
                 if kind == _MIXED:
                     _widen_both(levels, row_size, grid, y, a, count, rows)
                 for n in range(end - y):
                     above = U(small_grid[3][y + n]) * width + a
                     below = U(small_grid[4][y + n]) * width + a
-                    here, down = start + n * width, small_grid[5][y + n]
-                    if kind == _BACK:
-                        _fill(wide, above, below, down, count, out, here)
-                    else:
-                        _fill(wide, above, below, down, count, line, U(0))
-                        weight = grid[5][y + n]
-                        _mix(front, here, line, U(0), rows, a, weight, slope, count, out)
+                    down, plane = small_grid[5][y + n], U(0)
+                    if kind == _MIXED:
+                        _alphas(rows, a, grid[5][y + n], slope, count, alphas)
+                    for start in starts:
+                        at = start + here + n * width
+                        if kind == _BACK:
+                            _fill(wide, above + plane, below + plane, down, count, out, at)
+                        else:
+                            _fill(wide, above + plane, below + plane, down, count, line, U(0))
+                            _mix(front, at, line, U(0), alphas, count, out)
+                        plane += part
         y = end
 
 
@@ -265,23 +306,51 @@ def composite_over_small(
     u, v = _sizes(front)
     bu, bv = _sizes(back)
     block = U(BLOCK)
-    _plane_over_small(f, b, U(0), size, o, U(0), levels, row, found, luma, back_luma, block, slope)
-    for at, back_at in ((u, bu), (v, bv)):
-        _plane_over_small(
-            f,
-            b,
-            back_at,
-            half,
-            o,
-            at,
-            levels,
-            row,
-            found,
-            chroma,
-            back_chroma,
-            block // U(2),
-            slope,
-        )
+    _planes_over_small(
+        f, b, (U(0),), size, o, (U(0),), levels, row, found, luma, back_luma, block, slope
+    )
+    _planes_over_small(
+        f,
+        b,
+        (bu, bv),
+        half,
+        o,
+        (u, v),
+        levels,
+        row,
+        found,
+        chroma,
+        back_chroma,
+        block // U(2),
+        slope,
+    )
+
+
+@compiled
+def _fetch_plane(flat: Any, start: Any, width: Any, height: Any, rows: Any) -> Any:
+    """Read what `fetch` says of the plane at offset `start`."""
+    seen, ratio = np.uint8(0), height / rows
+    for row in range(rows):
+        upper = U(max((row + 0.5) * ratio - 0.5, 0.0))
+        at = start + upper * width
+        for i in range(at, start + min(upper + U(2), height) * width, _LINE):
+            seen ^= flat[i]
+    return seen
+
+
+@compiled
+def fetch(i420: Any, rows: Any) -> Any:
+    """Read a byte of each cache line that making three planes `rows` high will read.
+
+    A resize waits for one row after the other; these reads wait for many at once, and leave the
+    lines in the cache. What it returns means nothing: without it the reads would be left out.
+    """
+    flat = i420.reshape(-1)
+    width, height = U(i420.shape[1]), U(i420.shape[0]) * U(2) // U(3)
+    u, v = _sizes(i420)
+    half, low = width // U(2), height // U(2)
+    seen = _fetch_plane(flat, U(0), width, height, rows)
+    return seen ^ _fetch_plane(flat, u, half, low, rows) ^ _fetch_plane(flat, v, half, low, rows)
 
 
 @compiled
@@ -308,9 +377,14 @@ def fill_tensor(
 
 
 @compiled
-def smooth(new: Any, past: Any, weights: Any, out: Any) -> None:
-    """Draw scores to their past by a weight for each level; see `refiners.smooth`."""
-    n, p, o = new.reshape(-1), past.reshape(-1), out.reshape(-1)
+def smooth(new: Any, past: Any, weights: Any, out: Any, levels: Any) -> None:
+    """Draw scores to their past by a weight for each level; see `refiners.smooth`.
+
+    `levels` takes the results in 255ths.
+    """
+    n, p, o, s = new.reshape(-1), past.reshape(-1), out.reshape(-1), levels.reshape(-1)
     for i in range(U(n.size)):
         weight = weights[np.uint32(min(n[i] * _FULL + _HALF, _FULL))]
         o[i] = n[i] + (p[i] - n[i]) * weight
+    for i in range(U(n.size)):
+        s[i] = np.uint8(np.int32(o[i] * _FULL + _HALF))

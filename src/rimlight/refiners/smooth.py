@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Annotated
 
 import cv2
@@ -44,17 +43,18 @@ class SmoothRefiner:
     def __init__(self, options: Options) -> None:
         self._weights = np.float32(options.ratio) * entropy_squared()
         self._past: Mask | None = None
-        self._past_pts = Fraction(0)
+        self._past_s = 0.0
         self._pool = ArrayPool()
 
     def refine(self, mask: Mask, frame: Frame) -> Mask:
         """Return `mask`, drawn towards the one before it where it is unsure."""
         if mask.given.dtype == np.uint8:
             return mask
-        past, gap = self._past, frame.pts - self._past_pts
+        now = float(frame.pts)
+        past, gap = self._past, now - self._past_s
         goes_on = past is not None and past.given.shape == mask.given.shape and 0 < gap < MAX_GAP_S
         steady = self._mixed(mask, past) if past and goes_on else mask
-        self._past, self._past_pts = steady, frame.pts
+        self._past, self._past_s = steady, now
         return steady
 
     def close(self) -> None:
@@ -64,9 +64,12 @@ class SmoothRefiner:
     def _mixed(self, mask: Mask, before: Mask) -> Mask:
         out: Scores = self._pool.take(mask.given.shape, np.float32)
         kernels = fast.kernels()
-        mix = kernels.smooth if kernels else _smooth
-        mix(mask.scores, before.scores, self._weights, out)
-        return mask.with_scores(out)
+        if kernels is None:
+            _smooth(mask.scores, before.scores, self._weights, out)
+            return mask.with_scores(out)
+        levels = self._pool.take(mask.given.shape)
+        kernels.smooth(mask.scores, before.scores, self._weights, out, levels)
+        return mask.with_scores(out, levels[..., 0] if len(mask.classes) == 1 else None)
 
 
 def _smooth(new: Scores, past: Scores, weights: Scores, out: Scores) -> None:

@@ -50,6 +50,11 @@ class Engine(Protocol):
         """All outputs in the file's order."""
         ...
 
+    @property
+    def memory(self) -> NDArray[Any] | None:
+        """The input's own memory, where an engine shows it: `run` copies any other tensor."""
+        ...
+
     def run(self, tensor: NDArray[Any], output: int) -> NDArray[Any]:
         """Return output number `output` for an input tensor; valid until the next call."""
         ...

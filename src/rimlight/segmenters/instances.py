@@ -71,7 +71,7 @@ class InstanceSegmenter:
             on_error.callback(engine.close)
             check_runnable(card)
             self._at = _outputs(card, file, engine)
-            self._input = InputMaker(card.input, engine.input)
+            self._input = InputMaker(card.input, engine.input, engine.memory)
             on_error.pop_all()
         self._engine = engine
         self._closed = False

@@ -53,6 +53,11 @@ class KerasEngine:
         self.input = inputs[0]
         self.outputs = tuple(_info(tensor) for tensor in self._model.outputs)
 
+    @property
+    def memory(self) -> None:
+        """Keras shows none."""
+        return None
+
     def run(self, tensor: NDArray[Any], output: int) -> NDArray[Any]:
         """Return output number `output`, counted in the order of the model's `outputs`."""
         results = keras.tree.flatten(self._model.predict_on_batch(tensor))

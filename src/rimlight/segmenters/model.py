@@ -24,7 +24,7 @@ class ModelSegmenter:
             on_error.callback(engine.close)
             check_runnable(card)
             check_card(card, file, engine)
-            self._input = InputMaker(card.input, engine.input)
+            self._input = InputMaker(card.input, engine.input, engine.memory)
             self._mask = MaskMaker(card, engine.outputs[card.output.index])
             on_error.pop_all()
         self.card = card

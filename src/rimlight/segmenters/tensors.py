@@ -36,9 +36,12 @@ class InputMaker:
     Args:
         spec: what the card says of the input.
         info: what the file says of it; its quantisation is folded into the table.
+        memory: where tensors are made: (1, h, w, 3) of the file's type. None for memory of its own.
     """
 
-    def __init__(self, spec: InputSpec, info: TensorInfo) -> None:
+    def __init__(
+        self, spec: InputSpec, info: TensorInfo, memory: NDArray[Any] | None = None
+    ) -> None:
         width, height = spec.size
         self._size = spec.size
         self._letterbox = spec.fit == "letterbox"
@@ -46,7 +49,9 @@ class InputMaker:
         self._padding = self._table[0, spec.pad]
         self._padded_for: tuple[int, int] | None = None
         self._shrinker = ColourShrinker(spec.colour)
-        self._tensor = np.empty((1, height, width, 3), self._table.dtype)
+        if memory is None or memory.dtype != self._table.dtype:
+            memory = np.empty((1, height, width, 3), self._table.dtype)
+        self._tensor = memory
         self._dtype = info.dtype
         self._mixer = Mixer(colour_weights(spec.colour))
         self._line = tuple(
@@ -62,6 +67,7 @@ class InputMaker:
             self._padded_for = frame.size
         kernels = fast.kernels()
         if kernels and frame.layout == "i420" and self._dtype == "float32":
+            kernels.fetch(frame.image, np.uint64(height))
             small = small_planes(frame, (width, height))
             matrix = self._mixer.matrix(frame)
             kernels.fill_tensor(*small, matrix, *self._line, self._tensor[0], top, left)

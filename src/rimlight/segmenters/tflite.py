@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -69,10 +70,12 @@ class TfliteEngine:
         self.input = self._inputs[0]
         self._input_at = self._interpreter.get_input_details()[0]["index"]
         self._outputs_at = [d["index"] for d in self._interpreter.get_output_details()]
+        self.memory: NDArray[Any] | None = _memory(self._interpreter.tensor(self._input_at)())
 
     def run(self, tensor: NDArray[Any], output: int) -> NDArray[Any]:
         """Return output number `output`: a view that must be gone before the next call."""
-        self.load(tensor)
+        if tensor is not self.memory:
+            self.load(tensor)
         self.invoke()
         view: NDArray[Any] = self._interpreter.tensor(self._outputs_at[output])()
         return view
@@ -91,8 +94,18 @@ class TfliteEngine:
         return view
 
     def close(self) -> None:
-        """Release the model; the engine cannot run after it."""
-        self._interpreter = None
+        """Release the model; neither the engine nor its memory may be used after it."""
+        self._interpreter = self.memory = None
+
+
+def _memory(tensor: NDArray[Any]) -> NDArray[Any]:
+    """Return an array over the same bytes that does not keep the interpreter from running.
+
+    LiteRT refuses to run while a view of its tensors is alive. The memory stays where it is until
+    tensors are allocated anew, which an engine never does.
+    """
+    place = (ctypes.c_uint8 * tensor.nbytes).from_address(tensor.ctypes.data)
+    return np.frombuffer(memoryview(place), tensor.dtype).reshape(tensor.shape)
 
 
 def auto_threads() -> int:
