@@ -1,8 +1,9 @@
 """A live run in fast time: python tests/bench/endurance.py [FRAMES].
 
 Plays the pattern as fast as it goes through a live pipeline that is meddled with all the while:
-the source breaks every 1000 frames, effects are swapped, the camera rests. Prints memory, handles
-and threads as it goes, and fails when they grow after the first tenth.
+the source breaks every 1000 frames, effects and models are swapped, and a thread of its own covers
+everything now and then. Prints memory, handles and threads as it goes, and fails when they grow
+after the first tenth.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 from rimlight.buffer import Policy
@@ -28,6 +30,7 @@ from rimlight.sources.pattern import PatternSource
 
 SIZE = (64, 36)
 BREAKS_EVERY = 1000
+COVERS_EVERY = 100
 GROWTH_KB = 4096
 
 
@@ -79,6 +82,7 @@ def main() -> None:
             colour = f"#{seen[0] // BREAKS_EVERY % 256:02x}ff00"
             for old in pipeline.swap_effects([replacing(colour)]):
                 old.close()
+            pipeline.swap_segmenter(ThresholdSegmenter(ThresholdSegmenter.Options()))
         if seen[0] % max(1, frames // 20) == 0:
             samples.append(usage())
             print(seen[0], "frames: {} kB, {} handles, {} threads".format(*samples[-1]), flush=True)
@@ -92,6 +96,12 @@ def main() -> None:
         settings=Settings(policy=Policy.WAIT, masks="own"),
         on_frame=on_frame,
     )
+    ticks = count()
+
+    def attend() -> None:
+        pipeline.panicking = next(ticks) % COVERS_EVERY == 0
+
+    pipeline.attend = attend
     stats = pipeline.run()
     sink.close()
     print(f"{stats.frames} frames in {stats.elapsed_s:.0f} s, {pipeline.faults}")

@@ -1,92 +1,145 @@
-"""The governor at work: python tests/bench/governor.py [SECONDS].
+"""The governor at work: python tests/bench/governor.py [cpu|fps] [SECONDS].
 
-A live run of the pattern at 30 frames a second whose model burns 15 ms of processor time a mask,
-held to 40 % of one processor. Halfway a busy thread asks for 10 % more. Prints each change, and
-the share over each quarter.
+A live run at 30 frames a second, blurred, whose model burns 15 ms of processor time a mask and has
+a smaller one of 5 ms. It is held to 40 % of one processor, or to 30 frames a second on a core that
+it shares, in the middle third, with eight busy processes. Prints each step, down and up, and for
+each sixth of the time the processor's share and the rate.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
-import threading
 import time
-from itertools import pairwise
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
 from rimlight.buffer import Policy
-from rimlight.effects.replace import ReplaceEffect
+from rimlight.effects.blur import BlurEffect
 from rimlight.frame import Frame, Mask
-from rimlight.pipeline.governor import Governor, ladder
+from rimlight.pipeline.governor import Governor, Step, ladder
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.runner import Settings
 from rimlight.sinks.null import NullSink
 from rimlight.sources.pattern import PatternSource
+from rimlight.sources.reconnect import ReconnectingSource
 
-MOST_CPU = 0.40
-MASK_S, BUSY_SHARE = 0.015, 0.10
-
-
-def burn(seconds: float) -> None:
-    """Use that much processor time."""
-    end = time.thread_time() + seconds
-    while time.thread_time() < end:
-        pass
+LIMITS = {"cpu": {"most_cpu": 0.40}, "fps": {"least_fps": 30.0}}
+MASK_S, SMALL_MASK_S = 0.015, 0.005
+BUSY = 8
+BURN = "while True: pass"
 
 
 class BurningSegmenter:
-    """A model that is too large for the limit."""
+    """A model that takes its share of the processor."""
+
+    def __init__(self, mask_s: float) -> None:
+        self._mask_s = mask_s
 
     def segment(self, frame: Frame) -> Mask:
-        burn(MASK_S)
+        end = time.thread_time() + self._mask_s
+        while time.thread_time() < end:
+            pass
         return Mask(np.ones((9, 16, 1), np.float32), ("person",))
 
     def close(self) -> None: ...
 
 
+class PatternAgain:
+    """Opens the pattern in real time, at half the sides if that is wanted."""
+
+    def __init__(self) -> None:
+        self._size = (1280, 720)
+
+    def __call__(self) -> PatternSource:
+        return PatternSource(PatternSource.Options(size=self._size, realtime=True))
+
+    def can_shrink(self) -> bool:
+        return True
+
+    def shrink(self, *, on: bool) -> None:
+        self._size = (640, 360) if on else (1280, 720)
+
+
+@contextmanager
+def busy_core() -> Iterator[None]:
+    """Let others burn the core that this process runs on."""
+    burning = [subprocess.Popen([sys.executable, "-c", BURN]) for _ in range(BUSY)]
+    try:
+        yield
+    finally:
+        for each in burning:
+            each.kill()
+            each.wait()
+
+
+def governed(limits: dict[str, float]) -> tuple[LivePipeline, Governor]:
+    """Make the run and its governor."""
+    again = PatternAgain()
+    source = ReconnectingSource(again(), again)
+    effect = BlurEffect(BlurEffect.Options(radius_px=20, refresh_hz=15))
+    settings = Settings(policy=Policy.LATEST, masks="newest")
+    sink = NullSink(NullSink.Options(), source.info)
+    pipeline = LivePipeline(
+        source, BurningSegmenter(MASK_S), [sink], effects=[effect], settings=settings
+    )
+
+    def think(mask_s: float) -> Callable[[], None]:
+        return lambda: pipeline.swap_segmenter(BurningSegmenter(mask_s))
+
+    lighter = Step("the larger model", think(SMALL_MASK_S), think(MASK_S))
+    smaller = Step(
+        "the camera's full size", lambda: source.shrink(on=True), lambda: source.shrink(on=False)
+    )
+    steps = ladder(pipeline, (), lighter=lighter, smaller=smaller)
+    return pipeline, Governor(steps, lambda: pipeline.stats.frames, **limits)
+
+
 def main() -> None:
     """Run, and tell."""
-    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 60
-    start, done = time.monotonic(), threading.Event()
-    source = PatternSource(PatternSource.Options(realtime=True, count=seconds * 30))
-    pipeline = LivePipeline(
-        source,
-        BurningSegmenter(),
-        [NullSink(NullSink.Options(), source.info)],
-        effects=[ReplaceEffect(ReplaceEffect.Options(background="#00ff00"))],
-        settings=Settings(policy=Policy.LATEST, masks="newest"),
-    )
-    governor = Governor(ladder(pipeline, ()), lambda: pipeline.stats.frames, most_cpu=MOST_CPU)
+    kind = sys.argv[1] if len(sys.argv) > 1 else "cpu"
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 90
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    pipeline, governor = governed(LIMITS[kind])
+    start = time.monotonic()
+    marks = [(start, time.process_time(), 0)]
     said: list[tuple[str, ...]] = [()]
-    marks = [(start, time.process_time())]
+    crowd = ExitStack()
 
     def poll() -> None:
         governor.poll()
         now = time.monotonic()
-        if now - marks[-1][0] >= seconds / 4:
-            marks.append((now, time.process_time()))
         if governor.given_up != said[-1]:
             said.append(governor.given_up)
-            print(f"{now - start:5.1f} s, {governor.share:.0%}: without {said[-1] or 'nothing'}")
+            figures = f"{governor.share:.0%}, {governor.fps:.1f} fps"
+            print(f"{now - start:5.1f} s, {figures}: without {', '.join(said[-1]) or 'nothing'}")
+        if now - marks[-1][0] >= seconds / 6:
+            marks.append((now, time.process_time(), pipeline.stats.frames))
+            tell(marks[-2], marks[-1])
+            crowd_or_not(len(marks) - 1)
+        if now - start >= seconds:
+            pipeline.stop()
 
-    def disturb() -> None:
-        if done.wait(seconds / 2):
-            return
-        print(f"{time.monotonic() - start:5.1f} s: a busy thread asks for {BUSY_SHARE:.0%} more")
-        while not done.wait(0.01 * (1 - BUSY_SHARE) / BUSY_SHARE):
-            burn(0.01)
+    def crowd_or_not(sixths: int) -> None:
+        if kind == "fps" and sixths == 2:
+            crowd.enter_context(busy_core())
+            print(f"{time.monotonic() - start:5.1f} s: {BUSY} others on this core")
+        elif kind == "fps" and sixths == 4:
+            crowd.close()
+            print(f"{time.monotonic() - start:5.1f} s: alone again")
 
     pipeline.poll = poll
-    busy = threading.Thread(target=disturb)
-    busy.start()
-    stats = pipeline.run()
-    done.set()
-    busy.join()
-    marks.append((time.monotonic(), time.process_time()))
-    pairs = [(a, b) for a, b in pairwise(marks) if b[0] - a[0] > 1]
-    shares = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in pairs]
-    print("share in each quarter:", ", ".join(f"{share:.0%}" for share in shares))
-    print(f"{stats.per_second:.1f} frames a second; limit {MOST_CPU:.0%}")
+    with crowd:
+        pipeline.run()
+
+
+def tell(before: tuple[float, float, int], after: tuple[float, float, int]) -> None:
+    """Print the means between two marks."""
+    seconds, cpu_s, frames = (b - a for a, b in zip(before, after, strict=True))
+    print(f"        {cpu_s / seconds:.0%} of a processor, {frames / seconds:.1f} fps")
 
 
 if __name__ == "__main__":

@@ -85,6 +85,12 @@ def plainness(bgr: np.ndarray) -> float:
     return float((abs(bgr.astype(int) - NEUTRAL).max(axis=-1) < 12).mean())
 
 
+def covers(seen: Consumer) -> list[float]:
+    """Return how much of each frame is one of the two covers: all background, or all plain."""
+    plain = (1 - room - green for room, green in zip(seen.room, seen.green, strict=False))
+    return [max(pair) for pair in zip(seen.green, plain, strict=False)]
+
+
 def waited(condition: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
@@ -185,7 +191,7 @@ def panicked(folder: Path) -> dict[str, Any]:
         return {
             "answer": answer,
             "most_green_before": max(seen.green[:at]),
-            "green": seen.green[at:],
+            "cover": covers(seen)[at:],
             "exit": run.end(),
         }
 
@@ -271,6 +277,44 @@ def holders(path: str) -> set[str]:
     return {link.parts[2] for link in links if os.path.realpath(link) == path}
 
 
+def thrifty(folder: Path) -> dict[str, Any]:
+    """A limit that cannot be held: everything is given up, the webcam's size last."""
+    words = ("--background", GREEN, "--cpu", "1%", "--set", "source.size=1280x720")
+    with live(folder, "thrifty", *words) as run, consumer() as seen:
+        seen.wait_for(5)
+        last = "the camera's full size"
+        gave_up = waited(lambda: last in run.status().get("given_up", ()))
+        back = waited(lambda: run.status().get("state") == "live")
+        goes_on = seen.wait_for(20)
+        return {
+            "gave_up": gave_up,
+            "status": run.status(),
+            "back": back,
+            "goes_on": goes_on,
+            "most_room": max(seen.room),
+            "exit": run.end(),
+        }
+
+
+def signalled(folder: Path) -> dict[str, Any]:
+    """SIGUSR1 covers everything, and the webcam's pictures are not looked at until that is over."""
+    with live(folder, "signalled", *BRIGHT_STAYS) as run, consumer() as seen:
+        seen.wait_for(20)
+        run.process.send_signal(signal.SIGUSR1)
+        covered = waited(lambda: run.status().get("panic", False))
+        at = len(seen.green)
+        seen.wait_for(20)
+        until = len(seen.green)
+        run.say("panic", "off")
+        shown = waited(lambda: seen.green[-1] < 0.9)
+        return {
+            "covered": covered,
+            "cover": covers(seen)[at:until],
+            "shown": shown,
+            "exit": run.end(),
+        }
+
+
 def examined(folder: Path) -> dict[str, Any]:
     """The doctor on this machine, while a run is up and without one."""
     command = [sys.executable, "-m", "rimlight", "doctor"]
@@ -298,6 +342,8 @@ CASES: Sequence[Callable[[Path], dict[str, Any]]] = (
     watched,
     busy,
     on_demand,
+    thrifty,
+    signalled,
     examined,
     again,
 )

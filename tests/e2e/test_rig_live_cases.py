@@ -62,7 +62,7 @@ def test_no_frame_shows_the_room_while_the_webcam_comes_and_goes(report):
 
 def test_panic_covers_everything_at_once(report):
     assert report["panicked"]["most_green_before"] < 0.9
-    assert min(report["panicked"]["green"][IN_FLIGHT:]) > 0.99
+    assert min(report["panicked"]["cover"][IN_FLIGHT:]) > 0.99
 
 
 def test_a_background_may_be_deleted_while_it_is_shown(report):
@@ -89,7 +89,9 @@ def test_the_doctor_finds_both_devices(report):
         assert code == 0, text
         assert "/dev/video0 (vivid)" in text
         assert "/dev/video10" in text
-    assert "is busy" in report["examined"]["during"][1]
+    during = report["examined"]["during"][1]
+    assert "is used by rimlight" in during
+    assert "fuser -k" not in during
 
 
 def test_on_demand_the_webcam_is_open_only_while_somebody_watches(report):
@@ -98,8 +100,23 @@ def test_on_demand_the_webcam_is_open_only_while_somebody_watches(report):
     assert [seen[name] for name in names] == [True] * len(names)
 
 
+def test_what_cannot_be_held_gives_up_everything_and_the_size_of_the_webcam_last(report):
+    seen = report["thrifty"]
+    assert seen["gave_up"], seen["status"]
+    assert seen["status"]["given_up"][-1] == "the camera's full size"
+    assert (seen["back"], seen["goes_on"], seen["status"]["losses"]) == (True, True, 0)
+    assert seen["most_room"] < 0.01
+
+
+def test_a_signal_covers_everything_too(report):
+    seen = report["signalled"]
+    assert (seen["covered"], seen["shown"]) == (True, True)
+    assert min(seen["cover"][IN_FLIGHT:]) > 0.99
+
+
 def test_every_run_ends_in_order_when_it_is_told_to(report):
     names = ("pulled_out", "panicked", "deleted", "killed", "watched", "busy", "on_demand")
+    names += ("thrifty", "signalled")
     assert [report[name]["exit"] for name in names] == [0] * len(names)
 
 

@@ -141,6 +141,26 @@ class BrightestSink:
     def abort(self): ...
 
 
+class PromptSink(BrightestSink):
+    """One that any thread may interrupt, as a virtual camera on its own thread."""
+
+    def interrupt(self, frame):
+        self.brightest = max(self.brightest, int(frame.bgr.max()))
+
+
+class Passerby:
+    """Covers and uncovers at random, on the thread that attends to those who speak to a run."""
+
+    def __init__(self, seed, pipeline):
+        self.chance, self.pipeline = Chance(seed), pipeline
+
+    def __call__(self):
+        if self.chance.strikes():
+            self.pipeline.panicking = not self.pipeline.panicking
+        if self.chance.strikes():
+            raise self.chance.error()
+
+
 def replace_effect(colour="#0a140a"):
     return ReplaceEffect(ReplaceEffect.Options(background=colour))
 
@@ -170,9 +190,9 @@ class Meddler:
 def run_schedule(seed):
     """Run one random schedule; return (sink, witness, error or None)."""
     rng = random.Random(seed)
-    seeds = [rng.randrange(1 << 30) for _ in range(6)]
+    seeds = [rng.randrange(1 << 30) for _ in range(7)]
     source, witness = RoomSource(seeds[1]), Witness(seeds[0])
-    sink = BrightestSink(source)
+    sink = rng.choice([BrightestSink, PromptSink])(source)
     pipeline = LivePipeline(
         ReconnectingSource(source, lambda: source),
         FaultySegmenter(seeds[2]),
@@ -190,6 +210,7 @@ def run_schedule(seed):
         live=LiveSettings(rng.choice(["last", "blur", "background"]), hold_after_s=0.0),
     )
     pipeline.poll = Meddler(seeds[5], pipeline, witness)
+    pipeline.attend = Passerby(seeds[6], pipeline)
     try:
         pipeline.run()
     except INJECTED as exc:

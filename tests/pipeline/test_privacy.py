@@ -39,6 +39,7 @@ def prove_that_no_room_is_ever_shown(seeds):
 def no_pause(monkeypatch):
     monkeypatch.setattr("rimlight.sources.reconnect.FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr("rimlight.sources.reconnect.LONGEST_PAUSE_S", 0.002)
+    monkeypatch.setattr("rimlight.pipeline.live.TICK_S", 0.001)
 
 
 @pytest.mark.filterwarnings("ignore:invalid value")  # the injected NaN
