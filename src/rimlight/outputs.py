@@ -11,7 +11,7 @@ from rimlight.config import PartConfig, RunConfig, SinkConfig
 from rimlight.errors import SinkError, SourceReadError
 from rimlight.frame import SourceInfo
 from rimlight.options import validate
-from rimlight.pipeline.parts import Paced, Sink
+from rimlight.pipeline.parts import Paced, Shared, Sink
 from rimlight.registry import Registry
 from rimlight.sinks import SINKS
 from rimlight.sinks.background import BackgroundSink, SteadySink
@@ -30,14 +30,18 @@ def part_options(registry: Registry, part: PartConfig) -> tuple[type[Any], Any]:
 
 
 def open_sink(part: SinkConfig, info: SourceInfo) -> Sink:
-    """Open a sink for the frames of a source; a virtual camera gets them at a steady rate."""
+    """Open a sink for the frames of a source.
+
+    A virtual camera gets them at a steady rate; picture files are written by several threads.
+    """
     cls, options = part_options(SINKS, part)
     sink = cast(Sink, cls(options, info))
     if info.is_live and isinstance(sink, Paced):
         return SteadySink(sink, sink.rate)
-    if not part.thread:
+    writers = sink.writers if isinstance(sink, Shared) and not info.is_live else 1
+    if not part.thread and writers == 1:
         return sink
-    return BackgroundSink(sink, info)
+    return BackgroundSink(sink, info, writers=writers)
 
 
 def open_sinks(

@@ -126,3 +126,24 @@ def test_a_write_after_close_is_a_mistake():
     sink.close()
     with pytest.raises(ValueError, match="closed"):
         sink.write(make_frame())
+
+
+class Meeting(RecordingSink):
+    """Lets nobody go on before two are writing at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.barrier = threading.Barrier(2, timeout=10)
+
+    def write(self, frame):
+        self.barrier.wait()
+        super().write(frame)
+
+
+def test_several_threads_write_at_once_where_the_sink_is_shared():
+    inner = Meeting()
+    sink = BackgroundSink(inner, make_info(), writers=2)
+    for index in range(8):
+        sink.write(make_frame(index))
+    sink.close()
+    assert sorted(inner.indices) == list(range(8))

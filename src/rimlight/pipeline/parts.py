@@ -130,6 +130,16 @@ class Paced(Protocol):
 
 
 @runtime_checkable
+class Shared(Protocol):
+    """A sink whose frames do not depend on each other: `write` may be called by many threads."""
+
+    @property
+    def writers(self) -> int:
+        """How many threads should write at once."""
+        ...
+
+
+@runtime_checkable
 class Keyed(Protocol):
     """A sink in which keys can be pressed, such as a window."""
 

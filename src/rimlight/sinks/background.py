@@ -45,10 +45,17 @@ class BackgroundSink:
         info: the run's source; says whether it is live.
         capacity: frames that may wait.
         max_bytes: bytes of pictures that may wait.
+        writers: threads that write at once; more than one only for a `Shared` sink.
     """
 
     def __init__(
-        self, sink: Sink, info: SourceInfo, *, capacity: int = 8, max_bytes: int = 64 << 20
+        self,
+        sink: Sink,
+        info: SourceInfo,
+        *,
+        capacity: int = 8,
+        max_bytes: int = 64 << 20,
+        writers: int = 1,
     ) -> None:
         policy = Policy.LATEST if info.is_live else Policy.WAIT
         self._sink = sink
@@ -58,8 +65,11 @@ class BackgroundSink:
         self._error: BaseException | None = None
         self._done = False
         name = f"rimlight-{type(sink).__name__}"
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._work, name=name, daemon=True) for _ in range(writers)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def dropped(self) -> int:
@@ -89,7 +99,8 @@ class BackgroundSink:
             return
         self._done = True
         self._frames.close()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         if self._error is None or isinstance(self._error, StopStream):
             self._sink.close()
             return
@@ -102,10 +113,11 @@ class BackgroundSink:
             return
         self._done = True
         self._frames.discard()
-        self._thread.join(ABORT_TIMEOUT_S)
-        if self._thread.is_alive():  # aborting under a running write could crash an encoder
-            log.warning("%s does not come back from a write; left to itself", self._thread.name)
-            return
+        for thread in self._threads:
+            thread.join(ABORT_TIMEOUT_S)
+            if thread.is_alive():  # aborting under a running write could crash an encoder
+                log.warning("%s does not come back from a write; left to itself", thread.name)
+                return
         self._sink.abort()
 
     def _work(self) -> None:
@@ -113,7 +125,7 @@ class BackgroundSink:
             for frame in self._frames:
                 self._sink.write(frame)
         except BaseException as exc:  # raised again on the caller's thread
-            self._error = exc
+            self._error = self._error or exc
             self._frames.discard()
 
 

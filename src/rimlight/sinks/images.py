@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, cast
 
@@ -19,6 +20,7 @@ from rimlight.sinks import PICTURE_SUFFIXES
 from rimlight.sinks.paths import check_folder, check_not_source, is_same, temporary
 
 _ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
+_MOST_WRITERS = 4
 _QUALITY = {
     ".jpg": cv2.IMWRITE_JPEG_QUALITY,
     ".jpeg": cv2.IMWRITE_JPEG_QUALITY,
@@ -56,11 +58,17 @@ class ImagesSink:
         self._single = options.path.suffix.lower() in PICTURE_SUFFIXES
         self._format = _suffix_of(options)
         self._written: dict[Path, str] = {}
+        self._naming = threading.Lock()
         if self._single:
             check_folder(options.path, overwrite=True)
             check_not_source(options.path, info)
         else:
             _check_target(options.path)
+
+    @property
+    def writers(self) -> int:
+        """Encoding takes the most time of all, and pictures do not depend on each other."""
+        return 1 if self._single else max(1, min(_MOST_WRITERS, os.cpu_count() or 1))
 
     def write(self, frame: Frame) -> None:
         """Write one picture.
@@ -69,7 +77,9 @@ class ImagesSink:
             SinkError: the file cannot be written, would replace the source's own picture, cannot
                 hold the frame's alpha, or is a second one for a single name.
         """
-        target = self._target(frame)
+        with self._naming:
+            target = self._target(frame)
+            self._written[target] = frame.name
         if frame.alpha is not None and target.suffix.lower() not in _ALPHA_SUFFIXES:
             raise SinkError(f"{target} cannot hold alpha", hint="write png or webp pictures")
         if self._is_source(target, frame):
@@ -81,7 +91,6 @@ class ImagesSink:
         except OSError as exc:
             hint = "free some space" if exc.errno == errno.ENOSPC else "choose another folder"
             raise SinkError(f"cannot write {target}: {exc.strerror}", hint=hint) from exc
-        self._written[target] = frame.name
 
     def close(self) -> None:
         """Each picture is complete as soon as it is written."""
@@ -161,7 +170,8 @@ def _check_target(folder: Path) -> None:
 
 def _replace(target: Path, data: bytes) -> None:
     """Write `data` under a temporary name and move it to `target`."""
-    part = temporary(target)
+    # Two threads may have the same picture in hands, when it has changed in a watched folder.
+    part = temporary(target.with_stem(f"{target.stem}-{threading.get_ident()}"))
     try:
         part.write_bytes(data)
         part.replace(target)
