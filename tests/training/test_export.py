@@ -1,0 +1,140 @@
+"""From a .keras file to a .tflite file that sees the same, or to none."""
+
+import cv2
+import keras
+import numpy as np
+import pytest
+from fakes import make_frame
+from made_data import blob, write_blobs
+
+from rimlight.catalog.find import Catalog
+from rimlight.config import PartConfig
+from rimlight.errors import ConfigError, ModelError
+from rimlight.models import open_segmenter
+from rimlight.segmenters.card import load_card
+from rimlight.segmenters.tflite import TfliteEngine
+from rimlight.training.cards import write_card
+from rimlight.training.export import export
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+NUMBERS = ("float32", "float16", "dynamic", "int8")
+
+
+def reds(path, size=(60, 40)):
+    """Save a network that finds what is red: two convolutions, so that one result lies between."""
+    picture = keras.Input((size[1], size[0], 3))
+    bright = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(picture)
+    scores = keras.layers.Conv2D(2, 1, activation="softmax")(bright)
+    model = keras.Model(picture, scores)
+    first, second = np.zeros((3, 3, 3, 4)), np.zeros((1, 1, 4, 2))
+    first[1, 1, 0], second[0, 0, 0, 1] = 1, 20
+    model.set_weights([first, np.zeros(4), second, np.array([0, -10])])
+    model.save(path)
+    write_card(path, size=size, classes=("ground", "blob"), licence="CC0-1.0", summary="reds")
+    return path
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with best.keras, its card, and pictures in `set`."""
+    folder = tmp_path_factory.mktemp("trained")
+    reds(folder / "best.keras")
+    write_blobs(folder / "set")
+    return folder
+
+
+@pytest.fixture(scope="module", params=NUMBERS)
+def exported(request, place):
+    out = place / f"{request.param}.tflite"
+    calibration = [place / "set"] if request.param == "int8" else []
+    check = [place / "set"]
+    return export(
+        place / "best.keras", out, number=request.param, calibration=calibration, check=check
+    )
+
+
+def test_the_pipeline_sees_with_the_file_what_was_trained(exported):
+    image, labels = blob()
+    segmenter = open_segmenter(PartConfig(kind="model", model=str(exported.card)))
+    mask = segmenter.segment(make_frame().with_bgr(image))
+    segmenter.close()
+    assert mask.classes == ("ground", "blob")
+    assert ((mask.alpha() > 0.5) == (labels == 1)).all()
+
+
+def test_the_file_agrees_and_its_card_says_so(exported):
+    card = load_card(exported.card)
+    assert exported.sameness.argmax == 1 and exported.sameness.pictures == 8
+    assert exported.sameness.difference < 0.03
+    assert "100.000% of the pixels of 8 pictures" in card.notes
+    assert (card.licence, card.summary) == ("CC0-1.0", "reds")
+
+
+def test_the_card_knows_its_files_bytes(exported):
+    card, file = Catalog().resolve(str(exported.card))
+    assert file == exported.file and card.name == file.stem
+    exported_bytes = file.read_bytes()
+    assert card.files[0].size_bytes == len(exported_bytes) and card.files[0].sha256
+
+
+def test_int8_takes_and_gives_int8(place):
+    out = place / "small.tflite"
+    export(place / "best.keras", out, number="int8", calibration=[place / "set"])
+    engine = TfliteEngine(out, threads=1)
+    assert (engine.input.dtype, engine.outputs[0].dtype) == ("int8", "int8")
+    engine.close()
+
+
+def test_a_file_that_disagrees_is_not_written(place, tmp_path):
+    cv2.imwrite(str(tmp_path / "night.png"), np.full((40, 60, 3), 3, np.uint8))
+    with pytest.raises(ModelError, match="int8 file disagrees with the network") as caught:
+        export(
+            place / "best.keras",
+            tmp_path / "made.tflite",
+            number="int8",
+            calibration=[tmp_path],  # all that is red is out of the range seen here
+            check=[place / "set"],
+        )
+    assert "calibrate on more pictures" in caught.value.hint
+    assert [path.name for path in tmp_path.iterdir()] == ["night.png"]
+
+
+def test_less_agreement_can_be_accepted(place, tmp_path):
+    (tmp_path / "dark").mkdir()
+    cv2.imwrite(str(tmp_path / "dark/night.png"), np.full((40, 60, 3), 3, np.uint8))
+    done = export(
+        place / "best.keras",
+        tmp_path / "made.tflite",
+        number="int8",
+        calibration=[tmp_path / "dark"],
+        check=[place / "set"],
+        least=0.5,
+    )
+    assert 0.5 <= done.sameness.worst <= done.sameness.argmax < 0.985
+
+
+def test_without_pictures_the_samples_are_compared_on(place, tmp_path):
+    done = export(place / "best.keras", tmp_path / "made.tflite", number="float16")
+    assert done.sameness.pictures > 20
+
+
+def test_int8_needs_pictures(place, tmp_path):
+    with pytest.raises(ConfigError, match="needs pictures to calibrate on"):
+        export(place / "best.keras", tmp_path / "made.tflite", number="int8")
+
+
+def test_the_card_of_the_network_is_not_replaced(place):
+    with pytest.raises(ConfigError, match=r"the card of best\.keras") as caught:
+        export(place / "best.keras", place / "best.tflite", number="float16")
+    assert "best-export.tflite" in caught.value.hint
+
+
+def test_another_ending_is_refused(place, tmp_path):
+    with pytest.raises(ConfigError, match=r"must end in \.tflite"):
+        export(place / "best.keras", tmp_path / "made.onnx", number="float16")
+
+
+def test_only_keras_files_are_exported(exported, tmp_path):
+    with pytest.raises(ConfigError, match=r"is no \.keras file"):
+        export(exported.file, tmp_path / "made.tflite", number="float16")
