@@ -104,6 +104,42 @@ def pull(name: Name, accept_licence: Accept = False, models_dir: Target = None) 
         _import(paths, catalog.cache)
 
 
+@app.command("import-openvino")
+def import_openvino(
+    xml: Annotated[Path, typer.Argument(help="The network's .xml; its .bin lies beside it.")],
+    *,
+    weights: Annotated[
+        Path | None, typer.Option("--bin", metavar="FILE", help="The .bin, where it does not.")
+    ] = None,
+    size: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WIDTHxHEIGHT",
+            help="Sizes to run at, in multiples of 32; may be given again. Without: 448x256, "
+            "672x384 and 896x512.",
+        ),
+    ] = None,
+    float32: Annotated[
+        bool, typer.Option("--float32", help="Keep weights exactly; files twice the size.")
+    ] = False,
+    out: Target = None,
+) -> None:
+    """Turn OpenVINO's road-segmentation-adas-0001 from files of yours into models that run.
+
+    rimlight models import-openvino road-segmentation-adas-0001.xml --size 448x256
+    """
+    from rimlight import resources
+    from rimlight.options import validate
+    from rimlight.training.import_road import ImportOptions, import_road
+
+    said = {"sizes": size} if size else {}
+    sizes = validate(ImportOptions, said, where="--size").sizes
+    folder = out or resources.cache_folder() / "models"
+    bin_file = weights or xml.with_suffix(".bin")
+    for made in import_road(xml, bin_file, folder, sizes=sizes, float16=not float32):
+        typer.echo(f"made {made.stem}: --model {made.stem if out is None else made}")
+
+
 def _import(paths: Sequence[Path], folder: Path) -> None:
     """Turn an OpenVINO network into models that run; its own card then gives way to theirs."""
     from rimlight.training.import_road import import_road

@@ -12,11 +12,13 @@ import cv2
 import numpy as np
 import yaml
 from numpy.typing import NDArray
+from pydantic import field_validator
 
 from rimlight.catalog.find import sha256_of
 from rimlight.catalog.openvino import identify_road, steps, weights
 from rimlight.catalog.openvino_ir import IrGraph, read_ir
 from rimlight.errors import MissingDependencyError, ModelError, ModelFormatError
+from rimlight.options import Options, Size
 from rimlight.segmenters.card import InputSpec, ModelCard, ModelFile, OutputSpec
 
 if TYPE_CHECKING:
@@ -35,6 +37,19 @@ _ORIGIN = (
     "road-segmentation-adas-0001 of Intel's Open Model Zoo, converted by rimlight from the "
     "OpenVINO IR whose weights have sha256 "
 )
+
+
+class ImportOptions(Options):
+    """The sizes, (width, height), at which an imported network is to run."""
+
+    sizes: tuple[Size, ...] = SIZES
+
+    @field_validator("sizes")
+    @classmethod
+    def _on_the_grid(cls, sizes: tuple[Size, ...]) -> tuple[Size, ...]:
+        if wrong := [size for size in sizes if size[0] % 32 or size[1] % 32]:
+            raise ValueError(f"{wrong[0][0]}x{wrong[0][1]} is not made of multiples of 32")
+        return sizes
 
 
 def import_road(
