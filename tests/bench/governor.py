@@ -95,7 +95,7 @@ def governed(limits: dict[str, float]) -> tuple[LivePipeline, Governor]:
         "the camera's full size", lambda: source.shrink(on=True), lambda: source.shrink(on=False)
     )
     steps = ladder(pipeline, (), lighter=lighter, smaller=smaller)
-    return pipeline, Governor(steps, lambda: pipeline.stats.frames, **limits)
+    return pipeline, Governor(steps, lambda: pipeline.stats.frames - pipeline.faults.held, **limits)
 
 
 def main() -> None:

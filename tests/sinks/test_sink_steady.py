@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import pytest
 from fakes import RecordingSink, make_frame
@@ -149,3 +150,28 @@ def test_turns_follow_the_frames_and_the_rate_stays(rate):
     assert (len(times) - 1) / (times[-1] - times[0]) == pytest.approx(30, abs=0.2)
     if rate > 29:
         assert max(waits[-300:]) < 0.010
+
+
+def test_an_interruption_is_the_very_next_picture():
+    class Interrupted(CountingSink):
+        def write(self, frame):
+            super().write(frame)
+            if frame.index == 0:
+                sink.interrupt(make_frame(9))
+
+    inner = Interrupted(4)
+    sink = SteadySink(inner, 1000)
+    sink.write(make_frame(0))
+    assert inner.reached.wait(10)
+    sink.close()
+    assert inner.indices[:4] == [0, 9, 9, 9]
+
+
+def test_how_late_frames_are_is_told_when_they_go_out():
+    inner = CountingSink(3)
+    sink = SteadySink(inner, 1000, clock=lambda: 105.0)
+    assert sink.delay_s == 0.0
+    sink.write(replace(make_frame(0), captured=100.0))
+    sink._stopped.set()
+    sink.close()
+    assert sink.delay_s == 5.0
