@@ -85,6 +85,12 @@ def test_panic_covers_the_next_frame_and_status_says_so(play):
     assert (shown[11] == shown[-1]).all()
 
 
+def test_the_status_tells_how_late_the_picture_is_and_what_was_left_out(play):
+    status, _ = play(lambda controls: controls.status())
+    assert status.delay_ms == round(status.stages["latency"], 1) > 0
+    assert status.dropped == {}
+
+
 def test_a_model_that_is_not_there_changes_nothing(play):
     def fail(controls):
         with pytest.raises(ModelNotFoundError):
@@ -160,8 +166,9 @@ def test_the_governor_leaves_out_no_refiner_that_says_who_is_seen():
     refiners = [{"kind": "smooth"}, {"kind": "choose", "drop": ["cat"]}]
     run_config = config(refiners=refiners)
     with open_run(run_config) as run:
-        chooser = run.pipeline.refiners[1]
-        step(Controls(run, run_config), "refinement").give_up()
+        controls = Controls(run, run_config)
+        chooser, _ = run.pipeline.refiners
+        step(controls, "refinement").give_up()
         assert list(run.pipeline.refiners) == [chooser]
 
 
@@ -200,3 +207,29 @@ def test_no_lighter_model_stands_in_where_it_would_show_less(more):
     run_config = config(**more)
     with open_run(run_config) as run:
         assert not step(Controls(run, run_config), "the larger model").helps()
+
+
+def test_keep_and_all_change_what_stays_while_the_run_goes_on(play):
+    def keep(controls):
+        with pytest.raises(ConfigError, match="no class 'dog'"):
+            controls.do(["keep", "dog"])
+        return controls.do(["drop", "person"])
+
+    text, shown = play(keep)
+    assert text == "drop person"
+    assert not all(is_near(pixel, (0, 255, 0)) for pixel in shown[5].reshape(-1, 3).tolist())
+    assert all(is_near(pixel, (0, 255, 0)) for pixel in shown[-1].reshape(-1, 3).tolist())
+
+
+def test_a_choice_that_an_effect_makes_is_left_to_it(play):
+    def keep(controls):
+        with pytest.raises(ConfigError, match="chooses by itself"):
+            controls.do(["keep", "all"])
+
+    own = [{"kind": "replace", "background": "#00ff00", "keep": ["person"]}]
+    assert len(play(keep, effects=own)[1]) == DONE
+
+
+def test_objects_are_listed_for_models_that_know_them(play):
+    text, _ = play(lambda controls: controls.do(["objects"]))
+    assert text == "this model knows no single objects"

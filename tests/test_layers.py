@@ -49,15 +49,16 @@ MAY_IMPORT = {
     "remote": "errands errors resources",
     "status": "build config pipeline sinks sources",
     "model_switch": "config frame models parts pipeline",
+    "selection": "choice config errors parts pipeline refiners",
     "controls": "build config errors looks model_switch options parts pipeline refiners registry "
-    "resources status",
+    "resources selection status",
     "demand": "build errors sinks sources",
     "doctor": "catalog errors sinks sources",
     "demo": "models build config errors frame imaging jobs resources",
     "batch": "build catalog config errors frame imaging jobs libav pipeline resources resume sinks "
     "sources",
-    "bench": "buffer build catalog config effects errors frame imaging jobs library outputs parts "
-    "pipeline resources segmenters",
+    "bench": "buffer build catalog config effects errors evaluation frame imaging jobs library "
+    "outputs parts pipeline resources segmenters training",
     "evaluation": "models build catalog config errors frame imaging options outputs parts pipeline "
     "registry refiners segmenters sources",
     "training": "build catalog config errors evaluation frame imaging models options registry "

@@ -21,6 +21,13 @@ class Choice:
     classes: tuple[str, ...] = ()
     refiners: tuple[dict[str, Any], ...] = ()
 
+    @property
+    def as_refiners(self) -> tuple[dict[str, Any], ...]:
+        """The whole choice as refiners, for runs whose effects leave it to them."""
+        if self.classes:
+            return ({"kind": "choose", "keep": self.classes},)
+        return self.refiners
+
 
 def choice(keep: Sequence[str] | None, drop: Sequence[str] | None = None) -> Choice:
     """Turn words into a choice.

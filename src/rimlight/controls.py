@@ -17,8 +17,8 @@ from rimlight.options import Options, validate
 from rimlight.pipeline.governor import Governor, Step, ladder
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.parts import Effect, Shrinking
-from rimlight.refiners import COSMETIC
 from rimlight.registry import suggest
+from rimlight.selection import Selection
 from rimlight.status import Status, status_of
 
 KEYS = {
@@ -69,18 +69,15 @@ class Controls:
         self._model_switch = ModelSwitch(run.pipeline, config.segmenter, run.info.size)
         self._opened: list[Effect] = []
         self._governor: Governor | None = None
-        kinds = [part.kind for part in config.refiners]
-        own = len(kinds)
-        self._needed = [
-            refiner
-            for index, refiner in enumerate(self._pipeline.refiners)
-            if index >= own or kinds[index] not in COSMETIC
-        ]
+        self._selection = Selection(run.pipeline, config, lambda: self._parts)
         self._verbs: dict[str, Callable[[Sequence[str]], str]] = {
             "background": self._background,
             "blur": self._blur,
             "next": self._next,
             "mirror": self._mirror,
+            "keep": self._selection.keep,
+            "drop": self._selection.drop,
+            "objects": self._selection.objects,
             "freeze": self._freeze,
             "panic": self._panic,
             "model": self._model,
@@ -110,7 +107,10 @@ class Controls:
         if least_fps is not None and rate is not None:
             least_fps = min(least_fps, float(rate))
         steps = ladder(
-            pipeline, self._needed, lighter=self._lighter(), smaller=_smaller(self._run.source)
+            pipeline,
+            self._selection.needed,
+            lighter=self._lighter(),
+            smaller=_smaller(self._run.source),
         )
         self._governor = Governor(
             steps,
@@ -141,7 +141,9 @@ class Controls:
             "the larger model",
             lambda: switch.lighten(self._parts, on=True),
             lambda: switch.lighten(self._parts, on=False),
-            lambda: not self._needed and bool(switch.lighter(switch.asked, self._parts)),
+            lambda: (
+                not self._selection.is_narrow and bool(switch.lighter(switch.asked, self._parts))
+            ),
         )
 
     def _background(self, values: Sequence[str]) -> str:

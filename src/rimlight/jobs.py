@@ -125,6 +125,7 @@ def background_effects(
     mirror: bool = False,
     refresh_hz: float | None = None,
     product: Mapping[str, Any] | None = None,
+    grey: bool = False,
 ) -> list[dict[str, Any]]:
     """Turn a choice of background into effects.
 
@@ -135,22 +136,26 @@ def background_effects(
         fit: how a background picture meets the frame: fill, fit, stretch or tile.
         mirror: swap left and right of the result.
         refresh_hz: blur anew so often; None for every frame.
+        grey: take the background's colours out instead.
         product: options of the effect "product", for pictures of things; none for other pictures.
 
     Raises:
-        ConfigError: both a background and a blur, or neither, were chosen; or a product is to
+        ConfigError: several of background, blur and grey, or none, were chosen; or a product is to
             stand before the blurred room.
     """
-    if (background is None) == (blur is None):
+    if (background is not None) + (blur is not None) + grey != 1:
         raise ConfigError(
-            "choose one of --background and --blur",
+            "choose one of --background, --blur and --grey",
             hint="--background beach.jpg, --background '#00ff00', --background none, or --blur 20",
         )
     kept = {"keep": tuple(keep)} if keep else {}
     if product:
         effects = _product_effects(product, background, fit, kept)
         return [*effects, {"kind": "flip", "mirror": True}] if mirror else effects
-    if blur is not None:
+    effect: dict[str, Any]
+    if grey:
+        effect = {"kind": "grey", **kept}
+    elif blur is not None:
         effect = {"kind": "blur", "radius_px": blur, **kept}
         if refresh_hz is not None:
             effect["refresh_hz"] = refresh_hz

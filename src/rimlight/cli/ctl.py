@@ -11,7 +11,8 @@ import typer
 from rimlight.errors import ConfigError
 
 VERBS = """background FILE or COLOUR, blur PIXELS (or +5, -5), next, mirror, freeze, panic (each
-on, off, or without a value the other way round), model NAME, profile NAME, status, stop"""
+on, off, or without a value the other way round), keep CLASSES (or largest, center, id:3,
+all), drop CLASSES, objects, model NAME, profile NAME, status, stop"""
 
 
 def ctl(

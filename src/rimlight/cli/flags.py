@@ -18,6 +18,9 @@ Background = Annotated[
 Blur = Annotated[
     float | None, typer.Option(min=0.1, max=500, help="Blur the background by this many pixels.")
 ]
+Grey = Annotated[
+    bool, typer.Option("--grey", help="Take the colours out of the background; it can be seen.")
+]
 Keep = Annotated[
     list[str] | None,
     typer.Option(

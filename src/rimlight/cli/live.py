@@ -17,6 +17,7 @@ from rimlight.cli.flags import (
     Drop,
     DryRun,
     Fit,
+    Grey,
     Keep,
     Mirror,
     Model,
@@ -58,6 +59,7 @@ def live(
     ] = None,
     background: Background = None,
     blur: Blur = None,
+    grey: Grey = False,
     keep: Keep = None,
     drop: Drop = None,
     fit: Fit = "fill",
@@ -126,7 +128,7 @@ def live(
     from rimlight.jobs import background_effects, job_config
 
     said = choice(keep, drop)
-    chosen = background is not None or blur is not None
+    chosen = background is not None or blur is not None or grey
     if not chosen and (mirror or keep or drop):
         blur, chosen = 20.0, True
     effects = None
@@ -134,7 +136,7 @@ def live(
         effects = background_effects(
             background=background,
             blur=blur,
-            keep=said.classes,
+            grey=grey,
             fit=fit,
             mirror=mirror,
             refresh_hz=LIVE_REFRESH_HZ,
@@ -145,7 +147,7 @@ def live(
         sinks=sink or (["virtual-camera"] if on_demand else ()),
         segmenter=segmenter_keys(model, threads),
         effects=effects,
-        refiners=said.refiners,
+        refiners=said.as_refiners,
         pipeline=_pipeline_keys(sync, when_unsure, allow_passthrough, max_latency),
         quality=quality,
         config=config,

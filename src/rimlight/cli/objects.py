@@ -117,11 +117,9 @@ def _confidence(least: float | None) -> dict[str, float]:
 
 def _refiners(said: Choice, *, moving: bool) -> list[dict[str, object]]:
     """Number the objects of what moves, then choose among them."""
-    tracker = [{"kind": "track"}] if moving or said.refiners[1:] else []
-    choosers = [part for part in said.refiners if part["kind"] != "track"]
-    if said.classes:
-        choosers = [{"kind": "choose", "keep": said.classes}]
-    return [*tracker, *choosers]
+    tracks = any(part["kind"] == "track" for part in said.as_refiners)
+    tracker = [{"kind": "track"}] if moving and not tracks else []
+    return [*tracker, *said.as_refiners]
 
 
 def _watchers(source: str, each: Path | None, json: Path | None, stack: ExitStack) -> list[Refiner]:

@@ -13,6 +13,7 @@ from rimlight.cli.flags import (
     ConfigFile,
     Drop,
     Fit,
+    Grey,
     Keep,
     Mirror,
     Model,
@@ -77,6 +78,7 @@ def process(
     ],
     background: Background = None,
     blur: Blur = None,
+    grey: Grey = False,
     keep: Keep = None,
     drop: Drop = None,
     fit: Fit = "fill",
@@ -135,10 +137,11 @@ def process(
     product = product_keys(trim=trim, margin=margin, square=square, size=size, shadow=shadow)
     check_pictures(source, {"--watch": watch, "--recursive": recursive, "--trim": bool(product)})
     effects = None
-    if config is None or background is not None or blur is not None:
+    if config is None or background is not None or blur is not None or grey:
         effects = background_effects(
             background=background,
             blur=blur,
+            grey=grey,
             keep=said.classes,
             fit=fit,
             mirror=mirror,

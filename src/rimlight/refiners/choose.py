@@ -64,6 +64,11 @@ class ChooseRefiner:
         self._names = tuple(w for w in words if w not in ONES and not w.startswith("id:"))
         self._held: dict[str, int] = {}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes that are kept by name."""
+        return self._names
+
     def refine(self, mask: Mask, frame: Frame) -> Mask:
         """Return `mask` with only the chosen objects, classes or regions in it."""
         if not self._options.keep and not self._options.drop:
