@@ -24,6 +24,7 @@ from rimlight.cli import (
     models,
     objects,
     process,
+    prune,
     road,
     service,
     train,
@@ -51,6 +52,7 @@ app.command("devices")(devices.devices)
 app.command("eval")(evaluate.evaluate)
 app.command("bench")(bench.bench)
 app.command("train")(train.train)
+app.command("prune")(prune.prune)
 app.command("export")(export.export)
 app.add_typer(models.app, name="models")
 app.add_typer(service.app, name="service")

@@ -1,0 +1,207 @@
+"""Takes weights or filters from a trained network and trains what is left."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from rimlight.errors import ConfigError, ModelFormatError
+from rimlight.training.convert import to_tflite
+from rimlight.training.data.samples import Samples
+from rimlight.training.loop import STATE, Loop, Watch
+from rimlight.training.losses import weighted_sum
+from rimlight.training.magnitude import Masks, polynomial, zero_share
+from rimlight.training.metrics import Scorer, as_truth
+from rimlight.training.narrow import narrowed
+from rimlight.training.opening import open_keras
+from rimlight.training.options import TrainOptions
+from rimlight.training.prune_options import PruneOptions
+from rimlight.training.state import load_facts
+from rimlight.training.train import (
+    LabelFeed,
+    TrainResult,
+    finish,
+    make_folder,
+    plain,
+    usable_samples,
+)
+
+UPDATES = 10
+"""How often in an epoch more weights become zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A network in numbers.
+
+    Attributes:
+        miou: on the pictures that were held back.
+        parameters: how many.
+        zeros: the share of zeros, in 0..1, among the weights that can be pruned.
+        file_bytes: of the TensorFlow Lite file, float32.
+        packed_bytes: of the same after gzip.
+    """
+
+    miou: float
+    parameters: int
+    zeros: float
+    file_bytes: int
+    packed_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PruneResult:
+    """What came out of pruning: `before` and `after` in numbers, and the training between."""
+
+    before: Figures
+    after: Figures
+    trained: TrainResult
+
+
+def remembered(file: Path) -> Mapping[str, Any] | None:
+    """Return the options that `file` was trained with, from the folder it lies in; None without.
+
+    Raises:
+        ConfigError: what lies there is not the state of a training.
+    """
+    state = file.with_name(STATE)
+    identity: Mapping[str, Any] | None = None
+    if state.is_file():
+        identity = load_facts(state)["identity"]
+    return identity
+
+
+def prune(
+    file: Path,
+    options: PruneOptions,
+    training: TrainOptions,
+    out: Path,
+    *,
+    watch: Watch | None = None,
+) -> PruneResult:
+    """Prune a trained network; a folder that holds a part of this pruning is gone on with.
+
+    Args:
+        file: a .keras file whose input and classes are those of `training`.
+        options: what goes, and how much.
+        training: the data, and how the rest is trained.
+        out: the folder for what a training writes; `best.keras` in it is pruned in full.
+        watch: told of every step and epoch.
+
+    Raises:
+        ModelNotFoundError: there is no `file`.
+        ModelFormatError: Keras does not open it, or it is another network than `training` needs.
+        ConfigError: the data are unusable, or `out` holds another training or `file` itself.
+        ModelError: it has no filters to take, memory does not hold one picture, or a file cannot
+            be written.
+    """
+    if file.resolve().parent == out.resolve():
+        raise ConfigError(f"{out} holds the model itself", hint="name another folder with --out")
+    samples = usable_samples(training)
+    keras.utils.set_random_seed(training.seed)
+    model = _opened(file, training)
+    feed = LabelFeed(samples, training)
+    before = _figures(model, feed, training)
+    run = _Run(options, training, samples, feed, out, watch or Watch())
+    trained = run.filters(model) if options.what == "filters" else run.weights(model)
+    pruned = keras.saving.load_model(trained.model, compile=False)
+    return PruneResult(before, _figures(pruned, feed, training), trained)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    options: PruneOptions
+    training: TrainOptions
+    samples: Samples
+    feed: LabelFeed
+    out: Path
+    watch: Watch
+
+    def filters(self, model: Any) -> TrainResult:
+        smaller = narrowed(model, self.options.sparsity)
+        return self._finish(self._loop(smaller, self.training, self.out))
+
+    def weights(self, model: Any) -> TrainResult:
+        """First the zeros come, then the rest is trained with all of them.
+
+        In two loops, so that the best epoch is one of those with all zeros, and the running mean
+        of the weights holds nothing from before.
+        """
+        share = self.options.ramp
+        rising = max(1, round(share * self.training.epochs))
+        tuning = max(1, self.training.epochs - rising)
+        masks = Masks(model)
+        first = self._for(rising, share).model_copy(update={"early_stop": None})
+        ramp = self._loop(model, first, self.out / "ramp")
+        masks.prune(polynomial(len(ramp.epochs) / rising, self.options.sparsity))
+        if not (self.out / STATE).exists():
+            ramp.run(Watch(self._rising(masks, rising), self.watch.on_epoch))
+        masks.prune(self.options.sparsity)
+        result = self._finish(self._loop(model, self._for(tuning, 1 - share), self.out))
+        masks.release()
+        return result
+
+    def _rising(self, masks: Masks, epochs: int) -> Any:
+        def on_step(epoch: int, step: int, steps: int, loss: float) -> None:
+            if step % max(1, steps // UPDATES) == 0 or step == steps:
+                progress = (epoch - 1 + step / steps) / epochs
+                masks.prune(polynomial(progress, self.options.sparsity))
+            self.watch.on_step(epoch, step, steps, loss)
+
+        return on_step
+
+    def _for(self, epochs: int, share: float) -> TrainOptions:
+        minutes = self.training.minutes and share * self.training.minutes
+        return self.training.model_copy(update={"epochs": epochs, "minutes": minutes})
+
+    def _loop(self, model: Any, training: TrainOptions, out: Path) -> Loop:
+        make_folder(out)
+        loss = weighted_sum(training.loss, None)
+        pruning = {"pruning": self.options.model_dump(mode="json")}
+        return Loop(
+            model,
+            self.feed,
+            loss=loss,
+            validation_loss=loss,
+            options=training,
+            out=out,
+            identity=plain({**training.identity, **pruning}),
+        )
+
+    def _finish(self, loop: Loop) -> TrainResult:
+        return finish(loop, self.training, self.samples, self.out, watch=self.watch, feed=self.feed)
+
+
+def _opened(file: Path, training: TrainOptions) -> Any:
+    model = open_keras(file)
+    (width, height), classes = training.network.size, len(training.data.classes)
+    found, wanted = model.output_shape, (None, height, width, classes)
+    if found != wanted:
+        raise ModelFormatError(
+            f"{file} gives {found[1:]}, its training would need {wanted[1:]} "
+            "(height, width, classes)",
+            hint="name the file that it was trained with: --config",
+        )
+    return model
+
+
+def _figures(model: Any, feed: LabelFeed, training: TrainOptions) -> Figures:
+    scorer = Scorer(model.output_shape[-1])
+    for pictures, labels in feed.validation(training.batch):
+        found = np.argmax(model(pictures, training=False), axis=-1).astype(np.uint8)
+        for one, truth in zip(found, as_truth(np.asarray(labels)), strict=True):
+            scorer.add(one, truth)
+    content = to_tflite(model, float16=False)
+    return Figures(
+        miou=scorer.scores().miou,
+        parameters=int(model.count_params()),
+        zeros=zero_share(model),
+        file_bytes=len(content),
+        packed_bytes=len(gzip.compress(content, mtime=0)),
+    )
