@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from rimlight import looks, resources
@@ -14,9 +13,9 @@ from rimlight.errors import ConfigError
 from rimlight.looks import Parts
 from rimlight.model_switch import ModelSwitch
 from rimlight.options import Options, validate
-from rimlight.pipeline.governor import Governor, Step, ladder
+from rimlight.pipeline.governor import Governor, Step, ladder, smaller_pictures
 from rimlight.pipeline.live import LivePipeline
-from rimlight.pipeline.parts import Effect, Shrinking
+from rimlight.pipeline.parts import Effect
 from rimlight.registry import suggest
 from rimlight.selection import Selection
 from rimlight.status import Status, status_of
@@ -110,15 +109,20 @@ class Controls:
             pipeline,
             self._selection.needed,
             lighter=self._lighter(),
-            smaller=_smaller(self._run.source),
+            smaller=smaller_pictures(self._run.source),
         )
         self._governor = Governor(
             steps,
             lambda: pipeline.stats.frames - pipeline.faults.held,
             most_cpu=most_cpu,
             least_fps=least_fps,
+            idle=self._is_idle,
         )
         return self._governor
+
+    def _is_idle(self) -> bool:
+        pipeline = self._pipeline
+        return pipeline.panicking or pipeline.frozen or self.status().state != "live"
 
     def status(self) -> Status:
         """Return how the run stands."""
@@ -218,18 +222,6 @@ class Controls:
         effect = open_effect(part)
         self._opened.append(effect)
         return effect
-
-
-def _smaller(source: object) -> Step | None:
-    if not isinstance(source, Shrinking):
-        return None
-    shrink = source.shrink
-    return Step(
-        "the camera's full size",
-        partial(shrink, on=True),
-        partial(shrink, on=False),
-        source.can_shrink,
-    )
 
 
 def _one(values: Sequence[str], usage: str) -> str:

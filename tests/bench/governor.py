@@ -20,7 +20,7 @@ import numpy as np
 from rimlight.buffer import Policy
 from rimlight.effects.blur import BlurEffect
 from rimlight.frame import Frame, Mask
-from rimlight.pipeline.governor import Governor, Step, ladder
+from rimlight.pipeline.governor import Governor, Step, ladder, smaller_pictures
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.runner import Settings
 from rimlight.sinks.null import NullSink
@@ -91,10 +91,7 @@ def governed(limits: dict[str, float]) -> tuple[LivePipeline, Governor]:
         return lambda: pipeline.swap_segmenter(BurningSegmenter(mask_s))
 
     lighter = Step("the larger model", think(SMALL_MASK_S), think(MASK_S))
-    smaller = Step(
-        "the camera's full size", lambda: source.shrink(on=True), lambda: source.shrink(on=False)
-    )
-    steps = ladder(pipeline, (), lighter=lighter, smaller=smaller)
+    steps = ladder(pipeline, (), lighter=lighter, smaller=smaller_pictures(source))
     return pipeline, Governor(steps, lambda: pipeline.stats.frames - pipeline.faults.held, **limits)
 
 

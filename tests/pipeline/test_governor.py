@@ -113,6 +113,24 @@ def test_a_step_that_cannot_be_made_is_passed_over():
     assert machine.governor.given_up == ("step 1",)
 
 
+def test_a_step_that_cannot_even_be_judged_is_passed_over():
+    def fail():
+        raise ModelError("the model's card is gone")
+
+    machine = Machine(0.45, most_cpu=0.4)
+    machine.governor._steps[0] = Step("the larger model", machine.give, machine.take, fail)
+    machine.run(30)
+    assert machine.governor.given_up == ("step 1",)
+
+
+def test_nothing_is_given_up_while_there_are_no_pictures_to_judge():
+    machine = Machine(0.2, rate=0.0, least_fps=30, idle=lambda: machine.now < 100)
+    machine.run(40)
+    assert machine.changes == []
+    machine.run(40)
+    assert machine.changes != []
+
+
 def test_what_is_given_up_and_taken_up_again_is_said(caplog):
     machine = Machine(0.45, most_cpu=0.4).run(30)
     machine.cost = 0.1

@@ -10,7 +10,7 @@ from functools import partial
 
 from rimlight.errors import RimlightError
 from rimlight.pipeline.live import LivePipeline
-from rimlight.pipeline.parts import Refiner
+from rimlight.pipeline.parts import Refiner, Shrinking, Source
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ class Governor:
         clock: monotonic seconds.
         most_cpu: the share of one processor that may be used, 0.4 for 40 %; None for any.
         least_fps: frames a second that are wanted; None for any.
+        idle: says whether nothing can be judged, as nobody wants pictures or there are none.
     """
 
     def __init__(
@@ -67,9 +68,11 @@ class Governor:
         most_cpu: float | None = None,
         least_fps: float | None = None,
         cpu: Callable[[], float] = time.process_time,
+        idle: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._steps = steps
+        self._idle = idle
         self._sources = (clock, cpu, frames)
         self._clock = clock
         self._most_cpu = most_cpu
@@ -98,7 +101,10 @@ class Governor:
         seconds, cpu_s, frames = (b - a for a, b in zip(self._before, now, strict=True))
         self._before = (now[0], now[1], int(now[2]))
         self.share, self.fps = cpu_s / seconds, frames / seconds
-        self._judge()
+        if self._idle():
+            self._strained = self._calm = 0
+        else:
+            self._judge()
 
     def _judge(self) -> None:
         strained = self._is_strained()
@@ -125,7 +131,7 @@ class Governor:
         self._strained = self._calm = 0
         while self._next < len(self._steps):
             index, self._next = self._next, self._next + 1
-            if self._steps[index].helps() and self._done(self._steps[index].give_up):
+            if self._done(partial(_give_up, self._steps[index])):
                 self._given_up.append(index)
                 log.warning("%s: goes on without %s", self._said(), self._steps[index].what)
                 return
@@ -134,7 +140,7 @@ class Governor:
         self._strained = self._calm = 0
         self._climbed_at = self._clock()
         step = self._steps[self._given_up[-1]]
-        if self._done(step.take_back):
+        if self._done(partial(_take_back, step)):
             self._next = self._given_up.pop()
             log.warning("%s: takes up %s again", self._said(), step.what)
 
@@ -142,14 +148,25 @@ class Governor:
         return f"{self.share:.0%} of a processor, {self.fps:.0f} frames a second"
 
     @staticmethod
-    def _done(change: Callable[[], None]) -> bool:
+    def _done(change: Callable[[], bool]) -> bool:
         """Make a change; False if it cannot be made, such as a model that is gone."""
         try:
-            change()
+            return change()
         except RimlightError as exc:
             log.warning("the governor cannot change that: %s", exc)
             return False
-        return True
+
+
+def _give_up(step: Step) -> bool:
+    if not step.helps():
+        return False
+    step.give_up()
+    return True
+
+
+def _take_back(step: Step) -> bool:
+    step.take_back()
+    return True
 
 
 def ladder(
@@ -194,3 +211,15 @@ def ladder(
         smaller,
     )
     return tuple(step for step in steps if step is not None)
+
+
+def smaller_pictures(source: Source) -> Step | None:
+    """Return the step that takes smaller pictures from a camera, None for what is no camera."""
+    if not isinstance(source, Shrinking):
+        return None
+    return Step(
+        "the camera's full size",
+        partial(source.shrink, on=True),
+        partial(source.shrink, on=False),
+        source.can_shrink,
+    )
