@@ -11,6 +11,10 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from rimlight.segmenters.quiet import stderr_without
+
+_CHATTER = (b"I0000 ", b"W0000 ", b"WARNING: All log messages before absl", b"fully_quantize:")
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -40,7 +44,7 @@ def to_tflite(model: Any, *, float16: bool) -> bytes:
     if float16:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-    return bytes(converter.convert())
+    return _convert(converter)
 
 
 def to_quantised(model: Any, calibration: Sequence[NDArray[np.float32]] = ()) -> bytes:
@@ -61,7 +65,7 @@ def to_quantised(model: Any, calibration: Sequence[NDArray[np.float32]] = ()) ->
         converter.representative_dataset = lambda: ([picture] for picture in calibration)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
+    return _convert(converter)
 
 
 def compare(model: Any, content: bytes, pictures: Iterable[NDArray[np.float32]]) -> Agreement:
@@ -93,6 +97,11 @@ def _converter(model: Any) -> Any:
     return tf.lite.TFLiteConverter.from_concrete_functions(
         [holder.serve.get_concrete_function()], holder
     )
+
+
+def _convert(converter: Any) -> bytes:
+    with stderr_without(*_CHATTER):
+        return bytes(converter.convert())
 
 
 def _compare_one(model: Any, interpreter: Interpreter, x: NDArray[np.float32]) -> Agreement:

@@ -19,7 +19,6 @@ from rimlight.errors import ConfigError, ModelError, ModelFormatError
 from rimlight.frame import Frame
 from rimlight.segmenters.card import ModelCard, load_card
 from rimlight.segmenters.keras import KerasEngine
-from rimlight.segmenters.quiet import stderr_without
 from rimlight.segmenters.tflite import TfliteEngine
 from rimlight.training.agreement import Reader, Sameness, compare_files
 from rimlight.training.cards import described, save_card
@@ -32,8 +31,6 @@ Number = Literal["float32", "float16", "dynamic", "int8"]
 
 LEAST = {"float32": 0.9999, "float16": 0.999, "dynamic": 0.985, "int8": 0.985}
 """The share of pixels whose winning class must be the same as Keras's."""
-
-_CHATTER = (b"I0000 ", b"W0000 ", b"WARNING: All log messages before absl", b"fully_quantize:")
 
 CALIBRATED_ON = 200  # pictures
 COMPARED_ON = 40
@@ -124,10 +121,9 @@ def _converted(file: Path, number: Number, inputs: Sequence[NDArray[np.float32]]
             f"{file.name} leaves its input's size open: {model.input_shape}",
             hint="build the network for one size",
         )
-    with stderr_without(*_CHATTER):
-        if number in {"dynamic", "int8"}:
-            return to_quantised(model, inputs)
-        return to_tflite(model, float16=number == "float16")
+    if number in {"dynamic", "int8"}:
+        return to_quantised(model, inputs)
+    return to_tflite(model, float16=number == "float16")
 
 
 def _compare(card: ModelCard, ours: Reader, content: bytes, frames: Sequence[Frame]) -> Sameness:
