@@ -51,3 +51,32 @@ def test_rules_with_an_unknown_key_are_refused(refused, clip, tmp_path):
     (tmp_path / "rules.yaml").write_text("rules: [{name: x, measure: road, abov: 1}]")
     args = ("road", clip, "--model", "selfie", "--report", "out", "--rules", "rules.yaml")
     refused(*args, code=2, says="abov", hint="correct")
+
+
+def test_files_are_joined_in_time_and_events_get_places(shared, rimlight, tmp_path):
+    loops = tmp_path / "DCIM"
+    loops.mkdir()
+    for name in ("20260501_101500", "20260501_101501"):
+        first_frames(shared, loops / f"{name}.mp4", "road-city-360p.mp4", 6)
+    fixes = "".join(
+        f'<trkpt lat="5{n}" lon="13"><time>2026-05-01T10:15:0{n}Z</time></trkpt>' for n in range(3)
+    )
+    (tmp_path / "track.gpx").write_text(f"<gpx><trk><trkseg>{fixes}</trkseg></trk></gpx>")
+    (tmp_path / "rules.yaml").write_text("rules: [{name: road, measure: share.road, above: 0.1}]")
+    args = ("--model", "cityscapes", "--report", "out", "-q", "--rules", "rules.yaml")
+    done = rimlight("road", "DCIM", *args, "--gpx", "track.gpx")
+    assert done.returncode == 0, done.stderr
+    data = json.loads((tmp_path / "out" / "drive.json").read_text())
+    assert [one["file"] for one in data["files"]] == ["20260501_101500.mp4", "20260501_101501.mp4"]
+    assert data["frames"] == 12 and data["files"][1]["north"] == 51
+    places = json.loads((tmp_path / "out" / "events.geojson").read_text())
+    assert places["features"][1]["geometry"]["type"] == "Point"
+
+
+def test_a_camera_joined_with_a_file_is_refused(refused, clip):
+    refused("road", clip, "0", "--report", "out", code=2, says="'0'", hint="name it alone")
+
+
+def test_a_path_ahead_that_is_none_is_refused(refused, clip):
+    args = ("road", clip, "--model", "selfie", "--report", "out", "--ahead", "1,2")
+    refused(*args, code=2, says="no path ahead", hint="six shares")

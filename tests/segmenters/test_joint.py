@@ -46,6 +46,13 @@ def test_the_first_decides_over_the_ground_and_what_moves_covers_it():
     assert names(joined(first, second)) == [["building", "road", "mark"], ["car", "car", "car"]]
 
 
+def test_a_vehicle_needs_a_doubt_of_the_first_model_a_person_does_not():
+    scores = np.zeros((1, 4, 3), np.float32)
+    scores[..., 1], scores[..., 0] = [[0.9, 0.7, 0.9, 0.7]], [[0.1, 0.3, 0.1, 0.3]]
+    second = labels([[0, 0, 1, 1]], ("car", "person"))
+    assert names(joined(Mask(scores, ROAD), second)) == [["road", "car", "person", "person"]]
+
+
 def test_what_the_first_model_denies_is_not_taken_from_the_second():
     assert names(joined(labels([[0]], ROAD), labels([[0]], STREET))) == [["background"]]
 

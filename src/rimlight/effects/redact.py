@@ -53,7 +53,7 @@ class RedactEffect:
         ] = 10
         margin: Annotated[
             float, Field(ge=0, le=0.2, description="how far around, as a share of the height")
-        ] = 0.01
+        ] = 0.02
 
     def __init__(self, options: Options) -> None:
         self._options = options

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from rimlight.config import PartConfig, RunConfig, SinkConfig
+from rimlight.errors import ConfigError
+from rimlight.frame import Mask
+from rimlight.road.ahead import AHEAD, guess_ahead, look_ahead, parse_ahead, raised
+
+CLASSES = ("background", "road")
+
+
+def street(bonnet_from, car_from=100):
+    """Road from the middle down to the bonnet; a car may stand on it. Heights in 0..100."""
+    labels = np.zeros((100, 90), np.uint8)
+    labels[50 : min(bonnet_from, car_from)] = 1
+    return Mask.from_labels(labels, CLASSES, foreground=("road",))
+
+
+def test_the_near_edge_is_raised_above_the_bonnet():
+    near = guess_ahead([street(80)] * 5)[2]
+    assert near == pytest.approx(0.79, abs=0.011)
+
+
+def test_a_raised_edge_is_as_wide_as_the_path_is_there():
+    assert raised(0.77) == pytest.approx((0.285, 0.715, 0.77, 0.42, 0.58, 0.62))
+
+
+def test_a_road_down_to_the_picture_s_end_leaves_the_path_as_it_is():
+    assert guess_ahead([street(100)] * 5) == AHEAD
+
+
+def test_a_car_in_front_now_and_then_is_no_bonnet():
+    assert guess_ahead([street(100)] * 2 + [street(100, car_from=60)] * 3) == AHEAD
+
+
+def test_a_bonnet_does_not_reach_up_to_the_horizon():
+    assert guess_ahead([street(100, car_from=55)] * 5)[2] == 0.7
+
+
+def test_nothing_is_guessed_from_no_road_or_a_model_that_knows_none():
+    cat = Mask.from_labels(np.zeros((4, 4), np.uint8), ("cat", "dog"))
+    assert guess_ahead([street(50)] * 3) == guess_ahead([cat]) == guess_ahead([]) == AHEAD
+
+
+def test_a_live_source_is_not_opened_for_a_guess():
+    part, sink = PartConfig(kind="model"), SinkConfig(kind="null")
+    for source in ({"kind": "camera", "device": 99}, {"kind": "video", "path": "rtsp://x/y"}):
+        run = RunConfig(source=PartConfig(**source), segmenter=part, sinks=(sink,))
+        assert look_ahead(run) == AHEAD
+
+
+def test_what_the_user_says_is_read():
+    assert parse_ahead("0.1,0.9,1,0.4,0.6,0.5") == (0.1, 0.9, 1, 0.4, 0.6, 0.5)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1,2", "a,b,c,d,e,f", "0,1,0.5,0,1,0.9", "0.9,0.1,1,0.4,0.6,0.5", "-1,1,1,0,1,0"]
+)
+def test_what_is_no_path_is_refused(text):
+    with pytest.raises(ConfigError, match="no path ahead"):
+        parse_ahead(text)
