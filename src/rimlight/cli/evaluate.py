@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from rimlight.evaluation.setups import SetupConfig
 
 
+OBJECTS = "objects=yolov8n-seg"
+"""What is measured where the data holds single objects."""
+
+
 def evaluate(
     data: Annotated[
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="Folders with images/NAME.jpg and masks/NAME_mask.png, clips, or 'pattern'.",
+            help="Folders with images/NAME.jpg and masks/NAME_mask.png, or labels/NAME.txt for "
+            "single objects; clips, or 'pattern'.",
         ),
     ],
     *,
@@ -63,8 +68,11 @@ def evaluate(
 
     rimlight eval data/people --crop upper-body --html report.html
 
+    rimlight eval data/coco128 --setup objects=yolov8n-seg
+
     rimlight eval clip.mp4 --setup raw=selfie-landscape --video side-by-side.mp4
     """
+    from rimlight.evaluation.objects import is_objects
     from rimlight.evaluation.opening import open_data
     from rimlight.evaluation.report import write_html, write_json
     from rimlight.sinks.paths import check_folder
@@ -72,6 +80,12 @@ def evaluate(
     for report in (json, html, video):
         if report:
             check_folder(report, overwrite=True)
+    if any(is_objects(Path(spec)) for spec in data):
+        evaluation = _objects(data, _configs(setup or (OBJECTS,), config), limit=limit)
+        _print_table(evaluation)
+        if json:
+            write_json(evaluation, json)
+        return
     opened = [open_data(spec, labels=labels, crop=crop, limit=limit, rate=rate) for spec in data]
     evaluation = _run(
         opened,
@@ -86,6 +100,25 @@ def evaluate(
         write_json(evaluation, json)
     if html:
         write_html(evaluation, html)
+
+
+def _objects(
+    specs: Sequence[str], configs: Sequence[SetupConfig], *, limit: int | None
+) -> Evaluation:
+    """Measure how well single objects are found."""
+    from rimlight.errors import ConfigError
+    from rimlight.evaluation.objects import ObjectData, evaluate_objects, is_objects, with_rules
+    from rimlight.evaluation.results import Evaluation
+    from rimlight.evaluation.setups import open_setups
+
+    if others := [spec for spec in specs if not is_objects(Path(spec))]:
+        raise ConfigError(
+            f"{others[0]} has no labels of single objects", hint="measure it in a run of its own"
+        )
+    data = [ObjectData(Path(spec), limit=limit) for spec in specs]
+    with open_setups([with_rules(config) for config in configs], (1, 1)) as setups:
+        results = [result for one in data for result in evaluate_objects(one, setups)]
+    return Evaluation(tuple(results), {"limit": limit or "none"})
 
 
 def _configs(specs: Sequence[str], config: Path | None) -> tuple[SetupConfig, ...]:
