@@ -1,0 +1,132 @@
+"""A batch on a Ray cluster makes the very files that one machine makes, nodes that die or not."""
+
+import json
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from clip_maker import write_video
+from media_files import decoded, frame_times
+
+from rimlight.batch.cluster import RayPool
+from rimlight.batch.local import LocalPool
+from rimlight.batch.plan import make_plan
+from rimlight.batch.run import Batch
+from rimlight.batch.session import connected
+from rimlight.errors import ConfigError
+from rimlight.jobs import job_config
+
+# Ray reads it when it is imported: nodes then meet on the loopback address, not on the network.
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+pytest.importorskip("ray", reason="needs the extra [ray]")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Ray's own sockets and log files
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "in").mkdir()
+    write_video(tmp_path / "in" / "long.mp4", size=(128, 96), codec="libx264", stamps=uneven(30))
+    write_video(tmp_path / "in" / "short.mp4", size=(128, 96), codec="libx264", stamps=uneven(1))
+    return tmp_path
+
+
+def uneven(seconds):
+    return [stamp for n, stamp in enumerate(range(0, seconds * 1000, 40)) if n % 7 != 3]
+
+
+def describe(task):
+    return job_config(
+        "process", source=task.source, sinks=[task.target],
+        segmenter={"kind": "threshold"}, effects=[{"kind": "replace", "background": "white"}],
+        options={"video": {"resume": "auto", "segment_s": 1, "codec": "ffv1", "threads": 1}},
+    )  # fmt: skip
+
+
+def done(folder, out, pool):
+    tasks = make_plan([str(folder / "in")], out, suffix=".mkv")
+    return list(Batch(folder / "record", describe).run(tasks, pool))
+
+
+def assert_equal_to_local(folder, out):
+    done(folder, str(folder / "local"), LocalPool(1))
+    for name in ("long", "short"):
+        assert decoded(out / f"{name}.mkv") == decoded(folder / "local" / f"{name}.mkv")
+        assert frame_times(out / f"{name}.mkv") == frame_times(folder / "in" / f"{name}.mp4")
+
+
+def test_a_node_that_is_killed_costs_nothing_of_the_result(folder):
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args=node_args())
+    second = cluster.add_node(**node_args(), wait=True)
+    killed = []
+
+    def kill_one_when_pieces_are_under_way(frames):
+        if sum(frames) and not killed:
+            killed.append(pool.size)
+            second.kill_raylet(check_alive=False)
+
+    try:
+        with connected(cluster.address):
+            pool = RayPool(piece_s=Fraction(1))
+            pool.watch(kill_one_when_pieces_are_under_way, lambda *_: None)
+            entries = done(folder, str(folder / "ray"), pool)
+    finally:
+        cluster.shutdown()
+    assert killed == [2]
+    assert [entry.error for entry in entries] == ["", ""]
+    assert_equal_to_local(folder, folder / "ray")
+    assert sorted(p.name for p in (folder / "ray").iterdir()) == ["long.mkv", "short.mkv"]
+
+
+def node_args():
+    return {
+        "num_cpus": 1,
+        "include_dashboard": False,
+        "object_store_memory": 100 << 20,
+    }
+
+
+def test_results_by_address_and_pieces_of_a_run_that_was_stopped(folder):
+    out = f"file://{folder}/ray"
+    with connected(None, cpus=2):
+        pool = RayPool(piece_s=Fraction(1))
+        pool.watch(stop_after_some, lambda *_: None)
+        with pytest.raises(KeyboardInterrupt):
+            done(folder, out, pool)
+        kept = list((folder / "ray" / ".long.mkv.pieces").rglob("piece-*.json"))
+        assert kept and all(json.loads(piece.read_text()) for piece in kept)
+        before = {piece: piece.stat().st_mtime_ns for piece in kept}
+        pool.watch(lambda _: unchanged(before), lambda *_: None)
+        done(folder, out, pool)
+    assert_equal_to_local(folder, folder / "ray")
+
+
+def stop_after_some(frames):
+    if sum(frames) > 100:
+        raise KeyboardInterrupt
+
+
+def unchanged(before):
+    assert all(stamp == p.stat().st_mtime_ns for p, stamp in before.items() if p.exists())
+
+
+def test_an_input_that_is_broken_fails_alone(folder):
+    Path(folder / "in" / "short.mp4").write_bytes(b"not a video at all")
+    with connected(None, cpus=2):
+        entries = done(folder, str(folder / "ray"), RayPool(piece_s=Fraction(10)))
+    assert {Path(e.source).name: e.state for e in entries} == {
+        "long.mp4": "done",
+        "short.mp4": "failed",
+    }
+
+
+def test_a_cluster_that_is_not_there_is_named():
+    with pytest.raises(ConfigError, match=r"127\.0\.0\.1:1"), connected("127.0.0.1:1"):
+        pass

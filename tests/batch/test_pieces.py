@@ -1,0 +1,170 @@
+"""Pieces of a video, made apart and in any order, are the video; addresses; copies kept here.
+
+Most results are lossless: x264 does not always give the same bytes twice for the same pictures.
+"""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from clip_maker import write_video
+from media_files import decoded, sound_packets
+
+from rimlight import resources
+from rimlight.batch import kept, orders, steps, storage
+from rimlight.batch.plan import make_plan
+from rimlight.build import open_run
+from rimlight.config import load_run
+from rimlight.errors import MissingDependencyError, SourceOpenError
+from rimlight.jobs import job_config
+
+fsspec = pytest.importorskip("fsspec", reason="needs the extra [ray]")
+
+
+@pytest.fixture(autouse=True)
+def empty_memory():
+    yield
+    fsspec.filesystem("memory").store.clear()
+
+
+LOSSLESS = {"resume": "auto", "segment_s": 1, "threads": 1, "codec": "ffv1"}
+
+
+def run_of(source, target, *, segmenter=None, **video):
+    config = job_config(
+        "process", source=f"video:{source}", sinks=[f"video:{target}"],
+        segmenter=segmenter or {"kind": "threshold"},
+        effects=[{"kind": "replace", "background": "white"}],
+        options={"video": {**LOSSLESS, **video}},
+    )  # fmt: skip
+    return config.model_dump(mode="json")
+
+
+def local(run, target):
+    """What one process on one machine makes of a run."""
+    sink = {**run["sinks"][0], "path": str(target)}
+    with open_run(load_run({**run, "sinks": [sink]}, where="here")) as opened:
+        opened.pipeline.run()
+    return decoded(target)
+
+
+def spread(run, piece_s=2, files=None):
+    """Do a run as a cluster would, the last piece first; return how many pieces there were."""
+    order = orders.order_for(run, threads=1, piece_s=Fraction(piece_s))
+    answer = steps.begin(order, files or {})
+    for piece in reversed(answer.pieces):
+        made = steps.make(order, piece, files or {}).outcome
+        assert not made.error
+    if answer.pieces:
+        answer = steps.finish(order, answer.pieces, files or {})
+    assert answer.outcome.error == ""
+    return order
+
+
+@pytest.fixture
+def clip(tmp_path):
+    stamps = [200 + stamp for n, stamp in enumerate(range(0, 7000, 40)) if n % 9 not in (4, 5)]
+    return write_video(tmp_path / "in.mp4", size=(128, 96), codec="libx264", stamps=stamps)
+
+
+def test_pieces_in_any_order_are_the_frames_of_one_run(tmp_path, clip):
+    run = run_of(clip, tmp_path / "out.mkv")
+    order = spread(run)
+    assert len(list(Path(order.staging).glob("piece-*.json"))) == 4
+    assert decoded(tmp_path / "out.mkv") == local(run, tmp_path / "local.mkv")
+
+
+def test_real_masks_that_follow_and_sound_come_through(tmp_path):
+    source = resources.folder("samples") / "portrait.mp4"
+    masks = {"kind": "model", "model": "auto", "threads": 1, "focus": "follow"}
+    run = run_of(source, tmp_path / "out.mkv", segmenter=masks, segment_s=2)
+    spread(run)
+    assert decoded(tmp_path / "out.mkv") == local(run, tmp_path / "local.mkv")
+    assert sound_packets(tmp_path / "out.mkv") == sound_packets(source)
+
+
+def test_inputs_and_results_by_address(tmp_path, clip, monkeypatch):
+    monkeypatch.setattr(kept, "folder", lambda: tmp_path / "kept")
+    storage.store(clip, "memory://in/deep/talk.mp4")
+    (task,) = make_plan(["memory://in"], "memory://out", suffix=".mkv")
+    assert task.target == "memory://out/deep/talk.mkv" and not storage.exists(task.target)
+    spread(run_of(task.source, task.target))
+    storage.fetch(task.target, tmp_path / "out.mkv")
+    assert decoded(tmp_path / "out.mkv") == local(run_of(clip, ""), tmp_path / "local.mkv")
+
+
+def test_a_folder_of_pictures_by_address(tmp_path):
+    source = resources.folder("samples") / "background.jpg"
+    storage.store(source, "memory://in/a/one.jpg")
+    (task,) = make_plan(["memory://in"], "memory://out", suffix=".mp4")
+    config = job_config(
+        "process", source=f"images:{task.source}", sinks=[f"images:{task.target}/"],
+        segmenter={"kind": "threshold"}, effects=[{"kind": "replace", "background": "white"}],
+    )  # fmt: skip
+    spread(config.model_dump(mode="json"))
+    assert storage.files_below("memory://out") == ["memory://out/a/one.jpg"]
+
+
+def test_a_background_travels_with_the_run(tmp_path, clip):
+    picture = tmp_path / "beach.jpg"
+    picture.write_bytes((resources.folder("samples") / "background.jpg").read_bytes())
+    run = run_of(clip, tmp_path / "out.mkv")
+    run["effects"][0]["background"] = str(picture)
+    files, expected = orders.files_named_by([run]), local(run, tmp_path / "local.mkv")
+    picture.rename(tmp_path / "elsewhere.jpg")
+    run["effects"][0]["background"] = str(picture)
+    spread(run, files=files)
+    assert decoded(tmp_path / "out.mkv") == expected
+
+
+def test_a_piece_that_is_there_is_not_made_again(tmp_path, clip):
+    order = orders.order_for(run_of(clip, tmp_path / "out.mkv"), threads=1, piece_s=Fraction(2))
+    first = steps.begin(order, {}).pieces[0]
+    made = steps.make(order, first, {}).outcome
+    stamps = {p: p.stat().st_mtime_ns for p in Path(order.staging).iterdir()}
+    again = steps.make(order, first, {}).outcome
+    assert (again.frames, again.elapsed_s) == (made.frames, 0.0)
+    assert stamps == {p: p.stat().st_mtime_ns for p in Path(order.staging).iterdir()}
+
+
+def test_a_damaged_input_gives_what_one_run_would_give(tmp_path, clip):
+    content = bytearray(clip.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 200] = bytes(200)
+    clip.write_bytes(content)
+    run = run_of(clip, tmp_path / "out.mkv")
+    order = orders.order_for(run, threads=1, piece_s=Fraction(2))
+    pieces = steps.begin(order, {}).pieces
+    for piece in pieces:
+        steps.make(order, piece, {})
+    outcome = steps.finish(order, pieces, {}).outcome
+    assert "damaged" in outcome.error or outcome.frames > 100
+
+
+def test_numbered_objects_stay_in_one_piece(tmp_path, clip):
+    run = run_of(clip, tmp_path / "out.mkv")
+    run["refiners"] = [{"kind": "track"}]
+    order = orders.order_for(run, threads=1, piece_s=Fraction(2))
+    assert steps.begin(order, {}).outcome.frames == len(decoded(clip))
+
+
+def test_copies_that_nobody_uses_make_room(tmp_path):
+    for name in "abc":
+        storage.write(f"memory://in/{name}.mp4", name.encode() * 1000)
+    where = tmp_path / "kept"
+    with kept.kept("memory://in/a.mp4", where, limit=1000) as first:
+        with kept.kept("memory://in/b.mp4", where, limit=1000) as second:
+            assert first.exists() and second.exists()
+        with kept.kept("memory://in/c.mp4", where, limit=1000) as third:
+            assert first.exists() and third.exists() and not second.exists()
+
+
+def test_addresses_that_lead_nowhere_are_named(tmp_path):
+    with pytest.raises(SourceOpenError, match="nowhere"):
+        make_plan(["memory://nowhere/a.mp4"], "memory://out", suffix=".mp4")
+    with pytest.raises(SourceOpenError, match="unknown kind of address"):
+        storage.check(["smoke://signal/a.mp4"])
+
+
+def test_a_missing_package_is_named():
+    with pytest.raises(MissingDependencyError, match="s3fs"):
+        storage.check(["s3://bucket/a.mp4"])
