@@ -3,11 +3,13 @@ from fractions import Fraction
 import pytest
 from fakes import HalfSegmenter, ListSource, RecordingSink
 
+from rimlight.buffer import Policy
 from rimlight.effects.blur import BlurEffect
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.errors import ModelError
 from rimlight.pipeline.governor import LOOK_EVERY_S, UP_AFTER, Governor, Step, ladder
 from rimlight.pipeline.live import LivePipeline
+from rimlight.pipeline.runner import Settings
 
 
 class Machine:
@@ -143,8 +145,12 @@ def test_what_is_given_up_and_taken_up_again_is_said(caplog):
     assert said[0].startswith("45% of a processor, 30 frames a second")
 
 
-def names_of(effect, **more):
-    pipeline = LivePipeline(ListSource(1), HalfSegmenter(), [RecordingSink()], effects=[effect])
+NEWEST = Settings(policy=Policy.LATEST, masks="newest")
+
+
+def names_of(effect, settings=NEWEST, **more):
+    parts = (ListSource(1), HalfSegmenter(), [RecordingSink()])
+    pipeline = LivePipeline(*parts, effects=[effect], settings=settings)
     return pipeline, [step.what for step in ladder(pipeline, (), **more) if step.helps()]
 
 
@@ -158,6 +164,11 @@ def test_the_ladder_holds_what_there_is_to_give_up():
     assert names == [
         masks[0], "the larger model", "a blur that keeps up", masks[1], masks[2], "full size"
     ]  # fmt: skip
+
+
+def test_masks_are_not_given_up_where_each_frame_wears_its_own():
+    _, names = names_of(BlurEffect(BlurEffect.Options()), settings=Settings(masks="own"))
+    assert names == ["a blur that keeps up"]
 
 
 def test_an_eased_blur_stays_so_when_the_effects_are_swapped():

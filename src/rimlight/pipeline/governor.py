@@ -186,8 +186,14 @@ def ladder(
     """
     every_one = tuple(pipeline.refiners)
 
-    def every(count: int) -> None:
-        pipeline.mask_every = count
+    def masks(what: str, before: int, after: int) -> Step:
+        def every(count: int) -> None:
+            pipeline.mask_every = count
+
+        return Step(what, partial(every, after), partial(every, before), shared)
+
+    def shared() -> bool:
+        return pipeline.shares_masks
 
     refinement = Step(
         "refinement",
@@ -202,12 +208,12 @@ def ladder(
         lambda: pipeline.can_ease,
     )
     steps = (
-        Step("the mask of every 2nd frame", partial(every, 2), partial(every, 1)),
+        masks("the mask of every 2nd frame", 1, 2),
         lighter,
         refinement,
         blur,
-        Step("two masks of three", partial(every, 3), partial(every, 2)),
-        Step("three masks of four", partial(every, 4), partial(every, 3)),
+        masks("two masks of three", 2, 3),
+        masks("three masks of four", 3, 4),
         smaller,
     )
     return tuple(step for step in steps if step is not None)

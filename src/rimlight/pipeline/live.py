@@ -104,6 +104,11 @@ class LivePipeline(SwappablePipeline):
         self._fanout.covered = on
 
     @property
+    def shares_masks(self) -> bool:
+        """A frame may wear the mask of another; else one that has none is not shown."""
+        return self._settings.masks == "newest"
+
+    @property
     def faults(self) -> Faults:
         """What went wrong up to now."""
         return self._log.faults
