@@ -119,7 +119,7 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_a_clear_error_and_leaves_nothing(tmp_path):
-    (tmp_path / ".frame_000000.part.png").symlink_to("/dev/full")
+    (tmp_path / ".frame_000000-0.part.png").symlink_to("/dev/full")
     with pytest.raises(SinkError, match="No space left") as caught:
         save(tmp_path, make_frame())
     assert caught.value.hint == "free some space"

@@ -87,7 +87,7 @@ class ImagesSink:
         data = self._encode(frame, target.suffix.lower())
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _replace(target, data)
+            _replace(target, data, number=frame.index)
         except OSError as exc:
             hint = "free some space" if exc.errno == errno.ENOSPC else "choose another folder"
             raise SinkError(f"cannot write {target}: {exc.strerror}", hint=hint) from exc
@@ -168,10 +168,10 @@ def _check_target(folder: Path) -> None:
         raise SinkError(f"no permission to write in {existing}", hint="choose another folder")
 
 
-def _replace(target: Path, data: bytes) -> None:
+def _replace(target: Path, data: bytes, *, number: int) -> None:
     """Write `data` under a temporary name and move it to `target`."""
     # Two threads may have the same picture in hands, when it has changed in a watched folder.
-    part = temporary(target.with_stem(f"{target.stem}-{threading.get_ident()}"))
+    part = temporary(target.with_stem(f"{target.stem}-{number}"))
     try:
         part.write_bytes(data)
         part.replace(target)
