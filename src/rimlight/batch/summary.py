@@ -19,11 +19,11 @@ h1 { font-size: 1.5rem; margin: 0 } .facts { color: var(--soft); margin: .2rem 0
 table { border-collapse: collapse; width: 100% }
 th { font-weight: 600; font-size: .85rem; color: var(--soft) }
 td, th { padding: .5rem .8rem; text-align: left; border-bottom: 1px solid var(--line) }
-td:first-child { width: 128px; padding-left: 0 }
+td:first-child { width: 128px }
 .shot { width: 128px; height: 84px; border-radius: 6px; object-fit: contain; display: block;
-  background: repeating-conic-gradient(#9994 0 25%, #9991 0 50%) 0 / 16px 16px }
+  background: #8882 }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-.failed td { background: var(--bad) } .failed td:first-child { padding-left: .8rem }
+.failed td { background: var(--bad) }
 .why { color: var(--ink) } .hint, .place { color: var(--soft); font-size: .85rem }
 .name { font-weight: 600; overflow-wrap: anywhere } .place { overflow-wrap: anywhere }
 """
@@ -83,7 +83,8 @@ def _result(entry: Entry, out: str) -> str:
     if entry.state == "failed":
         hint = f'<div class="hint">{escape(entry.hint)}</div>' if entry.hint else ""
         name = escape(Path(entry.source).name)
-        return f'<div class="name">{name}</div><div class="why">{escape(entry.error)}</div>{hint}'
+        why = f'<div class="why">{escape(entry.error)}</div>{hint}'
+        return f'<div class="name">{name}</div>{source}{why}'
     place = entry.target.removeprefix(f"{out}/")
     return f'<a class="name" href="{quote(place, safe="/:")}">{escape(place)}</a>{source}'
 
