@@ -30,7 +30,7 @@ from rimlight.remote import ask
 CAMERA, VIRTUAL = os.environ["RIG_CAM"], os.environ["RIG_VCAM"]
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
 DEVICE = "vivid.0"
-PATIENCE_S = 90
+PATIENCE_S = 120
 SIZE = (320, 240)
 GREEN = "#00ff00"
 BRIGHT_STAYS = ("--background", GREEN, "--set", "segmenter={kind: threshold}")
@@ -242,7 +242,9 @@ def busy(folder: Path) -> dict[str, Any]:
             "webcam": ["--source", CAMERA, "--sink", "null"],
         }.items():
             command = [sys.executable, "-m", "rimlight", "live", *words, "--background", GREEN]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=2 * PATIENCE_S
+            )
             said[name] = [done.returncode, done.stderr]
         return {"said": said, "frames_go_on": run.status().get("state"), "exit": run.end()}
 

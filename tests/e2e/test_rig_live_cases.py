@@ -28,13 +28,13 @@ IN_FLIGHT = 3
 def report(shared, tmp_path_factory):
     """Boot the rig, act out every case, give what was seen."""
     folder = tmp_path_factory.mktemp("rig")
-    rig = [shared / "rig" / "rig", "run", "--timeout", "900", "--share", folder]
+    rig = [shared / "rig" / "rig", "run", "--timeout", "1500", "--share", folder]
     command = [sys.executable, "-u", Path(__file__).with_name("live_cases.py"), folder]
     done = subprocess.run(
         [str(word) for word in (*rig, "--", *command)],
         capture_output=True,
         text=True,
-        timeout=1000,
+        timeout=1600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
