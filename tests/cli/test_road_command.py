@@ -77,6 +77,11 @@ def test_a_camera_joined_with_a_file_is_refused(refused, clip):
     refused("road", clip, "0", "--report", "out", code=2, says="'0'", hint="name it alone")
 
 
+def test_a_track_without_a_report_is_refused(refused, clip):
+    args = ("road", clip, "--model", "selfie", "-o", "out.mp4", "--gpx", "track.gpx")
+    refused(*args, code=2, says="--gpx", hint="--report")
+
+
 def test_a_path_ahead_that_is_none_is_refused(refused, clip):
     args = ("road", clip, "--model", "selfie", "--report", "out", "--ahead", "1,2")
     refused(*args, code=2, says="no path ahead", hint="six shares")

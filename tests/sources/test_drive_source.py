@@ -88,8 +88,10 @@ def test_a_file_of_another_size_is_left_out(tmp_path):
 
 def test_nothing_but_damaged_files_does_not_open(tmp_path):
     (tmp_path / "b.mkv").write_bytes(b"no video")
-    with pytest.raises(SourceOpenError, match="none of 1 files"):
-        drive(tmp_path / "b.mkv")
+    with pytest.raises(SourceOpenError, match="none of 2 files"):
+        drive(tmp_path / "b.mkv", tmp_path / "c.mkv")
+    with pytest.raises(SourceOpenError, match="no such file"):
+        drive(tmp_path / "c.mkv")
 
 
 def test_a_common_tick_divides_all():

@@ -95,8 +95,6 @@ def road(
 ) -> None:
     """Paint road, cars, people and the rest on dashcam footage, and say how much there was.
 
-    rimlight road dashcam.mp4 -o painted.mp4
-
     rimlight road dashcam.mp4 --model road+cityscapes --opacity 0.4 -o painted.mp4
 
     rimlight road DCIM/*.mp4 --report out/ --gpx track.gpx
@@ -105,6 +103,7 @@ def road(
     """
     from rimlight.choice import choice, words
     from rimlight.cli.run import console, print_plan, run_to_end
+    from rimlight.errors import ConfigError
     from rimlight.jobs import job_config
     from rimlight.road.inputs import video_files
     from rimlight.road.shares import ShareTally
@@ -129,7 +128,9 @@ def road(
     )
     path = _path_ahead(run, ahead) if report or show_ahead else None
     run = _with_effects(run, covered, path if show_ahead else None)
-    journey = _journey(files, gpx if report else None, gpx_offset, recorded)
+    if gpx and not report:
+        raise ConfigError("--gpx says where events were", hint="add --report FOLDER")
+    journey = _journey(files if report else (), gpx, gpx_offset, recorded)
     if dry_run:
         print_plan(run)
         return
@@ -143,8 +144,7 @@ def road(
         if drive:
             drive.close(_videos(journey, output or (), hidden=bool(covered)))
     if not quiet:
-        _print_shares(tally.shares)
-        _print_doubt(drive)
+        _print_shares(tally.shares, drive)
 
 
 def _source(source: Sequence[str], files: Sequence[Path]) -> dict[str, Any]:
@@ -237,15 +237,12 @@ def _videos(journey: Journey, outputs: Sequence[str], *, hidden: bool) -> Sequen
     return painted[:1] or (() if hidden else journey.clips)
 
 
-def _print_shares(shares: Mapping[str, float]) -> None:
+def _print_shares(shares: Mapping[str, float], drive: DriveReport | None) -> None:
     width = max((len(name) for name in shares), default=0)
     typer.echo("mean share of the picture:")
     for name, share in shares.items():
         if share >= SHOWN_FROM:
             typer.echo(f"  {name:{width}}  {share:6.1%}")
-
-
-def _print_doubt(drive: DriveReport | None) -> None:
     if drive and (unsure := drive.recorder.unsure_seconds):
         seconds = len(drive.recorder.seconds)
         typer.echo(f"not sure in {unsure} of {seconds} seconds: night, rain or glare")

@@ -59,6 +59,8 @@ def lay_out(paths: Sequence[Path]) -> tuple[tuple[Part, ...], tuple[str, ...]]:
         try:
             parts.append(_probe(path))
         except SourceOpenError as exc:
+            if len(paths) == 1:
+                raise
             unread.append(str(exc))
     if not parts:
         raise SourceOpenError(
