@@ -17,6 +17,7 @@ from rimlight.cli import (
     ctl,
     demo,
     devices,
+    distil,
     doctor,
     evaluate,
     export,
@@ -52,6 +53,7 @@ app.command("devices")(devices.devices)
 app.command("eval")(evaluate.evaluate)
 app.command("bench")(bench.bench)
 app.command("train")(train.train)
+app.command("distil")(distil.distil)
 app.command("prune")(prune.prune)
 app.command("export")(export.export)
 app.add_typer(models.app, name="models")

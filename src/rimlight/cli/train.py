@@ -12,6 +12,7 @@ import typer
 from rimlight.cli.flags import DryRun, Quiet, Settings
 
 if TYPE_CHECKING:
+    from rimlight.options import Options
     from rimlight.training.history import Epoch
     from rimlight.training.loop import Watch
 
@@ -55,7 +56,7 @@ def train(
 
     options = load_train(config, settings or (), data=data or ())
     if dry_run:
-        _print(options.model_dump(mode="json", exclude_defaults=True))
+        print_options(options)
         return
     needs_tensorflow()
     from rimlight.training.train import train as run
@@ -123,7 +124,9 @@ def line(epochs: list[Epoch]) -> str:
     )
 
 
-def _print(data: object) -> None:
+def print_options(options: Options) -> None:
+    """Print what is not as it is by default, as YAML."""
     import yaml
 
+    data = options.model_dump(mode="json", exclude_defaults=True)
     typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)

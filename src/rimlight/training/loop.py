@@ -19,7 +19,7 @@ from rimlight.training.loop_options import LoopOptions
 from rimlight.training.losses import Loss
 from rimlight.training.metrics import Scorer, as_truth
 from rimlight.training.schedule import Schedule
-from rimlight.training.state import load_facts, load_state, save_state
+from rimlight.training.state import differences, load_facts, load_state, save_state
 from rimlight.training.step import compiled_step, make_optimizer, set_rate
 
 _log = logging.getLogger(__name__)
@@ -219,10 +219,9 @@ class Loop:
 
     def _go_on(self) -> None:
         facts = load_facts(self._out / STATE)
-        if facts["identity"] != self._identity:
-            changed = [k for k in self._identity if facts["identity"].get(k) != self._identity[k]]
+        if changed := differences(facts["identity"], self._identity):
             raise ConfigError(
-                f"{self._out} holds a training with another {', '.join(changed) or 'set of keys'}",
+                f"{self._out} holds a training with another {', '.join(changed)}",
                 hint="write into another folder, or remove this one",
             )
         load_state(self._out / STATE, self._groups())

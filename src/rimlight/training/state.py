@@ -69,6 +69,21 @@ def load_state(path: Path, groups: Mapping[str, Sequence[Any]]) -> dict[str, Any
     return load_facts(path)
 
 
+def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], *, at: str = "") -> list[str]:
+    """Return the keys, such as "data.validation", whose values in `wanted` are not those kept.
+
+    Keys that were not kept are no difference: they are options of a later release.
+    """
+    found = []
+    for key, value in kept.items():
+        other = wanted.get(key)
+        if isinstance(value, Mapping) and isinstance(other, Mapping):
+            found += differences(value, other, at=f"{at}{key}.")
+        elif value != other:
+            found.append(f"{at}{key}")
+    return found
+
+
 def _opened(path: Path) -> Any:
     try:
         file = np.load(path)

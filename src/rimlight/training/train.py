@@ -22,7 +22,7 @@ from rimlight.training.data.find import find_samples
 from rimlight.training.data.samples import Sample, Samples
 from rimlight.training.data.weights import class_weights
 from rimlight.training.history import Epoch, best_of, write_csv
-from rimlight.training.loop import BEST, Batches, Loop, Stopped, Watch
+from rimlight.training.loop import BEST, Batches, Feed, Loop, Stopped, Watch
 from rimlight.training.loop_options import LoopOptions
 from rimlight.training.losses import weighted_sum
 from rimlight.training.networks import build_network
@@ -101,7 +101,7 @@ def train(options: TrainOptions, out: Path, *, watch: Watch | None = None) -> Tr
             cannot be written.
     """
     samples = usable_samples(options)
-    _start(options)
+    start(options)
     with precision(mixed=options.mixed_precision):
         model = build_network(options.built_network)
     weights = class_weights(samples.train, options.data) if options.class_weights else None
@@ -126,6 +126,8 @@ def usable_samples(options: TrainOptions) -> Samples:
     Raises:
         ConfigError: there is nothing to train on, or nothing to validate on.
     """
+    if not options.data.paths:
+        raise ConfigError("there are no pictures to train on", hint="name folders, or data.paths")
     samples = find_samples(options.data)
     for problem in samples.problems:
         _log.warning("%s", problem)
@@ -143,7 +145,7 @@ def finish(
     out: Path,
     *,
     watch: Watch,
-    feed: LabelFeed,
+    feed: Feed,
 ) -> TrainResult:
     """Run a loop and write all that a training leaves behind."""
     with _logs(out, options.data.classes) as log:
@@ -204,7 +206,8 @@ def make_folder(out: Path) -> None:
         raise ModelError(f"cannot make {out}: {exc.strerror}", hint="name another") from exc
 
 
-def _start(options: LoopOptions) -> None:
+def start(options: LoopOptions) -> None:
+    """Fix all that is random, and the order of sums where that is asked for."""
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()

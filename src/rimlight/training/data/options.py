@@ -78,9 +78,7 @@ class AugmentOptions(Options):
 class DataOptions(Options):
     """Which pictures to train on, and what their masks mean."""
 
-    paths: Annotated[
-        tuple[Path, ...], Field(min_length=1, description="folders, or COCO .json files")
-    ]
+    paths: Annotated[tuple[Path, ...], Field(description="folders, or COCO .json files")] = ()
     validation_paths: Annotated[
         tuple[Path, ...], Field(description="what to validate on, instead of a share")
     ] = ()

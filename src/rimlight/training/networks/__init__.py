@@ -18,7 +18,7 @@ def build_network(options: NetworkOptions) -> Any:
         Lite.
 
     Raises:
-        ValueError: Xception with another width than 1.
+        ValueError: Xception with another width than 1, or road with a size that does not divide.
         ModelNotFoundError: there is no file of backbone weights.
         ModelFormatError: that file holds other weights.
         MissingDependencyError: TensorFlow is not installed.
@@ -38,6 +38,15 @@ def build_network(options: NetworkOptions) -> Any:
         from rimlight.training.networks.fast_scnn import fast_scnn
 
         return fast_scnn(options.size, classes=options.classes, width=options.width)
+    if options.name == "road":
+        from rimlight.training.networks.road import road
+
+        return road(
+            options.size,
+            classes=options.classes,
+            shrink=options.shrink,
+            weights=options.backbone_weights,
+        )
     return _deeplab(options)
 
 

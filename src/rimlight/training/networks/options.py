@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from rimlight.options import Options, Size
 
 NetworkName = Literal[
-    "deeplab-xception", "deeplab-mobilenetv2", "deeplab-mobilenetv3", "light", "fast-scnn"
+    "deeplab-xception", "deeplab-mobilenetv2", "deeplab-mobilenetv3", "light", "fast-scnn", "road"
 ]
 
 LEAST_SIDE_PX = 32
@@ -27,7 +27,9 @@ class NetworkOptions(Options):
         rates: of DeepLab: the dilations of the parallel convolutions at the coarsest map.
         stride: of DeepLab: how many pixels of the input one position of that map stands for.
         decoder: of DeepLab: refine with a finer map (DeepLabV3+), or not (DeepLabV3).
-        backbone_weights: of DeepLab: a file of weights to start the backbone from.
+        shrink: of road: how many times smaller the picture is made within.
+        backbone_weights: of DeepLab: a file of weights to start the backbone from; of road: the
+            .xml of road-segmentation-adas-0001, its .bin beside it.
     """
 
     name: NetworkName = "light"
@@ -37,6 +39,7 @@ class NetworkOptions(Options):
     rates: tuple[Annotated[int, Field(ge=1)], ...] = (6, 12, 18)
     stride: Literal[16, 32] = 16
     decoder: bool = True
+    shrink: Literal[1, 2] = 1
     backbone_weights: Path | None = None
 
     @field_validator("size")

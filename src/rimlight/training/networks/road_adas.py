@@ -81,14 +81,15 @@ def road_adas(size: tuple[int, int], *, classes: int = len(CLASSES)) -> keras.Mo
     width, height = size
     if width <= 0 or height <= 0 or width % GRID_PX or height % GRID_PX:
         raise ValueError(f"size must be (width, height) in multiples of {GRID_PX}, got {size}")
-    make = _Layers()
+    make = NumberedLayers()
     picture = keras.Input((height, width, 3), name="data")
-    half, quarter, eighth = _encode(make, picture)
-    scores = _decode(make, half, quarter, _with_context(make, eighth), classes=classes)
-    return keras.Model(picture, scores, name="road_adas")
+    half, quarter, eighth = encode(make, picture)
+    scores = decode(make, half, quarter, in_context(make, eighth), classes=classes)
+    return keras.Model(picture, make.softmax(make.upsample(scores, 2)), name="road_adas")
 
 
-def _encode(make: _Layers, picture: Any) -> tuple[Any, Any, Any]:
+def encode(make: NumberedLayers, picture: Any) -> tuple[Any, Any, Any]:
+    """Return the maps at a half, a quarter and an eighth of the picture's sides."""
     half = make.relu(make.stem(picture, 16))
     for block in _HALF:
         half = _bottleneck(make, half, block)
@@ -101,7 +102,7 @@ def _encode(make: _Layers, picture: Any) -> tuple[Any, Any, Any]:
     return half, quarter, eighth
 
 
-def _bottleneck(make: _Layers, x: Any, block: _Block, *, halve: bool = False) -> Any:
+def _bottleneck(make: NumberedLayers, x: Any, block: _Block, *, halve: bool = False) -> Any:
     inner = make.relu(make.convolution(x, block.inner, step=2 if halve else 1))
     inner = make.relu(make.depthwise(inner, block.dilation))
     inner = make.convolution(inner, block.outer)
@@ -112,7 +113,7 @@ def _bottleneck(make: _Layers, x: Any, block: _Block, *, halve: bool = False) ->
     return make.relu(make.add(inner, x))
 
 
-def _with_context(make: _Layers, x: Any) -> Any:
+def in_context(make: NumberedLayers, x: Any) -> Any:
     """Add what 2x2 and 4x4 neighbourhoods hold to every position."""
     total = x
     for factor in (2, 4):
@@ -122,17 +123,17 @@ def _with_context(make: _Layers, x: Any) -> Any:
     return total
 
 
-def _decode(make: _Layers, half: Any, quarter: Any, x: Any, *, classes: int) -> Any:
+def decode(make: NumberedLayers, half: Any, quarter: Any, x: Any, *, classes: int) -> Any:
+    """Return the scores of the classes at a half of the picture's sides."""
     for finer, channels in ((quarter, 24), (half, 16)):
         x = make.upsample(make.relu(make.convolution(x, channels)), 2)
         x = make.add(x, make.relu(make.convolution(finer, channels)))
     x = make.relu(make.convolution(x, 16))
     x = make.relu(make.depthwise(x, 1))
-    x = make.convolution(x, classes, normalised=False)
-    return make.softmax(make.upsample(x, 2))
+    return make.convolution(x, classes, normalised=False)
 
 
-class _Layers:
+class NumberedLayers:
     """Makes and applies layers, numbered as they are made, as in the published graph."""
 
     def __init__(self) -> None:

@@ -1,0 +1,79 @@
+"""`rimlight distil`: a small network learns from a model that is there, on pictures of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rimlight.cli.flags import DryRun, Quiet, Settings
+from rimlight.cli.train import Out, needs_tensorflow, print_options, watching
+
+Student = Annotated[
+    Path,
+    typer.Option(
+        "--student",
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="A YAML file: network, data and how; one for `rimlight train` will do.",
+    ),
+]
+Teacher = Annotated[
+    str | None,
+    typer.Option(help="A name of `rimlight models list`, a card, a .tflite or a .keras file."),
+]
+
+
+def distil(
+    pictures: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="PICTURES...", help="Folders of pictures and clips; they need no masks."
+        ),
+    ] = None,
+    *,
+    student: Student,
+    out: Out,
+    teacher: Teacher = None,
+    settings: Settings = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+) -> None:
+    """Teach a small network what a model knows.
+
+    rimlight distil --student configs/train-person.yaml --teacher selfie clips/*.mp4 -o small/
+
+    rimlight distil -c configs/distil-road-lite.yaml road-*.mp4 -o road-lite/
+
+    The teacher's answers are kept in FOLDER/teacher: it is asked about each picture once.
+    Pictures with masks, in the file's data.paths, teach what the masks say as well.
+    """
+    from rimlight.training.distil_options import load_distil
+
+    options = load_distil(student, settings or (), teacher=teacher, pictures=pictures or ())
+    if dry_run:
+        print_options(options)
+        return
+    needs_tensorflow()
+    from rimlight.training.distil import distil as run
+
+    with _asking(quiet=quiet) as on_picture, watching(quiet=quiet) as watch:
+        result = run(options, out, watch=watch, on_picture=on_picture)
+    best = result.best
+    typer.echo(f"{result.model}: epoch {best.number}, mIoU {best.miou:.4f} on what was held back")
+
+
+@contextmanager
+def _asking(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yield what says once in a while how far the teacher is."""
+    from rimlight.cli.run import console
+
+    def on_picture(done: int, count: int) -> None:
+        if not quiet and (done == count or done % 50 == 0):
+            console.print(f"the teacher has seen {done} of {count} pictures")
+
+    yield on_picture

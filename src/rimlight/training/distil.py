@@ -1,0 +1,210 @@
+"""Distillation: a small network learns what a larger one answers, doubt included.
+
+After G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network", 2015.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from rimlight.errors import ConfigError
+from rimlight.training.data.find import find_samples, split
+from rimlight.training.data.loader import Loader
+from rimlight.training.data.options import DataOptions
+from rimlight.training.data.samples import Sample, Samples
+from rimlight.training.data.unlabelled import unlabelled_samples
+from rimlight.training.data.weights import class_weights
+from rimlight.training.distil_options import DistilOptions
+from rimlight.training.loop import Batches, Loop, Watch
+from rimlight.training.losses import Loss, weighted_sum
+from rimlight.training.networks import build_network
+from rimlight.training.soft import mixed_loss
+from rimlight.training.step import precision
+from rimlight.training.teacher import Answers
+from rimlight.training.train import TrainResult, finish, make_folder, plain, start
+
+_log = logging.getLogger(__name__)
+
+OnPicture = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Samples that an epoch shows `passes` times."""
+
+    samples: tuple[Sample, ...]
+    passes: int
+
+
+class TaughtFeed:
+    """Pictures with labels, where there are any, and the teacher's answers.
+
+    Validation asks for labels; of pictures without any, for what the teacher finds.
+    """
+
+    def __init__(
+        self, parts: Sequence[_Part], kept: Sequence[Sample], options: DistilOptions, told: Answers
+    ) -> None:
+        self._parts = parts
+        self._kept = kept
+        self._options = options
+        self._answers = told
+
+    def steps(self, batch: int) -> int:
+        """Return how many batches an epoch has; what is over waits for the next one."""
+        return max(1, sum(len(part.samples) * part.passes for part in self._parts) // batch)
+
+    def training(self, epoch: int, batch: int) -> Batches:
+        """Yield pictures, and labels with answers, in a new order."""
+        loaders = [
+            (self._loader(part.samples, training=True, epoch=epoch * part.passes + turn), index)
+            for part in self._parts
+            for turn in range(part.passes)
+            for index in range(len(part.samples))
+        ]
+        order = np.random.default_rng((self._options.seed, epoch)).permutation(len(loaders))
+        shuffled = [loaders[at] for at in order]
+        found: Batches = self._dataset(shuffled, batch, whole=len(order) >= batch)
+        return found
+
+    def validation(self, batch: int) -> Batches:
+        """Yield pictures and labels as they are."""
+        loader = self._loader(tuple(self._kept), training=False, epoch=0)
+        shown = self._dataset([(loader, at) for at in range(len(self._kept))], batch, whole=False)
+        for pictures, (labels, answers) in shown:
+            taught = np.argmax(answers, axis=-1)
+            unlabelled = np.all(np.asarray(labels) == 255, axis=(1, 2), keepdims=True)
+            yield pictures, tf.constant(np.where(unlabelled, taught, labels), tf.int32)
+
+    def _loader(self, samples: tuple[Sample, ...], *, training: bool, epoch: int) -> _TaughtLoader:
+        return _TaughtLoader(
+            samples,
+            self._answers,
+            Loader(
+                samples,
+                size=self._options.network.size,
+                options=self._options.data,
+                training=training,
+                seed=self._options.seed,
+                epoch=epoch,
+            ),
+        )
+
+    def _dataset(self, wanted: list[tuple[_TaughtLoader, int]], batch: int, *, whole: bool) -> Any:
+        (width, height), classes = self._options.network.size, len(self._options.data.classes)
+
+        def load(at: Any) -> Any:
+            picture, labels, answers = tf.numpy_function(
+                lambda at: wanted[at][0].load(wanted[at][1]),
+                [at],
+                (tf.uint8, tf.uint8, tf.float32),
+            )
+            picture = tf.cast(tf.ensure_shape(picture, (height, width, 3)), tf.float32) / 255.0
+            labels = tf.cast(tf.ensure_shape(labels, (height, width)), tf.int32)
+            return picture, (labels, tf.ensure_shape(answers, (height, width, classes)))
+
+        numbers = tf.data.Dataset.range(len(wanted))
+        loaded = numbers.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return loaded.batch(batch, drop_remainder=whole).prefetch(tf.data.AUTOTUNE)
+
+
+class _TaughtLoader:
+    """Reads a sample, altered, and the teacher's answer, which follows what was altered."""
+
+    def __init__(self, samples: tuple[Sample, ...], answers: Answers, loader: Loader) -> None:
+        self._samples = samples
+        self._answers = answers
+        self._loader = loader
+
+    def load(self, index: int) -> tuple[Any, Any, Any]:
+        """Return picture, labels, and probabilities, all 0 beside the picture."""
+        picture, labels, view = self._loader.load_with_view(index)
+        return picture, labels, view.scores(self._answers.read(self._samples[index]))
+
+
+def distil(
+    options: DistilOptions,
+    out: Path,
+    *,
+    watch: Watch | None = None,
+    on_picture: OnPicture = lambda *_: None,
+) -> TrainResult:
+    """Train a student; a folder that holds a part of this training already is gone on with.
+
+    Args:
+        options: student, teacher, pictures and how.
+        out: as for `train`; and `teacher/` for the teacher's answers, `frames/` for those of clips.
+        watch: told of every step and epoch.
+        on_picture: told of how many pictures the teacher has answered.
+
+    Raises:
+        ConfigError: there is no picture, or `out` holds another training.
+        ModelError: the teacher does not open; or as in `train`.
+    """
+    make_folder(out)
+    labelled, plainly = _labelled(options.data), _unlabelled(options, out / "frames")
+    samples = Samples(
+        (*labelled.train, *plainly.train), (*labelled.validation, *plainly.validation)
+    )
+    if not samples.train or not samples.validation:
+        raise ConfigError("there are too few pictures", hint="name folders of pictures, or clips")
+    answers = Answers(out / "teacher", options.teacher, options.data.classes)
+    answers.prepare((*samples.train, *samples.validation), on_picture)
+    parts = [
+        _Part(labelled.train, options.labelled_passes),
+        _Part(plainly.train, options.passes),
+    ]
+    feed = TaughtFeed(parts, samples.validation, options, answers)
+    start(options)
+    with precision(mixed=options.mixed_precision):
+        model = build_network(options.built_network)
+    by_labels = _label_loss(options, labelled)
+    loop = Loop(
+        model,
+        feed,
+        loss=mixed_loss(options, by_labels),
+        validation_loss=by_labels,
+        options=options,
+        out=out,
+        identity=plain(options.identity),
+    )
+    return finish(loop, options, samples, out, watch=watch or Watch(), feed=feed)
+
+
+def _label_loss(options: DistilOptions, labelled: Samples) -> Loss:
+    weighed = options.class_weights and labelled.train
+    return weighted_sum(
+        options.loss, class_weights(labelled.train, options.data) if weighed else None
+    )
+
+
+def _labelled(options: DataOptions) -> Samples:
+    if not options.paths:
+        return Samples((), ())
+    samples = find_samples(options)
+    for problem in samples.problems:
+        _log.warning("%s", problem)
+    return samples
+
+
+def _unlabelled(options: DistilOptions, frames: Path) -> Samples:
+    """Split pictures by a hash of their names, and clips in time: neighbours look alike."""
+    train: list[Sample] = []
+    kept: list[Sample] = []
+    for path in options.pictures:
+        found = unlabelled_samples([path], frames, every=options.every, limit=options.limit)
+        if path.is_file():
+            first = round(len(found) * (1 - options.data.validation))
+            parts = found[:first], found[first:]
+        else:
+            parts = split(found, options.data.validation)
+        train += parts[0]
+        kept += parts[1]
+    return Samples(tuple(train), tuple(kept))
