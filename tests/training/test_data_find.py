@@ -119,6 +119,25 @@ def test_no_usable_picture_is_an_error_that_says_why(tmp_path):
         find_samples(options(folder))
 
 
+def test_notes_beside_the_masks_do_not_change_what_a_folder_is(tmp_path):
+    folder = write_blobs(tmp_path / "set", 2)
+    (folder / "notes.json").write_text("{}")
+    (folder / "labels").mkdir()
+    assert len(find_samples(options(folder)).train) == 2
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="nowhere has no folder 'images'"):
+        find_samples(options(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"images": []}', '{"categories": [{"id": 1}]}'])
+def test_json_of_another_kind_is_refused(tmp_path, text):
+    (tmp_path / "all.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"all\.json is not"):
+        find_samples(options(tmp_path / "all.json"))
+
+
 def test_the_split_holds_when_pictures_are_added(tmp_path):
     few = find_samples(options(write_blobs(tmp_path / "set", 12), validation=0.3))
     many = find_samples(options(write_blobs(tmp_path / "set", 30), validation=0.3))
@@ -217,6 +236,15 @@ def test_an_unknown_class_is_named(tmp_path):
     annotation = {"category_id": 6, "segmentation": [[0, 0, 9, 0, 9, 9]]}
     file = write_coco(tmp_path / "set", [annotation], [(6, "dog")])
     assert "unknown class 'dog'" in find_samples(options(file)).problems[0]
+
+
+def test_outlines_of_a_picture_of_another_size_are_left_out(tmp_path):
+    file = write_coco(tmp_path / "set", [])
+    write_coco(tmp_path / "both", [])
+    cv2.imwrite(str(tmp_path / "set/a.png"), np.zeros((9, 40, 3), np.uint8))
+    found = find_samples(options(file, tmp_path / "both"))
+    assert found.problems == ("all/a: the picture is 40x9, outlined was 40x20; left out",)
+    assert len(found.train) == 1
 
 
 def test_run_lengths_are_read_as_pycocotools_writes_them():

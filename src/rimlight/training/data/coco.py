@@ -81,7 +81,7 @@ def _shapes(
         elif label:  # a crowd is drawn roughly: not to be learnt from
             kept = IGNORED if each.get("iscrowd") else label
             shapes.append(Shape(kept, _rings(each["segmentation"], size)))
-    return Shapes(tuple(shapes), tuple(dict.fromkeys(wrong)))
+    return Shapes(tuple(shapes), tuple(dict.fromkeys(wrong)), size)
 
 
 def _rings(segmentation: Any, size: tuple[int, int]) -> tuple[NDArray[np.float32], ...]:

@@ -113,9 +113,11 @@ def _look_into(sample: Sample) -> tuple[list[str], bool]:
 def _format(path: Path, options: DataOptions) -> str:
     if options.format != "auto":
         return options.format
-    if is_coco(path):
-        return "coco"
-    return "yolo" if is_yolo(path) else "folders"
+    if (path / "masks").is_dir():
+        return "folders"
+    if is_yolo(path):
+        return "yolo"
+    return "coco" if is_coco(path) else "folders"
 
 
 def _refuse_if_empty(
@@ -123,5 +125,7 @@ def _refuse_if_empty(
 ) -> None:
     if samples:
         return
+    if not paths:
+        raise ConfigError("no data set is named", hint="say in data.paths where the pictures lie")
     listed = "; ".join(wrong[:_SHOWN]) or "they are empty"
     raise ConfigError(f"no usable picture in {', '.join(map(str, paths))}: {listed}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -154,10 +154,12 @@ class Shapes:
     Attributes:
         shapes: in any order; the smaller lies in front, and a thing before what is ignored.
         wrong: what could not be read of it, a phrase each.
+        drawn_on: (width, height) of the picture that they were drawn on; None: not known.
     """
 
     shapes: Sequence[Shape]
-    wrong: tuple[str, ...] = field(default=())
+    wrong: tuple[str, ...] = ()
+    drawn_on: tuple[int, int] | None = None
 
     def read(self, size: tuple[int, int]) -> Labels:
         """Return the labels of a picture of `size`."""
@@ -172,6 +174,10 @@ class Shapes:
 
     def problems(self, size: tuple[int, int]) -> list[str]:
         """Return what could not be read."""
+        if self.drawn_on and self.drawn_on != size:
+            raise ConfigError(
+                f"the picture is {_sides(size)}, outlined was {_sides(self.drawn_on)}"
+            )
         return list(self.wrong)
 
 
@@ -195,4 +201,8 @@ def one_channel(mask: Image) -> Image:
 def _check_size(mask: Image, size: tuple[int, int]) -> None:
     found = (mask.shape[1], mask.shape[0])
     if found != size:
-        raise ConfigError(f"the picture is {size[0]}x{size[1]}, its mask {found[0]}x{found[1]}")
+        raise ConfigError(f"the picture is {_sides(size)}, its mask {_sides(found)}")
+
+
+def _sides(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
