@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from rimlight import resources
-from rimlight.evaluation.labels import CAMVID, COMMA10K, VOID, Scheme
+from rimlight.evaluation.labels import CAMVID, COMMA10K, COMMA10K_OUTSIDE, VOID, Scheme
 from rimlight.evaluation.pairs import find_pairs, read_mask
 from rimlight.frame import Frame
 from rimlight.imaging.pictures import read_picture
@@ -69,7 +69,7 @@ def measure(segmenter, folder, scheme, questions):
             tally.add(np.isin(found, wanted), truth)
     for tally in tallies:
         name = f"{folder.parent.name}/{folder.name}"
-        line = f"{name}: {len(pairs)} pictures, {'+'.join(tally.wanted)} IoU {tally}"
+        line = f"{name} ({scheme.name}): {len(pairs)}, {'+'.join(tally.wanted)} IoU {tally}"
         sys.stdout.write(line + "\n")
 
 
@@ -82,7 +82,8 @@ def main() -> None:
     segmenter = TfliteSegmenter(card, file, TfliteSegmenter.Options(threads=2))
     sys.stdout.write(f"{card.name} {card.input.size}\n")
     measure(segmenter, data / "camvid" / "val", CAMVID, [ROAD_CAMVID])
-    measure(segmenter, data / "comma10k", COMMA10K, [ROAD_COMMA, LANE_COMMA])
+    for scheme in (COMMA10K, COMMA10K_OUTSIDE):
+        measure(segmenter, data / "comma10k", scheme, [ROAD_COMMA, LANE_COMMA])
     segmenter.close()
 
 
