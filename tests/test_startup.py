@@ -34,7 +34,8 @@ def test_importing_the_library_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["demo"], ["process"], ["live"], ["road"], ["models"], ["devices"]]
+    "command",
+    [[], ["demo"], ["process"], ["live"], ["road"], ["models"], ["devices"], ["train"], ["export"]],
 )
 def test_help_loads_nothing_heavy(command):
     assert not loaded_by("-m", "rimlight", *command, "--help") & HEAVY
