@@ -1,5 +1,6 @@
 """Every command of docs/from-pixellib.md, and its lines of Python."""
 
+import json
 import re
 import shlex
 import shutil
@@ -40,18 +41,30 @@ def test_the_command_makes_what_it_names(desk, rimlight, command):
     assert (next(made.iterdir()) if made.is_dir() else made).stat().st_size > 500
 
 
-def test_python_gets_boxes_scores_and_masks(shared):
-    from fractions import Fraction
+def test_extraction_leaves_a_picture_for_each_object(desk, rimlight):
+    done = rimlight("objects", "street.jpg", "--each", "out", "--json", "found.jsonl", "--quiet")
+    assert done.returncode == 0, done.stderr
+    pictures = sorted((desk / "out" / "street").glob("*.png"))
+    assert any(path.name.startswith("person-") for path in pictures)
+    line = json.loads((desk / "found.jsonl").read_text())
+    assert len(line["objects"]) == len(pictures) >= 2
 
-    from rimlight.build import open_segmenter
-    from rimlight.config import PartConfig
-    from rimlight.frame import Frame
 
-    picture = cv2.imread(str(shared / "data" / "coco128" / "images" / "000000000036.jpg"))
-    frame = Frame.from_bgr(picture, index=0, pts=Fraction(0), captured=0.0)
-    segmenter = open_segmenter(PartConfig(kind="model", model="yolov8n-seg"))
-    found = segmenter.segment(frame).instances
-    segmenter.close()
-    person = next(item for item in found if item.name == "person")
-    assert person.score > 0.5 and 0 <= person.box[0] < person.box[2] <= 1
-    assert person.mask.max() > 200
+def test_an_empty_choice_leaves_nothing_in_front(desk, rimlight):
+    done = rimlight(
+        "process", "street.jpg", "--model", "yolov8n-seg", "--keep", "elephant", "--background",
+        "none", "-o", "none.png", "--quiet",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not cv2.imread(str(desk / "none.png"), cv2.IMREAD_UNCHANGED)[..., 3].any()
+
+
+def test_python_gets_the_values_as_the_page_says(desk, monkeypatch, capsys):
+    page = PAGE.read_text(encoding="utf-8")
+    lines = re.findall(
+        r"^    (.*)$|^$", page.split("## Values in Python")[1].split("## Speed")[0], re.M
+    )
+    monkeypatch.chdir(desk)
+    exec("\n".join(lines))  # the lines as a reader would type them
+    printed = capsys.readouterr().out
+    assert "person 0." in printed and "person-0." in printed
