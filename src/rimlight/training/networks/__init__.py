@@ -51,6 +51,18 @@ def build_network(options: NetworkOptions) -> Any:
 
 
 def _deeplab(options: NetworkOptions) -> Any:
+    start = options.backbone_weights
+    if start and start.suffix == ".tflite" and options.name == "deeplab-mobilenetv2":
+        from rimlight.training.networks.from_tflite import deeplab_from_tflite
+
+        return deeplab_from_tflite(
+            start,
+            options.size,
+            classes=options.classes,
+            stride=options.stride,
+            rates=options.rates,
+            decoder=options.decoder,
+        )
     from rimlight.training.networks.backbones import backbone
     from rimlight.training.networks.deeplab import deeplab
 
@@ -59,7 +71,7 @@ def _deeplab(options: NetworkOptions) -> Any:
         options.size,
         width=options.width,
         stride=options.stride,
-        weights=options.backbone_weights,
+        weights=start,
     )
     return deeplab(
         made,

@@ -70,7 +70,7 @@ def backbone(
         name: "mobilenetv2", "mobilenetv3" or "xception".
         size: (width, height) of the picture.
         width: multiplies its channels.
-        stride: 16 or 32, of the coarse map.
+        stride: 8, 16 or 32, of the coarse map.
         weights: a .keras or .weights.h5 file of this backbone as `keras.applications` makes it
             with `include_top=False`, or the .h5 file published for that; None for random ones.
 

@@ -53,14 +53,18 @@ def deeplab(
 
 def _atrous_pyramid(x: Any, rates: Sequence[int], filters: int) -> Any:
     """Look at every position through windows of several sizes, and at the whole (ASPP)."""
-    whole = convolution(layers.GlobalAveragePooling2D(keepdims=True)(x), filters)
-    parts = [resized_as(whole, x), convolution(x, filters)]
-    parts += [convolution(depthwise(x, rate=rate), filters) for rate in rates]
-    return convolution(layers.Concatenate()(parts), filters)
+    whole = _mixed(layers.GlobalAveragePooling2D(keepdims=True)(x), filters)
+    parts = [resized_as(whole, x), _mixed(x, filters)]
+    parts += [_mixed(depthwise(x, rate=rate), filters) for rate in rates]
+    return _mixed(layers.Concatenate()(parts), filters)
 
 
 def _refined(x: Any, fine: Any, filters: int, detail: int) -> Any:
-    x = layers.Concatenate()([resized_as(x, fine), convolution(fine, detail)])
+    x = layers.Concatenate()([resized_as(x, fine), _mixed(fine, detail)])
     for _ in range(2):
-        x = convolution(depthwise(x), filters)
+        x = _mixed(depthwise(x), filters)
     return x
+
+
+def _mixed(x: Any, filters: int) -> Any:
+    return convolution(x, filters, most=None)

@@ -19,13 +19,20 @@ def rounded(channels: float) -> int:
 
 
 def convolution(
-    x: Any, filters: int, window: int = 1, *, step: int = 1, rate: int = 1, active: bool = True
+    x: Any,
+    filters: int,
+    window: int = 1,
+    *,
+    step: int = 1,
+    rate: int = 1,
+    active: bool = True,
+    most: float | None = 6.0,
 ) -> Any:
-    """Convolve, normalise, and cut to 0..6 if `active`."""
+    """Convolve, normalise, and cut to 0..`most` if `active`; None: there is no upper end."""
     x = layers.Conv2D(
         filters, window, strides=step, dilation_rate=rate, padding="same", use_bias=False
     )(x)
-    return _normalised(x, active=active)
+    return _normalised(x, active=active, most=most)
 
 
 def depthwise(x: Any, *, step: int = 1, rate: int = 1, active: bool = True) -> Any:
@@ -73,6 +80,6 @@ def probabilities(x: Any, picture: Any, classes: int) -> Any:
     return last(larger)
 
 
-def _normalised(x: Any, *, active: bool) -> Any:
+def _normalised(x: Any, *, active: bool, most: float | None = 6.0) -> Any:
     x = layers.BatchNormalization(momentum=MOMENTUM)(x)
-    return layers.ReLU(6.0)(x) if active else x
+    return layers.ReLU(most)(x) if active else x

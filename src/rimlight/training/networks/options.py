@@ -28,8 +28,9 @@ class NetworkOptions(Options):
         stride: of DeepLab: how many pixels of the input one position of that map stands for.
         decoder: of DeepLab: refine with a finer map (DeepLabV3+), or not (DeepLabV3).
         shrink: of road: how many times smaller the picture is made within.
-        backbone_weights: of DeepLab: a file of weights to start the backbone from; of road: the
-            .xml of road-segmentation-adas-0001, its .bin beside it.
+        backbone_weights: of DeepLab: a file of weights to start the backbone from; with
+            MobileNetV2 also deeplabv3_257_mv_gpu.tflite, whose width goes before `width`; of
+            road: the .xml of road-segmentation-adas-0001, its .bin beside it.
     """
 
     name: NetworkName = "light"
@@ -37,7 +38,7 @@ class NetworkOptions(Options):
     classes: Annotated[int, Field(ge=2, le=255)] = 2
     width: Annotated[float, Field(ge=0.1, le=4)] = 1.0
     rates: tuple[Annotated[int, Field(ge=1)], ...] = (6, 12, 18)
-    stride: Literal[16, 32] = 16
+    stride: Literal[8, 16, 32] = 16
     decoder: bool = True
     shrink: Literal[1, 2] = 1
     backbone_weights: Path | None = None
