@@ -55,8 +55,8 @@ MAY_IMPORT = {
     "demand": "build errors sinks sources",
     "doctor": "catalog errors sinks sources",
     "demo": "models build config errors frame imaging jobs resources",
-    "batch": "build catalog config errors frame imaging jobs libav pipeline resources resume sinks "
-    "sources",
+    "batch": "build catalog config errors frame imaging jobs libav models parts pipeline resources "
+    "resume sinks sources",
     "bench": "buffer build catalog config effects errors evaluation frame imaging jobs library "
     "outputs parts pipeline resources segmenters training",
     "evaluation": "models build catalog config errors frame imaging options outputs parts pipeline "

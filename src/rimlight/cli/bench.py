@@ -30,6 +30,25 @@ def bench(
         Path | None,
         typer.Option(metavar="PYTHON", help="A Python with mediapipe, to run on the same frames."),
     ] = None,
+    networks: Annotated[
+        bool,
+        typer.Option(
+            "--networks", help="Instead: one table of networks, large, small, converted, shipped."
+        ),
+    ] = False,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", help="With --networks: one more, a name or a file; may be repeated."
+        ),
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="With --networks: images/ and masks/, for the IoU."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="With --pictures: use the first so many.")
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A tenth of everything: a look, no figures to quote.")
     ] = False,
@@ -42,14 +61,29 @@ def bench(
       rimlight bench --json speed.json
 
       rimlight bench talk.mp4 --memory 20000 --compare peer/bin/python
+
+      rimlight bench --networks -m person/best.keras --pictures data/people --json networks.json
     """
+    share = 10 if quick else 1
+    if networks:
+        from rimlight.cli.bench_networks import bench_networks
+
+        bench_networks(
+            clip,
+            models=model or (),
+            pictures=pictures,
+            limit=limit,
+            rounds=max(3, rounds // (10 * share)),
+            json_file=json_file,
+        )
+        return
+    _refuse_without_networks({"model": model, "pictures": pictures, "limit": limit})
     import json
 
     from rimlight.bench.footage import sample_clip
     from rimlight.bench.suite import Plan, run_suite
     from rimlight.cli.run import console
 
-    share = 10 if quick else 1
     plan = Plan(
         clip=clip or sample_clip(),
         rounds=max(5, rounds // share),
@@ -64,6 +98,13 @@ def bench(
     if json_file:
         json_file.write_text(json.dumps(report.as_dict(), indent=2) + "\n")
     _print(report)
+
+
+def _refuse_without_networks(said: dict[str, object]) -> None:
+    from rimlight.errors import ConfigError
+
+    if wrong := [name for name, value in said.items() if value is not None]:
+        raise ConfigError(f"--{wrong[0]} says nothing without --networks", hint="add --networks")
 
 
 def _print(report: Report) -> None:

@@ -1,0 +1,63 @@
+"""`rimlight bench --networks`: every network has a line; the figures are nobody's to assert."""
+
+import numpy as np
+import pytest
+from fakes import make_frame
+
+from rimlight.evaluation.datasets import Sample
+from rimlight.segmenters.card import load_card
+
+
+@pytest.fixture
+def selfie():
+    from rimlight.bench.contenders import given
+
+    return list(given("selfie-landscape", None, ()))
+
+
+def frames():
+    pictures = (np.full((90, 160, 3), level, np.uint8) for level in (30, 200))
+    return [make_frame().with_bgr(picture) for picture in pictures]
+
+
+def test_a_shipped_model_is_measured(selfie):
+    from rimlight.bench.networks import measure
+
+    [line] = measure(selfie, frames(), rounds=2)
+    assert (line.name, line.size, line.iou) == ("selfie-landscape", (256, 144), None)
+    assert line.file_bytes > line.packed_bytes > 100_000
+    assert line.wall_ms > 0 and line.memory_mb > 1
+
+
+def test_quality_is_the_mean_over_pictures_whose_truth_is_known(selfie):
+    from rimlight.bench.networks import measure
+
+    dark, bright = frames()
+    nobody = np.zeros((90, 160), np.float32)
+    [line] = measure(selfie, [dark], rounds=1, pictures=[Sample(dark, nobody), Sample(bright)])
+    assert line.iou == 1.0
+
+
+def test_flags_of_the_table_are_refused_without_it(refused):
+    refused("bench", "-m", "selfie", code=2, says="without --networks", hint="--networks")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras 3.15's
+def test_a_trained_file_is_measured_in_three_variants(tmp_path):
+    pytest.importorskip("keras")
+    from rimlight.bench.contenders import given
+    from rimlight.training.cards import write_card
+    from rimlight.training.networks import build_network
+    from rimlight.training.networks.options import NetworkOptions
+
+    folder = tmp_path / "own"
+    folder.mkdir()
+    build_network(NetworkOptions(size=(64, 32), width=0.25)).save(folder / "best.keras")
+    write_card(folder / "best.keras", size=(64, 32), classes=("background", "person"))
+    (tmp_path / "made").mkdir()
+    found = list(given(str(folder / "best.keras"), tmp_path / "made", frames()))
+    assert [one.name for one in found] == ["own/best", "own/best, float16", "own/best, int8"]
+    sizes = [one.file.stat().st_size for one in found]
+    assert sizes == sorted(sizes, reverse=True)
+    assert load_card(folder / "best.yaml").input == found[0].card.input
