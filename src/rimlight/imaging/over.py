@@ -37,11 +37,11 @@ def composite_bgr(front: Image, back: Image, alpha: Image, dst: Image | None = N
 
 def _mixed_parts(alpha: Image) -> Iterator[tuple[slice, slice]]:
     """Yield the rows and columns of parts that are neither all 0 nor all 255."""
-    mixed = cv2.inRange(alpha, np.array([1]), np.array([254]))
+    across = np.arange(0, alpha.shape[1], _TILE)
+    mixed = alpha + np.uint8(1)  # 255 becomes 0, so what is mixed is all above 1
     for top in range(0, alpha.shape[0], _TILE):
         rows = slice(top, top + _TILE)
-        columns = np.flatnonzero(cv2.reduce(mixed[rows], 0, cv2.REDUCE_MAX))
-        tiles = np.unique(columns // _TILE)
-        for run in np.split(tiles, np.flatnonzero(np.diff(tiles) > 1) + 1):
-            if run.size:
-                yield rows, slice(int(run[0]) * _TILE, (int(run[-1]) + 1) * _TILE)
+        row = np.maximum.reduceat(mixed[rows].max(axis=0), across) > 1
+        bounds = np.flatnonzero(np.diff(row, prepend=False, append=False)) * _TILE
+        for left, right in bounds.reshape(-1, 2).tolist():
+            yield rows, slice(left, right)
