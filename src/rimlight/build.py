@@ -19,7 +19,7 @@ from rimlight.frame import Frame, SourceInfo
 from rimlight.models import check_segmenter, open_segmenter, palette_of
 from rimlight.outputs import open_sinks, part_options
 from rimlight.pipeline.live import LivePipeline, LiveSettings
-from rimlight.pipeline.parts import Effect, Refiner, Sink, Source
+from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
 from rimlight.pipeline.runner import Pipeline, Settings
 from rimlight.refiners import REFINERS
 from rimlight.sinks import SINKS
@@ -58,6 +58,7 @@ def open_run(
     *,
     watchers: Sequence[Refiner] = (),
     on_frame: Callable[[Frame], None] | None = None,
+    open_model: Callable[[PartConfig, tuple[int, int]], Segmenter] = open_segmenter,
 ) -> Iterator[OpenRun]:
     """Open every part of `config`; close all of them when the block ends.
 
@@ -68,6 +69,7 @@ def open_run(
         config: the run.
         watchers: refiners of the caller's own, run last: they see every mask.
         on_frame: called on the caller's thread after each frame.
+        open_model: opens the segmenter for pictures of (width, height).
 
     Raises:
         RimlightError: a part does not open; those opened before it are closed again.
@@ -83,7 +85,7 @@ def open_run(
         main, beside = split(config)
         sinks, left_out = open_sinks(main, info, stack)
         asides = open_asides(beside, info, stack=stack, open_effect=open_effect)
-        segmenter = resume.fresh(config, partial(open_segmenter, config.segmenter, info.size))
+        segmenter = resume.fresh(config, partial(open_model, config.segmenter, info.size))
         stack.callback(segmenter.close)
         ahead, known = _look_ahead(config, info)
         refiners = [_closing(stack, one) for one in resume.restarting(config, open_refiner)]

@@ -12,9 +12,10 @@ from media_files import decoded, sound_packets
 
 from rimlight import resources
 from rimlight.batch import kept, orders, steps, storage
+from rimlight.batch.held import HeldModels
 from rimlight.batch.plan import make_plan
 from rimlight.build import open_run
-from rimlight.config import load_run
+from rimlight.config import PartConfig, load_run
 from rimlight.errors import MissingDependencyError, SourceOpenError
 from rimlight.jobs import job_config
 
@@ -145,6 +146,19 @@ def test_numbered_objects_stay_in_one_piece(tmp_path, clip):
     run["refiners"] = [{"kind": "track"}]
     order = orders.order_for(run, threads=1, piece_s=Fraction(2))
     assert steps.begin(order, {}).outcome.frames == len(decoded(clip))
+
+
+def test_a_worker_holds_its_model(clip):
+    models, part = HeldModels(), PartConfig(kind="model", model="auto", threads=1)
+    first = models.open(part, (16, 9))
+    first.close()
+    again = models.open(part, (160, 90))
+    assert again._model is first._model
+    assert models.open(part, (9, 16))._model is not again._model
+    following = models.open(PartConfig(kind="model", focus="follow", threads=1), (16, 9))
+    assert not hasattr(following, "_model")
+    following.close()
+    models.close()
 
 
 def test_copies_that_nobody_uses_make_room(tmp_path):

@@ -33,7 +33,7 @@ KEPT = 0.9
 
 def row(*cells: object) -> None:
     """Print one line of a table."""
-    print("| " + " | ".join(str(cell) for cell in cells) + " |")
+    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
 
 
 def head(*cells: str) -> None:
@@ -96,8 +96,8 @@ def overhead(folder: Path, engine: str) -> float:
         for number in range(8):
             (clips / f"{number}.mp4").write_bytes(one)
     out = folder / f"out-{engine}"
-    more = ("--engine", engine, "--jobs", 2, "-q", "--set", "segmenter.kind=threshold")
-    return used("batch", clips, "-b", "white", "-o", out, *more)[1]
+    more = ("-b", "white", "-o", out, "--jobs", 2, "-q")
+    return used("batch", clips, "--engine", engine, *more)[1]
 
 
 def money(costs: dict[int, float]) -> None:

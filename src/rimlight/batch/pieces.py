@@ -20,6 +20,7 @@ from typing import Any
 
 from rimlight import resume
 from rimlight.batch import storage
+from rimlight.batch.held import HeldModels
 from rimlight.batch.work import Counted, Outcome, carry_out
 from rimlight.config import RunConfig
 from rimlight.errors import SourceReadError
@@ -65,7 +66,9 @@ def split(run: RunConfig, length_s: Fraction) -> list[Piece]:
     ]
 
 
-def make_piece(run: RunConfig, piece: Piece, staging: str, counted: Counted) -> Outcome:
+def make_piece(
+    run: RunConfig, piece: Piece, staging: str, *, counted: Counted, models: HeldModels
+) -> Outcome:
     """Make the segments of one piece and put them into `staging`; one that is there is kept.
 
     Args:
@@ -73,6 +76,7 @@ def make_piece(run: RunConfig, piece: Piece, staging: str, counted: Counted) -> 
         piece: what to make.
         staging: a folder that all workers can reach.
         counted: sees the frames.
+        models: keeps the model open for the next piece.
 
     Raises:
         RimlightError: it cannot be made. A damaged input makes an empty piece.
@@ -84,7 +88,7 @@ def make_piece(run: RunConfig, piece: Piece, staging: str, counted: Counted) -> 
     with TemporaryDirectory(prefix="rimlight-") as folder:
         path = Path(folder, f"piece{Path(run.sinks[0].options['path']).suffix}")
         try:
-            carry_out(_for_piece(run, piece, path), counted, until=piece.end)
+            carry_out(_for_piece(run, piece, path), counted, until=piece.end, models=models)
             segments = _left_in(path)
         except SourceReadError:
             segments = []

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from rimlight.errors import ConfigError, MissingDependencyError
+
+_PATIENCE_S = 10.0
 
 
 def ray_module() -> Any:
@@ -43,17 +46,34 @@ def connected(address: str | None, *, cpus: int | None = None) -> Iterator[None]
     ray = ray_module()
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of ours reports to nobody
+    if address not in {None, "auto"}:
+        _knock(str(address))
     try:
         if address is None:
             ray.init(num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
         else:
             ray.init(address=address, **quiet)
     except (ConnectionError, ValueError) as exc:
-        raise ConfigError(
-            f"there is no Ray cluster at {address}: {exc}",
-            hint="start one: `ray start --head` here, `ray start --address ...` elsewhere",
-        ) from exc
+        raise _absent(str(address)) from exc
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Find out at once what Ray would find out in minutes."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigError(f"--address {address!r} must be HOST:PORT, or auto")
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE_S).close()
+    except OSError as exc:
+        raise _absent(address) from exc
+
+
+def _absent(address: str) -> ConfigError:
+    return ConfigError(
+        f"there is no Ray cluster at {address}",
+        hint="start one: `ray start --head` on one machine, `ray start --address ...` on others",
+    )

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rimlight.batch import kept, storage
+from rimlight.batch.held import HeldModels
 from rimlight.batch.pieces import Piece, join_pieces, make_piece, split
 from rimlight.batch.plan import pictures_in
 from rimlight.batch.work import Counted, Outcome, attempt, carry_out, use_threads
@@ -18,6 +19,9 @@ from rimlight.config import RunConfig, load_run
 
 Files = Mapping[str, bytes]
 """What the run names beside its input, such as a background: path -> content."""
+
+_MODELS = HeldModels()
+"""This worker's; Ray gives a worker process one task after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def begin(order: Order, files: Files) -> Answer:
 
     def act(run: RunConfig, counted: Counted) -> Outcome:
         found.extend(split(run, order.piece_s) if run.source.kind == "video" else ())
-        return Outcome() if len(found) > 1 else carry_out(run, counted)
+        return Outcome() if len(found) > 1 else carry_out(run, counted, models=_MODELS)
 
     answer = _done(order, files, act, is_result=lambda: len(found) < 2)
     split_up = len(found) > 1 and answer.outcome is not None and not answer.outcome.error
@@ -70,7 +74,7 @@ def make(order: Order, piece: Piece, files: Files) -> Answer:
     answer = _done(
         order,
         files,
-        lambda run, counted: make_piece(run, piece, order.staging, counted),
+        lambda run, counted: make_piece(run, piece, order.staging, counted=counted, models=_MODELS),
         is_result=lambda: False,
     )
     return answer if piece.number == 0 else Answer(answer.outcome)

@@ -14,6 +14,7 @@ from rimlight.config import RunConfig, load_run
 from rimlight.errors import RimlightError
 
 if TYPE_CHECKING:
+    from rimlight.batch.held import HeldModels
     from rimlight.frame import Frame
     from rimlight.pipeline.runner import Pipeline
 
@@ -104,6 +105,7 @@ def carry_out(
     *,
     until: Fraction | None = None,
     on_open: Callable[[Pipeline], list[int]] | None = None,
+    models: HeldModels | None = None,
 ) -> Outcome:
     """Do one run.
 
@@ -112,18 +114,21 @@ def carry_out(
         counted: sees every frame.
         until: a frame that is not before this is the last one; None for all frames.
         on_open: gets the pipeline; what it returns holds something when the run was to end early.
+        models: keeps the model open for the next run; None: it is closed with this one.
 
     Raises:
         RimlightError: whatever went wrong.
     """
     from rimlight.build import open_run
+    from rimlight.models import open_segmenter
 
     def on_frame(frame: Frame) -> None:
         counted(frame)
         if until is not None and frame.pts >= until:
             opened.pipeline.stop()
 
-    with open_run(run, on_frame=on_frame) as opened:
+    opener = models.open if models else open_segmenter
+    with open_run(run, on_frame=on_frame, open_model=opener) as opened:
         stopped = on_open(opened.pipeline) if on_open else []
         stats = opened.pipeline.run()
     if stopped:
