@@ -26,7 +26,7 @@ VEHICLES = frozenset({"car", "truck", "bus", "train", "motorcycle", "motorbike",
 SURE = 0.8
 """From this score of all its classes but background on, the first model is sure.
 
-On CamVid's validation set all from 0.5 to 0.99 give the same within 0.003, and a little more than never.
+On CamVid's validation set mIoU is the same within 0.003 for all limits from 0.5 up.
 """
 
 _NOTHING = frozenset({"background", "void"})
