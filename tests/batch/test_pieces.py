@@ -81,7 +81,8 @@ def test_real_masks_that_follow_and_sound_come_through(tmp_path):
     run = run_of(source, tmp_path / "out.mkv", segmenter=masks, segment_s=2)
     spread(run)
     assert decoded(tmp_path / "out.mkv") == local(run, tmp_path / "local.mkv")
-    assert sound_packets(tmp_path / "out.mkv") == sound_packets(source)
+    sound = [data for _, data in sound_packets(tmp_path / "out.mkv")]
+    assert sound == [data for _, data in sound_packets(source)]
 
 
 def test_inputs_and_results_by_address(tmp_path, clip, monkeypatch):
@@ -148,7 +149,7 @@ def test_numbered_objects_stay_in_one_piece(tmp_path, clip):
     assert steps.begin(order, {}).outcome.frames == len(decoded(clip))
 
 
-def test_a_worker_holds_its_model(clip):
+def test_a_worker_holds_its_model():
     models, part = HeldModels(), PartConfig(kind="model", model="auto", threads=1)
     first = models.open(part, (16, 9))
     first.close()
@@ -156,7 +157,7 @@ def test_a_worker_holds_its_model(clip):
     assert again._model is first._model
     assert models.open(part, (9, 16))._model is not again._model
     following = models.open(PartConfig(kind="model", focus="follow", threads=1), (16, 9))
-    assert not hasattr(following, "_model")
+    assert type(following) is not type(first)
     following.close()
     models.close()
 
