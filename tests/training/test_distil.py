@@ -14,7 +14,7 @@ from rimlight.frame import Mask
 from rimlight.options import validate
 from rimlight.training.data.samples import Sample
 from rimlight.training.data.unlabelled import NoTruth
-from rimlight.training.distil import distil
+from rimlight.training.distil import Part, TaughtFeed, distil
 from rimlight.training.distil_options import DistilOptions, TeacherOptions, load_distil
 from rimlight.training.soft import mixed_loss, soft_loss, softened, where_it_counts
 from rimlight.training.teacher import Answers, columns, in_classes
@@ -140,6 +140,23 @@ def test_answers_are_kept_and_not_asked_for_again(tmp_path, pictures, teacher):
     assert answers.read(samples[0]).sum(-1) == pytest.approx(1, abs=1e-3)
     with pytest.raises(ConfigError, match="is not there"):
         answers.read(samples[5])
+
+
+def test_what_is_altered_takes_its_answer_along(tmp_path, pictures, teacher):
+    options = options_of(
+        network={"size": "32x32"},
+        teacher={"model": str(teacher)},
+        data={"classes": ["dark", "bright"], "augment": {"flip": 1, "rotate": 9, "copy_paste": 1}},
+    )
+    samples = tuple(Sample(path.stem, path, NoTruth()) for path in pictures.iterdir())
+    answers = Answers(tmp_path / "kept", options.teacher, options.data.classes)
+    answers.prepare(samples)
+    feed = TaughtFeed([Part(samples, 1)], samples, options, answers)
+    (shown, (labels, taught)) = next(iter(feed.training(0, 12)))
+    inside = taught.numpy().sum(-1) > 0.99
+    bright = shown.numpy().mean(-1) > 0.5
+    assert inside.mean() > 0.8 and (labels.numpy() == 255).all()
+    assert np.mean((taught.numpy()[..., 1] > 0.5)[inside] == bright[inside]) > 0.95
 
 
 def test_a_mirrored_teacher_gives_the_mean_of_both_looks(tmp_path, pictures, teacher):

@@ -36,7 +36,7 @@ OnPicture = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """Samples that an epoch shows `passes` times."""
 
     samples: tuple[Sample, ...]
@@ -50,7 +50,7 @@ class TaughtFeed:
     """
 
     def __init__(
-        self, parts: Sequence[_Part], kept: Sequence[Sample], options: DistilOptions, told: Answers
+        self, parts: Sequence[Part], kept: Sequence[Sample], options: DistilOptions, told: Answers
     ) -> None:
         self._parts = parts
         self._kept = kept
@@ -90,7 +90,7 @@ class TaughtFeed:
             Loader(
                 samples,
                 size=self._options.network.size,
-                options=self._options.data,
+                options=_unpasted(self._options.data),
                 training=training,
                 seed=self._options.seed,
                 epoch=epoch,
@@ -158,8 +158,8 @@ def distil(
     answers = Answers(out / "teacher", options.teacher, options.data.classes)
     answers.prepare((*samples.train, *samples.validation), on_picture)
     parts = [
-        _Part(labelled.train, options.labelled_passes),
-        _Part(plainly.train, options.passes),
+        Part(labelled.train, options.labelled_passes),
+        Part(plainly.train, options.passes),
     ]
     feed = TaughtFeed(parts, samples.validation, options, answers)
     start(options)
@@ -176,6 +176,12 @@ def distil(
         identity=plain(options.identity),
     )
     return finish(loop, options, samples, out, watch=watch or Watch(), feed=feed)
+
+
+def _unpasted(options: DataOptions) -> DataOptions:
+    """Return the same without copy-paste, which a teacher's answer could not follow."""
+    augment = options.augment.model_copy(update={"copy_paste": 0.0})
+    return options.model_copy(update={"augment": augment})
 
 
 def _label_loss(options: DistilOptions, labelled: Samples) -> Loss:
