@@ -58,7 +58,7 @@ def _show_estimate(
     size_mb = trial.bytes * extent.megapixels / 1e6
     console.print(
         f"videos: about {_time(cpu_s / pool.processors)} here ({_time(cpu_s)} of one processor) "
-        f"and {size_mb:,.0f} MB, by the first seconds of one"
+        f"and {size_mb:,.1f} MB, by the first seconds of one"
     )
 
 
