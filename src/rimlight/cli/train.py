@@ -96,11 +96,15 @@ def watching(*, quiet: bool) -> Iterator[Watch]:
     from rimlight.training.loop import Watch
 
     if quiet:
-        yield Watch()
+        with _stoppable():
+            yield Watch()
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
     shown = console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
+    with (
+        _stoppable(),
+        Progress(*columns, console=console, transient=True, disable=not shown) as bar,
+    ):
         task = bar.add_task("starting", total=None)
 
         def on_step(epoch: int, step: int, steps: int, loss: float) -> None:
@@ -111,6 +115,18 @@ def watching(*, quiet: bool) -> Iterator[Watch]:
             console.print(line(epochs), soft_wrap=True)
 
         yield Watch(on_step, on_epoch)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let Ctrl-C end the run with a line that says how it goes on."""
+    from rimlight.cli.run import STOPPED, console
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on after the last whole epoch")
+        raise typer.Exit(STOPPED) from None
 
 
 def line(epochs: list[Epoch]) -> str:

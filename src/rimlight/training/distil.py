@@ -25,10 +25,11 @@ from rimlight.training.distil_options import DistilOptions
 from rimlight.training.loop import Batches, Loop, Watch
 from rimlight.training.losses import Loss, weighted_sum
 from rimlight.training.networks import build_network
+from rimlight.training.results import TrainResult, finish, make_folder, plain
 from rimlight.training.soft import mixed_loss
 from rimlight.training.step import precision
 from rimlight.training.teacher import Answers
-from rimlight.training.train import TrainResult, finish, make_folder, plain, start
+from rimlight.training.train import start
 
 _log = logging.getLogger(__name__)
 

@@ -55,6 +55,12 @@ class DistilOptions(TrainOptions):
         Field(description="where-right: a label against the teacher silences it at that pixel"),
     ] = "where-right"
 
+    @property
+    def taught_by(self) -> str:
+        """Whom or what the network has its knowledge from, for the card."""
+        seen = ", ".join(path.name for path in (*self.data.paths, *self.pictures))
+        return f"with the teacher {Path(self.teacher.model).stem}, on {seen}"
+
 
 def load_distil(
     config: Path | None,

@@ -51,6 +51,11 @@ class TrainOptions(LoopOptions):
         return self.network.model_copy(update={"classes": len(self.data.classes)})
 
     @property
+    def taught_by(self) -> str:
+        """Whom or what the network has its knowledge from, for the card."""
+        return f"on {', '.join(path.name for path in self.data.paths)}"
+
+    @property
     def identity(self) -> dict[str, Any]:
         """What must be the same for a run to go on."""
         return self.model_dump(mode="json", exclude=FREE)

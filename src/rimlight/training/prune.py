@@ -14,6 +14,7 @@ import numpy as np
 from rimlight.errors import ConfigError, ModelFormatError
 from rimlight.training.convert import to_tflite
 from rimlight.training.data.samples import Samples
+from rimlight.training.data.weights import class_weights
 from rimlight.training.loop import STATE, Loop, Watch
 from rimlight.training.losses import weighted_sum
 from rimlight.training.magnitude import Masks, polynomial, zero_share
@@ -22,15 +23,9 @@ from rimlight.training.narrow import narrowed
 from rimlight.training.opening import open_keras
 from rimlight.training.options import TrainOptions
 from rimlight.training.prune_options import PruneOptions
+from rimlight.training.results import TrainResult, finish, make_folder, plain
 from rimlight.training.state import load_facts
-from rimlight.training.train import (
-    LabelFeed,
-    TrainResult,
-    finish,
-    make_folder,
-    plain,
-    usable_samples,
-)
+from rimlight.training.train import LabelFeed, start, usable_samples
 
 UPDATES = 10
 """How often in an epoch more weights become zero."""
@@ -104,7 +99,7 @@ def prune(
     if file.resolve().parent == out.resolve():
         raise ConfigError(f"{out} holds the model itself", hint="name another folder with --out")
     samples = usable_samples(training)
-    keras.utils.set_random_seed(training.seed)
+    start(training)
     model = _opened(file, training)
     feed = LabelFeed(samples, training)
     before = _figures(model, feed, training)
@@ -162,7 +157,9 @@ class _Run:
 
     def _loop(self, model: Any, training: TrainOptions, out: Path) -> Loop:
         make_folder(out)
-        loss = weighted_sum(training.loss, None)
+        seen = self.samples.train
+        weights = class_weights(seen, training.data) if training.class_weights else None
+        loss = weighted_sum(training.loss, weights)
         pruning = {"pruning": self.options.model_dump(mode="json")}
         return Loop(
             model,
