@@ -125,9 +125,15 @@ def test_int8_needs_pictures(place, tmp_path):
 
 
 def test_the_card_of_the_network_is_not_replaced(place):
-    with pytest.raises(ConfigError, match=r"the card of best\.keras") as caught:
+    with pytest.raises(ConfigError, match=r"is the card of best\.keras") as caught:
         export(place / "best.keras", place / "best.tflite", number="float16")
     assert "best-export.tflite" in caught.value.hint
+
+
+def test_another_yaml_file_is_not_replaced(place, tmp_path):
+    (tmp_path / "reds.yaml").write_text("epochs: 60")
+    with pytest.raises(ConfigError, match=r"reds\.yaml would be replaced .* and is no card"):
+        export(place / "best.keras", tmp_path / "reds.tflite", number="float16")
 
 
 def test_another_ending_is_refused(place, tmp_path):

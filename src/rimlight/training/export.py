@@ -102,11 +102,23 @@ def _refuse_wrong_names(card: ModelCard, file: Path, out: Path) -> None:
     if out.suffix != ".tflite":
         raise ConfigError(f"{out} must end in .tflite")
     beside = out.with_suffix(".yaml")
-    if beside.is_file() and load_card(beside).files[0].file != out.name:
+    owner = _owner(beside)
+    if owner != out.name:
         raise ConfigError(
-            f"{beside} is the card of {load_card(beside).files[0].file}, and would be replaced",
-            hint=f"choose another name, such as {out.with_name(f'{out.stem}-export.tflite').name}",
+            f"{beside} would be replaced by the card of {out.name}, and is {owner}",
+            hint=f"choose another name, such as {out.stem}-export.tflite",
         )
+
+
+def _owner(beside: Path) -> str:
+    """Return whose card a file is, in words; the name itself where there is no file."""
+    if not beside.exists():
+        return beside.with_suffix(".tflite").name
+    try:
+        name = load_card(beside).files[0].file
+    except ModelFormatError:
+        return "no card"
+    return name if name.endswith(".tflite") else f"the card of {name}"
 
 
 def _samples() -> tuple[Path, ...]:
