@@ -53,3 +53,10 @@ def test_a_dry_run_prints_the_training():
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0 and "name: person" in result.stdout
     assert not Path("nowhere").exists()
+
+
+def test_a_dry_run_of_a_distillation_prints_it():
+    student = str(resources.folder("configs") / "distil-road-lite.yaml")
+    arguments = ["distil", "-c", student, "a.mp4", "--teacher", "t", "-o", "nowhere", "--dry-run"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0 and "model: t" in result.stdout and "- a.mp4" in result.stdout
