@@ -34,7 +34,19 @@ def noise(seed=0):
 
 @pytest.fixture(scope="module", params=NAMES)
 def network(request):
-    return build(request.param, classes=3, rates=(2, 3))
+    return as_if_trained(build(request.param, classes=3, rates=(2, 3)))
+
+
+def as_if_trained(model):
+    """Give batch normalisation something to do: at first it passes everything on as it is."""
+    import keras
+
+    random = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            weights = layer.get_weights()
+            layer.set_weights([w + random.uniform(-0.2, 0.2, w.shape) for w in weights])
+    return model
 
 
 def test_the_probabilities_of_every_pixel_add_up_to_one(network):
@@ -43,13 +55,29 @@ def test_the_probabilities_of_every_pixel_add_up_to_one(network):
     assert np.allclose(result.sum(-1), 1, atol=1e-5)
 
 
-def test_a_network_converts_with_builtin_operations_and_agrees(network):
-    from rimlight.training.convert import compare, to_tflite
+@pytest.fixture(scope="module")
+def converted(network):
+    from rimlight.training.convert import to_tflite
 
-    content = to_tflite(network, float16=False)
-    operations = {op["op_name"] for op in Interpreter(model_content=content)._get_ops_details()}
-    assert not [name for name in operations if name.startswith("Flex")]
-    assert compare(network, content, [noise()[0]]).difference < 1e-4
+    return to_tflite(network, float16=False)
+
+
+def operations(content):
+    return [op["op_name"] for op in Interpreter(model_content=content)._get_ops_details()]
+
+
+def test_a_network_converts_with_builtin_operations_and_agrees(network, converted):
+    from rimlight.training.convert import compare
+
+    assert not [name for name in operations(converted) if name.startswith("Flex")]
+    assert compare(network, converted, [noise()[0]]).difference < 1e-4
+
+
+def test_batch_normalisation_is_folded_into_the_convolutions(network, converted):
+    names, kinds = operations(converted), [type(layer).__name__ for layer in network.layers]
+    arithmetic = sum(kinds.count(kind) for kind in ("Multiply", "Rescaling"))
+    assert names.count("MUL") <= arithmetic + kinds.count("Activation")
+    assert kinds.count("BatchNormalization") > 20 and "RSQRT" not in names
 
 
 def test_a_network_survives_saving(network, tmp_path):
@@ -98,6 +126,11 @@ def test_deeplab_keeps_its_coarse_map_at_the_stride(stride, coarse):
     fine, last = backbone("mobilenetv2", (96, 64), width=0.35, stride=stride).output
     assert fine.shape[1:3] == (16, 24)
     assert last.shape[1:3] == coarse[::-1]
+
+
+def test_what_feeds_no_output_is_cut():
+    names = {layer.name for layer in build("deeplab-mobilenetv2").layers}
+    assert "block_16_project" in names and not names & {"Conv_1", "Conv_1_bn", "out_relu"}
 
 
 @pytest.mark.slow
