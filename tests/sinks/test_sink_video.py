@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from fakes import make_frame, make_info
 from media import pictures, source_frames, source_info, times
 
+from rimlight import resources
 from rimlight.errors import ConfigError, SinkError
 from rimlight.frame import Frame
 from rimlight.imaging.colour import ColourSpace
@@ -33,6 +35,11 @@ def record(path, frames, info=None, **options):
 
 def frames_at(moments, size=(64, 48)):
     return [replace(make_frame(i, size), pts=pts) for i, pts in enumerate(moments)]
+
+
+@pytest.fixture
+def sample_frames():
+    return list(islice(source_frames(resources.folder("samples") / "portrait.mp4"), 25))
 
 
 def see_through(index, size=(64, 48)):
@@ -185,6 +192,7 @@ def test_odd_sizes_are_kept_or_padded_by_one_pixel(tmp_path, caplog, name, codec
 RECORD_SHORT = """
 import sys
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from fakes import make_frame, make_info
 from rimlight.sinks.codecs import plan_for
@@ -209,6 +217,13 @@ def test_a_very_short_h265_video_has_sound_decoding_times(tmp_path, count):
     early = subprocess.run(command, env=dirty, check=True, capture_output=True, text=True).stdout
     assert early.split() == []
     assert len(times(tmp_path / "a.mp4")) == count
+
+
+def test_the_same_pictures_give_the_same_bytes_every_time(tmp_path, sample_frames):
+    first = record(tmp_path / "first.mp4", sample_frames, threads=1).read_bytes()
+    for number in range(8):
+        again = record(tmp_path / f"{number}.mp4", sample_frames, threads=1)
+        assert again.read_bytes() == first
 
 
 @pytest.mark.parametrize("size", [(1, 48), (64, 1)])
