@@ -2,10 +2,14 @@ import shutil
 
 import cv2
 import numpy as np
+import pytest
 
 from rimlight import resources
 from rimlight.build import open_run
+from rimlight.config import RunConfig
+from rimlight.imaging import fast
 from rimlight.jobs import job_config
+from rimlight.options import validate
 
 
 def test_an_overlay_paints_in_the_colours_of_the_models_card(tmp_path):
@@ -26,3 +30,22 @@ def test_an_overlay_paints_in_the_colours_of_the_models_card(tmp_path):
     picture = cv2.imread(str(next((tmp_path / "out").glob("*.png"))))
     green = (np.abs(picture.astype(int) - (0, 255, 0)) < 40).all(axis=2)
     assert 0.15 < green.mean() < 0.7
+
+
+@pytest.mark.skipif(fast.kernels() is None, reason="needs numba")
+@pytest.mark.parametrize(("compiled", "expected"), [("auto", False), ("on", True), ("off", False)])
+def test_files_do_without_compiled_loops_unless_asked(compiled, expected):
+    config = validate(
+        RunConfig,
+        {
+            "source": {"kind": "pattern", "count": 2},
+            "segmenter": {"kind": "chroma"},
+            "pipeline": {"compiled": compiled},
+            "sinks": [{"kind": "null"}],
+        },
+        where="config",
+    )
+    before = fast.is_on()
+    with open_run(config):
+        assert (fast.kernels() is not None) == expected
+    assert fast.is_on() == before

@@ -16,6 +16,7 @@ from rimlight.config import PartConfig, PipelineConfig, RunConfig
 from rimlight.effects import COMPOSITING, COVERING, EFFECTS
 from rimlight.errors import ConfigError
 from rimlight.frame import Frame, SourceInfo
+from rimlight.imaging import fast
 from rimlight.models import check_segmenter, open_segmenter, palette_of
 from rimlight.outputs import open_sinks, part_options
 from rimlight.pipeline.live import LivePipeline, LiveSettings
@@ -80,8 +81,8 @@ def open_run(
         source = _lasting(open_source(config.source), config)
         stack.callback(source.close)
         info = source.info
-        if not info.stills:  # pictures keep their full colour, which no compiled loop works on
-            _warm_up(config)
+        stack.enter_context(fast.switched(on=_is_compiled(config.pipeline, info)))
+        _warm_up(config)
         main, beside = split(config)
         sinks, left_out = open_sinks(main, info, stack)
         asides = open_asides(beside, info, stack=stack, open_effect=open_effect)
@@ -201,6 +202,13 @@ def _pipeline_kind(config: PipelineConfig, ahead: LookAhead | None) -> Callable[
         return partial(Pipeline, ahead=ahead)
     live = LiveSettings(config.when_unsure, max_latency_s=config.max_latency_ms / 1000)
     return partial(LivePipeline, live=live)
+
+
+def _is_compiled(config: PipelineConfig, info: SourceInfo) -> bool:
+    """Live, every millisecond counts; for files memory and the first frame count more."""
+    if config.compiled == "auto":
+        return fast.is_on() and info.is_live
+    return fast.is_on() and config.compiled == "on"
 
 
 def _warm_up(config: RunConfig) -> None:

@@ -54,6 +54,13 @@ class PipelineConfig(Options):
     max_latency_ms: Annotated[
         float, Field(gt=0, description="live: an older frame is left out where there is a newer")
     ] = 100
+    compiled: Annotated[
+        Literal["auto", "on", "off"],
+        Field(
+            description="compiled loops (extra fast); auto: when live. They take a little off "
+            "every frame, but 130 MB of memory and a second before the first"
+        ),
+    ] = "auto"
 
 
 class SinkConfig(PartConfig):

@@ -18,6 +18,11 @@ def kernels() -> ModuleType | None:
     return _load() if _switch["on"] else None
 
 
+def is_on() -> bool:
+    """Say whether compiled loops are used where they are there."""
+    return _switch["on"]
+
+
 @contextmanager
 def switched(*, on: bool) -> Iterator[None]:
     """Use, or leave out, the compiled loops within the block: to compare and to test."""
