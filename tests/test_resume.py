@@ -73,6 +73,17 @@ def test_a_segmenter_that_follows_starts_anew_with_each_segment():
     assert seen == [*range(1, 31), *range(1, 31), *range(1, 6)]
 
 
+@pytest.mark.parametrize(
+    ("options", "starts_anew"),
+    [({}, False), ({"focus": "follow"}, True), ({"in_turn": True}, True), ({"gate": True}, True)],
+)
+def test_models_that_remember_frames_start_anew_with_each_segment(clip, options, starts_anew):
+    config = config_for(clip)
+    part = config.segmenter.model_copy(update=options)
+    opened = resume.fresh(config.model_copy(update={"segmenter": part}), Counting)
+    assert isinstance(opened, RestartingSegmenter) == starts_anew
+
+
 @pytest.fixture
 def clip(tmp_path):
     return write_video(tmp_path / "in.mp4", codec="libx264", stamps=range(0, 2000, 40))

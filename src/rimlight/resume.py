@@ -149,7 +149,8 @@ def _named(sink: SinkConfig, config: RunConfig) -> SinkConfig:
 def _follows(config: RunConfig) -> bool:
     """Say whether a mask depends on the frames before."""
     said = config.segmenter.options
-    return bool(said.get("focus", "none") != "none" or said.get("in_turn"))
+    looks_closer = said.get("focus", "none") != "none"
+    return bool(looks_closer or said.get("in_turn") or said.get("gate"))
 
 
 def _segment_s(sink: SinkConfig) -> Fraction | None:
