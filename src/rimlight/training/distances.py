@@ -33,6 +33,14 @@ def _fill(distances_px: NDArray[np.float32], inside: NDArray[np.bool_]) -> None:
     if not inside.any() or inside.all():
         return
     solid = inside.astype(np.uint8)
-    within = cv2.distanceTransform(solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    beyond = cv2.distanceTransform(1 - solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    distances_px[...] = np.where(inside, 1 - within, beyond)
+    distances_px[...] = np.where(inside, 1 - _distances(solid), _distances(1 - solid))
+
+
+def _distances(solid: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return how far each pixel of uint8 (h, w) is from the nearest 0, the same in every run.
+
+    OpenCV's result differs from run to run in its last digits; its square is a whole number.
+    """
+    rough = cv2.distanceTransform(solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    exact: NDArray[np.float32] = np.sqrt(np.rint(np.square(rough)))
+    return exact

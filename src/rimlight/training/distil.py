@@ -149,6 +149,7 @@ def distil(
         ConfigError: there is no picture, or `out` holds another training.
         ModelError: the teacher does not open; or as in `train`.
     """
+    start(options)
     make_folder(out)
     labelled, plainly = _labelled(options.data), _unlabelled(options, out / "frames")
     samples = Samples(
@@ -163,7 +164,6 @@ def distil(
         Part(plainly.train, options.passes),
     ]
     feed = TaughtFeed(parts, samples.validation, options, answers)
-    start(options)
     with precision(mixed=options.mixed_precision):
         model = build_network(options.built_network)
     by_labels = _label_loss(options, labelled)

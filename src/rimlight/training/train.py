@@ -73,8 +73,8 @@ def train(options: TrainOptions, out: Path, *, watch: Watch | None = None) -> Tr
         ModelError: memory does not hold one picture, the loss is no number any more, or a file
             cannot be written.
     """
-    samples = usable_samples(options)
     start(options)
+    samples = usable_samples(options)
     with precision(mixed=options.mixed_precision):
         model = build_network(options.built_network)
     weights = class_weights(samples.train, options.data) if options.class_weights else None
