@@ -59,5 +59,5 @@ def test_a_trained_file_is_measured_in_three_variants(tmp_path):
     found = list(given(str(folder / "best.keras"), tmp_path / "made", frames()))
     assert [one.name for one in found] == ["own/best", "own/best, float16", "own/best, int8"]
     sizes = [one.file.stat().st_size for one in found]
-    assert sizes == sorted(sizes, reverse=True)
+    assert max(sizes[1:]) < sizes[0]  # so small a network has more scales than numbers in int8
     assert load_card(folder / "best.yaml").input == found[0].card.input
