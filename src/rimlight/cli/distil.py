@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from rimlight.cli.flags import DryRun, Quiet, Settings
-from rimlight.cli.train import Out, needs_tensorflow, print_options, watching
+from rimlight.cli.train import Out, needs_tensorflow, print_options, print_result, watching
 
 Student = Annotated[
     Path,
@@ -63,8 +63,7 @@ def distil(
 
     with _asking(quiet=quiet) as on_picture, watching(quiet=quiet) as watch:
         result = run(options, out, watch=watch, on_picture=on_picture)
-    best = result.best
-    typer.echo(f"{result.model}: epoch {best.number}, mIoU {best.miou:.4f} on what was held back")
+    print_result(result)
 
 
 @contextmanager

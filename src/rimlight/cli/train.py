@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rimlight.options import Options
     from rimlight.training.history import Epoch
     from rimlight.training.loop import Watch
+    from rimlight.training.results import TrainResult
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="A YAML file: configs/train-*.yaml.")]
 Out = Annotated[
@@ -63,8 +64,16 @@ def train(
 
     with watching(quiet=quiet) as watch:
         result = run(options, out, watch=watch)
+    print_result(result)
+
+
+def print_result(result: TrainResult) -> None:
+    """Print which file came out, and how good it is."""
     best = result.best
-    typer.echo(f"{result.model}: epoch {best.number}, mIoU {best.miou:.4f} on what was held back")
+    text = f"{result.model}: epoch {best.number}, mIoU {best.miou:.4f} on what was held back"
+    if result.mixed:
+        text += f", {result.mixed.miou:.4f} with its start mixed in"
+    typer.echo(text)
 
 
 def needs_tensorflow() -> None:

@@ -24,6 +24,7 @@ from rimlight.training.data.weights import class_weights
 from rimlight.training.distil_options import DistilOptions
 from rimlight.training.loop import Batches, Loop, Watch
 from rimlight.training.losses import Loss, weighted_sum
+from rimlight.training.mix import remember
 from rimlight.training.networks import build_network
 from rimlight.training.results import TrainResult, finish, make_folder, plain
 from rimlight.training.soft import mixed_loss
@@ -157,6 +158,9 @@ def distil(
     )
     if not samples.train or not samples.validation:
         raise ConfigError("there are too few pictures", hint="name folders of pictures, or clips")
+    with precision(mixed=options.mixed_precision):
+        model = build_network(options.built_network)
+    begun = remember(model, options)
     answers = Answers(out / "teacher", options.teacher, options.data.classes)
     answers.prepare((*samples.train, *samples.validation), on_picture)
     parts = [
@@ -164,8 +168,6 @@ def distil(
         Part(plainly.train, options.passes),
     ]
     feed = TaughtFeed(parts, samples.validation, options, answers)
-    with precision(mixed=options.mixed_precision):
-        model = build_network(options.built_network)
     by_labels = _label_loss(options, labelled)
     loop = Loop(
         model,
@@ -176,7 +178,7 @@ def distil(
         out=out,
         identity=plain(options.identity),
     )
-    return finish(loop, options, samples, out, watch=watch or Watch(), feed=feed)
+    return finish(loop, options, samples, out, watch=watch or Watch(), feed=feed, begun=begun)
 
 
 def _unpasted(options: DataOptions) -> DataOptions:

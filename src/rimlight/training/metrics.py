@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +76,28 @@ def mean_dice(counts: Counts) -> float:
     """
     ious = class_ious(counts)[counts.sum(axis=1) > 0]
     return float(np.mean(2 * ious / (1 + ious))) if ious.size else math.nan
+
+
+def judged(infer: Callable[[Any], Any], batches: Iterable[tuple[Any, Any]]) -> Scores:
+    """Return the figures of a network on pictures that were held back.
+
+    Args:
+        infer: from pictures (batch, h, w, 3) to probabilities (batch, h, w, classes).
+        batches: pictures and their labels int (batch, h, w); at least one.
+
+    Raises:
+        ValueError: there is no batch.
+    """
+    scorer: Scorer | None = None
+    for pictures, labels in batches:
+        probabilities = np.asarray(infer(pictures))
+        scorer = scorer or Scorer(probabilities.shape[-1])
+        found = probabilities.argmax(axis=-1).astype(np.uint8)
+        for one, truth in zip(found, as_truth(np.asarray(labels)), strict=True):
+            scorer.add(one, truth)
+    if scorer is None:
+        raise ValueError("nothing to judge on")
+    return scorer.scores()
 
 
 def as_truth(labels: NDArray[np.int32]) -> Labels:

@@ -14,7 +14,10 @@ from rimlight.training.data.options import DataOptions
 from rimlight.training.loop_options import LoopOptions
 from rimlight.training.networks.options import NetworkOptions
 
-FREE = {"epochs", "minutes", "early_stop", "batch", "name", "summary", "licence", "foreground"}
+FREE = {
+    *("epochs", "minutes", "early_stop", "batch", "keep_start"),
+    *("name", "summary", "licence", "foreground"),
+}
 """What may differ when a run is gone on with."""
 
 
@@ -31,6 +34,9 @@ class TrainOptions(LoopOptions):
     ] = ()
     network: NetworkOptions = NetworkOptions()
     data: DataOptions
+    keep_start: Annotated[
+        float, Field(ge=0, lt=1, description="share of the starting weights in the result")
+    ] = 0.0
 
     @model_validator(mode="after")
     def _as_many_classes(self) -> TrainOptions:

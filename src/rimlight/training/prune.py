@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from rimlight.errors import ConfigError, ModelFormatError
 from rimlight.training.convert import to_tflite
@@ -18,7 +17,7 @@ from rimlight.training.data.weights import class_weights
 from rimlight.training.loop import STATE, Loop, Watch
 from rimlight.training.losses import weighted_sum
 from rimlight.training.magnitude import Masks, polynomial, zero_share
-from rimlight.training.metrics import Scorer, as_truth
+from rimlight.training.metrics import judged
 from rimlight.training.narrow import narrowed
 from rimlight.training.opening import open_keras
 from rimlight.training.options import TrainOptions
@@ -189,14 +188,10 @@ def _opened(file: Path, training: TrainOptions) -> Any:
 
 
 def _figures(model: Any, feed: LabelFeed, training: TrainOptions) -> Figures:
-    scorer = Scorer(model.output_shape[-1])
-    for pictures, labels in feed.validation(training.batch):
-        found = np.argmax(model(pictures, training=False), axis=-1).astype(np.uint8)
-        for one, truth in zip(found, as_truth(np.asarray(labels)), strict=True):
-            scorer.add(one, truth)
+    scores = judged(lambda x: model(x, training=False), feed.validation(training.batch))
     content = to_tflite(model, float16=False)
     return Figures(
-        miou=scorer.scores().miou,
+        miou=scores.miou,
         parameters=int(model.count_params()),
         zeros=zero_share(model),
         file_bytes=len(content),

@@ -18,10 +18,14 @@ from rimlight.training.cards import write_card
 from rimlight.training.curves import write_curves
 from rimlight.training.data.samples import Samples
 from rimlight.training.history import Epoch, best_of, write_csv
-from rimlight.training.loop import BEST, Feed, Loop, Stopped, Watch
+from rimlight.training.loop import BEST, Batches, Feed, Loop, Stopped, Watch, save_model
+from rimlight.training.metrics import Scores, judged
+from rimlight.training.mix import Start
 from rimlight.training.options import TrainOptions
 from rimlight.training.page import write_page
 from rimlight.training.predictions import predictions
+
+MIXED = "mixed.keras"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +33,18 @@ class TrainResult:
     """What came out of a training.
 
     Attributes:
-        model: the .keras file of the best epoch, its card beside it.
+        model: the .keras file of the best epoch, or its mixture with its start; a card beside it.
         epochs: all epochs, those of earlier runs in the same folder too.
         best: the one that the model is from.
         stopped: why no more followed: all "epochs" are done, "early" or "minutes".
+        mixed: the figures of the mixture on what was held back, if that is the model.
     """
 
     model: Path
     epochs: tuple[Epoch, ...]
     best: Epoch
     stopped: Stopped
+    mixed: Scores | None = None
 
 
 def finish(
@@ -49,6 +55,7 @@ def finish(
     *,
     watch: Watch,
     feed: Feed,
+    begun: Start | None = None,
 ) -> TrainResult:
     """Run a loop and write all that a training leaves behind.
 
@@ -59,6 +66,7 @@ def finish(
         out: its folder.
         watch: told of every step and epoch.
         feed: of the loop; its validation pictures are shown in the report.
+        begun: of what the network was at its start; mixed into the result.
 
     Raises:
         ModelError: not one epoch was trained, or a file cannot be written.
@@ -73,26 +81,38 @@ def finish(
     best = best_of(loop.epochs)
     if best is None:
         raise ModelError("no epoch was trained", hint="allow more minutes")
-    _write(loop.epochs, best, options, samples, out, stopped=stopped, feed=feed)
-    return TrainResult(out / BEST, tuple(loop.epochs), best, stopped)
+    model = keras.saving.load_model(out / BEST, compile=False)
+    file, mixed = out / BEST, None
+    facts = _facts(options, samples, best, stopped)
+    if begun:
+        file = out / MIXED
+        mixed = _mix(model, begun, file, feed.validation(options.batch))
+        facts |= {"mixed": f"{begun.share:g} of its start in it, held back then: {_said(mixed)}"}
+    _write(model, loop.epochs, options, samples, file, facts=facts, feed=feed)
+    return TrainResult(file, tuple(loop.epochs), best, stopped, mixed)
+
+
+def _mix(model: Any, begun: Start, file: Path, held_back: Batches) -> Scores:
+    """Mix the start into a model and write it; the best epoch's file stays, to be gone on from."""
+    begun.mix_into(model)
+    save_model(model, file)
+    return judged(lambda x: model(x, training=False), held_back)
 
 
 def _write(
+    model: Any,
     epochs: Sequence[Epoch],
-    best: Epoch,
     options: TrainOptions,
     samples: Samples,
-    out: Path,
+    file: Path,
     *,
-    stopped: Stopped,
+    facts: Mapping[str, str],
     feed: Feed,
 ) -> None:
     """Write the report and the card."""
-    model = keras.saving.load_model(out / BEST, compile=False)
-    facts = _facts(options, samples, best, stopped)
     shown = predictions(model, feed.validation(options.batch), count=len(samples.validation))
     write_page(
-        out / "report.html",
+        file.with_name("report.html"),
         epochs,
         shown,
         title=options.name,
@@ -100,7 +120,7 @@ def _write(
         facts=facts,
     )
     write_card(
-        out / BEST,
+        file,
         size=options.network.size,
         classes=options.data.classes,
         foreground=options.foreground,
@@ -160,6 +180,9 @@ def _facts(
         "network": f"{options.network.name}, {width}x{height}, width {options.network.width:g}",
         "pictures": f"{len(samples.train)} to train on, {len(samples.validation)} held back",
         "best epoch": f"{best.number}, ended by: {stopped}",
-        "held back": f"mIoU {best.miou:.4f}, Dice {best.dice:.4f}, "
-        f"boundary F {best.boundary_f:.4f}",
+        "held back": _said(best),
     }
+
+
+def _said(figures: Epoch | Scores) -> str:
+    return f"mIoU {figures.miou:.4f}, Dice {figures.dice:.4f}, boundary F {figures.boundary_f:.4f}"

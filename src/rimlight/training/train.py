@@ -16,6 +16,7 @@ from rimlight.training.data.weights import class_weights
 from rimlight.training.loop import Batches, Loop, Watch
 from rimlight.training.loop_options import LoopOptions
 from rimlight.training.losses import weighted_sum
+from rimlight.training.mix import remember
 from rimlight.training.networks import build_network
 from rimlight.training.options import TrainOptions
 from rimlight.training.results import TrainResult, finish, make_folder, plain
@@ -64,8 +65,9 @@ def train(options: TrainOptions, out: Path, *, watch: Watch | None = None) -> Tr
 
     Args:
         options: network, data and how.
-        out: the folder for `best.keras` and its card, `last.npz` (to go on from), `log.csv`,
-            `tensorboard/`, `curves.png` and `report.html`; made when it is missing.
+        out: the folder for `best.keras` (with `keep_start` also `mixed.keras`), the card of the
+            result, `last.npz` (to go on from), `log.csv`, `tensorboard/`, `curves.png` and
+            `report.html`; made when it is missing.
         watch: told of every step and epoch.
 
     Raises:
@@ -77,6 +79,7 @@ def train(options: TrainOptions, out: Path, *, watch: Watch | None = None) -> Tr
     samples = usable_samples(options)
     with precision(mixed=options.mixed_precision):
         model = build_network(options.built_network)
+    begun = remember(model, options)
     weights = class_weights(samples.train, options.data) if options.class_weights else None
     loss = weighted_sum(options.loss, weights)
     feed = LabelFeed(samples, options)
@@ -90,7 +93,7 @@ def train(options: TrainOptions, out: Path, *, watch: Watch | None = None) -> Tr
         out=out,
         identity=plain(options.identity),
     )
-    return finish(loop, options, samples, out, watch=watch or Watch(), feed=feed)
+    return finish(loop, options, samples, out, watch=watch or Watch(), feed=feed, begun=begun)
 
 
 def usable_samples(options: TrainOptions) -> Samples:
