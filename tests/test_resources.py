@@ -12,6 +12,7 @@ from rimlight import resources
     [
         ("models", "selfie-landscape.yaml"),
         ("models", "selfie_segmentation_landscape.tflite"),
+        ("models", "road-lite.tflite"),
         ("configs", "live.yaml"),
         ("samples", "portrait.mp4"),
     ],

@@ -36,12 +36,13 @@ def write_card(folder, name, **changes):
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(data))
 
 
-def test_the_six_models_have_cards(alone):
-    known = {"cityscapes", "deeplab-voc", "road", "selfie", "selfie-landscape", "yolov8n-seg"}
+def test_the_seven_models_have_cards(alone):
+    known = {"cityscapes", "deeplab-voc", "road", "road-lite"}
+    known |= {"selfie", "selfie-landscape", "yolov8n-seg"}
     assert known <= {card.name for card in Catalog().list()}
 
 
-@pytest.mark.parametrize("name", ["selfie", "selfie-landscape"])
+@pytest.mark.parametrize("name", ["selfie", "selfie-landscape", "road-lite"])
 def test_the_shipped_models_are_always_here(alone, name):
     card, path = Catalog().resolve(name)
     assert card.name == name and path.parent == SHIPPED

@@ -5,6 +5,8 @@ import json
 import cv2
 import numpy as np
 
+from rimlight import resources
+
 
 def first_frames(shared, path, name, count):
     """Copy the first frames of a clip into a small video."""
@@ -21,6 +23,23 @@ def first_frames(shared, path, name, count):
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return path
+
+
+def test_a_fresh_machine_finds_the_road_of_the_sample_without_a_download(rimlight, tmp_path):
+    alone = {"RIMLIGHT_SHARED": "/nowhere", "RIMLIGHT_CACHE": str(tmp_path / "cache")}
+    drive = resources.folder("samples") / "road.mp4"
+    done = rimlight("road", drive, "--report", "out", "-o", "painted.mp4", env=alone)
+    assert done.returncode == 0, done.stderr
+    assert "model: road-lite" in done.stdout + done.stderr
+    data = json.loads((tmp_path / "out" / "drive.json").read_text())
+    assert data["frames"] == 120 and min(data["series"]["share.road"]) > 0.35
+    assert max(data["series"]["share.road"]) < 0.6 and min(data["series"]["share.mark"]) > 0.01
+
+
+def test_people_are_asked_of_a_model_that_knows_them(refused, clip, tmp_path):
+    alone = {"RIMLIGHT_SHARED": "/nowhere", "RIMLIGHT_CACHE": str(tmp_path / "cache")}
+    args = ("road", clip, "--redact", "person", "-o", "out.mp4")
+    refused(*args, env=alone, code=4, says="cityscapes", hint="models pull cityscapes")
 
 
 def test_a_report_holds_page_figures_and_every_frame(shared, rimlight, tmp_path):

@@ -6,6 +6,10 @@ import pytest
 from labelled import as_frame, at_size, labelled, set_iou
 
 from rimlight.catalog.find import Catalog
+from rimlight.evaluation.labels import CAMVID as CAMVID_SCHEME
+from rimlight.evaluation.labels import COMMA10K, VOID
+from rimlight.evaluation.pairs import find_pairs, read_mask
+from rimlight.imaging.pictures import read_picture
 from rimlight.segmenters.tflite import TfliteSegmenter
 
 # CamVid's ids and the Cityscapes classes that mean the same.
@@ -52,6 +56,26 @@ def test_cityscapes_finds_the_classes_of_a_street(shared, layout):
         for number, name in CAMVID.items()
     }
     assert iou["road"] > 0.8 and iou["sky"] > 0.85 and iou["building"] > 0.65 and iou["car"] > 0.65
+
+
+def road_iou(model, folder, scheme, *, step=1):
+    """Of road and marks together; pixels that nobody is asked about do not count."""
+    sums = np.zeros(2, int)
+    wanted = [scheme.classes.index(name) for name in ("road", "lane") if name in scheme.classes]
+    for pair in find_pairs(folder)[::step]:
+        truth = scheme.decode(read_mask(pair.mask))
+        mask = model.segment(as_frame(read_picture(pair.image)[0], "bgr"))
+        scores = cv2.resize(mask.scores, truth.shape[::-1])
+        found = np.isin(scores.argmax(2), [1, 3]) & (truth != VOID)
+        there = np.isin(truth, wanted)
+        sums += (found & there).sum(), (found | there).sum()
+    return sums[0] / sums[1]
+
+
+def test_road_lite_finds_the_road_by_day_and_keeps_its_bars(shared):
+    model, data = opened("road-lite"), shared / "data"
+    assert road_iou(model, data / "camvid" / "val", CAMVID_SCHEME, step=5) > 0.9
+    assert road_iou(model, data / "comma10k", COMMA10K) > 0.8
 
 
 def test_the_video_clip_of_a_woman_at_a_desk_shows_one_person(shared):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,11 +109,11 @@ def road(
     from rimlight.road.shares import ShareTally
 
     files = video_files(source)
+    covered, said = words(redact), choice(keep, drop)
     if model is None and config is None and not _says_model(set_ or ()):
-        model = _default_model(offline=bool(files))
+        model = _default_model({*covered, *said.classes}, offline=bool(files))
         if not quiet:
             console.print(f"model: {model}")
-    covered, said = words(redact), choice(keep, drop)
     painted = {"opacity": opacity, "legend": legend, "classes": said.classes or None}
     run = job_config(
         "road",
@@ -158,15 +158,15 @@ def _says_model(settings: Sequence[str]) -> bool:
     return any(setting.startswith("segmenter") for setting in settings)
 
 
-def _default_model(*, offline: bool) -> str:
-    """Return the road network, which knows lane marks, where it was imported; else "cityscapes"."""
+def _default_model(asked: Set[str], *, offline: bool) -> str:
+    """Return the best road model that is here; "cityscapes" for what none of them knows."""
     from rimlight.catalog.find import Catalog
 
     catalog = Catalog()
-    wanted = ("road-672x384", "road") if offline else ("road",)
+    wanted = ("road-672x384", "road", "road-lite") if offline else ("road", "road-lite")
     for name in (name for name in wanted if name in catalog.names()):
         card = catalog.card(name)
-        if not card.needs and catalog.find(card):
+        if not card.needs and catalog.find(card) and asked <= set(card.classes):
             return name
     return "cityscapes"
 
