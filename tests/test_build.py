@@ -33,7 +33,9 @@ def test_an_overlay_paints_in_the_colours_of_the_models_card(tmp_path):
 
 
 @pytest.mark.skipif(fast.kernels() is None, reason="needs numba")
-@pytest.mark.parametrize(("compiled", "expected"), [("auto", False), ("on", True), ("off", False)])
+@pytest.mark.parametrize(
+    ("compiled", "expected"), [("auto", False), ("always", True), ("never", False)]
+)
 def test_files_do_without_compiled_loops_unless_asked(compiled, expected):
     config = validate(
         RunConfig,

@@ -14,6 +14,7 @@ FAMILIES = ("sources", "segmenters", "refiners", "effects", "sinks")
 # Each package or module of src/rimlight and what of ours it may import, besides itself.
 # "parts" is pipeline/parts.py: the Protocols, which the parts themselves may name in annotations.
 MAY_IMPORT = {
+    "cores": "",
     "errors": "",
     "imaging": "",
     "libav": "",
@@ -26,11 +27,11 @@ MAY_IMPORT = {
     "frame": "imaging instances",
     "config": "errors options",
     "parts": "frame",
-    "sources": "config errors frame imaging libav options parts registry",
-    "segmenters": "errors frame imaging options parts registry",
+    "sources": "config cores errors frame imaging libav options parts registry",
+    "segmenters": "cores errors frame imaging options parts registry",
     "refiners": "errors frame imaging options parts registry",
     "effects": "errors frame imaging libav options parts registry",
-    "sinks": "buffer config errors frame imaging libav options parts registry",
+    "sinks": "buffer config cores errors frame imaging libav options parts registry",
     "pipeline": "buffer errors frame imaging parts",
     "catalog": "errors options registry resources segmenters",
     "objects": "effects errors frame parts",
@@ -53,12 +54,12 @@ MAY_IMPORT = {
     "controls": "build config errors looks model_switch options parts pipeline refiners registry "
     "resources selection status",
     "demand": "build errors sinks sources",
-    "doctor": "catalog errors sinks sources",
+    "doctor": "catalog cores errors sinks sources",
     "demo": "models build config errors frame imaging jobs resources",
     "batch": "build catalog config errors frame imaging jobs libav models parts pipeline resources "
     "resume sinks sources",
-    "bench": "buffer build catalog config effects errors evaluation frame imaging jobs library "
-    "outputs parts pipeline resources segmenters training",
+    "bench": "buffer build catalog config cores effects errors evaluation frame imaging jobs "
+    "library outputs parts pipeline resources segmenters training",
     "evaluation": "models build catalog config errors frame imaging options outputs parts pipeline "
     "registry refiners segmenters sources",
     "training": "build catalog config errors evaluation frame imaging models options registry "

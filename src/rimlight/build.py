@@ -208,7 +208,7 @@ def _is_compiled(config: PipelineConfig, info: SourceInfo) -> bool:
     """Live, every millisecond counts; for files memory and the first frame count more."""
     if config.compiled == "auto":
         return fast.is_on() and info.is_live
-    return fast.is_on() and config.compiled == "on"
+    return fast.is_on() and config.compiled == "always"
 
 
 def _warm_up(config: RunConfig) -> None:

@@ -37,7 +37,7 @@ class PipelineConfig(Options):
         Literal["auto", "own", "newest"],
         Field(description="which mask a frame wears: its own, or the newest there is (live)"),
     ] = "auto"
-    capacity: Annotated[int, Field(ge=1, le=64, description="frames between two stages")] = 4
+    capacity: Annotated[int, Field(ge=1, le=64, description="frames between two stages")] = 2
     max_mb: Annotated[float, Field(gt=0, description="megabytes between two stages")] = 64
     max_mask_age_s: Annotated[float, Field(gt=0, description="an older mask is not used")] = 0.5
     when_unsure: Annotated[
@@ -55,7 +55,7 @@ class PipelineConfig(Options):
         float, Field(gt=0, description="live: an older frame is left out where there is a newer")
     ] = 100
     compiled: Annotated[
-        Literal["auto", "on", "off"],
+        Literal["auto", "always", "never"],
         Field(
             description="compiled loops (extra fast); auto: when live. They take a little off "
             "every frame, but 130 MB of memory and a second before the first"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +24,7 @@ from rimlight.bench.runs import (
     process_clip,
     process_peak_mb,
 )
+from rimlight.cores import usable_cores
 from rimlight.frame import Frame
 from rimlight.imaging import fast
 from rimlight.pipeline.stats import Stats
@@ -119,9 +119,8 @@ def run_suite(plan: Plan, tell: Tell) -> Report:
 
 def machine() -> dict[str, Any]:
     """Say what this machine is, as far as it matters."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    compiled = fast.kernels() is not None
-    return {"cores": cores, "cpu": _cpu(), "python": platform.python_version(), "fast": compiled}
+    compiled, python = fast.kernels() is not None, platform.python_version()
+    return {"cores": usable_cores(), "cpu": _cpu(), "python": python, "fast": compiled}
 
 
 def _cpu() -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from rimlight.catalog.find import Catalog
+from rimlight.cores import usable_cores
 from rimlight.doctor.findings import Finding, ok, problem, warning
 from rimlight.doctor.machine import Machine
 from rimlight.doctor.setup import LOAD, RELOAD, install_command, join_command
@@ -55,7 +56,7 @@ def packages() -> Iterator[Finding]:
 def processor(machine: Machine) -> Finding:
     """What the model runs on."""
     fast = [flag for flag in FAST_FLAGS if flag in machine.cpu_flags]
-    count = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+    count = usable_cores()
     if fast or not machine.cpu_flags:
         return ok("processor", f"{count} threads" + (f", {fast[0]}" if fast else ""))
     text = f"{count} threads without AVX2: the model takes several times as long"

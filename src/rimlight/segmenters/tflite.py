@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight import options as opt
+from rimlight.cores import usable_cores
 from rimlight.errors import ModelFormatError, ModelNotFoundError
 from rimlight.segmenters.card import ModelCard
 from rimlight.segmenters.engine import TensorInfo
@@ -110,8 +110,7 @@ def _memory(tensor: NDArray[Any]) -> NDArray[Any]:
 
 def auto_threads() -> int:
     """Return half of the cores this process may use, from 1 to 4: the rest decodes and draws."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(4, (cores or 1) // 2))
+    return max(1, min(4, usable_cores() // 2))
 
 
 def _open(file: Path, size: tuple[int, int] | None, threads: int) -> Any:

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, NoReturn
 from pydantic import Field
 
 from rimlight import options
+from rimlight.cores import usable_cores
 from rimlight.errors import ConfigError, SinkError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.libav import av
@@ -51,7 +52,7 @@ class VideoSink:
         audio: Annotated[bool, Field(description="copy the input's sound and subtitles")] = True
         overwrite: Annotated[bool, Field(description="replace a file of that name")] = True
         transparent: Annotated[bool, Field(description="keep the frames' alpha")] = False
-        threads: Annotated[int, Field(ge=0, le=64, description="of the encoder; 0: auto")] = 0
+        threads: Annotated[int, Field(ge=0, le=64, description="of the encoder; 0: one a core")] = 0
         resume: Annotated[
             str | None,
             Field(description="auto: a run that breaks off can be gone on with; or a run's name"),
@@ -87,7 +88,8 @@ class VideoSink:
         self._done = False
 
     def _open_writer(self, sound: Sound | None) -> WholeWriter | SegmentWriter:
-        options, info, threads = self._options, self._info, self._options.threads
+        options, info = self._options, self._info
+        threads = options.threads or usable_cores()
         if options.resume is None:
             return WholeWriter(self._path, self._plan, info=info, sound=sound, threads=threads)
         try:

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from rimlight import options
+from rimlight.cores import usable_cores
 from rimlight.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.libav import av
@@ -57,7 +58,9 @@ class VideoSource:
         max_size: Annotated[
             options.Size | None, Field(description="scale larger pictures down to fit into it")
         ] = None
-        threads: Annotated[int, Field(ge=0, le=64, description="of the decoder; 0: auto")] = 0
+        threads: Annotated[
+            int, Field(ge=0, le=64, description="of the decoder; 0: half of the cores")
+        ] = 0
 
         @property
         def span(self) -> Span:
@@ -89,7 +92,7 @@ class VideoSource:
         is_live = _is_live(self._target, container)
         # Threads that work on one frame each are faster, and hold as many frames back.
         stream.codec_context.thread_type = "SLICE" if is_live else "AUTO"
-        stream.codec_context.thread_count = options.threads
+        stream.codec_context.thread_count = options.threads or max(1, usable_cores() // 2)
         self._whole, self._span = announced(container, stream), options.span
         self._stamped = StampedPictures(
             container, stream, target=self._target, whole=self._whole, span=self._span
