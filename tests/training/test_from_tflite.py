@@ -72,3 +72,13 @@ def test_another_network_is_refused():
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ModelNotFoundError, match="nowhere"):
         deeplab_from_tflite(tmp_path / "nowhere.tflite", (64, 64), classes=2)
+
+
+def test_in_training_the_normalisation_restores_what_it_takes_out(file, shared):
+    model = deeplab_from_tflite(file, (257, 257), classes=21, stride=8)
+    norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+    until = keras.Model(model.input, norms[10].output)
+    road = cv2.imread(str(sorted((shared / "data/camvid/val/images").iterdir())[0]))
+    picture = (cv2.resize(road, (257, 257))[:, :, ::-1] / np.float32(255))[None]
+    kept, trained = (np.asarray(until(picture, training=mode)) for mode in (False, True))
+    assert np.corrcoef(kept.ravel(), trained.ravel())[0, 1] > 0.8  # 0.96; of what was folded, 0.36

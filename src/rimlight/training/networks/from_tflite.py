@@ -2,7 +2,8 @@
 
 `deeplabv3_257_mv_gpu.tflite` holds DeepLabV3 (Chen et al. 2017) on a MobileNetV2 (Sandler et al.
 2018) of half the width, trained on PASCAL VOC, its batch normalisation folded into kernels and
-biases. Here it gets normalisation again, one that changes nothing yet, so that it can be trained.
+biases. Here it gets normalisation again, one that changes nothing yet, so that it can be trained:
+what it takes out of the maps of a few frames, it puts back.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from rimlight.errors import ModelFormatError, ModelNotFoundError
 from rimlight.training.networks.deeplab import deeplab
 from rimlight.training.networks.layers import convolution, depthwise, inverted_residual
+from rimlight.training.networks.statistics import settle
 
 _BLOCKS = 17
 _HEAD = 3  # of the whole picture, of a pixel, of both
@@ -74,10 +76,11 @@ def deeplab_from_tflite(
     """
     stored = read_convolutions(file)
     backbone = _backbone(stored, size, stride)
-    fill(backbone, stored)
+    norms = fill(backbone, stored)
     model = deeplab(backbone, classes=classes, rates=rates, decoder=decoder)
     if not rates and not decoder:
-        fill(model, stored)
+        norms = fill(model, stored)
+    settle(model, norms)
     return model
 
 
@@ -108,13 +111,16 @@ def read_convolutions(file: Path) -> Stored:
     return stored
 
 
-def fill(model: keras.Model, stored: Stored) -> None:
+def fill(model: keras.Model, stored: Stored) -> list[Any]:
     """Give a model's convolutions the stored weights, in the order in which they were made.
 
     Convolutions of another shape than the stored ones keep what they have.
+
+    Returns:
+        The batch normalisations behind them, which now add the stored biases and do no more.
     """
-    _fill(model, layers.DepthwiseConv2D, stored.depthwise)
-    _fill(model, layers.Conv2D, stored.mixing)
+    channelwise = _fill(model, layers.DepthwiseConv2D, stored.depthwise)
+    return channelwise + _fill(model, layers.Conv2D, stored.mixing)
 
 
 def _read(interpreter: Any) -> Stored:
@@ -148,9 +154,10 @@ def _backbone(stored: Stored, size: tuple[int, int], stride: int) -> keras.Model
     return keras.Model(picture, [fine, x], name="mobilenetv2_voc")
 
 
-def _fill(model: keras.Model, kind: type[Any], weights: Sequence[Weights]) -> None:
+def _fill(model: keras.Model, kind: type[Any], weights: Sequence[Weights]) -> list[Any]:
     found = sorted((x for x in model.layers if isinstance(x, kind)), key=_made)
     norms = {id(x.input): x for x in model.layers if isinstance(x, layers.BatchNormalization)}
+    filled = []
     for layer, one in zip(found, weights, strict=False):
         if tuple(layer.kernel.shape) != one.kernel.shape:
             continue
@@ -161,6 +168,8 @@ def _fill(model: keras.Model, kind: type[Any], weights: Sequence[Weights]) -> No
         norm = norms[id(layer.output)]
         ones, zeros = np.ones_like(one.bias), np.zeros_like(one.bias)
         norm.set_weights([ones, one.bias, zeros, ones - norm.epsilon])
+        filled.append(norm)
+    return filled
 
 
 def _made(layer: Any) -> float:
