@@ -9,6 +9,9 @@ nothing to do, and only the rest is interpolated and mixed.
 Two things make the loops quick. Arrays are flat and go whole from function to function with
 offsets beside them, because every slice costs numba two atomic counts. And offsets are unsigned,
 because LLVM vectorises no loop whose signed index numba must first check for being negative.
+
+They stand in one file, longer than others, because numba's cache on disk looks only at the file of
+the function that is called: one that calls into another file would go on as it was before an edit.
 """
 
 from __future__ import annotations
@@ -309,20 +312,9 @@ def composite_over_small(
     _planes_over_small(
         f, b, (U(0),), size, o, (U(0),), levels, row, found, luma, back_luma, block, slope
     )
+    block //= U(2)
     _planes_over_small(
-        f,
-        b,
-        (bu, bv),
-        half,
-        o,
-        (u, v),
-        levels,
-        row,
-        found,
-        chroma,
-        back_chroma,
-        block // U(2),
-        slope,
+        f, b, (bu, bv), half, o, (u, v), levels, row, found, chroma, back_chroma, block, slope
     )
 
 
