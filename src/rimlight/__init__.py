@@ -31,7 +31,8 @@ if TYPE_CHECKING:
         open_sink,
         open_source,
     )
-    from rimlight.pipeline.runner import Pipeline, Settings
+    from rimlight.pipeline.runner import Pipeline
+    from rimlight.pipeline.settings import Settings
     from rimlight.pipeline.stats import Stats
 
 _HOME = {
@@ -43,7 +44,7 @@ _HOME = {
     "Pipeline": "pipeline.runner",
     "RimlightError": "errors",
     "RunConfig": "config",
-    "Settings": "pipeline.runner",
+    "Settings": "pipeline.settings",
     "SinkError": "errors",
     "SourceError": "errors",
     "SourceInfo": "frame",

@@ -19,9 +19,10 @@ from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging import fast
 from rimlight.models import check_segmenter, open_segmenter, palette_of
 from rimlight.outputs import open_sinks, part_options
-from rimlight.pipeline.live import LivePipeline, LiveSettings
+from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
-from rimlight.pipeline.runner import Pipeline, Settings
+from rimlight.pipeline.runner import Pipeline
+from rimlight.pipeline.settings import LiveSettings, Settings
 from rimlight.refiners import REFINERS
 from rimlight.sinks import SINKS
 from rimlight.sources import SOURCES

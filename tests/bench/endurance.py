@@ -21,7 +21,7 @@ from rimlight.effects.replace import ReplaceEffect
 from rimlight.errors import SourceReadError
 from rimlight.frame import Frame
 from rimlight.pipeline.live import LivePipeline
-from rimlight.pipeline.runner import Settings
+from rimlight.pipeline.settings import Settings
 from rimlight.segmenters.threshold import ThresholdSegmenter
 from rimlight.sinks.background import SteadySink
 from rimlight.sinks.null import NullSink

@@ -22,7 +22,7 @@ from rimlight.effects.blur import BlurEffect
 from rimlight.frame import Frame, Mask
 from rimlight.pipeline.governor import Governor, Step, ladder, smaller_pictures
 from rimlight.pipeline.live import LivePipeline
-from rimlight.pipeline.runner import Settings
+from rimlight.pipeline.settings import Settings
 from rimlight.sinks.null import NullSink
 from rimlight.sources.pattern import PatternSource
 from rimlight.sources.reconnect import ReconnectingSource

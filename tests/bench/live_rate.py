@@ -15,7 +15,7 @@ from rimlight.buffer import Policy
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.frame import Frame, Mask
 from rimlight.pipeline.live import LivePipeline
-from rimlight.pipeline.runner import Settings
+from rimlight.pipeline.settings import Settings
 from rimlight.sinks.background import SteadySink
 from rimlight.sources.pattern import PatternSource
 

@@ -10,8 +10,8 @@ from rimlight.buffer import Policy
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.errors import ConfigError, ModelError, SinkError, SourceReadError
 from rimlight.frame import Frame, Mask, SourceInfo
-from rimlight.pipeline.live import LivePipeline, LiveSettings
-from rimlight.pipeline.runner import Settings
+from rimlight.pipeline.live import LivePipeline
+from rimlight.pipeline.settings import LiveSettings, Settings
 from rimlight.sources.reconnect import ReconnectingSource
 
 ROOM = 250

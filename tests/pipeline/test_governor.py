@@ -9,7 +9,7 @@ from rimlight.effects.replace import ReplaceEffect
 from rimlight.errors import ModelError
 from rimlight.pipeline.governor import LOOK_EVERY_S, UP_AFTER, Governor, Step, ladder
 from rimlight.pipeline.live import LivePipeline
-from rimlight.pipeline.runner import Settings
+from rimlight.pipeline.settings import Settings
 
 
 class Machine:

@@ -11,9 +11,9 @@ from rimlight.errors import ModelError, SinkError, StopStream
 from rimlight.frame import Mask
 from rimlight.pipeline.fanout import Fanout
 from rimlight.pipeline.faults import FaultLog
-from rimlight.pipeline.live import LivePipeline, LiveSettings
+from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.privacy import NEUTRAL
-from rimlight.pipeline.runner import Settings
+from rimlight.pipeline.settings import LiveSettings, Settings
 from rimlight.sinks.background import SteadySink
 
 NEWEST = Settings(policy=Policy.LATEST, masks="newest", capacity=2)

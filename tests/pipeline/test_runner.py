@@ -8,7 +8,8 @@ from fakes import HalfSegmenter, ListSource, RecordingSink, make_frame, make_inf
 from rimlight.buffer import Policy
 from rimlight.errors import ModelError, SinkError, SourceReadError, StopStream
 from rimlight.frame import Mask
-from rimlight.pipeline.runner import Pipeline, Settings
+from rimlight.pipeline.runner import Pipeline
+from rimlight.pipeline.settings import Settings
 
 NEWEST = Settings(policy=Policy.LATEST, masks="newest", capacity=2, max_mask_age_s=60)
 
@@ -170,6 +171,64 @@ def test_nothing_is_shown_before_the_first_mask():
     with pytest.raises(ModelError):
         run(ListSource(50, is_live=True), sink, Never(), settings=NEWEST)
     assert sink.frames == []
+
+
+def test_a_model_that_fails_later_ends_the_run_where_frames_share_masks():
+    class Later(HalfSegmenter):
+        def segment(self, frame):
+            if frame.index == 7:
+                raise ModelError("bad tensor")
+            return super().segment(frame)
+
+    source = StepSource(50)
+    with pytest.raises(ModelError, match="bad tensor"):
+        run(source, TakingSink(source), Later(), settings=NEWEST)
+
+
+def test_a_run_that_was_stopped_before_it_began_shows_nothing():
+    sink = RecordingSink()
+    pipeline = Pipeline(ListSource(10**6), HalfSegmenter(), [sink])
+    pipeline.stop()
+    assert pipeline.run().frames == 0
+
+
+def test_a_machine_without_room_for_another_thread_ends_those_it_has(monkeypatch):
+    class Scarce(threading.Thread):
+        def start(self):
+            if self.name == "rimlight-infer":
+                raise RuntimeError("can't start new thread")
+            super().start()
+
+    monkeypatch.setattr("rimlight.pipeline.runner.threading.Thread", Scarce)
+    with pytest.raises(RuntimeError, match="new thread"):
+        run(ListSource(10**6), RecordingSink())
+    assert not [one for one in threading.enumerate() if one.name.startswith("rimlight")]
+
+
+def test_a_model_that_does_not_come_back_is_said_to_be_left_behind(monkeypatch, caplog):
+    monkeypatch.setattr("rimlight.pipeline.runner.STOP_TIMEOUT_S", 0.05)
+    let_go, stuck = threading.Event(), threading.Event()
+
+    class Stuck(HalfSegmenter):
+        def segment(self, frame):
+            if frame.index == 3:
+                stuck.set()
+                assert let_go.wait(10)
+            return super().segment(frame)
+
+    def stop(frame):
+        if frame.index == 2:
+            assert stuck.wait(10)
+            raise StopStream
+
+    try:
+        run(ListSource(9), RecordingSink(), Stuck(), on_frame=stop)
+    finally:
+        let_go.set()
+        for thread in threading.enumerate():
+            if thread.name == "rimlight-infer":
+                thread.join(10)
+    assert "rimlight-infer does not come back" in caplog.text
 
 
 def test_dropped_frames_are_counted_with_their_cause():

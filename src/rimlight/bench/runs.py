@@ -19,7 +19,8 @@ from rimlight.frame import Frame, Mask
 from rimlight.jobs import job_config
 from rimlight.library import open_effect, open_refiner, open_segmenter, open_sink, open_source
 from rimlight.pipeline.parts import Segmenter
-from rimlight.pipeline.runner import Pipeline, Settings
+from rimlight.pipeline.runner import Pipeline
+from rimlight.pipeline.settings import Settings
 from rimlight.pipeline.stats import Stats
 
 PICTURE = EFFECTS["picture"][1]["background"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 from rimlight.buffer import FrameBuffer
@@ -19,7 +19,8 @@ from rimlight.pipeline.fanout import Fanout
 from rimlight.pipeline.faults import FaultLog, Faults
 from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
 from rimlight.pipeline.privacy import NO_MASK, Holding, WhenUnsure, covers
-from rimlight.pipeline.runner import Masked, Settings
+from rimlight.pipeline.runner import Masked
+from rimlight.pipeline.settings import LiveSettings, Settings
 from rimlight.pipeline.swaps import SwappablePipeline
 
 TICK_S = 0.01
@@ -29,21 +30,6 @@ FIRST_MASK_S = 1.0
 """A model may take this long for its first mask before the holding picture is shown."""
 
 _USUAL_RATE = Fraction(30)
-
-
-@dataclass(frozen=True, slots=True)
-class LiveSettings:
-    """What a live run promises.
-
-    Attributes:
-        when_unsure: what is shown while no frame may be.
-        hold_after_s: from this long without a new frame on, that is shown too.
-        max_latency_s: a frame older than this is left out when a newer one is there.
-    """
-
-    when_unsure: WhenUnsure = "last"
-    hold_after_s: float = 0.5
-    max_latency_s: float = 0.1
 
 
 class LivePipeline(SwappablePipeline):
@@ -179,13 +165,11 @@ class LivePipeline(SwappablePipeline):
         """Take the newest mask there is; wait for the very first, and for a quick model's."""
         usual_s = self._patience_s() if self.mask_every == 1 else 0.0
         patience_s = FIRST_MASK_S if self._newest_mask is None else usual_s
-        while self._masked.wait_ready(patience_s if self._is_behind(frame) else 0):
+        masked = self._masked
+        while masked.wait_ready(patience_s if self._is_before(self._newest_mask, frame) else 0):
             self._newest_mask = next(self._masks)
-        if self._masked.ended:
+        if masked.ended:
             next(self._masks, None)  # raises what ended the inference thread
-
-    def _is_behind(self, frame: Frame) -> bool:
-        return self._newest_mask is None or self._newest_mask[0].index < frame.index
 
     def _present(self, frame: Frame) -> None:
         """Send `frame` under its mask, or the holding picture in its place."""

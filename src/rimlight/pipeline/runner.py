@@ -13,40 +13,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+from operator import attrgetter
 
-from rimlight.buffer import FrameBuffer, Policy
+from rimlight.buffer import FrameBuffer
 from rimlight.errors import SourceReadError, StopStream
 from rimlight.frame import Frame, Mask
 from rimlight.pipeline.parts import Ahead, Effect, Refiner, Segmenter, Sink, Source, Waiting
+from rimlight.pipeline.settings import Settings
 from rimlight.pipeline.stats import Meter, Stats
 
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 3.0
 Masked = tuple[Frame, Mask]
-Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How frames travel between the threads.
-
-    Attributes:
-        policy: what a full buffer does.
-        masks: "own" gives every frame its own mask; "newest" never waits for a slow model and
-            uses the newest mask there is. "newest" needs the LATEST policy.
-        capacity: frames between two stages.
-        max_bytes: bytes of pictures between two stages.
-        max_mask_age_s: with "newest", a frame whose mask would be older waits for a new one.
-    """
-
-    policy: Policy = Policy.WAIT
-    masks: Literal["own", "newest"] = "own"
-    capacity: int = 4
-    max_bytes: int = 64 << 20
-    max_mask_age_s: float = 0.5
 
 
 class Pipeline:
@@ -77,20 +56,11 @@ class Pipeline:
         self._settings = settings or Settings()
         self._on_frame = on_frame
         self._meter = Meter(clock)
-        self._frames = self._buffer(_bytes_of_frame, through_model=True)
-        self._masked = self._buffer(_bytes_of_masked, through_model=True)
-        self._shown = self._buffer(_bytes_of_frame, through_model=False)
+        buffer, bytes_of = self._settings.buffer, attrgetter("nbytes")
+        self._frames: FrameBuffer[Frame] = buffer(bytes_of, through_model=True)
+        self._masked: FrameBuffer[Masked] = buffer(_bytes_of_masked, through_model=True)
+        self._shown: FrameBuffer[Frame] = buffer(bytes_of, through_model=False)
         self._ended = threading.Event()
-
-    def _buffer(self, size_of: Callable[[Item], int], *, through_model: bool) -> FrameBuffer[Item]:
-        settings = self._settings
-        one = settings.masks == "newest" and through_model
-        return FrameBuffer(
-            1 if one else settings.capacity,
-            settings.policy,
-            max_bytes=settings.max_bytes,
-            size_of=size_of,
-        )
 
     @property
     def stats(self) -> Stats:
@@ -112,13 +82,12 @@ class Pipeline:
         Raises:
             Exception: whatever a part raised, unchanged, after the threads have ended.
         """
-        threads = [
-            threading.Thread(target=task, name=f"rimlight-{name}", daemon=True)
-            for name, task in self._tasks().items()
-        ]
-        for thread in threads:
-            thread.start()
+        threads: list[threading.Thread] = []
         try:
+            for name, task in self._tasks().items():
+                thread = threading.Thread(target=task, name=f"rimlight-{name}", daemon=True)
+                thread.start()
+                threads.append(thread)
             self._show()
         except StopStream:
             log.debug("a sink ended the run")
@@ -159,6 +128,7 @@ class Pipeline:
         except BaseException as exc:  # raised again on the caller's thread
             error = exc
         self._masked.close(error)
+        self._shown.close(error)  # before the capture, which is stopped next, ends it without error
         self._frames.discard()
 
     def _put_masked(self) -> None:
@@ -198,11 +168,9 @@ class Pipeline:
 
     def _show(self) -> None:
         """Send every frame through effects and sinks, on the caller's thread."""
-        for frame, mask in self._pairs():
-            self._finish(frame, mask)
-
-    def _pairs(self) -> Iterator[Masked]:
-        return iter(self._masked) if self._settings.masks == "own" else self._newest()
+        pairs = self._masked if self._settings.masks == "own" else self._newest()
+        for frame, mask in pairs:
+            self._send(self._applied(frame, mask))
 
     def _newest(self) -> Iterator[Masked]:
         """Pair each shown frame with the newest mask; wait where that would be too old.
@@ -213,7 +181,7 @@ class Pipeline:
         last: Masked | None = None
         for frame in self._shown:
             patience_s = self._patience_s()
-            while self._masked.wait_ready(patience_s if _is_before(last, frame) else 0):
+            while self._masked.wait_ready(patience_s if self._is_before(last, frame) else 0):
                 last = next(masks)
             while last is None or self._age_s(last, frame) > self._settings.max_mask_age_s:
                 last = next(masks, None)
@@ -229,11 +197,12 @@ class Pipeline:
         return half_interval_s if expected_s < half_interval_s else 0.0
 
     @staticmethod
+    def _is_before(masked: Masked | None, frame: Frame) -> bool:
+        return masked is None or masked[0].index < frame.index
+
+    @staticmethod
     def _age_s(masked: Masked, frame: Frame) -> float:
         return frame.captured - masked[0].captured
-
-    def _finish(self, frame: Frame, mask: Mask) -> None:
-        self._send(self._applied(frame, mask))
 
     def _applied(self, frame: Frame, mask: Mask) -> Frame:
         with self._meter.time("effects"):
@@ -257,9 +226,12 @@ class Pipeline:
             buffer.discard()
         for thread in threads:
             thread.join(STOP_TIMEOUT_S)
-        if threads[0].is_alive():
+        if threads and threads[0].is_alive():
             self._source.close()
             threads[0].join(STOP_TIMEOUT_S)
+        for thread in threads:
+            if thread.is_alive():
+                log.warning("%s does not come back; left to itself", thread.name)
 
     def _count_dropped(self) -> None:
         if self._settings.masks == "newest":
@@ -267,14 +239,6 @@ class Pipeline:
         else:
             self._meter.drop("model too slow", self._frames.dropped)
             self._meter.drop("output too slow", self._masked.dropped)
-
-
-def _is_before(masked: Masked | None, frame: Frame) -> bool:
-    return masked is None or masked[0].index < frame.index
-
-
-def _bytes_of_frame(frame: Frame) -> int:
-    return frame.nbytes
 
 
 def _bytes_of_masked(masked: Masked) -> int:

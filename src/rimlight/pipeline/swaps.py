@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from rimlight.buffer import FrameBuffer, Policy
 from rimlight.frame import Frame
 from rimlight.pipeline.parts import Easing, Effect, Refiner, Segmenter, Sink, Source
-from rimlight.pipeline.runner import Pipeline, Settings
+from rimlight.pipeline.runner import Pipeline
+from rimlight.pipeline.settings import Settings
 
 _WAITING = 8
 
