@@ -8,6 +8,9 @@ REFINERS = Registry(
         "choose": Entry("rimlight.refiners.choose:ChooseRefiner", summary="who and what stays"),
         "clean": Entry("rimlight.refiners.clean:CleanRefiner", summary="no specks, no holes"),
         "feather": Entry("rimlight.refiners.feather:FeatherRefiner", summary="softer edges"),
+        "match": Entry(
+            "rimlight.refiners.match:MatchRefiner", summary="edges as sharp as the picture"
+        ),
         "smooth": Entry("rimlight.refiners.smooth:SmoothRefiner", summary="steady in time"),
         "steady": Entry(
             "rimlight.refiners.steady:SteadyRefiner", summary="steady along the picture's motion"
@@ -19,5 +22,5 @@ REFINERS = Registry(
 LASTING = frozenset({"choose", "track"})
 """Those that may remember objects since the first frame: such a run cannot begin in the middle."""
 
-COSMETIC = frozenset({"clean", "feather", "smooth", "steady"})
+COSMETIC = frozenset({"clean", "feather", "match", "smooth", "steady"})
 """Those that a hurried run may leave out: the others say who and what is seen."""

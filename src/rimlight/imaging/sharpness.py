@@ -1,0 +1,125 @@
+"""How blurred a picture is along an outline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Alpha = NDArray[np.float32]
+Image = NDArray[np.uint8]
+Points = NDArray[np.intp]
+
+PATCHES = 32
+"""Places along the outline that are looked at."""
+LEAST_PLACES = 5
+"""With fewer places that show an edge, nothing is told."""
+LEAST_SLOPE = 2.0
+"""Levels of luma per pixel from which on a slope is an edge, not noise."""
+MOST_PX = 8.0
+"""A blur beyond this cannot be told from one of this size."""
+
+_SIDE = 48
+_NARROW, _WIDE = 1.0, 2.5  # sigmas of the two looks
+_STEP = 1 / 3  # variance of the two pixels that each slope is the difference across
+_RIM = 8  # pixels of a patch that its end spoils: three sigmas of the wider look
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """How soft a mask's outline is, and the picture there.
+
+    Attributes:
+        slope: by how much the mask changes in a pixel of the picture, across the outline.
+        blur_px: sigma of the Gaussian that blurred the picture, in pixels of it, 0 to
+            `MOST_PX`.
+    """
+
+    slope: float
+    blur_px: float
+
+
+def look_at_outline(alpha: Alpha, picture: Image) -> Outline | None:
+    """Return how soft the outline of a mask is, and by how much the picture is blurred there.
+
+    A step that was blurred by sigma s has, after another blur of sigma a, a slope that falls with
+    1 / sqrt(s^2 + a^2). The ratio of two such slopes therefore tells s (S. Zhuo and T. Sim,
+    "Defocus map estimation from a single image", Pattern Recognition 44, 2011). It is taken where
+    luma is steepest across the outline in each of some patches around it; the median counts.
+
+    Args:
+        alpha: float32 (h, w) in [0, 1], covering the picture.
+        picture: uint8, luma (h, w) or BGR (h, w, 3).
+
+    Returns:
+        None where too few places of the outline differ from what is behind them.
+    """
+    rows, columns = _outline(alpha)
+    height, width = picture.shape[:2]
+    if min(width, height) < _SIDE or not rows.size:
+        return None
+    scale = width / alpha.shape[1], height / alpha.shape[0]
+    across = _across(alpha, rows, columns, scale)
+    steepness = np.linalg.norm(across, axis=1, keepdims=True)
+    blur_px = _blur_px(_patches(picture, rows, columns, scale), across / steepness)
+    return None if blur_px is None else Outline(float(np.median(steepness)), blur_px)
+
+
+def _blur_px(patches: Alpha, normals: Alpha) -> float | None:
+    narrow, wide = (_slopes(patches, sigma, normals) for sigma in (_NARROW, _WIDE))
+    at = wide.argmax(axis=1)[:, None]
+    sharp, soft = (np.take_along_axis(s, at, axis=1)[:, 0] for s in (narrow, wide))
+    told = soft >= LEAST_SLOPE
+    if np.count_nonzero(told) < LEAST_PLACES:
+        return None
+    ratio = np.maximum((sharp[told] / soft[told]) ** 2, 1 + 1e-3)
+    squared = (_WIDE**2 - ratio * _NARROW**2) / (ratio - 1) - _STEP
+    return float(np.median(np.sqrt(squared.clip(0, MOST_PX**2))))
+
+
+def _outline(alpha: Alpha) -> tuple[Points, Points]:
+    """Return rows and columns of up to `PATCHES` cells, spread along the mask's outline."""
+    solid = (alpha >= 0.5).astype(np.uint8)
+    inner = cv2.erode(solid, np.ones((3, 3), np.uint8))
+    found = np.flatnonzero(solid > inner)
+    chosen = found[np.linspace(0, found.size - 1, min(PATCHES, found.size)).astype(np.intp)]
+    return cast(tuple[Points, Points], np.unravel_index(chosen, alpha.shape))
+
+
+def _across(
+    alpha: Alpha, rows: Points, columns: Points, scale: tuple[float, float]
+) -> NDArray[np.float32]:
+    """Return the mask's slope at those cells, (n, 2), x then y, per pixel of the picture."""
+    ways = ((1, 0), (0, 1))
+    slopes = [cv2.Sobel(alpha, cv2.CV_32F, *way, scale=1 / 8)[rows, columns] for way in ways]
+    found = np.stack(slopes, axis=1) / np.array(scale, np.float32)
+    return cast(NDArray[np.float32], found + np.float32(1e-6))  # a cell alone has no slope
+
+
+def _patches(picture: Image, rows: Points, columns: Points, scale: tuple[float, float]) -> Alpha:
+    """Return the luma around those cells of a mask, float32 (n * side, side)."""
+    height, width = picture.shape[:2]
+    lefts = np.clip((columns + 0.5) * scale[0] - _SIDE / 2, 0, width - _SIDE).astype(int)
+    tops = np.clip((rows + 0.5) * scale[1] - _SIDE / 2, 0, height - _SIDE).astype(int)
+    corners = zip(lefts, tops, strict=True)
+    cut = [picture[top : top + _SIDE, left : left + _SIDE] for left, top in corners]
+    stacked = np.concatenate(cut)
+    return cast(Alpha, (stacked if stacked.ndim == 2 else _grey(stacked)).astype(np.float32))
+
+
+def _slopes(patches: Alpha, sigma: float, normals: NDArray[np.float32]) -> Alpha:
+    """Return how steep each patch is along its normal, float32 (n, pixels), its rim left out."""
+    soft = cv2.GaussianBlur(patches, (0, 0), sigma)
+    inner = slice(_RIM, _SIDE - _RIM)
+    steep = np.zeros((len(normals), _SIDE - 2 * _RIM, _SIDE - 2 * _RIM), np.float32)
+    for way, along in (((1, 0), normals[:, 0]), ((0, 1), normals[:, 1])):
+        slope = cv2.Sobel(soft, cv2.CV_32F, *way, ksize=1, scale=0.5)
+        steep += slope.reshape(-1, _SIDE, _SIDE)[:, inner, inner] * along[:, None, None]
+    return cast(Alpha, np.abs(steep).reshape(len(normals), -1))
+
+
+def _grey(bgr: Image) -> Image:
+    return cast(Image, cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY))
