@@ -190,7 +190,7 @@ def test_the_lighter_model_does_not_look_closer():
         run.pipeline.run()
         assert isinstance(run.pipeline._segmenter, TfliteSegmenter)
         lighter.take_back()
-        assert isinstance(next(iter(run.pipeline._next_segmenters)), FocusSegmenter)
+        assert isinstance(run.pipeline._brought, FocusSegmenter)
         controls.close()
 
 

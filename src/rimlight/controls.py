@@ -135,7 +135,6 @@ class Controls:
 
     def close(self) -> None:
         """Close what was opened for the changes."""
-        self._model_switch.close()
         while self._opened:
             self._opened.pop().close()
 

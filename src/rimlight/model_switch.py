@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from fractions import Fraction
 
 import numpy as np
@@ -11,10 +11,7 @@ import numpy as np
 from rimlight.config import PartConfig
 from rimlight.frame import Frame
 from rimlight.models import lighter, open_segmenter
-from rimlight.pipeline.parts import Segmenter
 from rimlight.pipeline.swaps import SwappablePipeline
-
-_KEPT = 8
 
 PEOPLE_EFFECTS = frozenset({"blur", "cutout", "flip", "hud", "replace"})
 """Effects that need no other class than people, unless they are told to keep one."""
@@ -34,7 +31,6 @@ class ModelSwitch:
     ) -> None:
         self._pipeline = pipeline
         self._size = size
-        self._opened: deque[Segmenter] = deque(maxlen=_KEPT)
         self._is_light = False
         self.asked = part
         """What the user wants."""
@@ -63,15 +59,12 @@ class ModelSwitch:
         people = kept <= {"person"} and all(each.kind in PEOPLE_EFFECTS for each in effects)
         return lighter(part, self._size) if people else None
 
-    def close(self) -> None:
-        """Close what was opened for the changes."""
-        while self._opened:
-            self._opened.pop().close()
-
     def _change(self, part: PartConfig) -> None:
         segmenter = open_segmenter(part, self._size)
-        self._opened.append(segmenter)
-        segmenter.segment(_plain(self._size))
+        with ExitStack() as on_error:
+            on_error.callback(segmenter.close)
+            segmenter.segment(_plain(self._size))
+            on_error.pop_all()
         self._pipeline.swap_segmenter(segmenter)
 
 

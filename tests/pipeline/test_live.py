@@ -298,6 +298,39 @@ def test_a_model_is_swapped_and_the_old_one_closed():
     assert first.closed
 
 
+def test_models_that_are_brought_while_no_frame_comes_hold_nothing_up():
+    brought = [Nobody() for _ in range(20)]
+    pipeline = live(ListSource(3), [RecordingSink()])
+    for each in brought:
+        pipeline.swap_segmenter(each)
+    assert [each.closed for each in brought] == [True] * 19 + [False]
+    pipeline.run()
+    assert brought[-1].closed
+
+
+def test_a_model_that_no_frame_came_for_is_closed_at_the_end():
+    pipeline, brought = live(ListSource(0), [RecordingSink()]), Nobody()
+    pipeline.swap_segmenter(brought)
+    pipeline.run()
+    assert brought.closed
+
+
+def test_an_old_model_that_does_not_close_is_survived():
+    class Sticky(Nobody):
+        def close(self):
+            raise ModelError("cannot close")
+
+    def swap(frame):
+        if frame.index == 4:
+            pipeline.swap_segmenter(Nobody())
+
+    sink = RecordingSink()
+    pipeline = live(ListSource(20), [sink], Sticky(), on_frame=swap)
+    pipeline.run()
+    assert sink.indices[-1] == 19
+    assert pipeline.faults.counts == {"model": 1}
+
+
 def test_a_late_frame_is_left_out_where_there_is_a_newer_one():
     pipeline = live(ListSource(3), [RecordingSink()], settings=NEWEST, clock=lambda: 1.0)
     for index, captured in enumerate((0.0, 0.99)):

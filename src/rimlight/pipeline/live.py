@@ -111,13 +111,13 @@ class LivePipeline(SwappablePipeline):
                 self._log.survive("controls", exc, worked=True)
 
     def _attempt(self, frame: Frame) -> Mask | None:  # on the inference thread
-        self._take_over()
         if self.panicking or self.frozen:  # nobody sees the mask; --sync still needs the frame
             return NO_MASK if self._settings.masks == "own" else None
         if self._has_masked and frame.index - self._masked_index < self.mask_every:
             return None
         self._masked_index = frame.index
         try:
+            self._take_over()
             mask = self._mask(frame)
         except Exception as exc:
             self._log.survive("model", exc, worked=self._has_masked)

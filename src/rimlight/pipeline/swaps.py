@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Sequence
 
-from rimlight.buffer import FrameBuffer, Policy
-from rimlight.frame import Frame
-from rimlight.pipeline.parts import Easing, Effect, Refiner, Segmenter, Sink, Source
+from rimlight.pipeline.parts import Easing, Effect, Refiner, Segmenter
 from rimlight.pipeline.runner import Pipeline
-from rimlight.pipeline.settings import Settings
 
-_WAITING = 8
+_exchanging = threading.Lock()
+"""Held for the moment in which a model that waits changes hands."""
 
 
 class SwappablePipeline(Pipeline):
     """Takes other parts between two of its frames; half of a change is never seen."""
 
-    def __init__(
-        self,
-        source: Source,
-        segmenter: Segmenter,
-        sinks: Sequence[Sink],
-        *,
-        refiners: Sequence[Refiner] = (),
-        effects: Sequence[Effect] = (),
-        settings: Settings | None = None,
-        on_frame: Callable[[Frame], None] | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(
-            source,
-            segmenter,
-            sinks,
-            refiners=refiners,
-            effects=effects,
-            settings=settings,
-            on_frame=on_frame,
-            clock=clock,
-        )
-        self._next_segmenters: FrameBuffer[Segmenter] = FrameBuffer(_WAITING, Policy.WAIT)
-        self._eased = False
+    _brought: Segmenter | None = None
+    """Waits until the inference thread takes it."""
+    _own: Segmenter | None = None
+    """The model, if it was brought."""
+    _eased = False
 
     @property
     def refiners(self) -> Sequence[Refiner]:
@@ -58,8 +37,13 @@ class SwappablePipeline(Pipeline):
         self._refiners = tuple(refiners)
 
     def swap_segmenter(self, segmenter: Segmenter) -> None:
-        """Use another model from its next frame on; the run closes the old one."""
-        self._next_segmenters.put(segmenter)
+        """Use another model from its next frame on, without waiting for that.
+
+        The run closes it: at its end, or when another is brought. It closes the old one too.
+        """
+        skipped = self._exchange(segmenter)
+        if skipped:
+            skipped.close()
 
     @property
     def can_ease(self) -> bool:
@@ -74,7 +58,20 @@ class SwappablePipeline(Pipeline):
                 effect.ease(on=on)
 
     def _take_over(self) -> None:
-        """Change to the newest model that was brought. For the inference thread."""
-        while len(self._next_segmenters):
-            self._segmenter.close()
-            self._segmenter = next(iter(self._next_segmenters))
+        """Change to the model that was brought last, if any. For the inference thread."""
+        brought = self._exchange(None)
+        if brought:
+            old, self._segmenter, self._own = self._segmenter, brought, brought
+            old.close()
+
+    def _exchange(self, segmenter: Segmenter | None) -> Segmenter | None:
+        """Let `segmenter` wait; return the one that waited."""
+        with _exchanging:
+            waited, self._brought = self._brought, segmenter
+        return waited
+
+    def _end(self, threads: Sequence[threading.Thread]) -> None:
+        super()._end(threads)
+        for brought in (self._exchange(None), self._own):
+            if brought:
+                brought.close()
