@@ -6,6 +6,7 @@ import pytest
 from fakes import make_frame
 from faulty import DARK, replace_effect, rimlight_threads, run_schedule
 
+from rimlight.effects.blur import BlurEffect
 from rimlight.frame import Frame, Mask
 from rimlight.pipeline.privacy import Holding, covers
 
@@ -90,6 +91,17 @@ def test_a_blurred_holding_picture_is_made_of_the_last_safe_one():
     holding.remember(safe, safe, mask_of())
     picture = holding.picture([], Fraction(0)).bgr.astype(int)
     assert abs(picture - 127).max() < 10
+
+
+def test_a_blur_of_a_moment_ago_is_no_background_that_shows_nobody():
+    room = np.random.default_rng(0).integers(0, 255, (48 * 3 // 2, 64), np.uint8)
+    frame = Frame.from_i420(room, size=(64, 48), index=0, pts=Fraction(1), captured=1.0)
+    blur = BlurEffect(BlurEffect.Options(radius_px=1, refresh_hz=15))
+    holding = Holding((64, 48), "background")
+    mask = Mask(np.zeros((9, 16, 1), np.float32), ("person",))
+    holding.remember(blur.apply(frame, mask), frame, mask)
+    picture = holding.picture([blur], Fraction(101, 100))
+    assert picture.bgr.std(axis=(0, 1)).max() < 1
 
 
 def test_a_background_that_fails_leaves_a_plain_picture():

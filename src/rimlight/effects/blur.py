@@ -65,7 +65,7 @@ class BlurEffect:
 
     def _background(self, frame: Frame, small: Image) -> Image:
         """Return the blurred background; the one of a moment ago will do, a blur hides its age."""
-        form = (frame.size, frame.colour)
+        form = (frame.size, frame.colour, small.shape)  # the last tells a cover from the room
         recent = 0 <= frame.pts - self._back_pts < self._interval_s
         if self._back is None or form != self._back_form or not recent:
             self._back = blurred_small(frame.image, small, self._options.radius_px)
