@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from rimlight.cli import app
 from rimlight.config import PartConfig
 from rimlight.errors import ConfigError, ModelNotFoundError
-from rimlight.evaluation.objects import ObjectData, evaluate_objects, is_objects, with_rules
+from rimlight.evaluation.objects import ObjectData, evaluate_objects, with_rules
+from rimlight.evaluation.outlines import is_outlined
 from rimlight.evaluation.setups import Setup, SetupConfig
 from rimlight.frame import Instances, Mask
 
@@ -85,7 +86,7 @@ def test_a_model_without_single_objects_is_refused():
 
 def test_the_command_measures_the_usual_model(shared, tmp_path):
     data = shared / "data" / "coco128"
-    assert is_objects(Path(data))
+    assert is_outlined(Path(data))
     out = tmp_path / "out.json"
     done = CliRunner().invoke(app, ["eval", str(data), "--limit", "3", "--json", str(out)])
     assert done.exit_code == 0, done.output

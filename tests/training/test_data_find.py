@@ -192,11 +192,14 @@ def test_a_small_thing_lies_before_a_large_one(tmp_path):
 
 
 def test_lines_that_are_no_outlines_are_named(tmp_path):
-    folder = write_yolo(tmp_path / "set", ["1 0.5 0.5 0.2 0.2", "7 0 0 1 0 1 1", "1 0 0 1", HALF])
+    lines = ["1 0.5 0.5 0.2 0.2", "7 0 0 1 0 1 1", "1 0 0 1", HALF, "-1 0 0 1 0 1 1"]
+    folder = write_yolo(tmp_path / "set", [*lines, "1 0 0 200 0 200 90"])
     said = "\n".join(find_samples(options(folder)).problems)
-    assert "line 1 of a.txt is ignored: it is a box" in said
-    assert "line 2 of a.txt is ignored: unknown id 7" in said
-    assert "line 3 of a.txt is ignored: 3 numbers are no outline" in said
+    assert "line 1 of a.txt: it is a box" in said
+    assert "line 2 of a.txt: unknown id 7; ignored" in said
+    assert "line 3 of a.txt: 3 numbers are no outline" in said
+    assert "line 5 of a.txt: unknown id -1" in said
+    assert "line 6 of a.txt: its numbers must be shares" in said
 
 
 def test_coco128_gives_people(shared):

@@ -72,15 +72,15 @@ def evaluate(
 
     rimlight eval clip.mp4 --setup raw=selfie-landscape --video side-by-side.mp4
     """
-    from rimlight.evaluation.objects import is_objects
     from rimlight.evaluation.opening import open_data
+    from rimlight.evaluation.outlines import is_outlined
     from rimlight.evaluation.report import write_html, write_json
     from rimlight.sinks.paths import check_folder
 
     for report in (json, html, video):
         if report:
             check_folder(report, overwrite=True)
-    if any(is_objects(Path(spec)) for spec in data):
+    if any(is_outlined(Path(spec)) for spec in data):
         evaluation = _objects(data, _configs(setup or (OBJECTS,), config), limit=limit)
         _print_table(evaluation)
         if json:
@@ -107,11 +107,12 @@ def _objects(
 ) -> Evaluation:
     """Measure how well single objects are found."""
     from rimlight.errors import ConfigError
-    from rimlight.evaluation.objects import ObjectData, evaluate_objects, is_objects, with_rules
+    from rimlight.evaluation.objects import ObjectData, evaluate_objects, with_rules
+    from rimlight.evaluation.outlines import is_outlined
     from rimlight.evaluation.results import Evaluation
     from rimlight.evaluation.setups import open_setups
 
-    if others := [spec for spec in specs if not is_objects(Path(spec))]:
+    if others := [spec for spec in specs if not is_outlined(Path(spec))]:
         raise ConfigError(
             f"{others[0]} has no labels of single objects", hint="measure it in a run of its own"
         )

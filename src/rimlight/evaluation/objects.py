@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from rimlight.catalog.find import Catalog
 from rimlight.errors import ConfigError, MissingDependencyError
+from rimlight.evaluation.outlines import read_outlines
 from rimlight.evaluation.results import Result
 from rimlight.evaluation.setups import Setup, SetupConfig
 from rimlight.frame import Frame, Instances
@@ -68,11 +69,6 @@ class ObjectData:
 
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
-
-
-def is_objects(folder: Path) -> bool:
-    """Whether a folder holds pictures with lines of labels."""
-    return (folder / "images").is_dir() and (folder / "labels").is_dir()
 
 
 def with_rules(config: SetupConfig) -> SetupConfig:
@@ -208,16 +204,9 @@ def _tools() -> tuple[Any, Any, Any]:
 def _read(path: Path, size: tuple[int, int]) -> tuple[tuple[int, NDArray[np.float64]], ...]:
     if not path.is_file():
         return ()
-    objects = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            number, *shares = line.split()
-            polygon = np.array(shares, np.float64).reshape(-1, 2) * size
-            objects.append((int(number), polygon))
-        except ValueError as exc:
-            if not line.strip():
-                continue
-            raise ConfigError(
-                f"{path}: {line[:40]!r} is no object", hint="write: class x1 y1 x2 y2 ..."
-            ) from exc
-    return tuple(objects)
+    found, wrong = read_outlines(path)
+    if wrong:
+        raise ConfigError(
+            f"{path.parent}: {wrong[0]}", hint="a line must be: class x1 y1 x2 y2 x3 y3 ..."
+        )
+    return tuple((one.class_id, one.points * size) for one in found)

@@ -9,11 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from rimlight.errors import ConfigError
+from rimlight.evaluation.outlines import is_outlined
 from rimlight.training.data.coco import coco_samples, is_coco
 from rimlight.training.data.folders import Found, folder_samples
 from rimlight.training.data.options import DataOptions
 from rimlight.training.data.samples import Sample, Samples, read_image
-from rimlight.training.data.yolo import is_yolo, yolo_samples
+from rimlight.training.data.yolo import yolo_samples
 
 _FINDERS: Mapping[str, Callable[[Path, DataOptions], Found]] = MappingProxyType(
     {
@@ -115,7 +116,7 @@ def _format(path: Path, options: DataOptions) -> str:
         return options.format
     if (path / "masks").is_dir():
         return "folders"
-    if is_yolo(path):
+    if is_outlined(path):
         return "yolo"
     return "coco" if is_coco(path) else "folders"
 
@@ -128,4 +129,7 @@ def _refuse_if_empty(
     if not paths:
         raise ConfigError("no data set is named", hint="say in data.paths where the pictures lie")
     listed = "; ".join(wrong[:_SHOWN]) or "they are empty"
-    raise ConfigError(f"no usable picture in {', '.join(map(str, paths))}: {listed}")
+    raise ConfigError(
+        f"no usable picture in {', '.join(map(str, paths))}: {listed}",
+        hint="every images/NAME.jpg needs a masks/NAME_mask.png of its size, or a labels/NAME.txt",
+    )

@@ -1,20 +1,16 @@
-"""Pictures with outlines as YOLO writes them: images/NAME.jpg with labels/NAME.txt.
-
-A line is a class id and the points of one thing as shares of the picture's width and height. A
-line of four numbers is a box, which is no outline.
-"""
+"""Pictures with outlines as YOLO writes them: see `evaluation.outlines`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rimlight.config import read_yaml
 from rimlight.errors import ConfigError
+from rimlight.evaluation.outlines import read_outlines
 from rimlight.training.data.folders import Found, pictures_by_name
 from rimlight.training.data.mapping import LabelMap
 from rimlight.training.data.options import DataOptions
@@ -22,10 +18,7 @@ from rimlight.training.data.samples import Sample, Shape, Shapes
 
 _NAMES = ("data.yaml", "dataset.yaml")
 
-
-def is_yolo(path: Path) -> bool:
-    """Say whether a folder is laid out so."""
-    return (path / "images").is_dir() and (path / "labels").is_dir()
+Labeller = Callable[[int], int | None]
 
 
 def yolo_samples(folder: Path, options: DataOptions) -> Found:
@@ -40,47 +33,24 @@ def yolo_samples(folder: Path, options: DataOptions) -> Found:
     lonely = [f"{folder}: {images[n].name} has no labels" for n in sorted(images.keys() - texts)]
     lonely += [f"{folder}: {texts[n].name} has no picture" for n in sorted(texts.keys() - images)]
     prefix = folder.resolve().name
-    samples = [Sample(f"{prefix}/{n}", images[n], read_outlines(texts[n], label)) for n in both]
+    samples = [Sample(f"{prefix}/{n}", images[n], _shapes(texts[n], label)) for n in both]
     return Found(tuple(samples), tuple(lonely))
 
 
-def read_outlines(path: Path, label: Any) -> Shapes:
-    """Return the things in a label file.
-
-    Args:
-        path: the file.
-        label: from a class id to a label, None where it is unknown.
-    """
+def _shapes(path: Path, label: Labeller) -> Shapes:
+    """Return the things in a label file; what is background needs no shape."""
+    found, wrong = read_outlines(path)
     shapes: list[Shape] = []
-    wrong: list[str] = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as exc:
-        return Shapes((), (f"cannot read {path.name}: {exc}",))
-    for number, line in enumerate(lines, 1):
-        try:
-            shapes += _shape(line.split(), label)
-        except ValueError as exc:
-            wrong.append(f"line {number} of {path.name} is ignored: {exc}")
-    return Shapes(tuple(shapes), tuple(wrong))
+    for one in found:
+        known = label(one.class_id)
+        if known is None:
+            wrong.append(f"line {one.line} of {path.name}: unknown id {one.class_id}")
+        elif known:
+            shapes.append(Shape(known, (one.points.astype(np.float32),)))
+    return Shapes(tuple(shapes), tuple(f"{problem}; ignored" for problem in wrong))
 
 
-def _shape(words: Sequence[str], label: Any) -> list[Shape]:
-    """Return the thing of one line, nothing where it is background."""
-    if not words:
-        return []
-    known = label(int(words[0]))
-    if known is None:
-        raise ValueError(f"unknown id {words[0]}")
-    points = np.array(words[1:], np.float32)
-    if points.size == 4:
-        raise ValueError("it is a box, not an outline")
-    if points.size < 6 or points.size % 2:
-        raise ValueError(f"{points.size} numbers are no outline")
-    return [Shape(known, (points.reshape(-1, 2),))] if known else []
-
-
-def _labeller(folder: Path, options: DataOptions) -> Any:
+def _labeller(folder: Path, options: DataOptions) -> Labeller:
     names, mapped = options.names or _names_beside(folder), LabelMap(options)
     return partial(_label, names, mapped)
 
@@ -102,5 +72,7 @@ def _names_beside(folder: Path) -> tuple[str, ...]:
     if isinstance(names, dict):
         names = [names.get(n) for n in range(len(names))]
     if not isinstance(names, list | tuple) or None in names:
-        raise ConfigError(f"{found}: names must be a list, or numbered from 0 on")
+        raise ConfigError(
+            f"{found}: names must be a list, or numbered from 0 on", hint="names: [cat, dog]"
+        )
     return tuple(map(str, names))
