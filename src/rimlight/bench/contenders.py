@@ -90,7 +90,7 @@ def given(model: str, folder: Path, frames: Sequence[Frame]) -> Iterator[Contend
     if file.suffix != ".keras":
         yield Contender(card.name, card, file, trained=True)
         return
-    from rimlight.training.opening import open_keras
+    from rimlight.segmenters.keras import open_keras
 
     network = open_keras(file)
     name = f"{file.parent.name}/{file.stem}"

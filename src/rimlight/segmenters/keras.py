@@ -44,9 +44,7 @@ class KerasEngine:
     """An open .keras file. Code inside the file is not run (Keras's safe mode)."""
 
     def __init__(self, file: Path) -> None:
-        if not file.is_file():
-            raise ModelNotFoundError(f"there is no model file {file}", hint="check the path")
-        self._model: Any = _open(file)
+        self._model = open_keras(file)
         inputs = [_info(tensor) for tensor in self._model.inputs]
         if len(inputs) != 1:
             raise ModelFormatError(f"{file.name} has {len(inputs)} inputs, must be 1")
@@ -68,7 +66,15 @@ class KerasEngine:
         self._model = None
 
 
-def _open(file: Path) -> Any:
+def open_keras(file: Path) -> Any:
+    """Return the `keras.Model` of a file, uncompiled. Code inside it is not run (the safe mode).
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        ModelFormatError: Keras does not open it.
+    """
+    if not file.is_file():
+        raise ModelNotFoundError(f"there is no model file {file}", hint="check the path")
     try:
         model = keras.saving.load_model(file, compile=False)
         keras.tree.flatten([model.inputs, model.outputs])
@@ -76,7 +82,7 @@ def _open(file: Path) -> Any:
     except Exception as exc:
         raise ModelFormatError(
             f"{file} is not a model that Keras can open: {' '.join(str(exc).split())[:300]}",
-            hint="save it with Keras 3: model.save('name.keras')",
+            hint="name a .keras file, as `rimlight train` or model.save('name.keras') write it",
         ) from exc
     return model
 

@@ -10,7 +10,7 @@ import yaml
 
 from rimlight.catalog.find import sha256_of
 from rimlight.segmenters.card import InputSpec, ModelCard, ModelFile, OutputSpec
-from rimlight.training.history import replace
+from rimlight.training.files import replace
 
 Fit = Literal["stretch", "letterbox", "cover"]
 

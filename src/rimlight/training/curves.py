@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.training.history import Epoch, replace
+from rimlight.training.files import replace
+from rimlight.training.history import Epoch
 
 Image = NDArray[np.uint8]
 Lines = dict[str, list[float]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,21 @@ import numpy as np
 import tensorflow as tf
 
 from rimlight.errors import ConfigError
+from rimlight.training.data.batches import in_batches
 from rimlight.training.data.find import find_samples, split
 from rimlight.training.data.loader import Loader
-from rimlight.training.data.options import DataOptions
+from rimlight.training.data.options import IGNORED, DataOptions
 from rimlight.training.data.samples import Sample, Samples
 from rimlight.training.data.unlabelled import unlabelled_samples
 from rimlight.training.data.weights import class_weights
 from rimlight.training.distil_options import DistilOptions
-from rimlight.training.loop import Batches, Loop, Watch
+from rimlight.training.loop import STATE, Batches, Loop, Watch
 from rimlight.training.losses import Loss, weighted_sum
 from rimlight.training.mix import remember
 from rimlight.training.networks import build_network
-from rimlight.training.results import TrainResult, finish, make_folder, plain
+from rimlight.training.results import TrainResult, finish
 from rimlight.training.soft import mixed_loss
+from rimlight.training.state import refuse_another
 from rimlight.training.step import precision
 from rimlight.training.teacher import Answers
 from rimlight.training.train import start
@@ -35,6 +38,7 @@ from rimlight.training.train import start
 _log = logging.getLogger(__name__)
 
 OnPicture = Callable[[int, int], None]
+Read = Callable[[], tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,70 +69,50 @@ class TaughtFeed:
 
     def training(self, epoch: int, batch: int) -> Batches:
         """Yield pictures, and labels with answers, in a new order."""
-        loaders = [
-            (self._loader(part.samples, training=True, epoch=epoch * part.passes + turn), index)
+        reads = [
+            read
             for part in self._parts
             for turn in range(part.passes)
-            for index in range(len(part.samples))
+            for read in self._reads(part.samples, epoch * part.passes + turn, training=True)
         ]
-        order = np.random.default_rng((self._options.seed, epoch)).permutation(len(loaders))
-        shuffled = [loaders[at] for at in order]
-        found: Batches = self._dataset(shuffled, batch, whole=len(order) >= batch)
-        return found
+        order = np.random.default_rng((self._options.seed, epoch)).permutation(len(reads))
+        return self._batches([reads[at] for at in order], batch, training=True)
 
     def validation(self, batch: int) -> Batches:
         """Yield pictures and labels as they are."""
-        loader = self._loader(tuple(self._kept), training=False, epoch=0)
-        shown = self._dataset([(loader, at) for at in range(len(self._kept))], batch, whole=False)
-        for pictures, (labels, answers) in shown:
+        reads = self._reads(self._kept, 0, training=False)
+        for pictures, (labels, answers) in self._batches(reads, batch, training=False):
             taught = np.argmax(answers, axis=-1)
-            unlabelled = np.all(np.asarray(labels) == 255, axis=(1, 2), keepdims=True)
+            unlabelled = np.all(np.asarray(labels) == IGNORED, axis=(1, 2), keepdims=True)
             yield pictures, tf.constant(np.where(unlabelled, taught, labels), tf.int32)
 
-    def _loader(self, samples: tuple[Sample, ...], *, training: bool, epoch: int) -> _TaughtLoader:
-        return _TaughtLoader(
+    def _reads(self, samples: Sequence[Sample], epoch: int, *, training: bool) -> list[Read]:
+        """Return what reads each sample and the teacher's answer, altered alike."""
+        options = self._options
+        loader = Loader(
             samples,
-            self._answers,
-            Loader(
-                samples,
-                size=self._options.network.size,
-                options=_unpasted(self._options.data),
-                training=training,
-                seed=self._options.seed,
-                epoch=epoch,
-            ),
+            size=options.network.size,
+            options=_unpasted(options.data),
+            training=training,
+            seed=options.seed,
+            epoch=epoch,
         )
 
-    def _dataset(self, wanted: list[tuple[_TaughtLoader, int]], batch: int, *, whole: bool) -> Any:
-        (width, height), classes = self._options.network.size, len(self._options.data.classes)
+        def read(index: int) -> tuple[Any, ...]:
+            picture, labels, view = loader.load_with_view(index)
+            return picture, labels, view.scores(self._answers.read(samples[index]))
 
-        def load(at: Any) -> Any:
-            picture, labels, answers = tf.numpy_function(
-                lambda at: wanted[at][0].load(wanted[at][1]),
-                [at],
-                (tf.uint8, tf.uint8, tf.float32),
-            )
-            picture = tf.cast(tf.ensure_shape(picture, (height, width, 3)), tf.float32) / 255.0
-            labels = tf.cast(tf.ensure_shape(labels, (height, width)), tf.int32)
-            return picture, (labels, tf.ensure_shape(answers, (height, width, classes)))
+        return [partial(read, index) for index in range(len(samples))]
 
-        numbers = tf.data.Dataset.range(len(wanted))
-        loaded = numbers.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return loaded.batch(batch, drop_remainder=whole).prefetch(tf.data.AUTOTUNE)
-
-
-class _TaughtLoader:
-    """Reads a sample, altered, and the teacher's answer, which follows what was altered."""
-
-    def __init__(self, samples: tuple[Sample, ...], answers: Answers, loader: Loader) -> None:
-        self._samples = samples
-        self._answers = answers
-        self._loader = loader
-
-    def load(self, index: int) -> tuple[Any, Any, Any]:
-        """Return picture, labels, and probabilities, all 0 beside the picture."""
-        picture, labels, view = self._loader.load_with_view(index)
-        return picture, labels, view.scores(self._answers.read(self._samples[index]))
+    def _batches(self, reads: Sequence[Read], batch: int, *, training: bool) -> Batches:
+        return in_batches(
+            lambda number: reads[number](),
+            range(len(reads)),
+            size=self._options.network.size,
+            batch=batch,
+            training=training,
+            classes=len(self._options.data.classes),
+        )
 
 
 def distil(
@@ -151,7 +135,7 @@ def distil(
         ModelError: the teacher does not open; or as in `train`.
     """
     start(options)
-    make_folder(out)
+    refuse_another(out / STATE, options.identity)
     labelled, plainly = _labelled(options.data), _unlabelled(options, out / "frames")
     samples = Samples(
         (*labelled.train, *plainly.train), (*labelled.validation, *plainly.validation)
@@ -167,18 +151,17 @@ def distil(
         Part(labelled.train, options.labelled_passes),
         Part(plainly.train, options.passes),
     ]
-    feed = TaughtFeed(parts, samples.validation, options, answers)
     by_labels = _label_loss(options, labelled)
     loop = Loop(
         model,
-        feed,
+        TaughtFeed(parts, samples.validation, options, answers),
         loss=mixed_loss(options, by_labels),
         validation_loss=by_labels,
         options=options,
         out=out,
-        identity=plain(options.identity),
+        identity=options.identity,
     )
-    return finish(loop, options, samples, out, watch=watch or Watch(), feed=feed, begun=begun)
+    return finish(loop, options, samples, watch=watch, begun=begun)
 
 
 def _unpasted(options: DataOptions) -> DataOptions:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rimlight.config import apply_settings, merge, read_yaml
 from rimlight.options import Options, validate
-from rimlight.training.options import TrainOptions
+from rimlight.training.options import FREE, TrainOptions
 
 
 class TeacherOptions(Options):
@@ -54,6 +54,17 @@ class DistilOptions(TrainOptions):
         Literal["always", "where-right"],
         Field(description="where-right: a label against the teacher silences it at that pixel"),
     ] = "where-right"
+
+    @model_validator(mode="after")
+    def _somebody_teaches(self) -> DistilOptions:
+        if not self.soft + self.hard:
+            raise ValueError("soft or hard must weigh more than 0")
+        return self
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for a run to go on."""
+        return self.model_dump(mode="json", exclude={**FREE, "teacher": {"models_dir"}})
 
     @property
     def taught_by(self) -> str:

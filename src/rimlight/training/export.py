@@ -24,7 +24,7 @@ from rimlight.training.agreement import Reader, Sameness, compare_files
 from rimlight.training.cards import described, save_card
 from rimlight.training.convert import to_quantised, to_tflite
 from rimlight.training.data.unlabelled import frames_of
-from rimlight.training.history import replace
+from rimlight.training.files import make_folder, replace
 
 Number = Literal["float32", "float16", "dynamic", "int8"]
 """How numbers are stored; "dynamic": weights as int8; "int8": everything, in and out too."""
@@ -164,10 +164,7 @@ def _refuse_if_different(found: Sameness, number: Number, least: float) -> None:
 
 def _write(card: ModelCard, content: bytes, out: Path, number: Number, found: Sameness) -> Exported:
     """Write the model, then its card: a card never stands without its model."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise ModelError(f"cannot make {out.parent}: {exc.strerror}", hint="name another") from exc
+    make_folder(out.parent)
     replace(out, content)
     note = (
         f"Stored as {number}; the winning class is that of {card.files[0].file} on "

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rimlight.errors import ModelError
+from rimlight.training.files import replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +64,3 @@ def write_csv(epochs: Sequence[Epoch], classes: Sequence[str], path: Path) -> No
         values = asdict(epoch)
         writer.writerow([*(values[name] for name in names), *epoch.ious])
     replace(path, text.getvalue().encode())
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file; what was there stays until the new one is whole.
-
-    Raises:
-        ModelError: the file cannot be written.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as exc:
-        raise ModelError(f"cannot write {path}: {exc.strerror}", hint="make room") from exc

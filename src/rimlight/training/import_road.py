@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from pydantic import field_validator
 
@@ -20,6 +19,9 @@ from rimlight.catalog.openvino_ir import IrGraph, read_ir
 from rimlight.errors import MissingDependencyError, ModelError, ModelFormatError
 from rimlight.options import Options, Size
 from rimlight.segmenters.card import InputSpec, ModelCard, ModelFile, OutputSpec
+from rimlight.training.cards import save_card
+from rimlight.training.files import make_folder, replace
+from rimlight.training.networks.options import GRID_PX
 
 if TYPE_CHECKING:
     from rimlight.training.convert import Agreement
@@ -47,8 +49,8 @@ class ImportOptions(Options):
     @field_validator("sizes")
     @classmethod
     def _on_the_grid(cls, sizes: tuple[Size, ...]) -> tuple[Size, ...]:
-        if wrong := [size for size in sizes if size[0] % 32 or size[1] % 32]:
-            raise ValueError(f"{wrong[0][0]}x{wrong[0][1]} is not made of multiples of 32")
+        if wrong := [size for size in sizes if size[0] % GRID_PX or size[1] % GRID_PX]:
+            raise ValueError(f"{wrong[0][0]}x{wrong[0][1]} is not made of multiples of {GRID_PX}")
         return sizes
 
 
@@ -135,10 +137,10 @@ def _input_size(ir: IrGraph) -> tuple[int, int]:
     if (
         data is None
         or len(data.shape) != 4
-        or any(side % 32 or not side for side in data.shape[2:])
+        or any(side % GRID_PX or not side for side in data.shape[2:])
     ):
         shown = data.shape if data else "missing"
-        reason = f"its input 'data' is {shown}, expected 1x3 and two multiples of 32"
+        reason = f"its input 'data' is {shown}, expected 1x3 and two multiples of {GRID_PX}"
         raise ModelFormatError(f"{ir.name} is not the road network: {reason}", hint=_HINT)
     return data.shape[2], data.shape[3]
 
@@ -208,19 +210,6 @@ def _card(name: str, size: tuple[int, int], content: bytes, source: str) -> Mode
 
 def _write(card: ModelCard, content: bytes, out: Path) -> Path:
     """Write the model, then its card: a card never stands without its model."""
-    path = out / f"{card.name}.yaml"
-    text = yaml.safe_dump(card.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        _replace(out / card.files[0].file, content)
-        _replace(path, text.encode())
-    except OSError as exc:
-        reason = f"cannot write the model {card.name!r} to {out}: {exc.strerror}"
-        raise ModelError(reason, hint="name another folder, or make room") from exc
-    return path
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    make_folder(out)
+    replace(out / card.files[0].file, content)
+    return save_card(card, out / f"{card.name}.yaml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -14,12 +15,13 @@ import tensorflow as tf
 
 from rimlight.errors import ConfigError, ModelError
 from rimlight.training.average import RunningMean
+from rimlight.training.files import make_folder, replacing
 from rimlight.training.history import Epoch, best_of, from_facts
 from rimlight.training.loop_options import LoopOptions
 from rimlight.training.losses import Loss
-from rimlight.training.metrics import Scorer, as_truth
+from rimlight.training.metrics import Scorer, Scores
 from rimlight.training.schedule import Schedule
-from rimlight.training.state import differences, load_facts, load_state, save_state
+from rimlight.training.state import load_state, refuse_another, save_state
 from rimlight.training.step import compiled_step, make_optimizer, set_rate
 
 _log = logging.getLogger(__name__)
@@ -69,13 +71,15 @@ class Loop:
         model: from pictures to probabilities.
         feed: pictures and targets.
         loss: of (targets, probabilities).
-        validation_loss: of (labels, probabilities).
+        validation_loss: of (labels, probabilities); None: the same.
         options: how.
-        out: an existing folder for `last.npz` and `best.keras`.
-        identity: what must be the same for a run to go on: network, data and the like.
+        out: a folder for `last.npz` and `best.keras`; made when it is missing.
+        identity: what must be the same for a run to go on: network, data and the like, as JSON
+            can hold it.
 
     Raises:
         ConfigError: `out` holds a run with another identity.
+        ModelError: `out` cannot be made or written to.
     """
 
     def __init__(
@@ -84,14 +88,14 @@ class Loop:
         feed: Feed,
         *,
         loss: Loss,
-        validation_loss: Loss,
+        validation_loss: Loss | None = None,
         options: LoopOptions,
         out: Path,
         identity: Mapping[str, Any],
     ) -> None:
-        self._model, self._feed, self._options, self._out = model, feed, options, out
-        self._validation_loss = validation_loss
-        self._identity = dict(identity)
+        self._model, self.feed, self._options, self.out = model, feed, options, out
+        self._validation_loss = validation_loss or loss
+        self._identity = identity
         self._optimizer = make_optimizer(options)
         self.average = RunningMean(model, options.average)
         self._step = compiled_step(model, loss, self._optimizer, self.average)
@@ -102,6 +106,7 @@ class Loop:
         self._batch = options.batch
         self._rate = 0.0
         self.epochs: list[Epoch] = []
+        make_folder(out)
         if (out / STATE).exists():
             self._go_on()
         else:
@@ -137,8 +142,7 @@ class Loop:
         started = time.monotonic()
         loss = self._train(watch)
         with self.average.in_place():
-            validation_loss, scorer = self._validate()
-            scores = scorer.scores()
+            validation_loss, scores = self._validate()
             epoch = Epoch(
                 number=len(self.epochs) + 1,
                 loss=loss,
@@ -153,7 +157,7 @@ class Loop:
             )
             self.epochs.append(epoch)
             if best_of(self.epochs) is epoch:
-                save_model(self._model, self._out / BEST)
+                save_model(self._model, self.out / BEST)
         self._schedule.judge(scores.miou)
         self._keep()
 
@@ -170,13 +174,13 @@ class Loop:
                     ) from exc
             batch = self._batch // 2
             _log.warning("a batch of %d does not fit into memory: %d now", self._batch, batch)
-            load_state(self._out / STATE, self._groups())
+            load_state(self.out / STATE, self._groups())
             self._batch = batch
 
     def _steps(self, watch: Watch) -> float:
-        number, steps = len(self.epochs), self._feed.steps(self._batch)
+        number, steps = len(self.epochs), self.feed.steps(self._batch)
         losses = []
-        for index, (pictures, targets) in enumerate(self._feed.training(number, self._batch)):
+        for index, (pictures, targets) in enumerate(self.feed.training(number, self._batch)):
             self._rate = self._schedule.rate(number + index / steps)
             set_rate(self._optimizer, self._rate)
             losses.append(float(self._step(pictures, targets)))
@@ -188,17 +192,21 @@ class Loop:
             watch.on_step(number + 1, index + 1, steps, losses[-1])
         return float(np.mean(losses))
 
-    def _validate(self) -> tuple[float, Scorer]:
+    def _validate(self) -> tuple[float, Scores]:
         scorer = Scorer(int(self._model.output_shape[-1]))
         losses, sizes = [], []
-        for pictures, labels in self._feed.validation(self._batch):
+        for pictures, labels in self.feed.validation(self._batch):
             probabilities = self._infer(pictures)
             losses.append(float(self._validation_loss(labels, probabilities)))
             sizes.append(len(labels))
-            found = np.argmax(probabilities, axis=-1).astype(np.uint8)
-            for one, truth in zip(found, as_truth(np.asarray(labels)), strict=True):
-                scorer.add(one, truth)
-        return float(np.average(losses, weights=sizes)), scorer
+            scorer.add_batch(probabilities, labels)
+        scores = scorer.scores()
+        if math.isnan(scores.miou):
+            raise ConfigError(
+                "no pixel of the validation pictures has a label that counts",
+                hint="say in data.remap what the masks' ids, colours or names are",
+            )
+        return float(np.average(losses, weights=sizes)), scores
 
     def _groups(self) -> dict[str, Any]:
         return {
@@ -212,21 +220,18 @@ class Loop:
         facts = {
             "identity": self._identity,
             "epochs": [asdict(epoch) for epoch in self.epochs],
+            "asked": self._options.batch,
             "batch": self._batch,
             "schedule": [schedule.factor, schedule.best, schedule.waited],
         }
-        save_state(self._out / STATE, self._groups(), facts)
+        save_state(self.out / STATE, self._groups(), facts)
 
     def _go_on(self) -> None:
-        facts = load_facts(self._out / STATE)
-        if changed := differences(facts["identity"], self._identity):
-            raise ConfigError(
-                f"{self._out} holds a training with another {', '.join(changed)}",
-                hint="write into another folder, or remove this one",
-            )
-        load_state(self._out / STATE, self._groups())
+        refuse_another(self.out / STATE, self._identity)
+        facts = load_state(self.out / STATE, self._groups())
         self.epochs = from_facts(facts["epochs"])
-        self._batch = int(facts["batch"])
+        if facts.get("asked") == self._batch:  # else the user chose another
+            self._batch = int(facts["batch"])
         self._schedule.factor, self._schedule.best, self._schedule.waited = facts["schedule"]
 
 
@@ -236,9 +241,5 @@ def save_model(model: Any, path: Path) -> None:
     Raises:
         ModelError: it cannot be written.
     """
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
+    with replacing(path) as part:
         model.save(part)
-        part.replace(path)
-    except OSError as exc:
-        raise ModelError(f"cannot write {path}: {exc.strerror}", hint="make room") from exc

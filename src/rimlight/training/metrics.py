@@ -59,6 +59,20 @@ class Scorer:
                 found = boundary_f((labels == label) & known, truth == label)
                 self._boundaries.append(found)
 
+    def add_batch(self, probabilities: Any, labels: Any) -> None:
+        """Count pictures.
+
+        Args:
+            probabilities: the network's, (batch, h, w, classes).
+            labels: int (batch, h, w).
+
+        Raises:
+            ValueError: the shapes differ.
+        """
+        found = np.argmax(probabilities, axis=-1).astype(np.uint8)
+        for one, truth in zip(found, as_truth(np.asarray(labels)), strict=True):
+            self.add(one, truth)
+
     def scores(self) -> Scores:
         """Return the figures of all pictures so far."""
         mean = float(np.mean(self._boundaries)) if self._boundaries else math.nan
@@ -92,9 +106,7 @@ def judged(infer: Callable[[Any], Any], batches: Iterable[tuple[Any, Any]]) -> S
     for pictures, labels in batches:
         probabilities = np.asarray(infer(pictures))
         scorer = scorer or Scorer(probabilities.shape[-1])
-        found = probabilities.argmax(axis=-1).astype(np.uint8)
-        for one, truth in zip(found, as_truth(np.asarray(labels)), strict=True):
-            scorer.add(one, truth)
+        scorer.add_batch(probabilities, labels)
     if scorer is None:
         raise ValueError("nothing to judge on")
     return scorer.scores()

@@ -14,11 +14,12 @@ from rimlight.training.data.options import DataOptions
 from rimlight.training.loop_options import LoopOptions
 from rimlight.training.networks.options import NetworkOptions
 
-FREE = {
-    *("epochs", "minutes", "early_stop", "batch", "keep_start"),
-    *("name", "summary", "licence", "foreground"),
+FREE: dict[str, Any] = {
+    **dict.fromkeys(("epochs", "minutes", "early_stop", "batch", "keep_start"), True),
+    **dict.fromkeys(("name", "summary", "licence", "foreground"), True),
+    "data": {"check"},
 }
-"""What may differ when a run is gone on with."""
+"""What may differ when a run is gone on with, as pydantic's `exclude` names it."""
 
 
 class TrainOptions(LoopOptions):

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from rimlight.errors import ConfigError, ModelFormatError
+from rimlight.segmenters.keras import open_keras
 from rimlight.training.convert import to_tflite
 from rimlight.training.data.samples import Samples
 from rimlight.training.data.weights import class_weights
@@ -19,10 +18,9 @@ from rimlight.training.losses import weighted_sum
 from rimlight.training.magnitude import Masks, polynomial, zero_share
 from rimlight.training.metrics import judged
 from rimlight.training.narrow import narrowed
-from rimlight.training.opening import open_keras
 from rimlight.training.options import TrainOptions
 from rimlight.training.prune_options import PruneOptions
-from rimlight.training.results import TrainResult, finish, make_folder, plain
+from rimlight.training.results import TrainResult, finish
 from rimlight.training.state import load_facts
 from rimlight.training.train import LabelFeed, start, usable_samples
 
@@ -104,7 +102,7 @@ def prune(
     before = _figures(model, feed, training)
     run = _Run(options, training, samples, feed, out, watch or Watch())
     trained = run.filters(model) if options.what == "filters" else run.weights(model)
-    pruned = keras.saving.load_model(trained.model, compile=False)
+    pruned = open_keras(trained.model)
     return PruneResult(before, _figures(pruned, feed, training), trained)
 
 
@@ -155,23 +153,15 @@ class _Run:
         return self.training.model_copy(update={"epochs": epochs, "minutes": minutes})
 
     def _loop(self, model: Any, training: TrainOptions, out: Path) -> Loop:
-        make_folder(out)
         seen = self.samples.train
         weights = class_weights(seen, training.data) if training.class_weights else None
         loss = weighted_sum(training.loss, weights)
         pruning = {"pruning": self.options.model_dump(mode="json")}
-        return Loop(
-            model,
-            self.feed,
-            loss=loss,
-            validation_loss=loss,
-            options=training,
-            out=out,
-            identity=plain({**training.identity, **pruning}),
-        )
+        identity = {**training.identity, **pruning}
+        return Loop(model, self.feed, loss=loss, options=training, out=out, identity=identity)
 
     def _finish(self, loop: Loop) -> TrainResult:
-        return finish(loop, self.training, self.samples, self.out, watch=self.watch, feed=self.feed)
+        return finish(loop, self.training, self.samples, watch=self.watch)
 
 
 def _opened(file: Path, training: TrainOptions) -> Any:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from rimlight.errors import ModelError
+from rimlight.segmenters.keras import open_keras
 from rimlight.training.cards import write_card
 from rimlight.training.curves import write_curves
 from rimlight.training.data.samples import Samples
@@ -51,26 +50,24 @@ def finish(
     loop: Loop,
     options: TrainOptions,
     samples: Samples,
-    out: Path,
     *,
-    watch: Watch,
-    feed: Feed,
+    watch: Watch | None,
     begun: Start | None = None,
 ) -> TrainResult:
-    """Run a loop and write all that a training leaves behind.
+    """Run a loop and write all that a training leaves behind into its folder.
 
     Args:
         loop: at its start, or wherever an earlier run left it.
         options: what it was made from.
         samples: what it trains and validates on.
-        out: its folder.
         watch: told of every step and epoch.
-        feed: of the loop; its validation pictures are shown in the report.
         begun: of what the network was at its start; mixed into the result.
 
     Raises:
         ModelError: not one epoch was trained, or a file cannot be written.
+        SinkError: the report cannot be written.
     """
+    out, feed, watch = loop.out, loop.feed, watch or Watch()
     with _logs(out, options.data.classes) as log:
 
         def on_epoch(epochs: list[Epoch]) -> None:
@@ -81,7 +78,7 @@ def finish(
     best = best_of(loop.epochs)
     if best is None:
         raise ModelError("no epoch was trained", hint="allow more minutes")
-    model = keras.saving.load_model(out / BEST, compile=False)
+    model = open_keras(out / BEST)
     file, mixed = out / BEST, None
     facts = _facts(options, samples, best, stopped)
     if begun:
@@ -133,28 +130,15 @@ def _write(
     )
 
 
-def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values as they come back out of JSON, so that they can be compared."""
-    result: dict[str, Any] = json.loads(json.dumps(values))
-    return result
-
-
-def make_folder(out: Path) -> None:
-    """Make the folder of a training.
-
-    Raises:
-        ModelError: it cannot be made.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise ModelError(f"cannot make {out}: {exc.strerror}", hint="name another") from exc
-
-
 @contextlib.contextmanager
 def _logs(out: Path, classes: Sequence[str]) -> Iterator[Any]:
-    """Yield a function that writes CSV, curves and TensorBoard's events."""
-    writer = tf.summary.create_file_writer(str(out / "tensorboard"))
+    """Yield a function that writes CSV, curves and TensorBoard's events.
+
+    Raises:
+        ModelError: a file cannot be written.
+    """
+    with _events(out / "tensorboard"):
+        writer = tf.summary.create_file_writer(str(out / "tensorboard"))
     # What tf.summary.scalar writes; that function itself needs TensorBoard to be installed.
     scalars = tf.compat.v1.SummaryMetadata()
     scalars.plugin_data.plugin_name = "scalars"
@@ -163,13 +147,29 @@ def _logs(out: Path, classes: Sequence[str]) -> Iterator[Any]:
         write_csv(epochs, classes, out / "log.csv")
         write_curves(epochs, out / "curves.png")
         last = epochs[-1]
-        with writer.as_default(step=last.number):
+        with _events(out / "tensorboard"), writer.as_default(step=last.number):
             for name in ("loss", "validation_loss", "miou", "dice", "boundary_f", "rate"):
                 tf.summary.write(name, np.float32(getattr(last, name)), metadata=scalars)
-        writer.flush()
+            writer.flush()
 
-    with contextlib.closing(writer):
+    try:
         yield log
+    finally:
+        with _events(out / "tensorboard"):
+            writer.close()
+
+
+@contextlib.contextmanager
+def _events(folder: Path) -> Iterator[None]:
+    """Say in our words when TensorFlow cannot write its events.
+
+    Raises:
+        ModelError: it cannot.
+    """
+    try:
+        yield
+    except tf.errors.OpError as exc:
+        raise ModelError(f"cannot write {folder}: {exc.message}", hint="make room") from exc
 
 
 def _facts(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.errors import ConfigError, ModelError
+from rimlight.errors import ConfigError
+from rimlight.training.files import replacing
 
 _FACTS = "facts"
 
@@ -34,15 +36,10 @@ def save_state(path: Path, groups: Mapping[str, Sequence[Any]], facts: Mapping[s
         for index, variable in enumerate(variables)
     }
     arrays[_FACTS] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes the names for flags
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as exc:
-        raise ModelError(f"cannot write {path}: {exc.strerror}", hint="make room") from exc
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes the names for flags
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def load_facts(path: Path) -> dict[str, Any]:
@@ -69,34 +66,50 @@ def load_state(path: Path, groups: Mapping[str, Sequence[Any]]) -> dict[str, Any
     return load_facts(path)
 
 
+def refuse_another(path: Path, identity: Mapping[str, Any]) -> None:
+    """Refuse a state, where there is one, that is of another training than `identity` says.
+
+    Raises:
+        ConfigError: it is, or it is no state.
+    """
+    if not path.exists():
+        return
+    kept = load_facts(path)["identity"]
+    if changed := differences(kept, json.loads(json.dumps(identity))):
+        raise ConfigError(
+            f"{path.parent} holds a training with another {', '.join(changed)}",
+            hint="write into another folder, remove this one, or say what it was begun with",
+        )
+
+
 def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], *, at: str = "") -> list[str]:
     """Return the keys, such as "data.validation", whose values in `wanted` are not those kept.
 
-    Keys that were not kept are no difference: they are options of a later release.
+    Keys that only one of them has are no difference: they are options of another release.
     """
     found = []
-    for key, value in kept.items():
-        other = wanted.get(key)
+    for key in kept.keys() & wanted.keys():
+        value, other = kept[key], wanted[key]
         if isinstance(value, Mapping) and isinstance(other, Mapping):
             found += differences(value, other, at=f"{at}{key}.")
         elif value != other:
             found.append(f"{at}{key}")
-    return found
+    return sorted(found)
 
 
-def _opened(path: Path) -> Any:
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
-        file = np.load(path)
-        if _FACTS in file:
-            return file
-    except (OSError, ValueError, zipfile.BadZipFile) as exc:
+        with np.load(path) as file:
+            yield file
+    # KeyError: another file of arrays; TypeError: a single array.
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as exc:
         raise _foreign(path) from exc
-    raise _foreign(path)
 
 
 def _fitting(file: Any, key: str, variable: Any, path: Path) -> NDArray[Any]:
-    array: NDArray[Any] | None = file.get(key)
-    if array is None or array.shape != tuple(variable.shape):
+    array: NDArray[Any] = file[key]
+    if array.shape != tuple(variable.shape):
         raise _foreign(path)
     return array
 

@@ -13,13 +13,14 @@ from rimlight.training.data.batches import batches
 from rimlight.training.data.find import find_samples
 from rimlight.training.data.samples import Sample, Samples
 from rimlight.training.data.weights import class_weights
-from rimlight.training.loop import Batches, Loop, Watch
+from rimlight.training.loop import STATE, Batches, Loop, Watch
 from rimlight.training.loop_options import LoopOptions
 from rimlight.training.losses import weighted_sum
 from rimlight.training.mix import remember
 from rimlight.training.networks import build_network
 from rimlight.training.options import TrainOptions
-from rimlight.training.results import TrainResult, finish, make_folder, plain
+from rimlight.training.results import TrainResult, finish
+from rimlight.training.state import refuse_another
 from rimlight.training.step import precision
 
 _log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ def train(options: TrainOptions, out: Path, *, watch: Watch | None = None) -> Tr
             cannot be written.
     """
     start(options)
+    refuse_another(out / STATE, options.identity)
     samples = usable_samples(options)
     with precision(mixed=options.mixed_precision):
         model = build_network(options.built_network)
@@ -83,17 +85,8 @@ def train(options: TrainOptions, out: Path, *, watch: Watch | None = None) -> Tr
     weights = class_weights(samples.train, options.data) if options.class_weights else None
     loss = weighted_sum(options.loss, weights)
     feed = LabelFeed(samples, options)
-    make_folder(out)
-    loop = Loop(
-        model,
-        feed,
-        loss=loss,
-        validation_loss=loss,
-        options=options,
-        out=out,
-        identity=plain(options.identity),
-    )
-    return finish(loop, options, samples, out, watch=watch or Watch(), feed=feed, begun=begun)
+    loop = Loop(model, feed, loss=loss, options=options, out=out, identity=options.identity)
+    return finish(loop, options, samples, watch=watch, begun=begun)
 
 
 def usable_samples(options: TrainOptions) -> Samples:

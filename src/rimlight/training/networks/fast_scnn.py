@@ -24,16 +24,9 @@ _BINS = (1, 2, 3, 6)
 
 
 def fast_scnn(size: tuple[int, int], *, classes: int, width: float = 1.0) -> keras.Model:
-    """Build the network with random weights.
+    """Build the network with random weights; arguments and model are as in `light.light`.
 
-    Args:
-        size: (width, height) of the picture; the paper's is 2048x1024, halves of it work well.
-        classes: channels of the result.
-        width: all inner channels are multiplied by this.
-
-    Returns:
-        A model from RGB float32 (batch, height, width, 3) in 0..1 to the probabilities float32
-        (batch, height, width, classes).
+    The paper's size is 2048x1024; halves of it work well.
     """
     picture = keras.Input((size[1], size[0], 3), name="picture")
     x = convolution(picture, rounded(32 * width), 3, step=2)

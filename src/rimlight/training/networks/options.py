@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from rimlight.options import Options, Size
 
@@ -14,6 +14,7 @@ NetworkName = Literal[
 ]
 
 LEAST_SIDE_PX = 32
+GRID_PX = 32  # of road: its encoder divides by 8, its coarser context branch by 4 more
 
 
 class NetworkOptions(Options):
@@ -21,7 +22,8 @@ class NetworkOptions(Options):
 
     Attributes:
         name: which network; see `build_network`.
-        size: (width, height) of its input in pixels, each at least 32.
+        size: (width, height) of its input in pixels, each at least 32; of road, multiples of 32,
+            or of 64 with a `shrink` of 2.
         classes: channels of its output, background included.
         width: all channels are multiplied by this; Xception has width 1 only.
         rates: of DeepLab: the dilations of the parallel convolutions at the coarsest map.
@@ -49,3 +51,26 @@ class NetworkOptions(Options):
         if min(size) < LEAST_SIDE_PX:
             raise ValueError(f"each side must be at least {LEAST_SIDE_PX}")
         return size
+
+    @model_validator(mode="after")
+    def _on_the_grid(self) -> NetworkOptions:
+        grid = GRID_PX * self.shrink
+        near = [max(1, round(side / grid)) * grid for side in self.size]
+        if self.name == "road" and tuple(near) != self.size:
+            raise ValueError(
+                f"size of the road network must be made of multiples of {grid}, such as "
+                f"{near[0]}x{near[1]}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_width(self) -> NetworkOptions:
+        if self.name == "deeplab-xception" and self.width != 1:
+            raise ValueError("width of deeplab-xception must be 1")
+        return self
+
+    @model_validator(mode="after")
+    def _weights_have_a_place(self) -> NetworkOptions:
+        if self.backbone_weights and self.name in {"light", "fast-scnn"}:
+            raise ValueError(f"{self.name} has no backbone to start from backbone_weights")
+        return self

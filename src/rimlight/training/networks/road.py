@@ -15,7 +15,8 @@ from keras import layers
 
 from rimlight.catalog.openvino_ir import read_ir
 from rimlight.training.import_road import load_road
-from rimlight.training.networks.road_adas import GRID_PX, NumberedLayers, decode, encode, in_context
+from rimlight.training.networks.options import GRID_PX
+from rimlight.training.networks.road_adas import NumberedLayers, decode, encode, in_context
 
 _STEM = "L0000_Conv2d_BN"
 

@@ -15,8 +15,9 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from rimlight.training.networks.options import GRID_PX
+
 CLASSES = ("background", "road", "curb", "mark")
-GRID_PX = 32  # the encoder divides by 8, the coarser context branch by 4 more
 
 
 @dataclass(frozen=True, slots=True)
