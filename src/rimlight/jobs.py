@@ -30,6 +30,7 @@ def job_config(
     sinks: Sequence[str] = (),
     segmenter: Mapping[str, Any] | None = None,
     effects: Sequence[Mapping[str, Any]] | None = None,
+    first: Sequence[Mapping[str, Any]] = (),
     refiners: Sequence[Mapping[str, Any]] = (),
     pipeline: Mapping[str, Any] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -37,6 +38,7 @@ def job_config(
     asides: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     quality: str | None = None,
     look_ahead: int | None = None,
+    measures: bool = False,
     config: Path | None = None,
     settings: Sequence[str] = (),
 ) -> RunConfig:
@@ -48,12 +50,14 @@ def job_config(
         sinks: "window", "virtual-camera:/dev/video10", "out.mp4", "cutouts/" or "kind:value".
         segmenter: keys to change, such as {"model": "selfie"}.
         effects: the effects instead of the default ones.
+        first: effects that come before the run's own.
         refiners: refiners that come before the run's own.
         pipeline: keys to change.
         options: kind -> options for every sink and effect of that kind; None values are not said.
         source_options: more options of the source; None values are not said.
         quality: one of `Quality`, over the defaults: how the masks are made.
         look_ahead: frames that a mask may know of those after it.
+        measures: where no sink is named, frames go nowhere, for they are only looked at.
         asides: more sinks, each with the effects that it shows instead of the run's.
         config: a YAML file whose keys go over both.
         settings: "key=value" texts that go over the file; `segmenter` and `pipeline` over these.
@@ -68,7 +72,10 @@ def job_config(
     if config:
         data = merge(data, read_yaml(config))
     said = _said(source, sinks, effects)
-    data = apply_settings(merge(data, said), settings)
+    data = merge(data, said)
+    if first:
+        data["effects"] = [*first, *data.get("effects", ())]
+    data = apply_settings(data, settings)
     data = merge(data, {"segmenter": dict(segmenter or {}), "pipeline": dict(pipeline or {})})
     if look_ahead is not None:
         data["look_ahead"] = look_ahead
@@ -77,6 +84,8 @@ def job_config(
         raise ConfigError(f"{where} has no source", hint="name a camera, a file or a folder")
     if isinstance(data["source"], Mapping):
         data["source"] = _over(data["source"], source_options or {})
+    if measures and not data.get("sinks"):
+        data["sinks"] = [{"kind": "null"}]
     if not data.get("sinks"):
         raise ConfigError(f"{where} has no sink", hint="say where the result goes, with -o")
     for spec, own in (asides or {}).items():
@@ -85,6 +94,18 @@ def job_config(
         if isinstance(data.get(family), list):
             data[family] = [_with_options(part, options or {}) for part in data[family]]
     return load_run(data, where=where)
+
+
+def unpainted(run: RunConfig) -> RunConfig:
+    """Return a run whose frames go nowhere without the effects that nobody would see.
+
+    What must not be seen stays covered, wherever frames go.
+    """
+    if any(sink.kind != "null" for sink in run.sinks):
+        return run
+    return run.model_copy(
+        update={"effects": tuple(part for part in run.effects if part.kind == "redact")}
+    )
 
 
 def _quality(name: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 
 import cv2
 import numpy as np
+import yaml
 
 from rimlight import resources
 
@@ -90,6 +91,66 @@ def test_files_are_joined_in_time_and_events_get_places(shared, rimlight, tmp_pa
     assert data["frames"] == 12 and data["files"][1]["north"] == 51
     places = json.loads((tmp_path / "out" / "events.geojson").read_text())
     assert places["features"][1]["geometry"]["type"] == "Point"
+
+
+def planned(rimlight, *args):
+    """What a command would do."""
+    done = rimlight("road", *args, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    return yaml.safe_load(done.stdout)
+
+
+def test_settings_reach_what_covers_people(rimlight, clip):
+    args = ("--model", "selfie", "--redact", "person", "-o", "out.mp4")
+    plan = planned(rimlight, clip, *args, "--set", "effects.0.memory=25")
+    cover = {"kind": "redact", "classes": ["person"], "memory": 25}
+    assert plan["effects"] == [cover, {"kind": "overlay", "legend": True}]
+
+
+def test_settings_do_not_uncover_anybody(rimlight, clip):
+    args = ("--model", "selfie", "--redact", "person", "-o", "out.mp4")
+    plan = planned(rimlight, clip, *args, "--set", "effects=[{kind: hud}]")
+    assert [part["kind"] for part in plan["effects"]] == ["redact", "hud"]
+
+
+def test_a_config_that_names_the_output_is_painted_there(rimlight, clip, tmp_path):
+    (tmp_path / "mine.yaml").write_text("sinks: [{kind: video, path: painted.mp4}]")
+    for more in ((), ("--report", "out", "--ahead", "0.1,0.9,0.9,0.4,0.6,0.6")):
+        plan = planned(rimlight, clip, "--config", "mine.yaml", *more)
+        assert [part["kind"] for part in plan["effects"]] == ["overlay"]
+        assert plan["sinks"] == [{"kind": "video", "path": "painted.mp4"}]
+
+
+def test_what_a_config_covers_stays_out_of_the_report_too(rimlight, tmp_path):
+    drive = resources.folder("samples") / "road.mp4"
+    (tmp_path / "mine.yaml").write_text("effects: [{kind: redact, classes: [road]}]")
+    done = rimlight("road", drive, "--config", "mine.yaml", "--report", "out", "--set",
+                    "source.end_s=0.2", "--ahead", "0.1,0.9,0.9,0.4,0.6,0.6", "-q")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert '"videos": []' in page and "data:image" not in page
+
+
+def test_a_choice_that_would_leave_somebody_uncovered_is_refused(refused, clip):
+    for choice in (("--drop", "person"), ("--keep", "largest")):
+        args = ("road", clip, "--model", "selfie", "--redact", "person", *choice, "-o", "o.mp4")
+        refused(*args, code=2, says="--redact", hint="--keep")
+
+
+def test_flags_of_the_report_without_one_are_refused(refused, clip):
+    shares = "0.1,0.9,0.9,0.4,0.6,0.6"
+    for flag, value in (
+        ("--rules", "rules.yaml"),
+        ("--recorded", "2026-05-01"),
+        ("--ahead", shares),
+    ):
+        args = ("road", clip, "--model", "selfie", "-o", "out.mp4", flag, value)
+        refused(*args, code=2, says=flag, hint="--report")
+
+
+def test_a_run_that_cannot_begin_leaves_no_report(refused, clip):
+    args = ("road", clip, "--model", "selfie", "--report", "out", "-o", "none/out.mp4")
+    refused(*args, code=5, says="no folder", hint="mkdir")
 
 
 def test_a_camera_joined_with_a_file_is_refused(refused, clip):

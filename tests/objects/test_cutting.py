@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -75,6 +76,13 @@ def test_the_log_holds_boxes_in_pixels_and_an_empty_list_for_nothing(tmp_path):
 def test_a_log_that_cannot_be_written_is_said_so(tmp_path):
     with pytest.raises(SinkError, match="cannot write"):
         ObjectLog(tmp_path / "none" / "found.jsonl")
+
+
+def test_a_disk_that_is_full_before_the_log_is_done_is_said_so():
+    log = ObjectLog(Path("/dev/full"))
+    log.refine(TWO, FRAME)
+    with pytest.raises(SinkError, match="No space left"):
+        log.close()
 
 
 def test_the_tally_counts_all_and_the_most_at_once():

@@ -8,11 +8,12 @@ from fakes import make_frame
 
 from rimlight import resources
 from rimlight.config import read_yaml
+from rimlight.errors import SinkError
 from rimlight.frame import Instances, Mask
 from rimlight.options import validate
 from rimlight.road.measures import Measurer, entropy
 from rimlight.road.page import page
-from rimlight.road.places import Clip
+from rimlight.road.places import Clip, Journey
 from rimlight.road.record import DriveRecorder
 from rimlight.road.rules import Rule, Rules
 
@@ -47,7 +48,8 @@ def test_objects_are_counted():
     boxes, grid = np.zeros((2, 4), np.float32), ((0, 0, 1, 1),) * 2
     dots = (np.full((1, 1), 255, np.uint8),) * 2
     cars = Instances(boxes, np.array([0, 0]), np.ones(2, np.float32), grid, dots, (4, 4), ("car",))
-    assert Measurer().measure(Mask.from_instances(cars))["count.car"] == 2
+    found = Measurer().measure(Mask.from_instances(cars))
+    assert found["count.car"] == found["count.all"] == 2
 
 
 def test_entropy_is_0_for_sure_1_for_even_and_unknown_for_labels():
@@ -79,14 +81,14 @@ def test_an_event_comes_with_a_picture_unless_pictures_are_off(tmp_path):
 def test_an_unsure_drive_is_said_to_be_so(tmp_path):
     even = Mask(np.full((8, 8, 4), 0.25, np.float32), CLASSES)
     recorder = drive(tmp_path, [even] * 40)
-    shown = page(recorder, title="night", folder=tmp_path)
+    shown = page(recorder, Journey(), title="night")
     assert recorder.data()["unsure_seconds"] == 2 and "Not sure in 2 of 2 seconds" in shown
 
 
 def test_the_page_holds_its_data_and_names_nothing_else_but_the_video(tmp_path):
     recorder = drive(tmp_path / "out", [street(person=4)] * 40)
     clips = [Clip(tmp_path / "my drive.mp4", 0.0)]
-    shown = page(recorder, title="<drive>", folder=tmp_path / "out", videos=clips)
+    shown = page(recorder, Journey(), title="<drive>", videos=clips)
     data = json.loads(re.search(r"application/json>(.*?)</script>", shown, re.DOTALL)[1])
     assert data["events"][0]["name"] == "person in path" and "&lt;drive&gt;" in shown
     assert data["videos"] == [["../my%20drive.mp4", 0.0]]
@@ -96,6 +98,24 @@ def test_the_page_holds_its_data_and_names_nothing_else_but_the_video(tmp_path):
 def test_rules_that_the_model_cannot_answer_are_named(tmp_path):
     cow = Rule(name="cow", measure="path.cow", above=0)
     assert drive(tmp_path, [street()], rules=(cow,)).left_out == ("cow",)
+
+
+def test_counting_is_left_out_where_the_model_knows_no_single_objects(tmp_path):
+    crowd = Rule(name="crowd", measure="count.person", above=3)
+    assert drive(tmp_path, [street()], rules=(crowd,)).left_out == ("crowd",)
+
+
+def test_without_a_frame_the_last_report_stays(tmp_path):
+    (tmp_path / "frames.csv").write_text("of yesterday")
+    drive(tmp_path, [])
+    assert (tmp_path / "frames.csv").read_text() == "of yesterday"
+
+
+def test_a_full_disk_is_said_so(tmp_path):
+    (tmp_path / "frames.csv").symlink_to("/dev/full")
+    with pytest.raises(SinkError, match="No space left") as caught:
+        drive(tmp_path, [street()])
+    assert "make room" in caught.value.hint
 
 
 def test_the_shipped_rules_are_in_order():

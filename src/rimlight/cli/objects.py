@@ -82,7 +82,7 @@ def objects(
     """
     from rimlight.choice import choice
     from rimlight.cli.run import print_plan, run_to_end
-    from rimlight.jobs import job_config
+    from rimlight.jobs import job_config, unpainted
     from rimlight.objects.record import ObjectTally
     from rimlight.sources import guess
 
@@ -91,15 +91,17 @@ def objects(
     run = job_config(
         "road",
         source=source,
-        sinks=output or (["null"] if each or json else []),
+        sinks=output or (),
         segmenter={**segmenter_keys(model, threads), **_confidence(confidence)},
-        effects=[drawn] if output else [],
+        effects=[drawn],
         refiners=_refiners(said, moving=guess(source)["kind"] != "images"),
         options={"boxes": {"opacity": opacity}},
         source_options={"every": every},
+        measures=bool(each or json),
         config=config,
         settings=set_ or (),
     )
+    run = run if output else unpainted(run)
     if dry_run:
         print_plan(run)
         return

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from rimlight.errors import SinkError
 from rimlight.frame import Frame, Mask
 from rimlight.objects.cutting import cut_outs
 from rimlight.pipeline.parts import Sink
+from rimlight.writing import writing
 
 
 class CutOutWriter:
@@ -54,26 +54,26 @@ class ObjectLog:
     Boxes are left, top, right, bottom in pixels of the frame.
 
     Raises:
-        SinkError: the file cannot be written to.
+        SinkError: the file cannot be written to, when it is opened or later.
     """
 
     def __init__(self, path: Path) -> None:
-        try:
+        self._path = path
+        with writing(path):
             self._file = path.open("w", encoding="utf-8")
-        except OSError as exc:
-            raise SinkError(
-                f"cannot write {path}: {exc.strerror}", hint="choose another place"
-            ) from exc
 
     def refine(self, mask: Mask, frame: Frame) -> Mask:
         """Write the line of `frame`; return `mask`."""
         line = {"frame": frame.index, "time_s": round(float(frame.pts), 6), "name": frame.name}
-        self._file.write(json.dumps({**line, "objects": _objects(mask, frame.size)}) + "\n")
+        text = json.dumps({**line, "objects": _objects(mask, frame.size)})
+        with writing(self._path):
+            self._file.write(text + "\n")
         return mask
 
     def close(self) -> None:
         """Finish the file."""
-        self._file.close()
+        with writing(self._path):
+            self._file.close()
 
 
 class ObjectTally:

@@ -40,6 +40,7 @@ class Measurer:
                 found["marks"] = _total(shares, MARKS) / ground if ground else 0.0
         if mask.instances is not None:
             names = mask.instances.names
+            found["count.all"] = float(len(names))
             found |= {f"count.{name}": float(names.count(name)) for name in set(names)}
         unsure = entropy(mask)
         return found if unsure is None else found | {"unsure": unsure}

@@ -32,24 +32,21 @@ _VISIBLE = 0.005
 
 def page(
     recorder: DriveRecorder,
+    journey: Journey,
     *,
     title: str,
-    folder: Path,
     videos: Sequence[Clip] = (),
-    journey: Journey | None = None,
     palette: Mapping[str, str] | None = None,
 ) -> str:
     """Return the report of a drive as HTML.
 
     Args:
-        recorder: closed.
-        title: what to call the drive.
-        folder: where the page will lie; videos are named relative to it.
-        videos: what plays above the time line, one after the other.
+        recorder: closed; the page will lie in its folder, and names videos relative to that.
         journey: where the drive went, and in which files.
+        title: what to call the drive.
+        videos: what plays above the time line, one after the other.
         palette: colours of classes, where the usual ones won't do.
     """
-    journey = journey or Journey()
     parts = [
         f"<h1>{html.escape(title)}</h1>",
         verdict(recorder),
@@ -60,7 +57,7 @@ def page(
         _files(journey),
     ]
     data = recorder.data() | {
-        "videos": [[_address(clip.path, folder), clip.start_s] for clip in videos],
+        "videos": [[_address(clip.path, recorder.folder), clip.start_s] for clip in videos],
         "way": [journey.place(second) for second in recorder.seconds] if journey.track else [],
     }
     return (

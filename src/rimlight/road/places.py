@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rimlight.errors import ConfigError, SinkError
+from rimlight.errors import ConfigError
 from rimlight.road.gpx import Track
 from rimlight.road.rules import Event
+from rimlight.writing import writing
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,8 @@ def write_geojson(
         at = {"type": "Point", "coordinates": _lon_lat(place)} if place else None
         features.append(_feature(at, asdict(event) | journey.about(event.peak_s)))
     data = {"type": "FeatureCollection", "features": features}
-    try:
+    with writing(path):
         path.write_text(json.dumps(data, indent=1), encoding="utf-8")
-    except OSError as exc:
-        raise SinkError(f"cannot write {path}: {exc.strerror}") from exc
 
 
 def _feature(geometry: dict[str, Any] | None, properties: dict[str, Any]) -> dict[str, Any]:

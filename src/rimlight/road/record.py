@@ -7,17 +7,16 @@ import csv
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import cv2
 
-from rimlight.errors import SinkError
 from rimlight.frame import Frame, Mask
 from rimlight.road.ahead import AHEAD, Trapezoid
 from rimlight.road.measures import Measurer
 from rimlight.road.rules import Event, Rule, Watch
+from rimlight.writing import writing
 
 THUMBNAIL_PX = 320
 MAX_THUMBNAILS = 300
@@ -31,13 +30,10 @@ class DriveRecorder:
     Memory grows by some figures for each second, and one small picture for each event.
 
     Args:
-        folder: takes frames.csv; made when it is missing.
+        folder: takes frames.csv from the first frame on; made when it is missing.
         rules: what is an event.
         ahead: the path in front of the bonnet.
         pictures: keep one of each event; not where something in them must not be seen.
-
-    Raises:
-        SinkError: the folder cannot be written.
     """
 
     def __init__(
@@ -48,14 +44,11 @@ class DriveRecorder:
         ahead: Trapezoid = AHEAD,
         pictures: bool = True,
     ) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            stream = (folder / "frames.csv").open("w", newline="", encoding="utf-8")
-        except OSError as exc:
-            raise SinkError(f"cannot write to {folder}: {exc.strerror}") from exc
-        self._stream: TextIOWrapper = stream
-        self._writer: csv.DictWriter[str] | None = None
+        self.folder = folder
         self.ahead = ahead
+        self._file = folder / "frames.csv"
+        self._stream: TextIO | None = None
+        self._writer: csv.DictWriter[str] | None = None
         self._measurer = Measurer(ahead)
         self._watches = [Watch(rule) for rule in rules]
         self._pictures = pictures
@@ -69,7 +62,11 @@ class DriveRecorder:
         self.frames = 0
 
     def refine(self, mask: Mask, frame: Frame) -> Mask:
-        """Write down `mask` and return it."""
+        """Write down `mask` and return it.
+
+        Raises:
+            SinkError: the folder cannot be written.
+        """
         self.classes = mask.classes
         self.frames += 1
         at_s = float(frame.pts)
@@ -84,13 +81,17 @@ class DriveRecorder:
         return mask
 
     def close(self) -> None:
-        """Finish what is under way; twice is fine."""
-        if self._stream.closed:
-            return
+        """Finish what is under way; twice is fine.
+
+        Raises:
+            SinkError: the last frames cannot be written.
+        """
         for watch in self._watches:
             self._keep(watch.finish())
         self._end_second()
-        self._stream.close()
+        if self._stream is not None:
+            with writing(self._file):
+                self._stream.close()
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -132,10 +133,17 @@ class DriveRecorder:
         row: dict[str, Any] = {"time_s": f"{at_s:.4f}"}
         row |= {name: f"{v:.5f}" for name, v in measures.items() if name not in counts}
         row["objects"] = " ".join(f"{name[6:]}:{v:.0f}" for name, v in sorted(counts.items()))
-        if self._writer is None:
-            self._writer = csv.DictWriter(self._stream, list(row))
-            self._writer.writeheader()
-        self._writer.writerow(row)
+        with writing(self._file):
+            self._writer = self._writer or self._opened(list(row))
+            self._writer.writerow(row)
+
+    def _opened(self, columns: list[str]) -> csv.DictWriter[str]:
+        """Begin the file, once there is a frame: a run that fails early leaves the last report."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._stream = self._file.open("w", newline="", encoding="utf-8")
+        writer = csv.DictWriter(self._stream, columns)
+        writer.writeheader()
+        return writer
 
     def _add(self, at_s: float, measures: Mapping[str, float]) -> None:
         if int(at_s) != self._second:

@@ -74,8 +74,8 @@ class Watch:
             The event that is over now, if any, and whether this frame is the peak of one.
         """
         value = measures.get(self.rule.measure)
-        if value is None and self.rule.measure.startswith("count."):
-            value = 0.0
+        if value is None and self.rule.measure.startswith("count.") and "count.all" in measures:
+            value = 0.0  # the model counts, and there is none of these
         if value is None:
             return None, False
         self.seen = True

@@ -1,0 +1,151 @@
+"""What the flags of `rimlight road` come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rimlight.cli.run import console
+
+if TYPE_CHECKING:
+    from rimlight.config import RunConfig
+    from rimlight.road.ahead import Trapezoid
+    from rimlight.road.places import Clip, Journey
+    from rimlight.road.record import DriveRecorder
+
+
+def source_keys(source: Sequence[str], files: Sequence[Path]) -> dict[str, Any]:
+    """Return how `job_config` is told of the source."""
+    if [str(file) for file in files] in ([], list(source)[:1]):
+        return {"source": source[0]}
+    return {"source": "drive", "source_options": {"paths": [str(file) for file in files]}}
+
+
+def title_of(source: Sequence[str]) -> str:
+    """Return what to call a drive."""
+    return Path(source[0]).name + (f" and {len(source) - 1} more" if source[1:] else "")
+
+
+def says_model(settings: Sequence[str]) -> bool:
+    """Whether one of the user's settings names the model."""
+    return any(setting.startswith("segmenter") for setting in settings)
+
+
+def default_model(asked: Set[str], *, offline: bool, quiet: bool) -> str:
+    """Return the best road model that is here; "cityscapes" for what none of them knows."""
+    from rimlight.catalog.find import Catalog
+
+    catalog = Catalog()
+    wanted = ("road-672x384", "road", "road-lite") if offline else ("road", "road-lite")
+    cards = [catalog.card(name) for name in wanted if name in catalog.names()]
+    fit = (c for c in cards if not c.needs and catalog.find(c) and asked <= set(c.classes))
+    name = next((card.name for card in fit), "cityscapes")
+    if not quiet:
+        console.print(f"model: {name}")
+    return name
+
+
+def covering(classes: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the effect that covers some classes; none for none."""
+    return [{"kind": "redact", "classes": classes}] if classes else []
+
+
+def surely_covered(run: RunConfig, classes: tuple[str, ...]) -> RunConfig:
+    """Return `run` with classes covered first, whatever the user's settings made of its effects."""
+    from rimlight.config import PartConfig
+
+    kept = {
+        name
+        for part in run.effects
+        if part.kind == "redact"
+        for name in part.options.get("classes", ())
+    }
+    if set(classes) <= kept:
+        return run
+    cover = [PartConfig.model_validate(part) for part in covering(classes)]
+    return run.model_copy(update={"effects": (*cover, *run.effects)})
+
+
+def path_ahead(run: RunConfig, said: str | None) -> Trapezoid:
+    """Return the path ahead that the user named, or one guessed where frames can be looked at."""
+    from rimlight.road.ahead import look_ahead, parse_ahead
+
+    return look_ahead(run) if said is None else parse_ahead(said)
+
+
+def outlined(run: RunConfig, path: Trapezoid | None) -> RunConfig:
+    """Return `run` with the path ahead outlined wherever classes are painted."""
+    effects = tuple(
+        part.model_copy(update={"ahead": path}) if part.kind == "overlay" else part
+        for part in run.effects
+    )
+    return run.model_copy(update={"effects": effects})
+
+
+def journey(
+    files: Sequence[Path], gpx: Path | None, offset_s: float, recorded: str | None
+) -> Journey:
+    """Return the files of a drive along the time line, and along a track where there is one.
+
+    Raises:
+        ConfigError: the track cannot be read, or does not belong to the drive.
+        SourceOpenError: not one of the files opens.
+    """
+    from rimlight.road.gpx import read_gpx
+    from rimlight.road.inputs import clips_of
+    from rimlight.road.places import Journey
+
+    track = read_gpx(gpx) if gpx else None
+    return Journey(clips_of(files, recorded), track, offset_s=offset_s)
+
+
+@contextmanager
+def reported(
+    folder: Path | None,
+    run: RunConfig,
+    way: Journey,
+    *,
+    rules: Path | None,
+    ahead: Trapezoid | None,
+    title: str,
+) -> Iterator[DriveRecorder | None]:
+    """Yield what watches the drive for a report, and write that when the block ends.
+
+    A block that breaks off leaves a report of what was seen until then; one that saw nothing
+    leaves what was in the folder. No folder or no path ahead: no report.
+
+    Raises:
+        ConfigError: the rules cannot be read.
+        SinkError: the report cannot be written.
+    """
+    if folder is None or ahead is None:
+        yield None
+        return
+    from rimlight import resources
+    from rimlight.models import palette_of
+    from rimlight.road.record import DriveRecorder
+    from rimlight.road.report import read_rules, write_report
+
+    events = read_rules(rules or resources.folder("configs") / "road-rules.yaml")
+    hidden = any(part.kind == "redact" for part in run.effects)
+    recorder = DriveRecorder(folder, events, ahead=ahead, pictures=not hidden)
+    try:
+        yield recorder
+    finally:
+        recorder.close()
+        if recorder.frames:
+            videos = _videos(run, way, hidden=hidden)
+            palette = palette_of(run.segmenter)
+            write_report(recorder, way, title=title, videos=videos, palette=palette)
+
+
+def _videos(run: RunConfig, way: Journey, *, hidden: bool) -> Sequence[Clip]:
+    """Return what the page plays: the painted video, else the drive unless it must be covered."""
+    from rimlight.road.places import Clip
+
+    start_s = way.clips[0].start_s if way.clips else 0.0
+    paths = [Path(str(sink.options.get("path"))) for sink in run.sinks if sink.kind == "video"]
+    painted = [Clip(path, start_s) for path in paths if path.is_file()]
+    return painted[:1] or (() if hidden else way.clips)
