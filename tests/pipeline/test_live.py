@@ -7,6 +7,7 @@ from fakes import HalfSegmenter, ListSource, RecordingSink, make_frame
 from faulty import replace_effect
 
 from rimlight.buffer import Policy
+from rimlight.effects.cutout import CutoutEffect
 from rimlight.errors import ModelError, SinkError, StopStream
 from rimlight.frame import Mask
 from rimlight.pipeline.fanout import Fanout
@@ -273,6 +274,16 @@ def test_frames_that_the_output_was_too_slow_for_are_counted_while_it_runs():
     pipeline = live(fast, [RecordingSink()], settings=NEWEST, on_frame=wait)
     pipeline.run()
     assert dropped[0]["output too slow"] >= 1
+
+
+def test_what_is_transparent_holds_nothing_of_the_room():
+    sink = RecordingSink()
+    cutout = CutoutEffect(CutoutEffect.Options())
+    live(ListSource(12), [sink], HalfSegmenter(), effects=[cutout]).run()
+    shown = sink.frames[9]
+    assert (shown.bgr[shown.alpha == 0] == 0).all()
+    assert (shown.bgr[shown.alpha == 255] == make_frame(9).bgr[shown.alpha == 255]).all()
+    assert set(np.unique(shown.alpha)) >= {0, 255}
 
 
 def test_effects_are_swapped_between_two_frames():

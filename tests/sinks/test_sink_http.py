@@ -56,6 +56,12 @@ def test_the_stream_is_a_row_of_jpeg_pictures(sink):
     assert picture.shape == (48, 64, 3)
 
 
+def test_a_picture_that_is_seen_through_is_refused(sink):
+    clear = make_frame().with_alpha(np.zeros((48, 64), np.uint8))
+    with pytest.raises(SinkError, match="transparency"):
+        sink.write(clear)
+
+
 def test_a_web_page_under_another_name_cannot_look_in(sink):
     with connected(sink, b"GET /stream", host="evil.example") as client:
         assert received(sink, client, b"never").startswith(b"HTTP/1.1 403")

@@ -18,7 +18,7 @@ from rimlight.frame import Frame, Mask
 from rimlight.pipeline.fanout import Fanout
 from rimlight.pipeline.faults import FaultLog, Faults
 from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
-from rimlight.pipeline.privacy import NO_MASK, Holding, WhenUnsure, covers
+from rimlight.pipeline.privacy import NO_MASK, Holding, WhenUnsure, covers, without_hidden
 from rimlight.pipeline.runner import Masked
 from rimlight.pipeline.settings import LiveSettings, Settings
 from rimlight.pipeline.swaps import SwappablePipeline
@@ -189,7 +189,7 @@ class LivePipeline(SwappablePipeline):
             return None
         self._meter.add("mask age", max(0.0, self._age_s(masked, frame)))
         try:
-            shown = self._applied(frame, masked[1])
+            shown = without_hidden(self._applied(frame, masked[1]))
         except Exception as exc:
             self._log.survive("effects", exc, worked=self._has_shown)
             return None

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, cast
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from rimlight.frame import Frame, Layout, Mask
 from rimlight.imaging.smear import smeared
 from rimlight.pipeline.parts import Effect
+
+Image = NDArray[np.uint8]
 
 WhenUnsure = Literal["last", "blur", "background"]
 """What is shown instead: the last safe picture, that picture blurred beyond recognition, or the
@@ -38,6 +42,16 @@ def covers(masked: tuple[Frame, Mask], frame: Frame, max_age_s: float) -> bool:
     origin, mask = masked
     is_near = abs(frame.captured - origin.captured) <= max_age_s
     return is_near and origin.size == frame.size and _is_sound(mask)
+
+
+def without_hidden(shown: Frame) -> Frame:
+    """Return a picture with black where it is wholly transparent.
+
+    A reader that leaves the alpha out, as many players do, would see the room there.
+    """
+    if shown.alpha is None:
+        return shown
+    return shown.with_bgr(cast(Image, cv2.copyTo(shown.bgr, shown.alpha)), shown.alpha)
 
 
 def _is_sound(mask: Mask) -> bool:

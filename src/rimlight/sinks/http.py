@@ -80,10 +80,16 @@ class HttpSink:
         """Answer who has asked, and send `frame` to those that stream.
 
         Raises:
+            SinkError: the frame is transparent, which no JPEG picture is.
             ValueError: the sink is closed.
         """
         if self._closed:
             raise ValueError("write to a closed sink")
+        if frame.alpha is not None:
+            raise SinkError(
+                "a stream of JPEG pictures cannot show transparency",
+                hint="put a picture, a colour or a blur behind the person",
+            )
         self._listen()
         waiting = [c for c in self._clients.values() if c.streams and not c.unsent]
         if waiting:
