@@ -162,6 +162,15 @@ def test_a_run_that_shows_the_room_has_to_be_asked_for():
         assert run.pipeline.run().frames == DONE
 
 
+def test_no_sink_of_a_live_run_shows_the_room_beside_the_others():
+    bare = {"kind": "null", "effects": [{"kind": "hud"}]}
+    with (
+        pytest.raises(ConfigError, match="show the same"),
+        open_run(config(sinks=[{"kind": "null"}, bare])),
+    ):
+        pass
+
+
 def test_the_governor_leaves_out_no_refiner_that_says_who_is_seen():
     refiners = [{"kind": "smooth"}, {"kind": "choose", "drop": ["cat"]}]
     run_config = config(refiners=refiners)

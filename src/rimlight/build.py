@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -104,7 +104,7 @@ def open_run(
         )
         every = [*sinks, *(aside.sink for aside in asides)]
         notes = (*info.notes, *left_out, *known, *resume.go_on(config, source, every))
-        stack.callback(_settle, pipeline, source, every)
+        stack.callback(lambda: resume.settle(source, every, cut_short=pipeline.cut_short))
         yield OpenRun(pipeline, source, tuple(effects), tuple(sinks), info, notes)
 
 
@@ -135,9 +135,16 @@ def check(config: RunConfig) -> None:
 
 
 def _check_cover(config: RunConfig) -> None:
-    """Refuse a run that promises to cover the room and has no effect that does."""
-    guarded = config.pipeline.when_unsure is not None and not config.pipeline.allow_passthrough
-    if guarded and not any(part.kind in COVERING for part in config.effects):
+    """Refuse a run that promises to cover the room and has no effect, or not for all, that does."""
+    if config.pipeline.when_unsure is None:
+        return
+    if any(sink.effects for sink in config.sinks):
+        raise ConfigError(
+            "the sinks of a live run show the same, as all are covered at once",
+            hint="leave `effects` out of the sinks",
+        )
+    passes = config.pipeline.allow_passthrough
+    if not passes and not any(part.kind in COVERING for part in config.effects):
         raise ConfigError(
             "no effect covers the background: the room would be seen",
             hint="choose --background or --blur; or ask for the room with --allow-passthrough",
@@ -194,10 +201,6 @@ def _look_ahead(config: RunConfig, info: SourceInfo) -> tuple[LookAhead | None, 
     return LookAhead(LookAhead.Options(frames=config.look_ahead)), notes
 
 
-def _settle(pipeline: Pipeline, source: Source, sinks: Sequence[Sink]) -> None:
-    resume.settle(source, sinks, cut_short=pipeline.cut_short)
-
-
 def _pipeline_kind(config: PipelineConfig, ahead: LookAhead | None) -> Callable[..., Pipeline]:
     if config.when_unsure is None:
         return partial(Pipeline, ahead=ahead)
@@ -235,11 +238,10 @@ def _closing(stack: ExitStack, part: Any) -> Any:
 
 def _settings(config: PipelineConfig, *, is_live: bool) -> Settings:
     policy = config.policy if config.policy != "auto" else ("latest" if is_live else "wait")
-    masks = config.masks if config.masks != "auto" else ("newest" if is_live else "own")
-    settings = Settings(
+    return Settings(
         policy=Policy(policy),
+        masks=config.masks if config.masks != "auto" else ("newest" if is_live else "own"),
         capacity=config.capacity,
         max_bytes=int(config.max_mb * 1e6),
         max_mask_age_s=config.max_mask_age_s,
     )
-    return replace(settings, masks=masks)
