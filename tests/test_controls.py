@@ -122,6 +122,32 @@ def test_a_profile_that_would_show_the_room_is_refused(play, tmp_path):
     assert all(is_near(corner(picture), (0, 255, 0)) for picture in shown)
 
 
+@pytest.mark.parametrize("effects", ["{kind: hud}", "{kind: replace, background: /no/such.jpg}"])
+def test_a_profile_that_cannot_be_worn_leaves_the_model_too(play, tmp_path, effects):
+    path = tmp_path / "half.yaml"
+    path.write_text(f"effects: [{effects}]\nsegmenter: {{kind: model, model: selfie}}\n")
+
+    def fail(controls):
+        with pytest.raises(ConfigError):
+            controls.do(["profile", str(path)])
+        return controls.status().model
+
+    name, _ = play(fail)
+    assert name == "threshold"
+
+
+def test_a_profile_whose_model_is_not_there_leaves_the_effects(play, tmp_path):
+    path = tmp_path / "half.yaml"
+    path.write_text("effects: [{kind: blur}]\nsegmenter: {kind: model, model: nosuch}\n")
+
+    def fail(controls):
+        with pytest.raises(ModelNotFoundError):
+            controls.do(["profile", str(path)])
+        return controls.status().effects
+
+    assert play(fail)[0] == ["replace"]
+
+
 def test_the_mirror_keeps_the_background_that_is_open(play):
     def mirror(controls):
         before = controls._effects[0]
@@ -143,7 +169,9 @@ def test_stop_ends_the_run(play):
     assert len(shown) < 30
 
 
-@pytest.mark.parametrize("words", [[], ["explode"], ["blur"], ["blur", "x"], ["panic", "maybe"]])
+@pytest.mark.parametrize(
+    "words", [[], ["explode"], ["blur"], ["blur", "x"], ["panic", "maybe"], ["panic", "on", "off"]]
+)
 def test_what_makes_no_sense_is_refused(play, words):
     def fail(controls):
         with pytest.raises(ConfigError):

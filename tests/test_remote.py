@@ -14,6 +14,8 @@ from rimlight.remote import ControlSocket, ask
 def answer(words):
     if list(words) == ["fail"]:
         raise ConfigError("it cannot", hint="do not")
+    if list(words) == ["panic", "~nobody"]:
+        raise RuntimeError("no such home")
     return {"ok": True, "text": " ".join(words)}
 
 
@@ -66,6 +68,12 @@ def test_an_error_comes_with_its_hint(server):
     assert spoken(server, "fail") == {"ok": False, "text": "it cannot", "hint": "do not"}
 
 
+def test_an_error_that_nobody_foresaw_is_answered_too(server, caplog):
+    said = spoken(server, "panic", "~nobody")
+    assert not said["ok"] and "no such home" in said["text"]
+    assert "panic ~nobody" in caplog.text
+
+
 def test_only_the_user_may_open_it(server):
     assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(server.path.parent.stat().st_mode) == 0o700
@@ -87,6 +95,19 @@ def test_clients_that_say_nothing_do_not_shut_out_others(server):
         server.poll()
     assert spoken(server, "panic")["ok"]
     for client in silent:
+        client.close()
+
+
+def test_whoever_makes_room_for_another_while_speaking_does_no_harm(server):
+    crowd = [socket.socket(socket.AF_UNIX) for _ in range(9)]
+    for client in crowd[:8]:
+        client.connect(str(server.path))
+        server.poll()
+    crowd[8].connect(str(server.path))
+    crowd[0].sendall(b'{"say": ["blur"]}\n')
+    server.poll()
+    assert spoken(server, "panic")["ok"]
+    for client in crowd:
         client.close()
 
 

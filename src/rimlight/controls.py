@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 from rimlight import looks, resources
@@ -66,7 +66,6 @@ class Controls:
             zip(config.effects, run.effects, strict=True)
         )
         self._model_switch = ModelSwitch(run.pipeline, config.segmenter, run.info.size)
-        self._opened: list[Effect] = []
         self._governor: Governor | None = None
         self._selection = Selection(run.pipeline, config, lambda: self._parts)
         self._verbs: dict[str, Callable[[Sequence[str]], str]] = {
@@ -134,9 +133,9 @@ class Controls:
         )
 
     def close(self) -> None:
-        """Close what was opened for the changes."""
-        while self._opened:
-            self._opened.pop().close()
+        """Close the effects of now: those that came by a change have nobody else to do so."""
+        for _, effect in self._effects:
+            effect.close()
 
     def _lighter(self) -> Step:
         switch = self._model_switch
@@ -189,38 +188,41 @@ class Controls:
         name = _one(values, "profile NAME or FILE")
         path = _profile_path(name)
         profile = validate(Profile, read_yaml(path), where=str(path))
-        if profile.segmenter is not None:
-            self._model_switch.use(profile.segmenter, profile.effects or self._parts)
-        if profile.effects is not None:
-            self._wear(profile.effects)
+        parts = self._parts if profile.effects is None else profile.effects
+        self._wear(parts, model=profile.segmenter)
         return f"profile {name}"
 
     def _stop(self, values: Sequence[str]) -> str:
         self._pipeline.stop()
         return "stopping"
 
-    def _wear(self, parts: Parts) -> None:
-        """Open the effects that are new, change over, then close those that are gone."""
+    def _wear(self, parts: Parts, *, model: PartConfig | None = None) -> None:
+        """Open the effects that are new, change over, then close those that are gone.
+
+        Args:
+            parts: the effects that are wanted.
+            model: another model, that is changed over to as well.
+        """
         if not (self._allow_passthrough or looks.covered(parts)):
             raise ConfigError("no effect covers the background", hint="it stays as it is")
         old = list(self._effects)
         worn: list[tuple[PartConfig, Effect]] = []
-        for part in parts:
-            kept = next((pair for pair in old if pair[0] == part), None)
-            if kept is not None:
-                old.remove(kept)
-            worn.append(kept or (part, self._ready_effect(part)))
+        with ExitStack() as on_error:
+            for part in parts:
+                kept = next((pair for pair in old if pair[0] == part), None)
+                if kept is None:
+                    kept = (part, open_effect(part))
+                    on_error.callback(kept[1].close)
+                else:
+                    old.remove(kept)
+                worn.append(kept)
+            if model is not None:
+                self._model_switch.use(model, parts)
+            on_error.pop_all()
         self._pipeline.swap_effects([effect for _, effect in worn])
         self._parts, self._effects = parts, worn
         for _, effect in old:
             effect.close()
-            if effect in self._opened:
-                self._opened.remove(effect)
-
-    def _ready_effect(self, part: PartConfig) -> Effect:
-        effect = open_effect(part)
-        self._opened.append(effect)
-        return effect
 
 
 def _one(values: Sequence[str], usage: str) -> str:
@@ -232,9 +234,10 @@ def _one(values: Sequence[str], usage: str) -> str:
 def _switch(values: Sequence[str]) -> bool | None:
     if not values:
         return None
-    with suppress(KeyError):
-        return _SWITCH[values[0]]
-    raise ConfigError(f"must be on or off, got {values[0]!r}", hint="without a value it toggles")
+    if len(values) > 1 or values[0] not in _SWITCH:
+        said = " ".join(values)
+        raise ConfigError(f"must be on or off, got {said!r}", hint="without a value it toggles")
+    return _SWITCH[values[0]]
 
 
 def _profile_path(name: str) -> Path:

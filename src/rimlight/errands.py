@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,11 @@ from typing import Any
 
 from rimlight.errors import RimlightError
 
+log = logging.getLogger(__name__)
+
 Answer = dict[str, Any]
+
+_HINT = "the run goes on; its log says more"
 
 
 @dataclass(slots=True)
@@ -57,3 +62,6 @@ class Errands:
             errand.answer = self._do(errand.words)
         except RimlightError as exc:
             errand.answer = {"ok": False, "text": str(exc), "hint": exc.hint or ""}
+        except Exception as exc:  # whatever was said, it does not end the run
+            log.warning("cannot do %r", " ".join(errand.words), exc_info=exc)
+            errand.answer = {"ok": False, "text": f"that cannot be done: {exc}", "hint": _HINT}

@@ -56,7 +56,7 @@ class ControlSocket:
         for key, _ in self._selector.select(0):
             if key.fileobj is self._listener:
                 self._accept()
-            elif isinstance(key.fileobj, socket.socket):
+            elif key.fileobj in self._heard:  # and has not made room for another just now
                 self._hear(key.fileobj)
         for client, errand in tuple(self._owed.items()):
             if errand.answer is not None:
