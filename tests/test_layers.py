@@ -58,8 +58,8 @@ MAY_IMPORT = {
     "demand": "build errors sinks sources",
     "doctor": "catalog cores errors sinks sources",
     "demo": "models build config errors frame imaging jobs resources",
-    "batch": "build catalog config errors frame imaging jobs libav models parts pipeline resources "
-    "resume sinks sources",
+    "batch": "build catalog config cores errors estimate frame imaging jobs libav models parts "
+    "pipeline resources resume sinks sources",
     "bench": "buffer build catalog config cores effects errors evaluation frame imaging jobs "
     "library outputs parts pipeline resources segmenters training",
     "evaluation": "models build catalog config errors frame imaging options outputs parts pipeline "

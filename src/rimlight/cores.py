@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use, at least 1."""
+def usable_cores(quota: Path = _QUOTA) -> int:
+    """Return how many cores this process may use, at least 1.
+
+    Args:
+        quota: holds a container's limit, as "200000 100000" for two cores, or "max 100000".
+    """
+    count = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        count = len(os.sched_getaffinity(0))
+    try:
+        share, _, period = quota.read_text(encoding="ascii").partition(" ")
+    except OSError:  # no container, or another system
+        return count
+    return min(count, max(1, -(-int(share) // int(period)))) if share.isdecimal() else count

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,13 +12,14 @@ import numpy as np
 import pytest
 from clip_maker import write_video
 
-from rimlight.batch.capacity import cores, free_bytes, jobs_that_fit
+from rimlight.batch.capacity import free_bytes, jobs_that_fit
 from rimlight.batch.local import Job, LocalPool
 from rimlight.batch.manifest import Entry, Manifest
 from rimlight.batch.plan import make_plan
 from rimlight.batch.run import Batch
 from rimlight.batch.summary import write_summary
-from rimlight.errors import SourceOpenError
+from rimlight.cores import usable_cores
+from rimlight.errors import ConfigError, SourceOpenError
 from rimlight.jobs import job_config
 
 
@@ -40,6 +44,42 @@ def test_files_keep_their_place_below_the_folder(tmp_path):
 def test_two_videos_of_one_name_get_two_results(tmp_path):
     top = files(tmp_path / "in", "talk.mkv", "talk.mov")
     assert [p for p, _ in planned(top, out=tmp_path / "out")] == ["talk.mp4", "talk.mov.mp4"]
+
+
+def test_no_two_results_have_one_place(tmp_path):
+    a, b = (files(tmp_path / top, "talk.mp4", "x.jpg", "deep/y.jpg") for top in "ab")
+    plan = [p for p, _ in planned(a / "talk.mp4", b / "talk.mp4", a, b, out=tmp_path / "out")]
+    assert plan == ["talk.mp4", "talk-2.mp4", ".", "deep", "b", "deep-2"]
+    plan = [p for p, _ in planned(a / "x.jpg", b / "x.jpg", out=tmp_path / "out")]
+    assert plan == ["x.jpg", "x-2.jpg"]
+    plan = [p for p, _ in planned(b / "x.jpg", a, out=tmp_path / "out")]
+    assert plan == ["x.jpg", "talk.mp4", "a", "deep"]
+
+
+def test_a_picture_is_done_once_with_its_folder(tmp_path):
+    top = files(tmp_path / "in", "x.jpg", "y.jpg")
+    assert planned(top / "x.jpg", top, out=tmp_path / "out") == [(".", "folder")]
+
+
+def test_results_do_not_lie_among_the_inputs(tmp_path):
+    top = files(tmp_path / "in", "x.jpg")
+    with pytest.raises(ConfigError, match="among the inputs") as caught:
+        planned(top, out=top)
+    assert caught.value.hint
+
+
+def test_a_link_that_leads_nowhere_fails_again_and_again_but_alone(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.mp4").symlink_to(tmp_path / "gone.mp4")
+    (task,) = make_plan([str(tmp_path / "in")], str(tmp_path / "out"), suffix=".mp4")
+    manifest = Manifest(tmp_path / "out")
+    manifest.add(entry_of(task, "failed"))
+    assert manifest.state(task, task.identity(), "s") == "failed"
+
+
+def test_a_glob_takes_videos_and_pictures_only(tmp_path):
+    top = files(tmp_path / "in", "a.mp4", "notes.txt", "deep/b.mp4")
+    assert planned(top / "*", out=tmp_path / "out") == [("a.mp4", "video")]
 
 
 def test_a_file_named_twice_is_done_once_and_results_are_no_input(tmp_path):
@@ -71,13 +111,23 @@ def task_of(folder):
 def test_what_is_done_stays_done_until_source_settings_or_result_change(tmp_path):
     task = task_of(tmp_path)
     manifest = Manifest(tmp_path / "out")
-    assert manifest.state(task, "s") == "new"
+    assert manifest.state(task, task.identity(), "s") == "new"
     manifest.add(entry_of(task))
     files(tmp_path / "out", "a.mp4")
     again = Manifest(tmp_path / "out")
-    assert again.state(task, "s") == "done" and again.state(task, "t") == "new"
+    assert again.state(task, task.identity(), "s") == "done"
+    assert again.state(task, task.identity(), "t") == "new"
     Path(task.source).write_bytes(b"another")
-    assert again.state(task, "s") == "new"
+    assert again.state(task, task.identity(), "s") == "new"
+    Path(task.target).unlink()
+    assert again.state(task, manifest.entries[task.source].identity, "s") == "new"
+
+
+def test_what_found_no_room_is_tried_again_without_being_asked(tmp_path):
+    task = task_of(tmp_path)
+    manifest = Manifest(tmp_path / "out")
+    manifest.add(replace(entry_of(task, "failed"), again=True))
+    assert Manifest(tmp_path / "out").state(task, task.identity(), "s") == "new"
 
 
 def test_a_line_that_a_crash_cut_off_is_passed_over(tmp_path):
@@ -91,8 +141,30 @@ def test_a_line_that_a_crash_cut_off_is_passed_over(tmp_path):
 
 def test_jobs_are_bounded_by_tasks_cores_and_memory():
     assert jobs_that_fit(1) == 1
-    assert 1 <= jobs_that_fit(1000) <= cores()
+    assert 1 <= jobs_that_fit(1000) <= usable_cores()
     assert free_bytes() > 0
+
+
+def test_a_containers_limits_count(tmp_path):
+    files(tmp_path, "none")
+    (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 4000 kB\n")
+    assert free_bytes(tmp_path / "meminfo", tmp_path) == 4000 << 10
+    for name, text in {
+        "max": "5000",
+        "current": "4500",
+        "stat": "anon 1\ninactive_file 300",
+    }.items():
+        (tmp_path / f"memory.{name}").write_text(text)
+    assert free_bytes(tmp_path / "meminfo", tmp_path) == 800
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_bytes(tmp_path / "meminfo", tmp_path) == 4000 << 10
+    assert free_bytes(tmp_path / "none", tmp_path) is None
+
+
+@pytest.mark.parametrize(("quota", "most"), [("150000 100000", 2), ("max 100000", 10**6)])
+def test_a_containers_share_of_the_processor_counts(tmp_path, quota, most):
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    assert usable_cores(tmp_path / "cpu.max") == min(most, usable_cores(tmp_path / "none"))
 
 
 def run_data(source, target):
@@ -149,6 +221,22 @@ def test_a_killed_worker_is_replaced_with_one_job_fewer(tmp_path, clips):
     ended = [outcome for _, outcome in pool.run(jobs_for(clips, tmp_path / "out"))]
     assert killed and told == [1] and pool.size == 1
     assert [outcome.error for outcome in ended] == ["", "", ""]
+
+
+def test_workers_do_not_outlive_a_main_process_that_was_killed(tmp_path):
+    write_video(tmp_path / "a.mp4", codec="libx264", stamps=range(0, 60_000, 10))
+    batch = [sys.executable, "-m", "rimlight", "batch", tmp_path / "a.mp4", "-b", "white"]
+    # All children write into the pipe, which ends when the last of them is gone.
+    with subprocess.Popen([*batch, "-o", tmp_path / "out"], stderr=subprocess.PIPE) as main:
+        while not (tmp_path / "out" / "thumbnails").is_dir() or not children_of(main.pid):
+            assert main.poll() is None
+        main.kill()
+        assert b"Traceback" not in main.communicate(timeout=30)[1]
+
+
+def children_of(pid):
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [one for one in listed if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -172,7 +172,7 @@ class RayPool:
         if progress.pieces and not outcome.error:
             storage.remove(storage.parent(progress.order.staging))
         progress.frames = outcome.frames
-        return Outcome(outcome.frames, progress.elapsed_s, outcome.error, outcome.hint)
+        return replace(outcome, elapsed_s=progress.elapsed_s)
 
     def _cancel(self, references: Sequence[Any]) -> None:
         for reference in references:

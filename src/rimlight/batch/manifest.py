@@ -23,13 +23,14 @@ class Entry:
         source: the task's source, as a text.
         target: its result.
         state: "failed" may still have left a part of the result.
-        identity: `Task.identity` at the time.
+        identity: `Task.identity` when it was planned.
         settings: names how it was processed.
         frames: how many were written.
         elapsed_s: how long it took.
         error: why it failed.
         hint: what to do about it.
         thumbnail: a small picture of the result, relative to the manifest.
+        again: it failed for want of room or of rights: the next run tries it without being asked.
     """
 
     source: str
@@ -42,6 +43,7 @@ class Entry:
     error: str = ""
     hint: str = ""
     thumbnail: str = ""
+    again: bool = False
 
 
 class Manifest:
@@ -77,12 +79,17 @@ class Manifest:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as exc:
-            raise SinkError(f"cannot write {self.path}: {exc.strerror}") from exc
+            raise SinkError(
+                f"cannot write {self.path}: {exc.strerror}",
+                hint="when there is room, and the right, the same command goes on from here",
+            ) from exc
 
-    def state(self, task: Task, settings: str) -> Literal["new", "done", "failed"]:
+    def state(self, task: Task, identity: str, settings: str) -> Literal["new", "done", "failed"]:
         """Say what there is to do: a changed source, or other settings, make a task new again."""
         entry = self.entries.get(task.source)
-        if entry is None or (entry.identity, entry.settings) != (task.identity(), settings):
+        if entry is None or (entry.identity, entry.settings) != (identity, settings):
+            return "new"
+        if entry.again:
             return "new"
         if entry.state == "done" and not storage.exists(task.target):
             return "new"

@@ -7,12 +7,12 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from rimlight.batch import storage
-from rimlight.errors import SourceOpenError
+from rimlight.errors import ConfigError, SourceOpenError
 from rimlight.imaging.pictures import SUFFIXES as PICTURES
 
 VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".m4v", ".avi", ".mpg", ".mpeg", ".ts",
@@ -38,11 +38,13 @@ class Task:
     def identity(self) -> str:
         """Return a hash of what the source's files are: names, sizes and times of change.
 
-        Raises:
-            OSError: the source is gone.
+        A source that is not there, as behind a link that leads nowhere, has none: "".
         """
-        files = pictures_in(self.source) if self.kind == "folder" else [self.source]
-        facts = [storage.facts(file) for file in files]
+        try:
+            files = pictures_in(self.source) if self.kind == "folder" else [self.source]
+            facts = [storage.facts(file) for file in files]
+        except OSError:
+            return ""
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
@@ -51,29 +53,25 @@ def make_plan(
 ) -> list[Task]:
     """Find all videos and pictures that `inputs` stand for, in folders below them too.
 
+    No two results have one place: the second "talk.mp4" is made as "talk-2.mp4".
+
     Args:
-        inputs: files, folders, globs and addresses; one that lies in two of them counts once.
+        inputs: files, folders, globs and addresses; what lies in two of them counts once.
         out: where results go; files in a folder keep their place below it.
         suffix: of the videos to make, such as ".mp4".
-        still: of single pictures to make, None for that of the input.
+        still: of the pictures to make, None for that of each.
 
     Raises:
         SourceOpenError: one of the inputs does not exist, or there is nothing to do.
+        ConfigError: the results would lie among the inputs.
         MissingDependencyError: an address needs a package that is not installed.
     """
-    tasks: list[Task] = []
-    seen: set[str] = set()
+    endings = {"video": suffix, "picture": still}
     taken: set[str] = set()
-    for text in inputs:
-        for source, place, kind in _found(text, out):
-            one = source if storage.is_url(source) else str(Path(source).resolve())
-            if one in seen:
-                continue
-            seen.add(one)
-            ending = {"video": suffix, "picture": still}.get(kind)
-            name = place if ending is None else _free(place, ending, taken)
-            taken.add(name)
-            tasks.append(Task(source, storage.below(out, name), kind))
+    tasks = []
+    for one in _once([one for text in inputs for one in _found(text, out)]):
+        place = _free(one, endings.get(one.kind), still, taken)
+        tasks.append(Task(one.source, storage.below(out, place), one.kind))
     if not tasks:
         raise SourceOpenError(
             f"there are no videos or pictures in {', '.join(inputs)}", hint="name other folders"
@@ -89,40 +87,87 @@ def pictures_in(folder: str) -> list[str]:
     return sorted(str(path) for path in Path(folder).iterdir() if _is(path, PICTURES))
 
 
-def _free(place: str, suffix: str, taken: set[str]) -> str:
-    """Return `place` with another suffix: talk.mov and talk.mkv must not both be talk.mp4."""
-    wanted = str(PurePosixPath(place).with_suffix(suffix))
-    return wanted if wanted not in taken else place + suffix
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What an input stands for; `place` is where its result lies below the output folder.
+
+    Of a folder, `pictures` are the names of those that lie directly in it.
+    """
+
+    source: str
+    place: str
+    kind: Kind
+    pictures: tuple[str, ...] = ()
 
 
-Found = tuple[str, str, Kind]
+def _once(found: Sequence[_Found]) -> Iterator[_Found]:
+    """Leave out what is there already; a picture is there with its folder."""
+    folders = {_identified(one.source) for one in found if one.kind == "folder"}
+    seen: set[str] = set()
+    for one in found:
+        name = _identified(one.source)
+        is_inside = one.kind == "picture" and storage.parent(name) in folders
+        if name not in seen and not is_inside:
+            seen.add(name)
+            yield one
 
 
-def _found(text: str, out: str) -> Iterator[Found]:
-    """Yield (source, place below the output folder, kind)."""
+def _identified(place: str) -> str:
+    return place if storage.is_url(place) else str(Path(place).resolve())
+
+
+def _free(one: _Found, ending: str | None, still: str | None, taken: set[str]) -> str:
+    """Return a place where no other result lies, and note it in `taken`."""
+    names = [PurePosixPath(name).with_suffix(still) if still else name for name in one.pictures]
+    for place in _folders(one) if one.kind == "folder" else _files(one.place, ending):
+        files = {str(PurePosixPath(place, name)) for name in names or [""]}
+        if files.isdisjoint(taken):
+            break
+    taken |= files
+    return place
+
+
+def _files(place: str, ending: str | None) -> Iterator[str]:
+    """Yield names for the result of a file: talk.mp4, talk.mov.mp4, talk-2.mp4, ..."""
+    path = PurePosixPath(place)
+    suffix = path.suffix if ending is None else ending
+    yield str(path.with_suffix(suffix))
+    if path.suffix != suffix:
+        yield place + suffix
+    yield from (str(path.with_name(f"{path.stem}-{number}{suffix}")) for number in count(2))
+
+
+def _folders(one: _Found) -> Iterator[str]:
+    """Yield names for the results of a folder: its place, then its own name where that is none."""
+    yield one.place
+    name = PurePosixPath(one.source.rstrip("/")).name if one.place == "." else one.place
+    yield name
+    yield from (f"{name}-{number}" for number in count(2))
+
+
+def _found(text: str, out: str) -> Iterator[_Found]:
     place = text if storage.is_url(text) else str(Path(text).expanduser())
     if storage.is_folder(place):
         yield from (_below_address if storage.is_url(place) else _below)(place, out)
     elif storage.exists(place):
-        yield from _single(place)
+        yield _single(place)
     elif any(sign in text for sign in _WILD):
-        for name in storage.matching(place):
-            yield from _single(name)
+        yield from (
+            _single(name) for name in storage.matching(place) if _is(name, VIDEOS | PICTURES)
+        )
     else:
         raise SourceOpenError(f"no such file or folder: {place}", hint="check its spelling")
 
 
-def _single(place: str) -> Iterator[Found]:
-    name = PurePosixPath(place).name
-    if _is(place, PICTURES):
-        yield place, name, "picture"
-    elif not storage.is_folder(place):
-        yield place, name, "video"
+def _single(place: str) -> _Found:
+    return _Found(place, PurePosixPath(place).name, "picture" if _is(place, PICTURES) else "video")
 
 
-def _below(top: str, out: str) -> Iterator[Found]:
+def _below(top: str, out: str) -> Iterator[_Found]:
     own = None if storage.is_url(out) else Path(out).resolve()
-    for root, folders, names in os.walk(top):
+    if Path(top).resolve() == own:
+        raise _among_inputs(out)
+    for root, folders, names in os.walk(top, onerror=_refuse):
         here = Path(root)
         # What an earlier run made must not become its input.
         folders[:] = sorted(
@@ -132,22 +177,38 @@ def _below(top: str, out: str) -> Iterator[Found]:
         yield from _in_folder(str(here), place.as_posix(), sorted(names))
 
 
-def _below_address(top: str, out: str) -> Iterator[Found]:
-    top = top.rstrip("/")
-    own = f"{out.rstrip('/')}/"
-    files = (f for f in storage.files_below(top) if not f.startswith(own) and "/." not in f)
+def _refuse(error: OSError) -> None:
+    raise SourceOpenError(
+        f"cannot read {error.filename}: {(error.strerror or str(error)).lower()}",
+        hint="check the permissions of the folder (ls -ld shows them)",
+    ) from error
+
+
+def _among_inputs(out: str) -> ConfigError:
+    return ConfigError(
+        f"the results would lie among the inputs, in {out}",
+        hint=f"choose another folder; one inside is fine: {storage.below(out, 'results')}",
+    )
+
+
+def _below_address(top: str, out: str) -> Iterator[_Found]:
+    top, own = top.rstrip("/"), out.rstrip("/")
+    if top == own:
+        raise _among_inputs(out)
+    files = (f for f in storage.files_below(top) if not f.startswith(f"{own}/") and "/." not in f)
     for here, inside in groupby(sorted(files, key=storage.parent), key=storage.parent):
         names = sorted(file.rpartition("/")[2] for file in inside)
         yield from _in_folder(here, here[len(top) + 1 :] or ".", names)
 
 
-def _in_folder(here: str, place: str, names: Sequence[str]) -> Iterator[Found]:
+def _in_folder(here: str, place: str, names: Sequence[str]) -> Iterator[_Found]:
     """Yield what lies directly in a folder; its pictures are one piece of work."""
     for name in names:
         if _is(name, VIDEOS):
-            yield storage.below(here, name), str(PurePosixPath(place, name)), "video"
-    if any(_is(name, PICTURES) for name in names):
-        yield here, place, "folder"
+            yield _Found(storage.below(here, name), str(PurePosixPath(place, name)), "video")
+    pictures = tuple(name for name in names if _is(name, PICTURES))
+    if pictures:
+        yield _Found(here, place, "folder", pictures)
 
 
 def _is(place: str | Path, suffixes: frozenset[str]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from rimlight.batch import storage
 from rimlight.batch.local import Job, OnKill, OnTick
@@ -80,11 +80,12 @@ class Batch:
         self._folder = folder
         self._describe = describe
         self._names: dict[Task, str] = {}
+        self._identities: dict[Task, str] = {}
         self.manifest = Manifest(folder)
 
     def todo(self, tasks: Sequence[Task], *, retry_failed: bool) -> Todo:
         """Sort out what is to be done: all but what an earlier run did, or failed to do."""
-        states = [self.manifest.state(task, self._settings(task)) for task in tasks]
+        states = [self._state(task) for task in tasks]
         known = list(zip(tasks, states, strict=True))
         wanted = ("new", "failed") if retry_failed else ("new",)
         failed = () if retry_failed else tuple(task for task, state in known if state == "failed")
@@ -100,6 +101,8 @@ class Batch:
         thumbnails = self._folder / THUMBNAILS
         folders = {storage.parent(t.target) for t in tasks if not storage.is_url(t.target)}
         self._make_folders([thumbnails, *map(Path, sorted(folders))])
+        for task in tasks:
+            self._identity(task)
         jobs = [
             Job(place, self._data(task, pool.threads), self._thumbnail(task), pool.threads)
             for place, task in enumerate(tasks)
@@ -117,7 +120,7 @@ class Batch:
             self._folder.mkdir(parents=True, exist_ok=True)
             write_summary(self.entries(tasks), path, out=out)
         except OSError as exc:
-            raise SinkError(f"cannot write {path}: {exc.strerror}") from exc
+            raise _cannot("write", path, exc) from exc
         return path
 
     def entries(self, tasks: Sequence[Task]) -> list[Entry]:
@@ -130,7 +133,16 @@ class Batch:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as exc:
-                raise SinkError(f"cannot make {folder}: {exc.strerror}") from exc
+                raise _cannot("make", folder, exc) from exc
+
+    def _state(self, task: Task) -> Literal["new", "done", "failed"]:
+        return self.manifest.state(task, self._identity(task), self._settings(task))
+
+    def _identity(self, task: Task) -> str:
+        """Return what the source was when it was planned: one that changes later is done anew."""
+        if task not in self._identities:
+            self._identities[task] = task.identity()
+        return self._identities[task]
 
     def _settings(self, task: Task) -> str:
         """Return a name for how `task` is processed."""
@@ -161,22 +173,19 @@ class Batch:
             source=task.source,
             target=task.target,
             state="failed" if outcome.error else "done",
-            identity=_identity(task),
+            identity=self._identity(task),
             settings=self._settings(task),
             frames=outcome.frames,
             elapsed_s=round(outcome.elapsed_s, 3),
             error=outcome.error,
             hint=outcome.hint,
             thumbnail=shown,
+            again=outcome.again,
         )
 
 
-def _identity(task: Task) -> str:
-    """Return the identity of the source; one that went away meanwhile has none."""
-    try:
-        return task.identity()
-    except OSError:
-        return ""
+def _cannot(what: str, path: Path, exc: OSError) -> SinkError:
+    return SinkError(f"cannot {what} {path}: {exc.strerror}", hint="check its rights and room")
 
 
 def _takes_threads(segmenter: Mapping[str, Any]) -> bool:

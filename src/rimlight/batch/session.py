@@ -65,7 +65,9 @@ def _knock(address: str) -> None:
     """Find out at once what Ray would find out in minutes."""
     host, _, port = address.rpartition("/")[2].rpartition(":")
     if not host or not port.isdecimal():
-        raise ConfigError(f"--address {address!r} must be HOST:PORT, or auto")
+        raise ConfigError(
+            f"--address {address!r} must be HOST:PORT, or auto", hint="--address 10.0.0.5:6379"
+        )
     try:
         socket.create_connection((host, int(port)), timeout=_PATIENCE_S).close()
     except OSError as exc:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -36,33 +37,33 @@ def exists(place: str) -> bool:
     """Say whether there is a file or folder."""
     if not is_url(place):
         return Path(place).exists()
-    system, path = _system(place)
-    return bool(_asked(place, system.exists, path))
+    with _asked(place) as (system, path):
+        return bool(system.exists(path))
 
 
 def is_folder(place: str) -> bool:
     """Say whether there is a folder, or something below that name."""
     if not is_url(place):
         return Path(place).is_dir()
-    system, path = _system(place)
-    return bool(_asked(place, system.isdir, path))
+    with _asked(place) as (system, path):
+        return bool(system.isdir(path))
 
 
 def matching(pattern: str) -> list[str]:
     """Return the places that a glob stands for, sorted."""
     if not is_url(pattern):
         return sorted(glob(pattern, recursive=True))
-    system, path = _system(pattern)
-    return sorted(system.unstrip_protocol(p) for p in _asked(pattern, system.glob, path))
+    with _asked(pattern) as (system, path):
+        return sorted(system.unstrip_protocol(found) for found in system.glob(path))
 
 
 def files_below(folder: str) -> list[str]:
     """Return all files below an address, at any depth, sorted."""
-    system, path = _system(folder)
-    found = _asked(folder, system.find, path)
-    # A system may write an address in its own way; below the folder it is said in the user's.
-    root = system.unstrip_protocol(path).rstrip("/")
-    return sorted(below(folder, system.unstrip_protocol(p)[len(root) + 1 :]) for p in found)
+    with _asked(folder) as (system, path):
+        found = [system.unstrip_protocol(file) for file in system.find(path)]
+        # A system may write an address in its own way; below the folder it is said in the user's.
+        root = system.unstrip_protocol(path).rstrip("/")
+    return sorted(below(folder, file[len(root) + 1 :]) for file in found)
 
 
 def facts(place: str) -> list[Any]:
@@ -74,8 +75,8 @@ def facts(place: str) -> list[Any]:
     if not is_url(place):
         status = os.stat(place)
         return [os.path.basename(place), status.st_size, status.st_mtime_ns]
-    system, path = _system(place)
-    known = _asked(place, system.info, path)
+    with _asked(place) as (system, path):
+        known = system.info(path)
     mark = next((str(known[key]) for key in _MARKS_OF_CONTENT if known.get(key)), "")
     return [place.rpartition("/")[2], known.get("size"), mark]
 
@@ -87,13 +88,13 @@ def fetch(place: str, path: Path) -> None:
         SourceOpenError: there is no such file, or it cannot be read.
     """
     try:
-        if is_url(place):
-            system, remote = _system(place)
-            system.get_file(remote, str(path))
-        else:
+        if not is_url(place):
             shutil.copyfile(place, path)
+            return
+        with _asked(place) as (system, remote):
+            system.get_file(remote, str(path))
     except OSError as exc:
-        raise SourceOpenError(f"cannot read {place}: {exc}", hint="check its spelling") from exc
+        raise _unreachable("read", place, exc) from exc
 
 
 def store(path: Path, place: str) -> None:
@@ -102,49 +103,44 @@ def store(path: Path, place: str) -> None:
     Raises:
         SinkError: it cannot be written.
     """
-    try:
-        if not is_url(place):
-            _copy_whole(path, Path(place))
-            return
-        system, remote = _system(place)
-        system.makedirs(parent(remote), exist_ok=True)
-        system.put_file(str(path), remote)
-    except OSError as exc:
-        raise SinkError(f"cannot write {place}: {exc}", hint="check its rights and room") from exc
+    with _written(place) as target:
+        if isinstance(target, Path):
+            shutil.copyfile(path, target)
+        else:
+            system, remote = target
+            system.put_file(str(path), remote)
 
 
 def write(place: str, content: bytes) -> None:
-    """Write a small file.
+    """Write a small file, in the same way.
 
     Raises:
         SinkError: it cannot be written.
     """
-    try:
-        if is_url(place):
-            system, remote = _system(place)
-            system.makedirs(parent(remote), exist_ok=True)
+    with _written(place) as target:
+        if isinstance(target, Path):
+            target.write_bytes(content)
+        else:
+            system, remote = target
             system.pipe_file(remote, content)
-            return
-        part = Path(f"{place}.{os.getpid()}.part")
-        part.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(place)
-    except OSError as exc:
-        raise SinkError(f"cannot write {place}: {exc}", hint="check its rights and room") from exc
 
 
 def read(place: str) -> bytes | None:
-    """Return a small file's content, None where there is no such file."""
+    """Return a small file's content, None where there is no such file.
+
+    Raises:
+        SourceOpenError: it is there, and cannot be read.
+    """
     try:
         if not is_url(place):
             return Path(place).read_bytes()
-        system, remote = _system(place)
-        content: bytes = system.cat_file(remote)
+        with _asked(place) as (system, remote):
+            content: bytes = system.cat_file(remote)
+            return content
     except FileNotFoundError:
         return None
     except OSError as exc:
-        raise SourceOpenError(f"cannot read {place}: {exc}") from exc
-    return content
+        raise _unreachable("read", place, exc) from exc
 
 
 def remove(folder: str) -> None:
@@ -152,9 +148,9 @@ def remove(folder: str) -> None:
     if not is_url(folder):
         shutil.rmtree(folder, ignore_errors=True)
         return
-    system, path = _system(folder)
-    if _asked(folder, system.exists, path):
-        _asked(folder, system.rm, path, True)
+    with _asked(folder) as (system, path):
+        if system.exists(path):
+            system.rm(path, True)
 
 
 def check(places: Sequence[str]) -> None:
@@ -166,16 +162,6 @@ def check(places: Sequence[str]) -> None:
     for place in places:
         if is_url(place):
             _system(place)
-
-
-def _copy_whole(path: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        shutil.copyfile(path, part)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _system(place: str) -> tuple[Any, str]:
@@ -191,15 +177,49 @@ def _system(place: str) -> tuple[Any, str]:
             hint="pip install 'rimlight[ray]', and s3fs for s3://, gcsfs for gs://",
         ) from exc
     except ValueError as exc:
-        raise SourceOpenError(f"unknown kind of address: {protocol}://") from exc
+        raise SourceOpenError(
+            f"unknown kind of address: {protocol}://", hint="such as s3://bucket/folder"
+        ) from exc
     return system, str(path)
 
 
-def _asked(place: str, ask: Any, path: str, *more: Any) -> Any:
-    """Ask a file system; its own errors are of many kinds, and most are not OSErrors."""
+@contextmanager
+def _asked(place: str) -> Iterator[tuple[Any, str]]:
+    """Yield the file system of an address, and the path in it; its errors become ours."""
+    system, path = _system(place)
     try:
-        return ask(path, *more)
+        yield system, path
     except (RimlightError, FileNotFoundError):
         raise
-    except Exception as exc:
-        raise SourceOpenError(f"cannot reach {place}: {exc}", hint="check rights and net") from exc
+    except Exception as exc:  # each system has errors of its own, and most are no OSErrors
+        raise _unreachable("reach", place, exc) from exc
+
+
+@contextmanager
+def _written(place: str) -> Iterator[Path | tuple[Any, str]]:
+    """Yield where to write: a path that takes the name `place` at the end, or as `_asked`."""
+    try:
+        if is_url(place):
+            system, remote = _system(place)
+            system.makedirs(parent(remote), exist_ok=True)
+            yield system, remote
+            return
+        target = Path(place)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            yield part
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except RimlightError:
+        raise
+    except Exception as exc:  # as above
+        why = getattr(exc, "strerror", None) or exc
+        raise SinkError(f"cannot write {place}: {why}", hint="check its rights and room") from exc
+
+
+def _unreachable(what: str, place: str, exc: Exception) -> SourceOpenError:
+    why = getattr(exc, "strerror", None) or exc
+    hint = "check its spelling, your rights and the net"
+    return SourceOpenError(f"cannot {what} {place}: {why}", hint=hint)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
 from collections.abc import Callable, MutableSequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from multiprocessing.connection import Connection
@@ -11,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rimlight.config import RunConfig, load_run
-from rimlight.errors import RimlightError
+from rimlight.errors import RimlightError, SinkError
 
 if TYPE_CHECKING:
     from rimlight.batch.held import HeldModels
     from rimlight.frame import Frame
     from rimlight.pipeline.runner import Pipeline
 
+_LOOK_S = 0.25
 _THUMBNAIL_SIDE_PX = 240
 _SHOWN_FRAMES = (0, 30, 300)
 """The last of these that there is becomes the thumbnail: first frames are often black."""
@@ -25,12 +29,16 @@ _SHOWN_FRAMES = (0, 30, 300)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one task ended; `error` is empty when it went well."""
+    """How one task ended; `error` is empty when it went well.
+
+    `again` says of a failure that it is not the input's: there was no room, or no right to write.
+    """
 
     frames: int = 0
     elapsed_s: float = 0.0
     error: str = ""
     hint: str = ""
+    again: bool = False
 
 
 class Counted:
@@ -76,9 +84,30 @@ def work(
         answer: takes the Outcome.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides, and sends SIGTERM
+    _end_with_parent()
     use_threads(threads)
-    config = load_run(run, where="the batch")
-    answer.send(attempt(lambda: carry_out(config, counted, on_open=_obey_sigterm), counted))
+
+    def whole() -> Outcome:
+        return carry_out(load_run(run, where="the batch"), counted, on_open=_obey_sigterm)
+
+    outcome = attempt(whole, counted)
+    with suppress(BrokenPipeError):  # the main process was killed: nobody asks any more
+        answer.send(outcome)
+
+
+def _end_with_parent() -> None:
+    """Die soon after the main process was killed, so that the next one finds the files free."""
+    parent = os.getppid()
+    main = multiprocessing.parent_process()
+    if main is not None:  # it may have died before this process began
+        parent = main.pid or parent
+
+    def look(*_: object) -> None:
+        if os.getppid() != parent:
+            os._exit(1)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, _LOOK_S, _LOOK_S)
 
 
 def use_threads(count: int) -> None:
@@ -94,7 +123,8 @@ def attempt(act: Callable[[], Outcome], counted: Counted) -> Outcome:
     try:
         return act()
     except RimlightError as exc:
-        return Outcome(counted.frames, error=str(exc), hint=exc.hint or "")
+        again = isinstance(exc, SinkError)
+        return Outcome(counted.frames, error=str(exc), hint=exc.hint or "", again=again)
     except Exception as exc:  # a fault of ours must not stop the other files
         return Outcome(counted.frames, error=f"{type(exc).__name__}: {exc}")
 
@@ -132,7 +162,7 @@ def carry_out(
         stopped = on_open(opened.pipeline) if on_open else []
         stats = opened.pipeline.run()
     if stopped:
-        return Outcome(stats.frames, stats.elapsed_s, error="stopped before its end")
+        return Outcome(stats.frames, stats.elapsed_s, error="stopped before its end", again=True)
     return Outcome(stats.frames, stats.elapsed_s)
 
 

@@ -186,7 +186,7 @@ def _number(jobs: str) -> int | None:
     if jobs == "auto":
         return None
     if not jobs.isdecimal() or int(jobs) < 1:
-        raise ConfigError(f"--jobs {jobs!r} must be a number from 1 on, or auto")
+        raise ConfigError(f"--jobs {jobs!r} must be a number from 1 on, or auto", hint="--jobs 2")
     return int(jobs)
 
 
@@ -198,5 +198,5 @@ def _seconds(piece: str) -> Fraction:
     except (ValueError, ZeroDivisionError):
         length_s = Fraction(0)
     if length_s <= 0:
-        raise ConfigError(f"--piece {piece!r} must be seconds, such as 60")
+        raise ConfigError(f"--piece {piece!r} must be seconds", hint="--piece 60")
     return length_s

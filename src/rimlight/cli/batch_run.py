@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from rimlight.config import RunConfig
 
 FAILED = 1
-_NAMES = {"video": "videos", "picture": "pictures", "folder": "folders of pictures"}
+_NAMES = {
+    "video": ("video", "videos"),
+    "picture": ("picture", "pictures"),
+    "folder": ("folder of pictures", "folders of pictures"),
+}
 
 
 def show_plan(todo: Todo, pool: Pool, describe: Callable[[Task], RunConfig] | None) -> Extent:
@@ -29,7 +33,7 @@ def show_plan(todo: Todo, pool: Pool, describe: Callable[[Task], RunConfig] | No
     from rimlight.batch.extent import extent_of
 
     kinds = Counter(task.kind for task in todo.tasks)
-    parts = [f"{count} {_NAMES[kind]}" for kind, count in kinds.items()]
+    parts = [f"{count} {_NAMES[kind][count > 1]}" for kind, count in kinds.items()]
     console.print(f"to do: {', '.join(parts) or 'nothing'}, {pool.size} at once")
     extent = extent_of(todo.tasks)
     if extent.frames:
@@ -48,17 +52,17 @@ def _show_estimate(
     todo: Todo, extent: Extent, pool: Pool, describe: Callable[[Task], RunConfig]
 ) -> None:
     """Try the first video that opens, and reckon from it what all will take."""
-    from rimlight.batch.extent import try_out
+    from rimlight.batch.extent import cost_of
 
-    trials = (try_out(describe(task)) for task in todo.tasks if task.kind == "video")
-    trial = next((trial for trial in trials if trial is not None), None)
-    if trial is None or not extent.megapixels:
+    videos = [task for task in todo.tasks if task.kind == "video"]
+    costs = (cost_of(describe(task), task, extent.megapixels) for task in videos)
+    cost = next((cost for cost in costs if cost is not None), None)
+    if cost is None:
         return
-    cpu_s = trial.cpu_s * extent.megapixels
-    size_mb = trial.bytes * extent.megapixels / 1e6
     console.print(
-        f"videos: about {_time(cpu_s / pool.processors)} here ({_time(cpu_s)} of one processor) "
-        f"and {size_mb:,.1f} MB, by the first seconds of one"
+        f"videos: about {_time(cost.cpu_s / pool.processors)} here ({_time(cost.cpu_s)} of one "
+        f"processor) and {cost.bytes / 1e6:,.1f} MB, by a few frames of one",
+        soft_wrap=True,
     )
 
 
@@ -103,18 +107,20 @@ def work_through(
 
 def _close(entries: Sequence[Entry], count: int, page: str) -> None:
     failed = [entry for entry in entries if entry.state == "failed"]
-    console.print(f"{count - len(failed)} of {count} done; look at {page}")
+    console.print(f"{count - len(failed)} of {count} done; look at {page}", soft_wrap=True)
     for entry in failed:
-        console.print(f"failed: {entry.source}: {entry.error}")
+        console.print(f"failed: {entry.source}: {entry.error}", soft_wrap=True)
         if entry.hint:
-            console.print(f"        {entry.hint}")
+            console.print(f"        {entry.hint}", soft_wrap=True)
     if failed:
         raise typer.Exit(FAILED)
 
 
 def _tell_of_kill(job: Job, size: int) -> None:
     name = job.run["source"].get("path")
-    console.print(f"note: the worker of {name} was killed; trying again, {size} at once")
+    console.print(
+        f"note: the worker of {name} was killed; trying again, {size} at once", soft_wrap=True
+    )
 
 
 @contextmanager
@@ -146,7 +152,9 @@ def _progress(
             ended.append(entry)
             bar.update(all_, files=len(ended))
             if not quiet and not console.is_terminal:
-                console.print(f"[{len(ended)}/{count}] {entry.state}: {entry.source}")
+                console.print(
+                    f"[{len(ended)}/{count}] {entry.state}: {entry.source}", soft_wrap=True
+                )
 
         yield on_tick, on_end
 
