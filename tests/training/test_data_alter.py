@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from made_data import blob, options, write_blobs, write_pair
 
+from rimlight.errors import ConfigError
 from rimlight.training.data.distort import blurred, distort, noisy, recoloured, recompressed
 from rimlight.training.data.find import find_samples
 from rimlight.training.data.loader import Loader
@@ -198,6 +199,24 @@ def test_batches_are_rgb_shares_and_whole_labels(tmp_path):
     pictures, labels = pairs[0]
     assert pictures.numpy()[0, 3, 4].tolist() == [1, 0, 0] and pictures.dtype == "float32"
     assert (labels.numpy() == 1).all() and labels.dtype == "int32"
+
+
+def test_a_picture_that_breaks_in_the_middle_of_training_is_named(tmp_path):
+    from rimlight.training.data.batches import batches
+
+    said = options(write_blobs(tmp_path / "set", 3))
+    samples = find_samples(said).train
+    samples[1].picture.write_bytes(b"no picture any more")
+    made = batches(samples, size=(16, 16), batch=1, options=said, training=True)
+    with pytest.raises(ConfigError, match=r"cannot read .*0001\.png"):
+        list(made)
+
+
+def test_a_folder_of_backgrounds_that_is_not_there_is_named(tmp_path):
+    augment = {"copy_paste": 1, "backgrounds": (tmp_path / "nowhere",)}
+    said = options(write_blobs(tmp_path / "set", 3), augment=augment)
+    with pytest.raises(ConfigError, match="nowhere holds no pictures"):
+        Loader(find_samples(said).train, size=(8, 8), options=said, training=True)
 
 
 def test_training_batches_are_full_and_come_again(tmp_path):

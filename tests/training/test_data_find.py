@@ -250,6 +250,14 @@ def test_outlines_of_a_picture_of_another_size_are_left_out(tmp_path):
     assert len(found.train) == 1
 
 
+@pytest.mark.parametrize("outline", [None, [], [[1, 2, 3]], {"counts": [7], "size": [20, 40]}])
+def test_an_annotation_without_an_outline_is_named(tmp_path, outline):
+    boxed = {"id": 9, "category_id": 5, "bbox": [0, 0, 9, 9], "segmentation": outline}
+    found = find_samples(options(write_coco(tmp_path / "set", [boxed])))
+    assert found.problems == ("all/a: annotation 9 has no outline; ignored",)
+    assert not found.train[0].read()[1].any()
+
+
 def test_run_lengths_are_read_as_pycocotools_writes_them():
     coco = pytest.importorskip("pycocotools.mask", reason="compares with pycocotools")
     mask = (np.random.default_rng(2).random((37, 53)) > 0.6).astype(np.uint8)

@@ -1,12 +1,10 @@
 import shutil
 
-import numpy as np
 import pytest
-from made_data import blob, options, write_blobs
+from made_data import write_blobs
 
 from rimlight import resources
 from rimlight.errors import ConfigError, SourceOpenError
-from rimlight.training.data.find import find_samples
 from rimlight.training.data.unlabelled import frames_of, unlabelled_samples
 
 
@@ -56,31 +54,3 @@ def test_frames_come_evenly_from_each_path(clip, tmp_path):
     frames = list(frames_of([folder, clip], limit=4))
     assert [frame.name for frame in frames[:4]] == ["0000.png", "0002.png", "0004.png", "0006.png"]
     assert len(frames) == 8 and frames[7].index > 30
-
-
-def test_a_teachers_scores_follow_the_pictures(tmp_path):
-    from rimlight.training.data.batches import taught_batches
-
-    said = options(write_blobs(tmp_path / "set"), augment={"preset": "light", "rotate": 20})
-    samples = find_samples(said).train
-
-    def teacher(sample):
-        index = int(sample.name[-4:])
-        truth = blob(centre=(12 + 4 * index, 14 + index))[1].astype(np.float32)
-        return np.dstack([1 - truth, truth])
-
-    made = taught_batches(samples, teacher, size=(60, 40), batch=4, options=said, training=True)
-    for pictures, labels, scores in made:
-        assert scores.shape == (4, 40, 60, 2) and pictures.shape == (4, 40, 60, 3)
-        counted = labels.numpy() != 255
-        same = (scores.numpy()[..., 1] > 0.5) == (labels.numpy() == 1)
-        assert same[counted].mean() > 0.99
-
-
-def test_what_no_teacher_has_seen_is_not_pasted(tmp_path):
-    from rimlight.training.data.batches import taught_batches
-
-    said = options(write_blobs(tmp_path / "set"), augment={"copy_paste": 0.5})
-    samples = find_samples(said).train
-    with pytest.raises(ValueError, match="copy_paste must be 0"):
-        taught_batches(samples, np.zeros, size=(8, 8), batch=2, options=said, training=True)

@@ -4,12 +4,13 @@ import cv2
 import keras
 import numpy as np
 import pytest
+import yaml
 from fakes import make_frame
 from made_data import blob, write_blobs
 
 from rimlight.catalog.find import Catalog
 from rimlight.config import PartConfig
-from rimlight.errors import ConfigError, ModelError
+from rimlight.errors import ConfigError, ModelError, ModelFormatError
 from rimlight.models import open_segmenter
 from rimlight.segmenters.card import load_card
 from rimlight.segmenters.tflite import TfliteEngine
@@ -139,6 +140,35 @@ def test_another_yaml_file_is_not_replaced(place, tmp_path):
 def test_another_ending_is_refused(place, tmp_path):
     with pytest.raises(ConfigError, match=r"must end in \.tflite"):
         export(place / "best.keras", tmp_path / "made.onnx", number="float16")
+
+
+def two_headed(folder):
+    """The network that finds what is red, with a first output of something else."""
+    model = keras.saving.load_model(reds(folder / "reds.keras"), compile=False)
+    other = keras.layers.Conv2D(3, 1)(model.inputs[0])
+    keras.Model(model.inputs[0], [other, model.outputs[0]]).save(folder / "reds.keras")
+    card = yaml.safe_load((folder / "reds.yaml").read_text())
+    return folder / "reds.keras", card
+
+
+@pytest.mark.parametrize("number", ["float32", "int8"])
+def test_of_several_outputs_only_the_one_of_the_card_is_exported(place, tmp_path, number):
+    file, card = two_headed(tmp_path)
+    card["output"]["index"] = 1
+    file.with_suffix(".yaml").write_text(yaml.safe_dump(card))
+    done = export(file, tmp_path / "made.tflite", number=number, calibration=[place / "set"])
+    engine = TfliteEngine(done.file, threads=1)
+    assert [output.shape for output in engine.outputs] == [(1, 40, 60, 2)]
+    engine.close()
+    assert done.sameness.argmax == 1 and load_card(done.card).output.index == 0
+
+
+def test_an_output_that_is_not_there_is_refused(tmp_path):
+    file, card = two_headed(tmp_path)
+    card["output"]["index"] = 2
+    file.with_suffix(".yaml").write_text(yaml.safe_dump(card))
+    with pytest.raises(ModelFormatError, match="output 2, and the network has 2"):
+        export(file, tmp_path / "made.tflite", number="float32")
 
 
 def test_only_keras_files_are_exported(exported, tmp_path):

@@ -218,6 +218,12 @@ def test_without_a_config_or_a_training_there_is_nothing_to_train_on():
         load_tuning(None)
 
 
+def test_what_was_distilled_or_pruned_before_can_be_pruned():
+    kept = {"teacher": {"model": "x"}, "soft": 0.7, "pruning": {"sparsity": 0.3}}
+    trained = {**kept, "data": {"paths": ["a"]}, "seed": 5}
+    assert load_tuning(None, trained=trained).seed == 5
+
+
 def test_settings_go_over_the_milder_training(tmp_path):
     trained = {"data": {"paths": ["a"], "classes": ["a", "b"]}, "optimizer": {"rate": 0.01}}
     options = load_tuning(None, ["epochs=3"], trained=trained, data=[tmp_path])

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from rimlight import resources
 from rimlight.cli import app
 from rimlight.errors import ConfigError
+from rimlight.training.distil_options import load_distil
 from rimlight.training.options import load_train
 
 PERSON = resources.folder("configs") / "train-person.yaml"
@@ -37,13 +38,28 @@ def test_a_network_with_another_number_of_classes_is_refused():
         load_train(PERSON, ["network.classes=5"])
 
 
+@pytest.mark.parametrize(
+    ("said", "match"),
+    [
+        (["network.name=road", "network.size=240x176"], "multiples of 32, such as 256x192"),
+        (["network.name=road", "network.shrink=2"], "multiples of 64, such as 192x128"),
+        (["network.name=deeplab-xception", "network.width=0.5"], "width of deeplab-xception"),
+        (["network.backbone_weights=a.h5"], "light has no backbone"),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_refused(said, match):
+    sized = [] if "size" in said[-1] else ["network.size=192x160"]
+    with pytest.raises(ConfigError, match=match):
+        load_train(PERSON, [*sized, *said])
+
+
 def test_an_unknown_foreground_is_refused():
     with pytest.raises(ConfigError, match="'dog', which is not"):
         load_train(PERSON, ["foreground=[dog]"])
 
 
 def test_limits_may_change_when_a_run_goes_on():
-    longer = load_train(PERSON, ["epochs=500", "minutes=5"])
+    longer = load_train(PERSON, ["epochs=500", "minutes=5", "data.check=false"])
     assert longer.identity == load_train(PERSON).identity
     assert load_train(PERSON, ["seed=5"]).identity != longer.identity
 
@@ -53,6 +69,16 @@ def test_a_dry_run_prints_the_training():
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0 and "name: person" in result.stdout
     assert not Path("nowhere").exists()
+
+
+def test_a_student_must_learn_from_somebody():
+    with pytest.raises(ConfigError, match="soft or hard"):
+        load_distil(PERSON, ["soft=0", "hard=0"], teacher="selfie")
+
+
+def test_where_a_teacher_is_looked_for_may_change_when_a_run_goes_on():
+    found = [load_distil(PERSON, s, teacher="x") for s in ([], ["teacher.models_dir=there"])]
+    assert found[0].identity == found[1].identity
 
 
 def test_a_dry_run_of_a_distillation_prints_it():

@@ -100,6 +100,40 @@ def test_a_file_that_is_no_state_is_refused(tmp_path):
         make(tmp_path)
 
 
+def test_a_state_that_is_damaged_is_refused(tmp_path):
+    make(tmp_path)
+    whole = (tmp_path / STATE).read_bytes()
+    (tmp_path / STATE).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ConfigError, match="not the state"):
+        make(tmp_path)
+
+
+def test_a_state_that_cannot_be_written_leaves_nothing_behind(tmp_path):
+    loop = make(tmp_path)
+    (tmp_path / STATE).unlink()
+    (tmp_path / STATE).mkdir()  # no file takes a folder's place
+    with pytest.raises(ModelError, match=r"cannot write .*last\.npz"):
+        loop.run(Watch())
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_run_goes_on_with_another_batch_where_one_is_asked_for(tmp_path):
+    make(tmp_path, batch=8, epochs=1, loss=hungry(4)).run(Watch())
+    same, other = make(tmp_path, batch=8, epochs=2), make(tmp_path, batch=2, epochs=2)
+    same.run(Watch())
+    assert same.epochs[-1].batch == 4  # what memory holds is remembered
+    other.run(Watch())
+    assert other.epochs[-1].batch == 2
+
+
+def test_validation_pictures_without_a_label_that_counts_are_refused(tmp_path):
+    loop = make(tmp_path)
+    loop.feed.validation = lambda batch: [(np.zeros((1, 8, 8, 3)), np.full((1, 8, 8), 255))]
+    with pytest.raises(ConfigError, match="no pixel of the validation pictures") as error:
+        loop.run(Watch())
+    assert "data.remap" in error.value.hint
+
+
 def test_a_batch_that_memory_does_not_hold_is_halved_and_said(tmp_path, caplog):
     loop = make(tmp_path, batch=8, epochs=1, loss=hungry(4))
     loop.run(Watch())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from rimlight.catalog.find import Catalog
 from rimlight.errors import ConfigError, ModelError, ModelFormatError
 from rimlight.frame import Frame
 from rimlight.segmenters.card import ModelCard, load_card
-from rimlight.segmenters.keras import KerasEngine
+from rimlight.segmenters.keras import KerasEngine, open_keras
 from rimlight.segmenters.tflite import TfliteEngine
 from rimlight.training.agreement import Reader, Sameness, compare_files
 from rimlight.training.cards import described, save_card
@@ -86,11 +86,12 @@ def export(
             hint="name a folder of some dozens such as the model will see",
         )
     frames = list(frames_of([*(check or calibration or _samples())], limit=COMPARED_ON))
-    with ExitStack() as stack:
-        keeper = stack.enter_context(closing(KerasEngine(file)))
+    network = _cut(open_keras(file), card)
+    with closing(KerasEngine(file)) as keeper:
         ours = Reader(card, keeper)
         inputs = [ours.tensor(f) for f in frames_of([*calibration], limit=CALIBRATED_ON)]
-        content = _converted(file, number, inputs if number == "int8" else ())
+        content = _converted(network, number, inputs if number == "int8" else ())
+        card = _of_one_output(card)
         found = _compare(card, ours, content, frames)
     _refuse_if_different(found, number, LEAST[number] if least is None else least)
     return _write(card, content, out, number, found)
@@ -98,9 +99,11 @@ def export(
 
 def _refuse_wrong_names(card: ModelCard, file: Path, out: Path) -> None:
     if card.runtime != "keras":
-        raise ConfigError(f"{file.name} is no .keras file", hint="export what was trained")
+        raise ConfigError(
+            f"{file.name} is no .keras file of masks", hint="name the best.keras of a training"
+        )
     if out.suffix != ".tflite":
-        raise ConfigError(f"{out} must end in .tflite")
+        raise ConfigError(f"{out} must end in .tflite", hint=f"-o {out.with_suffix('.tflite')}")
     beside = out.with_suffix(".yaml")
     owner = _owner(beside)
     if owner != out.name:
@@ -126,11 +129,32 @@ def _samples() -> tuple[Path, ...]:
     return folder / "portrait.mp4", folder / "road.mp4"
 
 
-def _converted(file: Path, number: Number, inputs: Sequence[NDArray[np.float32]]) -> bytes:
-    model: Any = keras.saving.load_model(file, compile=False)
+def _cut(model: Any, card: ModelCard) -> Any:
+    """Return the part of a network that gives the one output which the card reads.
+
+    Raises:
+        ModelFormatError: there is no such output.
+    """
+    outputs = keras.tree.flatten(model.outputs)
+    if card.output.index >= len(outputs):
+        raise ModelFormatError(
+            f"the card reads output {card.output.index}, and the network has {len(outputs)}",
+            hint="output.index counts from 0",
+        )
+    if len(outputs) == 1:
+        return model
+    return keras.Model(model.inputs, outputs[card.output.index], name=model.name)
+
+
+def _of_one_output(card: ModelCard) -> ModelCard:
+    output = card.output.model_copy(update={"index": 0})
+    return card.model_copy(update={"output": output})
+
+
+def _converted(model: Any, number: Number, inputs: Sequence[NDArray[np.float32]]) -> bytes:
     if None in model.input_shape[1:]:
         raise ModelFormatError(
-            f"{file.name} leaves its input's size open: {model.input_shape}",
+            f"{model.name} leaves its input's size open: {model.input_shape}",
             hint="build the network for one size",
         )
     if number in {"dynamic", "int8"}:

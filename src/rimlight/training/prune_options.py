@@ -21,6 +21,8 @@ TUNING: Mapping[str, Any] = {
 }
 """What differs from a training from random weights: less of everything."""
 
+_FIELDS = TrainOptions.model_fields
+
 
 class PruneOptions(Options):
     """What is taken away.
@@ -51,7 +53,8 @@ def load_tuning(
         config: the YAML file of its training; None: `trained` is taken.
         settings: KEY=VALUE, over the file and over `TUNING`.
         data: instead of the training's data.paths.
-        trained: what the training's own folder remembers of it.
+        trained: what the training's own folder remembers of it; what was said of a teacher, or
+            of an earlier pruning, does not count.
 
     Raises:
         ConfigError: a key is unknown, a value wrong, or nothing says what to train on.
@@ -61,7 +64,8 @@ def load_tuning(
             "nothing says what the model was trained on",
             hint="name the training's file with --config, or keep last.npz beside the model",
         )
-    content = merge(read_yaml(config) if config else dict(trained or {}), TUNING)
+    kept = {key: value for key, value in (trained or {}).items() if key in _FIELDS}
+    content = merge(read_yaml(config) if config else kept, TUNING)
     said = {"data": {"paths": [str(path) for path in data]}} if data else {}
     content = apply_settings(merge(content, said), settings)
     return validate(TrainOptions, content, where=str(config) if config else "the training")

@@ -116,5 +116,6 @@ def _fitting(file: Any, key: str, variable: Any, path: Path) -> NDArray[Any]:
 
 def _foreign(path: Path) -> ConfigError:
     return ConfigError(
-        f"{path} is not the state of this training", hint="write into another folder"
+        f"{path} is damaged, or not the state of this training",
+        hint="write into another folder, or remove the file to begin anew",
     )

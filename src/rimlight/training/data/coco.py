@@ -18,6 +18,7 @@ from rimlight.training.data.mapping import LabelMap
 from rimlight.training.data.options import IGNORED, DataOptions
 from rimlight.training.data.samples import Sample, Shape, Shapes
 
+_FORM = "it must hold images, annotations and categories"
 _PLACES = ("", "images", "../images", "..")  # of pictures, seen from the .json file
 
 
@@ -41,7 +42,9 @@ def coco_samples(path: Path, options: DataOptions) -> Found:
             annotations[each["image_id"]].append(each)
         return _found(file, data["images"], annotations, names, LabelMap(options))
     except (KeyError, TypeError, ValueError) as exc:
-        raise ConfigError(f"{file} is not in COCO's form: {type(exc).__name__} {exc}") from exc
+        raise ConfigError(
+            f"{file} is not in COCO's form: {type(exc).__name__} {exc}", hint=_FORM
+        ) from exc
 
 
 def _found(
@@ -80,17 +83,26 @@ def _shapes(
             wrong.append(f"unknown class {names.get(key, key)!r} is taken as background")
         elif label:  # a crowd is drawn roughly: not to be learnt from
             kept = IGNORED if each.get("iscrowd") else label
-            shapes.append(Shape(kept, _rings(each["segmentation"], size)))
+            if rings := _rings(each.get("segmentation"), size):
+                shapes.append(Shape(kept, rings))
+            else:
+                wrong.append(f"annotation {each.get('id')} has no outline; ignored")
     return Shapes(tuple(shapes), tuple(dict.fromkeys(wrong)), size)
 
 
 def _rings(segmentation: Any, size: tuple[int, int]) -> tuple[NDArray[np.float32], ...]:
-    """Return outlines as shares of the picture; of a run-length mask the outer ones."""
+    """Return outlines as shares of the picture; of a run-length mask the outer ones.
+
+    () for what is no outline, such as the missing one of an object that has a box only.
+    """
     sides = np.array(size, np.float32)
-    if isinstance(segmentation, list):
-        polygons = [np.array(flat, np.float32).reshape(-1, 2) for flat in segmentation]
-        return tuple(polygon / sides for polygon in polygons)
-    mask = run_length_mask(segmentation["counts"], segmentation["size"])
+    try:
+        if isinstance(segmentation, list):
+            polygons = [np.array(flat, np.float32).reshape(-1, 2) for flat in segmentation]
+            return tuple(polygon / sides for polygon in polygons)
+        mask = run_length_mask(segmentation["counts"], segmentation["size"])
+    except (KeyError, TypeError, ValueError):
+        return ()
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     centres = [contour.reshape(-1, 2).astype(np.float32) + 0.5 for contour in contours]
     return tuple(ring / sides for ring in centres)
@@ -156,7 +168,7 @@ def _read(file: Path) -> dict[str, Any]:
     except OSError as exc:
         raise ConfigError(f"cannot read {file}: {exc.strerror}", hint="check the path") from exc
     except ValueError as exc:
-        raise ConfigError(f"{file} is not JSON: {exc}") from exc
+        raise ConfigError(f"{file} is not JSON: {exc}", hint=_FORM) from exc
     if not isinstance(data, dict):
-        raise ConfigError(f"{file} is not in COCO's form", hint="it holds images and annotations")
+        raise ConfigError(f"{file} is not in COCO's form", hint=_FORM)
     return cast(dict[str, Any], data)

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.imaging.pictures import SUFFIXES
 from rimlight.training.data.distort import distort
+from rimlight.training.data.folders import pictures_by_name
 from rimlight.training.data.options import DataOptions
 from rimlight.training.data.paste import paste
 from rimlight.training.data.samples import Sample, read_image
@@ -30,6 +30,9 @@ class Loader:
         training: alter it; else all of it is shown as it is.
         seed: 0 or more.
         epoch: 0 or more.
+
+    Raises:
+        ConfigError: a folder of backgrounds holds no pictures.
     """
 
     def __init__(
@@ -103,5 +106,5 @@ class Loader:
 
 
 def _backgrounds(options: DataOptions) -> tuple[Path, ...]:
-    files = (path for folder in options.augment.backgrounds for path in sorted(folder.iterdir()))
-    return tuple(path for path in files if path.suffix.lower() in SUFFIXES)
+    folders = options.augment.backgrounds
+    return tuple(path for folder in folders for path in pictures_by_name(folder).values())
