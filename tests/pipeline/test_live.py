@@ -219,6 +219,18 @@ def test_panic_covers_the_virtual_camera_while_another_sink_is_stuck():
     assert all((frame.bgr == NEUTRAL).all() or (frame.bgr == RED).all() for frame in camera.frames)
 
 
+def test_the_cover_counts_as_taken_when_it_was_asked_for():
+    class Camera(RecordingSink):
+        def interrupt(self, frame):
+            self.write(frame)
+
+    camera, now = Camera(), [1000.0]
+    fanout = Fanout([camera], make_frame(), FaultLog(), clock=lambda: now[0])
+    now[0] = 1007.0
+    fanout.covered = True
+    assert camera.frames[0].captured == 1007.0
+
+
 def test_panic_covers_while_the_model_is_stuck():
     let_go, camera = threading.Event(), Seen()
     steady = SteadySink(camera, 1000)

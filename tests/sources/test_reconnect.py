@@ -1,11 +1,15 @@
+import threading
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from fakes import ListSource, make_frame
+from fakes import HalfSegmenter, ListSource, RecordingSink, make_frame
 
+from rimlight.buffer import Policy
 from rimlight.errors import SourceOpenError, SourceReadError
 from rimlight.frame import Frame
+from rimlight.pipeline.live import LivePipeline
+from rimlight.pipeline.settings import Settings
 from rimlight.sources.reconnect import ReconnectingSource, State
 
 
@@ -161,6 +165,33 @@ def test_closing_ends_a_rest():
     source.rest()
     source.close()
     assert next(frames, None) is None
+
+
+@pytest.mark.parametrize("state", [State.RESTING, State.RETRYING])
+def test_a_run_is_stopped_at_once_while_its_camera_is(state, monkeypatch):
+    monkeypatch.setattr("rimlight.pipeline.runner.STOP_TIMEOUT_S", 60)
+
+    def absent():
+        raise SourceOpenError("not there")
+
+    source = ReconnectingSource(Shutter() if state is State.RESTING else broken(3), absent)
+    newest = Settings(policy=Policy.LATEST, masks="newest")
+    pipeline = LivePipeline(source, HalfSegmenter(), [RecordingSink()], settings=newest)
+
+    def poll():
+        if pipeline.stats.frames and state is State.RESTING:
+            source.rest()
+        if source.state is state:
+            pipeline.stop()
+
+    pipeline.poll = poll
+    run = threading.Thread(target=pipeline.run)
+    run.start()
+    run.join(15)
+    is_over = not run.is_alive()
+    source.close()
+    run.join(15)
+    assert is_over
 
 
 class Large(Shutter):

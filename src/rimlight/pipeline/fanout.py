@@ -60,9 +60,10 @@ class Fanout:
     def covered(self, on: bool) -> None:
         with self._changing:
             self._covered = on
+            plain = replace(self._plain, captured=self._clock())
             for sink in self._sinks:
                 if on and isinstance(sink, Prompt):
-                    sink.interrupt(self._plain)
+                    sink.interrupt(plain)
 
     def send(self, shown: Frame, *, is_cover: bool, worked: bool) -> Frame:
         """Write to every sink; return what they got.

@@ -71,6 +71,8 @@ class Pipeline:
 
     def stop(self) -> None:
         """End the run in order: what is under way is finished. Any thread or signal handler."""
+        if self._ended.is_set():
+            return  # a handler may have interrupted what closes the parts, and holds their locks
         if isinstance(self._source, Waiting):
             self._source.stop_waiting()
         self._frames.close()

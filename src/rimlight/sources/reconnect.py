@@ -143,10 +143,14 @@ class ReconnectingSource:
             self._let_go = self._source
             self._source.close()
 
-    def close(self) -> None:
-        """End the iteration, also while the source is lost or rests."""
+    def stop_waiting(self) -> None:
+        """End the iteration if the source is lost or rests. Any thread."""
         self._closed.set()
         self._woken.set()
+
+    def close(self) -> None:
+        """End the iteration, also while the source is lost or rests."""
+        self.stop_waiting()
         self._source.close()
 
     def _lose(self, exc: Exception) -> None:
