@@ -90,6 +90,22 @@ def test_a_watched_folder_takes_what_comes_until_ctrl_c(tmp_path, photos):
     assert made(tmp_path / "out") == ["a.jpg", "b.jpg", "late.jpg"]
 
 
+def test_a_watcher_that_is_started_again_does_what_is_missing(tmp_path, photos):
+    command = [sys.executable, "-m", "rimlight", "process", "photos", "--watch", "-b", "white"]
+    (tmp_path / "out").mkdir()
+    kept = tmp_path / "out" / "a.jpg"
+    kept.write_bytes(b"made by an earlier run")
+    with subprocess.Popen([*command, "-o", "out/"], cwd=tmp_path, stderr=subprocess.PIPE) as again:
+        wait_for(again, tmp_path / "out/b.jpg")
+        again.send_signal(signal.SIGINT)
+        assert b"left out 1 of them" in again.communicate(timeout=60)[1]
+    assert kept.read_bytes() == b"made by an earlier run"
+    with subprocess.Popen([*command, "-o", "out/", "--overwrite", "-q"], cwd=tmp_path) as anew:
+        while kept.stat().st_size < 100:
+            assert anew.poll() is None
+        anew.send_signal(signal.SIGINT)
+
+
 def wait_for(running, path):
     while running.poll() is None and not path.exists():
         pass

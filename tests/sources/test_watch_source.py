@@ -1,6 +1,7 @@
 """A watched folder, with the waiting in the test's hands."""
 
 import logging
+import os
 
 import cv2
 import numpy as np
@@ -68,6 +69,30 @@ def test_a_changed_picture_is_read_again(tmp_path):
     path.write_bytes(jpeg(20))
     frames = watched(tmp_path, nothing, lambda: path.write_bytes(jpeg(200, (48, 32))), nothing)
     assert [frame.size for frame in frames] == [(24, 16), (48, 32)]
+
+
+def test_what_an_earlier_run_made_is_left_out_until_it_changes(tmp_path):
+    inbox, out = tmp_path / "in", tmp_path / "out"
+    for name in ("in/old.jpg", "in/new.jpg", "out/old.png", "out/new.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(jpeg())
+    os.utime(inbox / "new.jpg", (2e9, 2e9))
+    frames = watched(inbox, nothing, results=[out])
+    assert names(frames) == ["new.jpg"]
+    source = WatchSource(WatchSource.Options(path=str(inbox), results=[out]))
+    assert "1 of them" in source.info.notes[1]
+    frames = watched(inbox, nothing, lambda: os.utime(inbox / "old.jpg"), nothing, results=[out])
+    assert names(frames) == ["new.jpg", "old.jpg"]
+
+
+def test_a_picture_is_made_again_where_one_of_several_results_is_missing(tmp_path):
+    for name in ("in/a.jpg", "one/a.jpg", "in/b.jpg", "in/b.tif", "one/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(jpeg())
+    both = [tmp_path / "one", tmp_path / "two"]
+    assert names(watched(tmp_path / "in", nothing, results=both))[0] == "a.jpg"
+    rest = watched(tmp_path / "in", nothing, results=both[:1])
+    assert names(rest) == ["b.jpg", "b.tif"]  # b.png may be of either
 
 
 def test_hidden_files_and_others_are_left_alone(tmp_path):

@@ -149,9 +149,10 @@ def process(
         )
     video = {"audio": audio, "codec": codec, "crf": crf, "preset": preset}
     video |= {"overwrite": overwrite, "resume": "auto" if resume else None}
+    results = [place for place in (*output, matte, foreground) if place is not None]
     run = job_config(
         "process",
-        source=watched(source, output, recursive=recursive) if watch else source,
+        source=watched(source, results, recursive=recursive) if watch else source,
         sinks=output,
         segmenter=segmenter_keys(model, threads),
         effects=effects,
@@ -168,6 +169,7 @@ def process(
             "every": every,
             "max_size": max_size,
             "recursive": recursive or None,
+            "results": results if watch and not overwrite else None,
         },
     )
     if dry_run:

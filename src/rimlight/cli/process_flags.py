@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,7 +56,9 @@ Preset = Annotated[str | None, typer.Option(help="The encoder's speed, such as v
 Watch = Annotated[
     bool,
     typer.Option(
-        "--watch", help="Go on with every picture that comes into the folder; Ctrl-C ends."
+        "--watch",
+        help="Go on with every picture that comes into the folder; Ctrl-C ends. Started again, it "
+        "leaves out what has a newer result (not with --overwrite).",
     ),
 ]
 Recursive = Annotated[
@@ -109,8 +112,8 @@ def check_pictures(source: str, wanted: dict[str, bool]) -> None:
         raise ConfigError(f"{flags[0]} is for pictures, and {source} is none", hint="leave it out")
 
 
-def watched(source: str, outputs: list[str], *, recursive: bool) -> str:
-    """Return `source` as a folder to watch.
+def watched(source: str, outputs: Sequence[str], *, recursive: bool) -> str:
+    """Return `source` as a folder to watch, whose results go to `outputs`.
 
     Raises:
         ConfigError: a result would lie where it is watched for, and be taken for a new picture.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -15,7 +16,7 @@ from pydantic import Field
 from rimlight import options
 from rimlight.errors import SourceOpenError
 from rimlight.frame import Frame, SourceInfo
-from rimlight.imaging.pictures import check_whole, read_tagged
+from rimlight.imaging.pictures import SUFFIXES, check_whole, read_tagged
 from rimlight.sources.listing import in_order, is_picture
 
 _log = logging.getLogger(__name__)
@@ -31,6 +32,9 @@ class WatchSource:
     A file is read once two looks, `poll_s` apart, have found it the same, and its end is there: so
     one that is being written or copied is waited for, however long that takes. One that is whole
     and cannot be read is named in the log, and tried again when it changes.
+
+    What an earlier run made is not made again: at the start, a picture is left out that has a newer
+    one of its name, of whatever kind, in every folder of `results`.
 
     Args:
         options: which folder.
@@ -48,6 +52,9 @@ class WatchSource:
         path: Annotated[str, Field(min_length=1, description="a folder")]
         recursive: Annotated[bool, Field(description="look into folders in the folder")] = False
         poll_s: Annotated[float, Field(gt=0, description="seconds between two looks")] = 0.5
+        results: Annotated[
+            tuple[Path, ...], Field(description="leave out what has a newer result in all of these")
+        ] = ()
 
     def __init__(self, options: Options, *, wait: Callable[[float], bool] | None = None) -> None:
         self._folder = Path(options.path).expanduser()
@@ -59,14 +66,14 @@ class WatchSource:
         self._stopped = threading.Event()
         self._wait = wait or (lambda seconds: not self._stopped.wait(seconds))
         self._seen: dict[Path, State] = {}
-        self._done: dict[Path, State] = {}
+        self._done = self._made(options.results)
         self._count = 0
         self.info = SourceInfo(
             options.path,
             self._usual_size(),
             time_base=Fraction(1),
             stills=True,
-            notes=(f"watching {self._folder} for pictures; Ctrl-C ends it",),
+            notes=(f"watching {self._folder} for pictures; Ctrl-C ends it", *self._told()),
         )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -99,6 +106,22 @@ class WatchSource:
             if before.get(path) == state and self._done.get(path) != state
         ]
         return sorted(ready, key=in_order)
+
+    def _made(self, results: Sequence[Path]) -> dict[Path, State]:
+        """Return what lies there and was done by an earlier run."""
+        there = self._states() if results else {}
+        # Where a.jpg and a.tif lie, it cannot be told of which of them a.png was made.
+        alike = Counter(path.with_suffix("") for path in there)
+        return {
+            path: state
+            for path, state in there.items()
+            if alike[path.with_suffix("")] == 1
+            and all(_newest(one / path.relative_to(self._folder)) >= state[1] for one in results)
+        }
+
+    def _told(self) -> list[str]:
+        count = len(self._done)
+        return [f"left out {count} of them, which have a newer result"] if count else []
 
     def _states(self) -> dict[Path, State]:
         found = self._folder.rglob("*") if self._recursive else self._folder.glob("*")
@@ -143,3 +166,9 @@ class WatchSource:
                 continue
             return bgr.shape[1], bgr.shape[0]
         return _USUAL_SIZE
+
+
+def _newest(path: Path) -> int:
+    """Return when a picture of that name, whatever its suffix, was changed; 0: there is none."""
+    kinds = (path.with_suffix(suffix) for suffix in SUFFIXES)
+    return max((kind.stat().st_mtime_ns for kind in kinds if kind.is_file()), default=0)
