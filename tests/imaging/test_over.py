@@ -30,6 +30,13 @@ def test_every_pixel_is_mixed_by_its_alpha(shape, kind):
     assert np.abs(made - (front * share + back * (1 - share))).max() <= 0.51
 
 
+def test_a_cut_out_of_a_larger_picture_is_mixed_like_any_other():
+    (front, back), alpha = pictures((80, 90)), soft_disc((70, 70))
+    made = composite_bgr(front[5:75, 9:79], back[5:75, 9:79], alpha)
+    whole = [np.ascontiguousarray(picture[5:75, 9:79]) for picture in (front, back)]
+    assert (made == composite_bgr(*whole, alpha)).all()
+
+
 def test_the_inputs_stay_as_they_are():
     front, back = pictures((70, 70))
     kept = front.copy(), back.copy()

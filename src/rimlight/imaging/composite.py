@@ -43,7 +43,7 @@ def quantise(alpha: NDArray[np.float32]) -> Image:
 def enlarge(mask: Image, size: tuple[int, int], edges: Edges = (0.0, 1.0)) -> Image:
     """Return a uint8 mask (h, w) at `size` (width, height), through the smooth step of `edges`."""
     large = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR_EXACT)
-    return cast(Image, cv2.LUT(large, _smooth_step(edges)))
+    return cast(Image, cv2.LUT(large, _smooth_step(edges), dst=large))
 
 
 def composite(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) -> Image:
