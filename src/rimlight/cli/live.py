@@ -5,10 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING
 
 from rimlight.cli.flags import (
     Background,
@@ -27,6 +24,20 @@ from rimlight.cli.flags import (
     Threads,
     segmenter_keys,
 )
+from rimlight.cli.live_flags import (
+    AllowPassthrough,
+    Cpu,
+    Ctl,
+    Fps,
+    MaxLatency,
+    OnDemand,
+    Sink,
+    Source,
+    Sync,
+    WhenUnsure,
+    pipeline_keys,
+    share,
+)
 
 if TYPE_CHECKING:
     from rimlight.cli.desk import Wishes
@@ -40,23 +51,8 @@ STATUS_EVERY_S = 1.0
 
 def live(
     *,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--source",
-            "-s",
-            help="A camera (0, /dev/video0), an rtsp:// or http:// address, a file, or pattern.",
-        ),
-    ] = None,
-    sink: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--sink",
-            "-o",
-            help="window, virtual-camera[:/dev/video10], video:rec.mp4; may be given again. "
-            "Without it: a virtual camera and a window, as far as there are any.",
-        ),
-    ] = None,
+    source: Source = None,
+    sink: Sink = None,
     background: Background = None,
     blur: Blur = None,
     grey: Grey = False,
@@ -67,43 +63,14 @@ def live(
     model: Model = None,
     threads: Threads = None,
     quality: Quality = None,
-    sync: Annotated[
-        bool, typer.Option("--sync", help="Wait for each frame's own mask, however slow.")
-    ] = False,
-    when_unsure: Annotated[
-        str | None,
-        typer.Option(
-            help="Shown while no frame has a valid mask: last (the last safe picture), "
-            "blur (that one, smeared) or background (it alone)."
-        ),
-    ] = None,
-    allow_passthrough: Annotated[
-        bool, typer.Option("--allow-passthrough", help="Show the room where no effect covers it.")
-    ] = False,
-    max_latency: Annotated[
-        float | None,
-        typer.Option(metavar="MS", min=1, help="Leave out frames older than this [100]."),
-    ] = None,
-    on_demand: Annotated[
-        bool,
-        typer.Option(
-            "--on-demand", help="Open the camera only while a program watches the virtual one."
-        ),
-    ] = False,
-    cpu: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Hold this share of one processor, such as 40%, with less quality.",
-        ),
-    ] = None,
-    fps: Annotated[
-        float | None, typer.Option(min=1, help="Hold this rate, with less quality.")
-    ] = None,
-    ctl: Annotated[
-        Path | None,
-        typer.Option(metavar="SOCKET", help="Where `rimlight ctl` finds this run."),
-    ] = None,
+    sync: Sync = False,
+    when_unsure: WhenUnsure = None,
+    allow_passthrough: AllowPassthrough = False,
+    max_latency: MaxLatency = None,
+    on_demand: OnDemand = False,
+    cpu: Cpu = None,
+    fps: Fps = None,
+    ctl: Ctl = None,
     config: ConfigFile = None,
     set_: Settings = None,
     dry_run: DryRun = False,
@@ -148,7 +115,7 @@ def live(
         segmenter=segmenter_keys(model, threads),
         effects=effects,
         refiners=said.as_refiners,
-        pipeline=_pipeline_keys(sync, when_unsure, allow_passthrough, max_latency),
+        pipeline=pipeline_keys(sync, when_unsure, allow_passthrough, max_latency),
         quality=quality,
         config=config,
         settings=set_ or (),
@@ -158,36 +125,8 @@ def live(
     else:
         from rimlight.cli.desk import Wishes
 
-        wishes = Wishes(ctl, on_demand, _share(cpu), fps)
+        wishes = Wishes(ctl, on_demand, share(cpu), fps)
         _run(run, wishes, quiet=quiet)
-
-
-def _pipeline_keys(
-    sync: bool, when_unsure: str | None, allow_passthrough: bool, max_latency_ms: float | None
-) -> dict[str, Any]:
-    """Return the keys of the pipeline that the user named."""
-    said = {
-        "masks": "own" if sync else None,
-        "when_unsure": when_unsure,
-        "allow_passthrough": allow_passthrough or None,
-        "max_latency_ms": max_latency_ms,
-    }
-    return {key: value for key, value in said.items() if value is not None}
-
-
-def _share(text: str | None) -> float | None:
-    """Read "40%" or "0.4" as 0.4."""
-    from rimlight.errors import ConfigError
-
-    if text is None:
-        return None
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = 0.0
-    if share <= 0:
-        raise ConfigError(f"--cpu must be a share of one processor, got {text!r}", hint="--cpu 40%")
-    return share
 
 
 def _run(config: RunConfig, wishes: Wishes, *, quiet: bool) -> None:

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 3.0
 Masked = tuple[Frame, Mask]
+Threads = Sequence[threading.Thread]
 
 
 class Pipeline:
@@ -220,7 +221,7 @@ class Pipeline:
         if self._on_frame:
             self._on_frame(shown)
 
-    def _end(self, threads: Sequence[threading.Thread]) -> None:
+    def _end(self, threads: Threads) -> None:
         """Wake and join the threads; a camera that blocks in a read is closed under it."""
         self._count_dropped()  # before what is left in the buffers counts as dropped too
         self._ended.set()

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 from rimlight.pipeline.parts import Easing, Effect, Refiner, Segmenter
-from rimlight.pipeline.runner import Pipeline
+from rimlight.pipeline.runner import Pipeline, Threads
 
 _exchanging = threading.Lock()
 """Held for the moment in which a model that waits changes hands."""
@@ -70,7 +70,7 @@ class SwappablePipeline(Pipeline):
             waited, self._brought = self._brought, segmenter
         return waited
 
-    def _end(self, threads: Sequence[threading.Thread]) -> None:
+    def _end(self, threads: Threads) -> None:
         super()._end(threads)
         for brought in (self._exchange(None), self._own):
             if brought:

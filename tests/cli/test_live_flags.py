@@ -1,0 +1,20 @@
+import pytest
+
+from rimlight.cli.live_flags import share
+from rimlight.cores import usable_cores
+from rimlight.errors import ConfigError
+
+
+def test_a_share_of_a_processor_is_said_in_either_way():
+    assert (share("40%"), share("0.4"), share(None)) == (0.4, 0.4, None)
+
+
+@pytest.mark.parametrize("text", ["", "%", "half", "0", "-40%", "nan", "inf"])
+def test_what_is_no_share_is_refused(text):
+    with pytest.raises(ConfigError, match="share of one processor"):
+        share(text)
+
+
+def test_more_than_all_processors_is_refused_as_it_would_hold_nothing():
+    with pytest.raises(ConfigError, match="up to"):
+        share(str(usable_cores() + 1))
