@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 from typing import Annotated, Literal, cast
 
 import cv2
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight import options as opt
+from rimlight.effects.covered import CoverMemory
 from rimlight.effects.keep import check_classes
 from rimlight.frame import Frame, Mask
 from rimlight.imaging.colour import bgr_to_i420, even_size, planes
@@ -20,8 +20,6 @@ from rimlight.imaging.palette import parse_colour
 
 Image = NDArray[np.uint8]
 
-MAX_GAP_S = 1
-"""From this step in time on it is a cut, or another picture: what was covered is forgotten."""
 SOFT = 48
 """Levels (of 255) from which a pixel counts as found: rather too much is covered."""
 _CELLS = 24
@@ -32,7 +30,7 @@ class RedactEffect:
     """Covers regions of some classes, and keeps them covered for some frames after.
 
     A region that the model misses for up to `memory` frames stays covered where it was last found,
-    so that nobody shows between two good masks.
+    so that nobody shows between two good masks; one of which it finds a part stays covered whole.
 
     Raises:
         ConfigError: the model has no class of a name.
@@ -51,6 +49,10 @@ class RedactEffect:
         memory: Annotated[
             int, Field(ge=0, le=250, description="frames that a region stays covered")
         ] = 10
+        hold_s: Annotated[
+            float,
+            Field(ge=0, le=60, description="seconds that all stays covered of which part is found"),
+        ] = 10
         margin: Annotated[
             float, Field(ge=0, le=0.2, description="how far around, as a share of the height")
         ] = 0.02
@@ -58,8 +60,7 @@ class RedactEffect:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._colour = parse_colour(options.colour)
-        self._left: Image | None = None
-        self._pts = Fraction(0)
+        self._memory = CoverMemory(frames=options.memory, hold_s=options.hold_s)
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame` with the regions covered."""
@@ -76,32 +77,25 @@ class RedactEffect:
 
     def close(self) -> None:
         """Forget what was covered."""
-        self._left = None
+        self._memory.forget()
 
     def _covered(self, mask: Mask, frame: Frame) -> Image:
         """Return how many frames each mask pixel stays covered, this one included."""
         found = quantise(mask.alpha(self._options.classes)) >= SOFT
         radius = round(self._options.margin * mask.shape[0]) + 1
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-        level = np.where(found, np.uint8(self._options.memory + 1), np.uint8(0))
-        now = cast(Image, cv2.dilate(level, kernel))
-        gap = frame.pts - self._pts
-        if self._left is not None and self._left.shape == now.shape and 0 < gap < MAX_GAP_S:
-            now = cast(Image, cv2.max(now, cv2.subtract(self._left, np.ones_like(now))))
-        self._left, self._pts = now, frame.pts
-        return now
+        around = cv2.dilate(found.astype(np.uint8), kernel)
+        return self._memory.add(cast(Image, around), frame.pts)
 
     def _over_i420(self, frame: Frame, covered: Image) -> Image:
         out = frame.image.copy()
         fill = bgr_to_i420(np.full((2, 2, 3), self._colour, np.uint8), frame.colour)
-        size = even_size(frame.size)
+        large = cv2.resize(covered, even_size(frame.size), interpolation=cv2.INTER_NEAREST) > 0
+        # A pixel of half size is covered where any of its four is.
+        small = large[::2, ::2] | large[1::2, ::2] | large[::2, 1::2] | large[1::2, 1::2]
         for target, level in zip(planes(out), planes(fill), strict=True):
             over = _cover(target, self._options.style, (int(level[0, 0]),))
-            half = target.shape[1] != size[0]
-            # A pixel of half size is covered where any of its four is.
-            large = cv2.resize(covered, size, interpolation=cv2.INTER_NEAREST)
-            large = cv2.dilate(large, np.ones((2, 2), np.uint8))[::2, ::2] if half else large
-            np.copyto(target, over, where=large > 0)
+            np.copyto(target, over, where=large if target.shape == large.shape else small)
         return out
 
 
