@@ -1,5 +1,7 @@
 """The loop with a tiny network: what it keeps, how it goes on, and when it stops."""
 
+import resource
+
 import keras
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from rimlight.errors import ConfigError, ModelError
 from rimlight.options import validate
 from rimlight.training.average import RunningMean
 from rimlight.training.history import Epoch, best_of
-from rimlight.training.loop import BEST, STATE, Loop, Watch
+from rimlight.training.loop import BEST, STATE, Loop, Watch, save_model
 from rimlight.training.loop_options import LoopOptions
 from rimlight.training.losses import cross_entropy
 from rimlight.training.metrics import Scorer
@@ -115,6 +117,17 @@ def test_a_state_that_cannot_be_written_leaves_nothing_behind(tmp_path):
     with pytest.raises(ModelError, match=r"cannot write .*last\.npz"):
         loop.run(Watch())
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_model_for_which_there_is_no_room_is_an_error_and_leaves_nothing_behind(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(ModelError, match=r"cannot write .*best\.keras"):
+            save_model(tiny(), tmp_path / BEST)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_goes_on_with_another_batch_where_one_is_asked_for(tmp_path):

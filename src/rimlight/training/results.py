@@ -169,7 +169,9 @@ def _events(folder: Path) -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as exc:
-        raise ModelError(f"cannot write {folder}: {exc.message}", hint="make room") from exc
+        raise ModelError(
+            f"TensorFlow cannot write {folder}", hint="make room, or write into another folder"
+        ) from exc
 
 
 def _facts(

@@ -100,7 +100,7 @@ def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], *, at: str =
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        with np.load(path) as file:
+        with path.open("rb") as opened, np.load(opened) as file:
             yield file
     # KeyError: another file of arrays; TypeError: a single array.
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as exc:

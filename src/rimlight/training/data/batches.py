@@ -72,8 +72,11 @@ def in_batches(
         counts; with `classes`, a pair of these labels and float32 (b, h, w, classes).
 
     Raises:
-        RimlightError: `read` raised it. TensorFlow alone would tell of it in words of its own.
+        RimlightError: `read` raised it. TensorFlow would tell of it in words of its own.
     """
+    shapes = [(size[1], size[0], 3), (size[1], size[0])]
+    shapes += [(size[1], size[0], classes)] if classes else []
+    kinds = (np.uint8, np.uint8, np.float32)[: len(shapes)]
     failures: list[RimlightError] = []
 
     def told(number: int) -> tuple[Any, ...]:
@@ -81,29 +84,18 @@ def in_batches(
             return read(number)
         except RimlightError as exc:
             failures.append(exc)
-            raise
+            return tuple(np.zeros(*blank) for blank in zip(shapes, kinds, strict=True))
 
     def load(number: Any) -> tuple[Any, Any]:
-        kinds = (tf.uint8, tf.uint8, *((tf.float32,) if classes else ()))
-        return _as_tensors(tf.numpy_function(told, [number], kinds), size, classes)
+        found = tf.numpy_function(told, [number], kinds)
+        picture, labels, *scores = map(tf.ensure_shape, found, shapes)
+        labels = tf.cast(labels, tf.int32)
+        return tf.cast(picture, tf.float32) / 255.0, (labels, *scores) if scores else labels
 
     dataset = tf.data.Dataset.from_tensor_slices(np.asarray(order, np.int64))
     dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     whole = training and len(order) >= batch
-    try:
-        yield from dataset.batch(batch, drop_remainder=whole).prefetch(tf.data.AUTOTUNE)
-    except tf.errors.OpError as exc:
+    for pictures, targets in dataset.batch(batch, drop_remainder=whole).prefetch(tf.data.AUTOTUNE):
         if failures:
-            raise failures[0] from exc
-        raise
-
-
-def _as_tensors(
-    found: Sequence[Any], size: tuple[int, int], classes: int | None
-) -> tuple[Any, Any]:
-    width, height = size
-    picture = tf.cast(tf.ensure_shape(found[0], (height, width, 3)), tf.float32) / 255.0
-    labels = tf.cast(tf.ensure_shape(found[1], (height, width)), tf.int32)
-    if not classes:
-        return picture, labels
-    return picture, (labels, tf.ensure_shape(found[2], (height, width, classes)))
+            raise failures[0]
+        yield pictures, targets

@@ -190,7 +190,9 @@ def read_image(path: Path) -> Image:
     try:
         return read_picture(path)[0]
     except (OSError, ValueError) as exc:
-        raise ConfigError(f"cannot read {path}: {exc}") from exc
+        raise ConfigError(
+            f"cannot read {path}: {exc}", hint="data.check=true leaves out what cannot be read"
+        ) from exc
 
 
 def one_channel(mask: Image) -> Image:
