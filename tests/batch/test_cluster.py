@@ -14,7 +14,7 @@ from rimlight.batch.local import LocalPool
 from rimlight.batch.plan import make_plan
 from rimlight.batch.run import Batch
 from rimlight.batch.session import connected
-from rimlight.errors import ConfigError
+from rimlight.errors import ConfigError, RimlightError
 from rimlight.jobs import job_config
 
 # Ray reads it when it is imported: nodes then meet on the loopback address, not on the network.
@@ -125,6 +125,13 @@ def test_an_input_that_is_broken_fails_alone(folder):
         "long.mp4": "done",
         "short.mp4": "failed",
     }
+
+
+def test_a_cluster_that_does_not_start_is_one_clear_error(monkeypatch):
+    monkeypatch.setenv("RAY_TMPDIR", "/proc")  # where nobody can make a folder
+    with pytest.raises(RimlightError, match="does not start") as caught, connected(None, cpus=1):
+        pass
+    assert caught.value.hint
 
 
 def test_a_cluster_that_is_not_there_is_named():

@@ -11,12 +11,12 @@ from clip_maker import write_video
 from media_files import decoded, sound_packets
 
 from rimlight import resources
-from rimlight.batch import kept, orders, steps, storage
+from rimlight.batch import kept, orders, report, steps, storage
 from rimlight.batch.held import HeldModels
 from rimlight.batch.plan import make_plan
 from rimlight.build import open_run
 from rimlight.config import PartConfig, load_run
-from rimlight.errors import MissingDependencyError, SourceOpenError
+from rimlight.errors import MissingDependencyError, SinkError, SourceOpenError
 from rimlight.jobs import job_config
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra [ray]")
@@ -93,6 +93,41 @@ def test_inputs_and_results_by_address(tmp_path, clip, monkeypatch):
     spread(run_of(task.source, task.target))
     storage.fetch(task.target, tmp_path / "out.mkv")
     assert decoded(tmp_path / "out.mkv") == local(run_of(clip, ""), tmp_path / "local.mkv")
+
+
+class Bucket(fsspec.get_filesystem_class("memory")):
+    """Refuses folders, as making one in an object store may make a bucket."""
+
+    protocol = "s3"
+
+    def makedirs(self, path, exist_ok=False):
+        raise PermissionError("no bucket for you")
+
+
+def test_no_bucket_is_made_in_an_object_store(monkeypatch):
+    from fsspec.registry import _registry
+
+    monkeypatch.setitem(_registry, "s3", Bucket)
+    storage.write("s3://talks/a.txt", b"a")
+    assert storage.read("s3://talks/a.txt") == b"a"
+
+
+def test_that_results_cannot_be_stored_is_known_before_any_work(tmp_path):
+    (tmp_path / "file").touch()
+    report.begin(tmp_path, f"file://{tmp_path}/out")
+    assert (tmp_path / "out" / "manifest.jsonl").read_bytes() == b""
+    with pytest.raises(SinkError, match="cannot write") as caught:
+        report.begin(tmp_path, f"file://{tmp_path}/file/out")
+    assert caught.value.hint
+
+
+def test_what_is_wrong_with_an_input_is_said_of_its_address(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "folder", lambda: tmp_path / "kept")
+    storage.write("memory://in/talk.mp4", b"not a video at all")
+    order = orders.order_for(
+        run_of("memory://in/talk.mp4", "memory://out/talk.mkv"), threads=1, piece_s=Fraction(2)
+    )
+    assert "memory://in/talk.mp4 is not a video" in steps.begin(order, {}).outcome.error
 
 
 def test_a_folder_of_pictures_by_address(tmp_path):

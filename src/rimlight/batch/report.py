@@ -37,6 +37,17 @@ def bring(out: str) -> Path:
     return folder
 
 
+def begin(folder: Path, out: str) -> None:
+    """Find out before any work, not after hours of it, whether results can be stored far away.
+
+    Raises:
+        SinkError: they cannot.
+    """
+    if storage.is_url(out):
+        near = storage.read(str(folder / MANIFEST))
+        storage.write(storage.below(out, MANIFEST), near or b"")
+
+
 def publish(folder: Path, out: str) -> str:
     """Put the record beside the results, where it is not there already; return the page's place.
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rimlight.errors import ConfigError, MissingDependencyError
+from rimlight.errors import ConfigError, MissingDependencyError, RimlightError
 
 _PATIENCE_S = 10.0
 
@@ -42,6 +42,7 @@ def connected(address: str | None, *, cpus: int | None = None) -> Iterator[None]
     Raises:
         MissingDependencyError: Ray is not installed.
         ConfigError: there is no cluster at `address`.
+        RimlightError: the cluster of its own does not start.
     """
     ray = ray_module()
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -55,6 +56,11 @@ def connected(address: str | None, *, cpus: int | None = None) -> Iterator[None]
             ray.init(address=address, **quiet)
     except (ConnectionError, ValueError) as exc:
         raise _absent(str(address)) from exc
+    except Exception as exc:  # Ray raises nothing narrower when its processes do not come up
+        ray.shutdown()
+        raise RimlightError(
+            f"Ray does not start: {exc}", hint="try again when the machine is less busy"
+        ) from exc
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -103,16 +103,30 @@ def _done(
         folder = Path(name)
         picture = folder / "thumbnail.jpg"
         counted = Counted(picture, [0])
+        local: dict[str, Any] = {}
 
         def whole() -> Outcome:
-            run = load_run(_at_hand(order.run, files, folder, stack), where="the batch")
+            local.update(_at_hand(order.run, files, folder, stack))
+            run = load_run(local, where="the batch")
             outcome = act(run, counted)
             if is_result():
                 _take_away(run, order.run["sinks"][0]["path"])
             return outcome
 
-        outcome = attempt(whole, counted)
+        outcome = _in_the_users_words(attempt(whole, counted), local, order.run)
         return Answer(outcome, thumbnail=picture.read_bytes() if picture.exists() else b"")
+
+
+def _in_the_users_words(
+    outcome: Outcome, local: Mapping[str, Any], said: Mapping[str, Any]
+) -> Outcome:
+    """Name a copy that was made here by the address that it is a copy of."""
+    if not local:
+        return outcome
+    error = outcome.error.replace(local["source"]["path"], said["source"]["path"])
+    return replace(
+        outcome, error=error.replace(local["sinks"][0]["path"], said["sinks"][0]["path"])
+    )
 
 
 def _at_hand(

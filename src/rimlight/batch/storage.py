@@ -16,6 +16,10 @@ _MARKS_OF_CONTENT = ("ETag", "etag", "mtime", "LastModified", "last_modified", "
 """What the file systems call a thing that changes when a file does; the first there is counts."""
 
 
+_WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
+"""Object stores. Asked for a folder they would make a bucket, one for every slip of the pen."""
+
+
 def is_url(place: str) -> bool:
     """Say whether `place` is an address rather than a path."""
     return "://" in place
@@ -201,7 +205,8 @@ def _written(place: str) -> Iterator[Path | tuple[Any, str]]:
     try:
         if is_url(place):
             system, remote = _system(place)
-            system.makedirs(parent(remote), exist_ok=True)
+            if place.partition("://")[0] not in _WITHOUT_FOLDERS:
+                system.makedirs(parent(remote), exist_ok=True)
             yield system, remote
             return
         target = Path(place)

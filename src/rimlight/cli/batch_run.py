@@ -89,9 +89,11 @@ def work_through(
 
     Raises:
         typer.Exit: a file failed, or the user stopped it.
+        SinkError: the results, or the record, cannot be stored.
     """
-    from rimlight.batch.report import publish
+    from rimlight.batch import report
 
+    report.begin(work.manifest.path.parent, out)
     try:
         with _progress(len(todo.tasks), frames, quiet=quiet) as (on_tick, on_end):
             pool.watch(on_tick, _tell_of_kill)
@@ -101,7 +103,7 @@ def work_through(
         console.print("stopped; the same command goes on from here")
         raise typer.Exit(STOPPED) from None
     finally:
-        page = publish(work.write_summary(tasks, out).parent, out)
+        page = report.publish(work.write_summary(tasks, out).parent, out)
     _close(work.entries(tasks), len(tasks), page)
 
 

@@ -1,0 +1,151 @@
+"""What the engines add to the work: python tests/bench/engine_overhead.py [ROUNDS].
+
+The clips are tiny, so that hardly anything but the overhead is left. Each figure is the difference
+of two runs with few and with many files, segments or pieces, divided by how many more; one job at a
+time. Processor seconds hold on a busy machine too; the latency, by the clock, wants a quiet one.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from rimlight.libav import av
+
+LOOK_S = 0.05
+FEW, MANY = 2, 10
+LONG_S = 120
+MORE = LONG_S // 10 - LONG_S // 60
+"""Pieces, or segments, of 10 seconds are so many more than those of a minute."""
+
+
+class Cost(NamedTuple):
+    """Of one command, or of one step."""
+
+    cpu_s: float
+    clock_s: float
+
+    def over(self, other: Cost, count: int) -> Cost:
+        """Return what each of `count` steps costs that this has and the other has not."""
+        return Cost((self.cpu_s - other.cpu_s) / count, (self.clock_s - other.clock_s) / count)
+
+
+def used(*arguments: object) -> Cost:
+    """Run rimlight; return what it took, with all processes that it started."""
+    before, began = _waited_for_s(), time.monotonic()
+    command = [sys.executable, "-m", "rimlight", *map(str, arguments)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+        seen: dict[int, float] = {}
+        while run.poll() is None:
+            seen |= _tree(run.pid)
+            time.sleep(LOOK_S)
+        elapsed_s = time.monotonic() - began
+        _, told = run.communicate()
+    if run.returncode:
+        raise SystemExit(told)
+    # Ray's processes are waited for by nobody who would tell; workers of ours may be missed above.
+    return Cost(max(_waited_for_s() - before, sum(seen.values())), elapsed_s)
+
+
+def _waited_for_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _tree(top: int) -> dict[int, float]:
+    """Return the processor seconds of a process and of all below it, by their ids."""
+    parents: dict[int, int] = {}
+    seconds: dict[int, float] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        pid = int(entry.parent.name)
+        parents[pid] = int(fields[1])
+        seconds[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    inside = {top}
+    while more := {pid for pid, parent in parents.items() if parent in inside} - inside:
+        inside |= more
+    return {pid: seconds[pid] for pid in inside if pid in seconds}
+
+
+def clip(path: Path, frames: int) -> Path:
+    """Write a grey clip of 5 frames a second, of which a network makes little."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=5, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 160, 90, "yuv420p"
+        for index in range(frames):
+            picture = av.VideoFrame(160, 90, "yuv420p")
+            for plane in picture.planes:
+                plane.update(bytes([128]) * plane.buffer_size)
+            picture.pts = index
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode(None))
+    return path
+
+
+def batch(folder: Path, source: Path, *more: object) -> Cost:
+    """Do a batch with one job, into a new folder."""
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        return used("batch", source, "-b", "white", "-o", f"{out}/out", "--jobs", 1, "-q", *more)
+
+
+def of_files(folder: Path, engine: str) -> dict[str, Cost]:
+    """Return the cost of a batch's start, and of each file."""
+    costs = {}
+    for count in (FEW, MANY):
+        clips = folder / f"{count}"
+        clips.mkdir(exist_ok=True)
+        for number in range(count):
+            clip(clips / f"{number}.mp4", 2)
+        costs[count] = batch(folder, clips, "--engine", engine)
+    each = costs[MANY].over(costs[FEW], MANY - FEW)
+    start = Cost(*(all_ - FEW * one for all_, one in zip(costs[FEW], each, strict=True)))
+    return {f"{engine}: start": start, f"{engine}: a file": each}
+
+
+def of_parts(folder: Path) -> dict[str, Cost]:
+    """Return the cost of each segment of a file, and of each piece on a cluster."""
+    long = clip(folder / "long.mp4", LONG_S * 5)
+    pieces = {s: batch(folder, long, "--engine", "ray", "--piece", s) for s in (10, 60, LONG_S)}
+    more = ("-b", "white", "-o", folder / "out.mp4", "--overwrite", "-q", "--set")
+    segments = {s: used("process", long, *more, f"sinks.0.segment_s={s}") for s in (10, 60)}
+    return {
+        "local: a segment": segments[10].over(segments[60], MORE),
+        "ray: a piece": pieces[10].over(pieces[60], MORE),
+        "ray: cutting and joining a video of two": pieces[60].over(pieces[LONG_S], 1),
+    }
+
+
+def measured(rounds: int) -> dict[str, Cost]:
+    """Return the median cost of every step."""
+    found: dict[str, list[Cost]] = {}
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            once = of_files(folder, "local") | of_files(folder, "ray") | of_parts(folder)
+        for step, cost in once.items():
+            found.setdefault(step, []).append(cost)
+    return {
+        step: Cost(*map(statistics.median, zip(*costs, strict=True)))
+        for step, costs in found.items()
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    print("| engine: step | processor seconds | seconds by the clock |\n| --- | --- | --- |")
+    for step, cost in measured(int(sys.argv[1]) if len(sys.argv) > 1 else 3).items():
+        print(f"| {step} | {cost.cpu_s:.2f} | {cost.clock_s:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
