@@ -139,28 +139,38 @@ def test_closing_leaves_no_handle_behind(tmp_path):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_panic_is_answered_while_another_errand_waits(tmp_path):
-    errands = Errands(answer, frozenset({"panic"}))
-    server = ControlSocket(tmp_path / "x.sock", errands.hear)
-    with socket.socket(socket.AF_UNIX) as patient:
-        patient.connect(str(server.path))
-        patient.sendall(b'{"say": ["model", "large"]}\n')
-        assert spoken(server, "panic")["text"] == "panic"
+@pytest.fixture
+def errands():
+    """Those of `queued`: they are done when a test says so, but for panic."""
+    return Errands(answer, frozenset({"panic"}))
+
+
+@pytest.fixture
+def queued(tmp_path, errands):
+    listening = ControlSocket(tmp_path / "x.sock", errands.hear)
+    yield listening
+    listening.close()
+
+
+def speaking(server, text):
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(str(server.path))
+    client.sendall(text)
+    return client
+
+
+def test_panic_is_answered_while_another_errand_waits(queued, errands):
+    with speaking(queued, b'{"say": ["model", "large"]}\n') as patient:
+        assert spoken(queued, "panic")["text"] == "panic"
         errands.work()
-        server.poll()
+        queued.poll()
         assert json.loads(patient.recv(4096))["text"] == "model large"
-    server.close()
 
 
-def test_whoever_leaves_before_the_answer_does_no_harm(tmp_path):
-    errands = Errands(answer, frozenset({"panic"}))
-    server = ControlSocket(tmp_path / "x.sock", errands.hear)
-    with socket.socket(socket.AF_UNIX) as hasty:
-        hasty.connect(str(server.path))
-        hasty.sendall(b'{"say": ["blur", "3"]}\n')
-        server.poll()
-        server.poll()
-    server.poll()
+def test_whoever_leaves_before_the_answer_does_no_harm(queued, errands):
+    with speaking(queued, b'{"say": ["blur", "3"]}\n'):
+        queued.poll()
+        queued.poll()
+    queued.poll()
     errands.work()
-    assert spoken(server, "panic")["ok"]
-    server.close()
+    assert spoken(queued, "panic")["ok"]

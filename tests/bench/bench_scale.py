@@ -1,20 +1,20 @@
-"""What a minute of video costs: python tests/bench/bench_scale.py [SECONDS OF VIDEO].
+"""What a minute of video costs: python tests/bench/bench_scale.py [SECONDS OF VIDEO] [ROUNDS].
 
 Prints the tables of docs/scale.md: processor seconds for each minute of video at three sizes, what
-each engine adds, and machines, hours and money from them. Processor time, not the clock, so that
-other programs on the machine do little harm; the overheads are by the clock and want a quiet one.
+each engine adds (ROUNDS times, see engine_overhead.py), and machines, hours and money from them.
+Processor time, not the clock, so that other programs on the machine do little harm; the latencies
+are by the clock and want a quiet one.
 """
 
 from __future__ import annotations
 
 import math
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable
 from pathlib import Path
+
+from engine_overhead import Cost, measured, show, used
 
 from rimlight import resources
 from rimlight.libav import av
@@ -29,6 +29,9 @@ EURO_A_CORE_HOUR = 0.04
 
 KEPT = 0.9
 """Assumed: the share of the cores' time that does work in a long batch."""
+
+FILE_MINUTES = 10
+"""Assumed: the length of a video; it is made in as many pieces on a cluster."""
 
 
 def row(*cells: object) -> None:
@@ -65,52 +68,41 @@ def _pictures(path: Path, size: tuple[int, int]) -> Iterable[av.VideoFrame]:
             yield picture.reformat(*size, format="yuv420p")
 
 
-def used(*arguments: object) -> tuple[float, float]:
-    """Run rimlight; return (processor seconds, seconds by the clock)."""
-    before, began = _children_s(), time.monotonic()
-    subprocess.run([sys.executable, "-m", "rimlight", *map(str, arguments)], check=True)
-    return _children_s() - before, time.monotonic() - began
-
-
-def _children_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def cost_a_minute(folder: Path, height: int, seconds: int) -> float:
     """Return the processor seconds of a minute of video, without those of starting."""
     long = material(folder, height, seconds)
     out = folder / "out.mp4"
     more = ("-b", "white", "-o", out, "--overwrite", "-q")
-    all_s, _ = used("process", long, *more)
-    start_s, _ = used("process", long, "--end", 1, *more)
-    return (all_s - start_s) * 60 / (seconds - 1)
+    whole = used("process", long, *more)
+    start = used("process", long, "--end", 1, *more)
+    return (whole.cpu_s - start.cpu_s) * 60 / (seconds - 1)
 
 
-def overhead(folder: Path, engine: str) -> float:
-    """Return the seconds by the clock that eight clips of one second take."""
-    clips = folder / "short"
-    if not clips.exists():
-        clips.mkdir()
-        one = material(folder, 90, 1).read_bytes()
-        for number in range(8):
-            (clips / f"{number}.mp4").write_bytes(one)
-    out = folder / f"out-{engine}"
-    more = ("-b", "white", "-o", out, "--jobs", 2, "-q")
-    return used("batch", clips, "--engine", engine, *more)[1]
+def added(overhead: dict[str, Cost]) -> dict[str, float]:
+    """Return the processor seconds that an engine adds to each minute of video."""
+    cut = overhead["ray: cutting and joining a video of two"].cpu_s
+    pieces = (FILE_MINUTES - 2) * overhead["ray: a piece"].cpu_s
+    segments = FILE_MINUTES * 6 * overhead["local: a segment"].cpu_s
+    return {
+        "local": (overhead["local: a file"].cpu_s + segments) / FILE_MINUTES,
+        "ray": (overhead["ray: a file"].cpu_s + cut + pieces + segments) / FILE_MINUTES,
+    }
 
 
-def money(costs: dict[int, float]) -> None:
-    """Print machines, hours and money."""
-    head("video", "size", "core hours", f"days on one machine of {CORES} cores",
-         "machines for one day", f"euro at {EURO_A_CORE_HOUR} a core hour")  # fmt: skip
+def money(costs: dict[int, float], more: dict[str, float]) -> None:
+    """Print machines, hours and money; for `ray`, as one machine is seldom enough."""
+    head("video", "size", "core hours", "of them the engine's: local, ray",
+         f"days on one machine of {CORES} cores", "machines for one day",
+         f"euro at {EURO_A_CORE_HOUR} a core hour")  # fmt: skip
     for hours in (10, 1_000, 100_000):
         for height, cost_s in costs.items():
-            core_hours = hours * cost_s / 60 / KEPT
+            own = {engine: hours * added_s / 60 / KEPT for engine, added_s in more.items()}
+            core_hours = hours * cost_s / 60 / KEPT + own["ray"]
             days = core_hours / CORES / 24
-            machines = max(1, math.ceil(days))
-            cells = (f"{hours:,} h", f"{height}p", f"{core_hours:,.0f}", f"{days:,.2f}")
-            row(*cells, f"{machines:,}", f"{core_hours * EURO_A_CORE_HOUR:,.2f}")
+            euro = core_hours * EURO_A_CORE_HOUR
+            cells = (f"{hours:,} h", f"{height}p", f"{core_hours:,.0f}")
+            engines = f"{own['local']:,.1f}, {own['ray']:,.1f}"
+            row(*cells, engines, f"{days:,.2f}", f"{max(1, math.ceil(days)):,}", f"{euro:,.2f}")
 
 
 def main() -> None:
@@ -122,12 +114,11 @@ def main() -> None:
         head("size", "processor seconds for a minute of video", "times real time on one core")
         for height, cost_s in costs.items():
             row(f"{height}p{RATE}", f"{cost_s:.1f}", f"{60 / cost_s:.1f}")
-        print()
-        head("engine", "eight clips of a second, two at once")
-        for engine in ("local", "ray"):
-            row(engine, f"{overhead(folder, engine):.1f} s")
-        print()
-        money(costs)
+    print()
+    overhead = measured(int(sys.argv[2]) if len(sys.argv) > 2 else 3)
+    show(overhead)
+    print()
+    money(costs, added(overhead))
 
 
 if __name__ == "__main__":

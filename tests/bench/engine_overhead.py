@@ -140,11 +140,16 @@ def measured(rounds: int) -> dict[str, Cost]:
     }
 
 
+def show(costs: dict[str, Cost]) -> None:
+    """Print a table."""
+    print("| engine: step | processor seconds | seconds by the clock |\n| --- | --- | --- |")
+    for step, cost in costs.items():
+        print(f"| {step} | {cost.cpu_s:.2f} | {cost.clock_s:.2f} |")
+
+
 def main() -> None:
     """Measure and print."""
-    print("| engine: step | processor seconds | seconds by the clock |\n| --- | --- | --- |")
-    for step, cost in measured(int(sys.argv[1]) if len(sys.argv) > 1 else 3).items():
-        print(f"| {step} | {cost.cpu_s:.2f} | {cost.clock_s:.2f} |")
+    show(measured(int(sys.argv[1]) if len(sys.argv) > 1 else 3))
 
 
 if __name__ == "__main__":
