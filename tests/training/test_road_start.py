@@ -8,6 +8,7 @@ from rimlight.libav import av
 from rimlight.training.import_road import load_road
 from rimlight.training.networks import build_network
 from rimlight.training.networks.options import NetworkOptions
+from rimlight.training.networks.road import road
 
 
 @pytest.fixture(scope="module")
@@ -53,4 +54,4 @@ def test_probabilities_are_as_large_as_the_picture(shrink):
 
 def test_a_size_that_does_not_divide_is_refused():
     with pytest.raises(ValueError, match="multiples of 64, got"):
-        build_network(NetworkOptions(name="road", size=(96, 64), shrink=2))
+        road((96, 64), classes=2, shrink=2)

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from rimlight import resources
 from rimlight.cli import app
 from rimlight.errors import ConfigError
+from rimlight.options import validate
 from rimlight.training.distil_options import load_distil
-from rimlight.training.options import load_train
+from rimlight.training.options import TrainOptions, load_train
 
 PERSON = resources.folder("configs") / "train-person.yaml"
 
@@ -64,10 +66,14 @@ def test_limits_may_change_when_a_run_goes_on():
     assert load_train(PERSON, ["seed=5"]).identity != longer.identity
 
 
-def test_a_dry_run_prints_the_training():
-    arguments = ["train", "-c", str(PERSON), "mine", "-o", "nowhere", "--dry-run"]
+@pytest.mark.parametrize("config", [PERSON, PERSON.with_name("train-camvid.yaml")])
+def test_a_dry_run_prints_the_whole_training(config):
+    arguments = ["train", "-c", str(config), "mine", "-o", "nowhere", "--dry-run"]
     result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 0 and "name: person" in result.stdout
+    printed = yaml.safe_load(result.stdout)
+    again = validate(TrainOptions, printed, where="what was printed")
+    assert again.data == load_train(config, data=[Path("mine")]).data
+    assert {"loss", "epochs", "seed"} <= printed.keys()  # said or not
     assert not Path("nowhere").exists()
 
 
@@ -85,4 +91,4 @@ def test_a_dry_run_of_a_distillation_prints_it():
     student = str(resources.folder("configs") / "distil-road-lite.yaml")
     arguments = ["distil", "-c", student, "a.mp4", "--teacher", "t", "-o", "nowhere", "--dry-run"]
     result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 0 and "model: t" in result.stdout and "- a.mp4" in result.stdout
+    assert result.exit_code == 0 and "model: t" in result.stdout and "a.mp4" in result.stdout

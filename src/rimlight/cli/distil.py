@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -61,18 +59,18 @@ def distil(
     needs_tensorflow()
     from rimlight.training.distil import distil as run
 
-    with _asking(quiet=quiet) as on_picture, watching(quiet=quiet) as watch:
-        result = run(options, out, watch=watch, on_picture=on_picture)
+    with watching(quiet=quiet) as watch:
+        result = run(options, out, watch=watch, on_picture=_unseen if quiet else _seen)
     print_result(result)
 
 
-@contextmanager
-def _asking(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yield what says once in a while how far the teacher is."""
+def _seen(done: int, count: int) -> None:
+    """Say once in a while how far the teacher is."""
     from rimlight.cli.run import console
 
-    def on_picture(done: int, count: int) -> None:
-        if not quiet and (done == count or done % 50 == 0):
-            console.print(f"the teacher has seen {done} of {count} pictures")
+    if done == count or done % 50 == 0:
+        console.print(f"the teacher has seen {done} of {count} pictures")
 
-    yield on_picture
+
+def _unseen(done: int, count: int) -> None:
+    """Say nothing."""

@@ -12,9 +12,9 @@ import typer
 from rimlight.cli.flags import DryRun, Quiet, Settings
 
 if TYPE_CHECKING:
-    from rimlight.options import Options
     from rimlight.training.history import Epoch
     from rimlight.training.loop import Watch
+    from rimlight.training.options import TrainOptions
     from rimlight.training.results import TrainResult
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="A YAML file: configs/train-*.yaml.")]
@@ -149,9 +149,16 @@ def line(epochs: list[Epoch]) -> str:
     )
 
 
-def print_options(options: Options) -> None:
-    """Print what is not as it is by default, as YAML."""
+def print_options(options: TrainOptions) -> None:
+    """Print all options as YAML, as a file for --config may hold them."""
     import yaml
 
-    data = options.model_dump(mode="json", exclude_defaults=True)
-    typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
+    said = options.model_copy(update={"network": options.built_network})
+    text = yaml.safe_dump(
+        said.model_dump(mode="json"),
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=96,
+    )
+    typer.echo(text, nl=False)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import yaml
 
 from rimlight.catalog.find import sha256_of
 from rimlight.segmenters.card import InputSpec, ModelCard, ModelFile, OutputSpec
+from rimlight.training.data.options import Fit
 from rimlight.training.files import replace
-
-Fit = Literal["stretch", "letterbox", "cover"]
 
 
 def write_card(

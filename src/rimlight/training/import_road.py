@@ -96,8 +96,10 @@ def import_road(
     return cards
 
 
-def load_road(ir: IrGraph, size: tuple[int, int]) -> Any:
-    """Return the Keras model for pictures of `size` (width, height) with the weights of `ir`.
+def load_road(ir: IrGraph, size: tuple[int, int] | None = None) -> Any:
+    """Return the Keras model with the weights of `ir`, for pictures of `size` (width, height).
+
+    Without a size it is for those that `ir` itself takes.
 
     Raises:
         ValueError: `size` is not made of multiples of 32.
@@ -113,9 +115,9 @@ def load_road(ir: IrGraph, size: tuple[int, int]) -> Any:
         ) from exc
     from rimlight.training.structure import difference, model_steps
 
-    model = road_adas(size)
     height, width = _input_size(ir)
-    same_size = model if size == (width, height) else road_adas((width, height))
+    same_size = road_adas((width, height))
+    model = road_adas(size) if size and size != (width, height) else same_size
     if problem := difference(steps(ir), model_steps(same_size)):
         raise ModelFormatError(f"{ir.name} is not the road network: {problem}", hint=_HINT)
     for name, (kernel, bias) in weights(ir).items():

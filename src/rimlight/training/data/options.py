@@ -12,6 +12,9 @@ from rimlight.options import Options
 IGNORED = 255
 """The label of pixels that no loss and no figure counts."""
 
+Fit = Literal["stretch", "letterbox", "cover"]
+"""How a picture fits the network's input; "cover" cuts what is over."""
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Key = int | str
 
@@ -109,8 +112,7 @@ class DataOptions(Options):
     ] = 0.2
     check: Annotated[bool, Field(description="look into every file first")] = True
     fit: Annotated[
-        Literal["stretch", "letterbox", "cover"],
-        Field(description="how a picture fits the network's input; cover cuts what is over"),
+        Fit, Field(description="how a picture fits the network's input; cover cuts what is over")
     ] = "stretch"
     augment: AugmentOptions = AugmentOptions()
 

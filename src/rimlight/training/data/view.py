@@ -7,15 +7,14 @@ so that it fits a picture, its labels and a teacher's smaller scores alike.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.training.data.options import IGNORED, AugmentOptions
+from rimlight.training.data.options import IGNORED, AugmentOptions, Fit
 
-Fit = Literal["stretch", "letterbox", "cover"]
 Size = tuple[int, int]
 Values = TypeVar("Values", NDArray[np.uint8], NDArray[np.float32])
 

@@ -67,7 +67,7 @@ def road(
 
 
 def _start_from(model: Any, weights: Path) -> None:
-    known = load_road(read_ir(weights, weights.with_suffix(".bin")), (448, 256))
+    known = load_road(read_ir(weights, weights.with_suffix(".bin")))
     for layer in model.layers:
         if not layer.weights:
             continue
