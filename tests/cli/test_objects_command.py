@@ -1,4 +1,4 @@
-"""`rimlight objects` over the real command line; what it makes is looked at in test_from_pixellib."""
+"""`rimlight objects` over the real command line; its pictures are those of test_from_pixellib."""
 
 import yaml
 
