@@ -42,6 +42,13 @@ def test_without_a_setup_the_usual_model_is_measured(run, tmp_path):
     assert result["setup"] == "auto" and result["data"] == "pattern"
 
 
+def test_a_table_that_is_piped_says_names_whole(moving):
+    names = "balanced-at-night", "balanced-by-day"
+    setups = [word for name in names for word in ("--setup", f"{name}=selfie")]
+    done = CliRunner().invoke(app, ["eval", str(moving), *setups, "--limit", "2"])
+    assert all(name in done.stdout for name in names)
+
+
 def test_classes_are_listed(run, make_folder, tmp_path):
     picture = np.random.default_rng(0).integers(0, 255, (40, 60, 3)).astype(np.uint8)
     ids = picture[..., 0] % 3 + 7

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 OBJECTS = "objects=yolov8n-seg"
 """What is measured where the data holds single objects."""
 
+_PIPED_COLUMNS = 240
+"""What a file or another program gets: nothing has to be cut for it."""
+
 
 def evaluate(
     data: Annotated[
@@ -192,13 +195,18 @@ def _print_table(evaluation: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("data", "set-up", highlight=False)
+    table = Table(highlight=False)
+    for name in ("data", "set-up"):
+        table.add_column(name, overflow="fold", min_width=8)
     for measure in evaluation.measured:
         table.add_column(measure.title, justify="right", no_wrap=True)
     for result in evaluation.results:
         shown = [m.show(result.figures.get(m.key)) for m in evaluation.measured]
         table.add_row(result.data, result.setup, *shown)
-    Console(markup=False).print(table)
+    out = Console(markup=False)
+    if not out.is_terminal:
+        out.width = _PIPED_COLUMNS
+    out.print(table)
     for result in evaluation.results:
         _print_classes(result)
 
