@@ -13,11 +13,13 @@ import pytest
 from clip_maker import write_video
 
 from rimlight.batch.capacity import free_bytes, jobs_that_fit
+from rimlight.batch.extent import cost_of, extent_of
 from rimlight.batch.local import Job, LocalPool
 from rimlight.batch.manifest import Entry, Manifest
 from rimlight.batch.plan import make_plan
 from rimlight.batch.run import Batch
 from rimlight.batch.summary import write_summary
+from rimlight.config import load_run
 from rimlight.cores import usable_cores
 from rimlight.errors import ConfigError, SourceOpenError
 from rimlight.jobs import job_config
@@ -191,6 +193,18 @@ def jobs_for(clips, out):
         Job(place, run_data(clip, out / clip.name), out / f"{place}.jpg")
         for place, clip in enumerate(clips)
     ]
+
+
+def test_a_plan_knows_its_extent_and_what_it_takes_about(tmp_path, clips):
+    (tmp_path / "in" / "broken.mp4").write_bytes(b"not a video at all")
+    tasks = make_plan([str(tmp_path / "in")], str(tmp_path / "out"), suffix=".mp4")
+    extent = extent_of(tasks)
+    assert (extent.frames, round(extent.seconds)) == (150, 6)
+    run = load_run(run_data(tasks[0].source, tasks[0].target), where="the test")
+    cost = cost_of(run, tasks[0], extent.megapixels)
+    assert cost.cpu_s > 0 and cost.bytes > 0 and not (tmp_path / "out").exists()
+    broken = next(task for task in tasks if "broken" in task.source)
+    assert cost_of(run, broken, 1.0) is None
 
 
 def test_every_job_is_done_and_leaves_a_thumbnail(tmp_path, clips):

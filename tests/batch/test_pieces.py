@@ -112,6 +112,16 @@ def test_no_bucket_is_made_in_an_object_store(monkeypatch):
     assert storage.read("s3://talks/a.txt") == b"a"
 
 
+def test_the_record_of_results_at_an_address_is_brought_here_and_published(tmp_path, monkeypatch):
+    monkeypatch.setattr(report.resources, "cache_folder", lambda: tmp_path)
+    storage.write("memory://out/manifest.jsonl", b"one line\n")
+    folder = report.bring("memory://out")
+    assert (folder / "manifest.jsonl").read_bytes() == b"one line\n"
+    (folder / "summary.html").write_bytes(b"page")
+    assert report.publish(folder, "memory://out") == "memory://out/summary.html"
+    assert storage.read("memory://out/summary.html") == b"page"
+
+
 def test_that_results_cannot_be_stored_is_known_before_any_work(tmp_path):
     (tmp_path / "file").touch()
     report.begin(tmp_path, f"file://{tmp_path}/out")

@@ -51,7 +51,7 @@ def extent_of(tasks: Sequence[Task]) -> Extent:
     near = [task for task in videos if not storage.is_url(task.source)]
     some = near[:: max(1, len(near) // _LOOKED_AT)]
     found = [facts for facts in map(_facts, some) if facts is not None]
-    scale = len(videos) / len(found) if found else 0.0
+    scale = len(videos) / len(some) if some else 0.0
     pictures = sum(_pictures(task) for task in tasks if task.kind != "video")
     return Extent(
         frames=round(scale * sum(one.frames for one in found)) + pictures,

@@ -25,8 +25,8 @@ class Entry:
         state: "failed" may still have left a part of the result.
         identity: `Task.identity` when it was planned.
         settings: names how it was processed.
-        frames: how many were written.
-        elapsed_s: how long it took.
+        frames: how many the run that ended it wrote; those before a break were written earlier.
+        elapsed_s: how long that took.
         error: why it failed.
         hint: what to do about it.
         thumbnail: a small picture of the result, relative to the manifest.
