@@ -4,39 +4,43 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
 
-@pytest.fixture
-def live(tmp_path):
-    """A live run of the pattern; (process, socket path)."""
-    socket = tmp_path / "ctl.sock"
-    words = (
-        "live --source pattern:64x48 --set source.realtime=true"
-        f" --background #00ff00 --sink null --ctl {socket}"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-m", "rimlight", *words.split()],
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-    ) as process:
+@contextmanager
+def running(socket, *words):
+    """Run the pattern live until the block ends; give the process once it listens."""
+    command = [sys.executable, "-m", "rimlight", "live", "--set", "source.realtime=true"]
+    command += ["--background", "#00ff00", "--ctl", str(socket), *words]
+    pipe, none = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=none, stdout=pipe, stderr=pipe) as process:
         while not socket.exists() and process.poll() is None:
             pass
-        yield process, socket
+        yield process
         process.kill()
 
 
-def test_a_live_run_answers_and_stops(live, rimlight):
-    process, socket = live
-    status = json.loads(rimlight("ctl", "status", "--json", "--ctl", socket).stdout)
-    assert status["effects"] == ["replace"]
-    assert rimlight("ctl", "--ctl", socket, "blur", "-2").stdout == "blur 1\n"
-    wrong = rimlight("ctl", "explode", "--ctl", socket)
-    assert wrong.returncode == 2 and "known: background" in wrong.stderr
-    assert rimlight("ctl", "stop", "--ctl", socket).stdout == "stopping\n"
-    process.communicate(timeout=20)
-    assert process.returncode == 0
+@pytest.fixture
+def socket(tmp_path):
+    return tmp_path / "ctl.sock"
+
+
+@pytest.fixture
+def say(rimlight, socket):
+    return lambda *words: rimlight("ctl", "--ctl", socket, *words)
+
+
+def test_a_live_run_answers_and_stops(socket, say):
+    with running(socket, "--source", "pattern:64x48", "--sink", "null") as process:
+        assert json.loads(say("status", "--json").stdout)["effects"] == ["replace"]
+        assert say("blur", "-2").stdout == "blur 1\n"
+        wrong = say("explode")
+        assert wrong.returncode == 2 and "known: background" in wrong.stderr
+        assert say("stop").stdout == "stopping\n"
+        process.communicate(timeout=20)
+        assert process.returncode == 0
     assert not socket.exists()
 
 
@@ -47,21 +51,24 @@ def test_ctl_without_a_run_says_how_to_start_one(refused, tmp_path):
     )  # fmt: skip
 
 
-def test_panic_is_heard_while_nobody_reads_the_pipe(tmp_path, rimlight):
-    socket = tmp_path / "ctl.sock"
-    words = (
-        "live --source pattern:640x360 --set source.realtime=true --quiet"
-        f" --background #00ff00 --sink pipe --ctl {socket}"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-m", "rimlight", *words.split()],
-        stdout=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-    ) as process:
-        while not socket.exists() and process.poll() is None:
-            pass
-        assert rimlight("ctl", "panic", "--ctl", socket).stdout == "covered\n"
+UNREAD = ("--source", "pattern:640x360", "--sink", "pipe", "--quiet")
+"""A run whose sink blocks: nobody reads its pipe."""
+
+
+def test_panic_is_heard_while_nobody_reads_the_pipe(socket, say):
+    with running(socket, *UNREAD) as process:
+        assert say("panic").stdout == "covered\n"
         process.send_signal(signal.SIGUSR1)  # once more: it stays so
-        status = json.loads(rimlight("ctl", "status", "--json", "--ctl", socket).stdout)
-        assert status["panic"]
-        process.kill()
+        assert json.loads(say("status", "--json").stdout)["panic"]
+
+
+def test_a_second_ctrl_c_ends_a_run_whose_sink_blocks(socket, say):
+    with running(socket, *UNREAD) as process:
+        while "effects" not in json.loads(say("status", "--json").stdout)["stages"]:
+            pass  # what is done next is to write
+        process.send_signal(signal.SIGINT)
+        assert say("status", "--json").returncode == 0  # it is asked to end, and still blocks
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert b"Traceback" not in process.stderr.read()
+    assert not socket.exists()

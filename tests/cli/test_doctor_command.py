@@ -20,3 +20,9 @@ def test_setup_camera_prints_and_changes_nothing(rimlight):
     done = rimlight("setup-camera")
     assert done.returncode == 0
     assert "modprobe" in done.stdout or "nothing to do" in done.stdout
+
+
+def test_a_service_finds_the_files_that_it_was_given(rimlight, tmp_path):
+    (tmp_path / "office.jpg").touch()
+    unit = rimlight("service", "show", "--", "--background", "office.jpg", "--blur", "20").stdout
+    assert f"--background {tmp_path / 'office.jpg'} --blur 20\n" in unit

@@ -34,6 +34,11 @@ def load_module(machine, version="0.13.2", exclusive="Y,N,N"):
     give(machine, "sys/module/v4l2loopback/parameters/exclusive_caps", exclusive + "\n")
 
 
+def start_module(machine):
+    give(machine, "etc/modules-load.d/v4l2loopback.conf", "# for calls\nv4l2loopback\n")
+    give(machine, "etc/modprobe.d/a.conf", "options v4l2loopback exclusive_caps=1\n")
+
+
 def first(findings):
     return next(iter(findings))
 
@@ -100,13 +105,25 @@ def test_setting_up_a_bare_machine_takes_all_steps(machine):
 
 def test_a_machine_that_is_set_up_needs_no_steps(machine):
     load_module(machine)
-    give(machine, "etc/modules-load.d/v4l2loopback.conf", "v4l2loopback\n")
+    start_module(machine)
     assert camera_steps(machine) == ()
+
+
+def test_a_module_that_starts_without_options_gets_them(machine):
+    load_module(machine)
+    give(machine, "etc/modules-load.d/v4l2loopback.conf", "v4l2loopback\n")
+    (step,) = camera_steps(machine)
+    assert "/etc/modprobe.d/rimlight.conf" in step.command
+
+
+def test_a_distribution_with_a_stray_quote_in_its_name_is_known(machine):
+    give(machine, "etc/os-release", "PRETTY_NAME=Bob's Linux\nID='debian'\n")
+    assert "apt-get" in install_command(machine)
 
 
 def test_a_module_that_browsers_refuse_is_loaded_again(machine):
     load_module(machine, exclusive="N")
-    give(machine, "etc/modules-load.d/v4l2loopback.conf", "v4l2loopback\n")
+    start_module(machine)
     assert [step.command for step in camera_steps(machine)] == [RELOAD]
 
 

@@ -193,7 +193,9 @@ def sha256_of(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as exc:
-        raise ModelNotFoundError(f"cannot read {path}: {exc.strerror}") from exc
+        raise ModelNotFoundError(
+            f"cannot read {path}: {exc.strerror}", hint="check the path and its permissions"
+        ) from exc
 
 
 def _inside(folder: Path, name: str) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,7 +26,7 @@ def install(words: Words = None) -> None:
     from rimlight.doctor import service
 
     try:
-        written = service.install(words or ())
+        written = service.install(_absolute(words))
     except OSError as exc:
         raise ConfigError(
             f"cannot write {exc.filename}: {exc.strerror}", hint="check the folder's permissions"
@@ -52,4 +53,9 @@ def show(words: Words = None) -> None:
 
     from rimlight.doctor import service
 
-    typer.echo(service.unit_text(words or (), (sys.executable, "-m", "rimlight")), nl=False)
+    typer.echo(service.unit_text(_absolute(words), (sys.executable, "-m", "rimlight")), nl=False)
+
+
+def _absolute(words: list[str] | None) -> list[str]:
+    """Name files so that they are found from the service's folder, which is the user's home."""
+    return [str(Path(word).resolve()) if Path(word).is_file() else word for word in words or ()]

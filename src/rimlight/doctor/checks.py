@@ -20,7 +20,7 @@ FAST_FLAGS = ("avx2", "asimd", "neon")
 """One of these the model's kernels need to be quick: x86-64 since 2013, any 64-bit ARM."""
 
 NO_REUSE_BEFORE = (0, 13)
-_OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python")
+_OPENCV = tuple(f"opencv-{a}python{b}" for a in ("", "contrib-") for b in ("", "-headless"))
 _MODELS = ("selfie-landscape", "selfie")
 _LOOPBACK = "v4l2 loopback"
 
@@ -85,6 +85,9 @@ def display() -> Finding:
 
 def cameras() -> Iterator[Finding]:
     """Every camera: what it can do, and who has it."""
+    if sys.platform != "linux":
+        yield ok("camera", "is not looked at on this system: rimlight live tries it")
+        return
     nodes = v4l2.device_paths()
     closed = [path for path in nodes if not os.access(path, os.R_OK | os.W_OK)]
     for path in closed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-import shlex
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ class Machine:
         """What /etc/os-release says, such as ID and ID_LIKE."""
         lines = self._read("etc/os-release").splitlines()
         pairs = (line.partition("=") for line in lines if "=" in line)
-        return {name: "".join(shlex.split(value)) for name, _, value in pairs}
+        return {name: value.strip("\"'") for name, _, value in pairs}
 
     @property
     def cpu_flags(self) -> frozenset[str]:
@@ -75,9 +75,18 @@ class Machine:
     @property
     def starts_module(self) -> bool:
         """v4l2loopback is loaded whenever the machine starts."""
-        folder = self.root / "etc/modules-load.d"
-        files = (f"etc/modules-load.d/{path.name}" for path in folder.glob("*.conf"))
-        return any(MODULE in self._read(name).split() for name in files)
+        return any(line == [MODULE] for line in self._lines("etc/modules-load.d"))
+
+    @property
+    def sets_options(self) -> bool:
+        """It is loaded with options then."""
+        return any(line[:2] == ["options", MODULE] for line in self._lines("etc/modprobe.d"))
+
+    def _lines(self, folder: str) -> Iterator[list[str]]:
+        """Yield the words of each line of a folder's *.conf files."""
+        for path in (self.root / folder).glob("*.conf"):
+            for line in self._read(f"{folder}/{path.name}").splitlines():
+                yield line.split()
 
     def _read(self, name: str) -> str:
         with suppress(OSError):

@@ -52,11 +52,10 @@ def camera_steps(machine: Machine) -> tuple[Step, ...]:
         steps.append(Step(install_command(machine), "install the kernel module"))
     if not machine.starts_module:
         load = "echo v4l2loopback | sudo tee /etc/modules-load.d/v4l2loopback.conf"
+        steps.append(Step(load, "load it whenever the machine starts"))
+    if not machine.sets_options:
         options = f"echo 'options v4l2loopback {OPTIONS}' | sudo tee /etc/modprobe.d/rimlight.conf"
-        steps += [
-            Step(load, "load it whenever the machine starts"),
-            Step(options, "with a device that browsers accept, always /dev/video10"),
-        ]
+        steps.append(Step(options, "with a device that browsers accept, always /dev/video10"))
     if not machine.module_loaded:
         steps.append(Step(LOAD, "load it now"))
     elif not any(machine.exclusive_caps):
