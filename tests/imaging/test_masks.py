@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from rimlight.imaging.masks import enlarge_labels, feather, without_holes, without_specks
+from rimlight.imaging.masks import (
+    enlarge_labels,
+    feather,
+    label_shares,
+    without_holes,
+    without_specks,
+)
 
 
 def scene(*boxes, shape=(60, 80), level=1.0):
@@ -97,3 +103,11 @@ def test_the_stronger_score_wins_between_two_classes():
     scores = [(3, np.full((2, 2), 100, np.uint8)), (7, np.full((2, 2), 101, np.uint8))]
     assert (enlarge_labels(scores, (9, 9)) == 7).all()
     assert (enlarge_labels(scores[:1], (9, 9)) == 3).all()
+
+
+def test_shares_of_labels_are_those_of_the_pixels_that_count():
+    labels = np.array([[0, 0, 1, 3], [0, 2, 1, 3]], np.uint8)
+    left = np.array([[1, 1, 0, 0], [1, 1, 0, 0]], np.uint8)
+    assert label_shares(labels, 3).tolist() == [3 / 8, 2 / 8, 1 / 8]
+    assert label_shares(labels, 3, left).tolist() == [3 / 4, 0, 1 / 4]
+    assert label_shares(labels, 3, np.zeros_like(left)).tolist() == [0, 0, 0]

@@ -26,6 +26,21 @@ def entropy_squared() -> Alpha:
     return cast(Alpha, (entropy**2).astype(np.float32))
 
 
+def label_shares(
+    labels: NDArray[np.uint8], count: int, within: NDArray[np.uint8] | None = None
+) -> NDArray[np.float64]:
+    """Return the share of each of the first `count` labels, float64 (count,), in [0, 1].
+
+    Args:
+        labels: uint8 (h, w).
+        count: of labels; higher ones share in the whole, too.
+        within: uint8 (h, w), not 0 where pixels count; None for everywhere. Nowhere gives zeros.
+    """
+    # np.bincount would make 64-bit integers of all pixels first.
+    pixels = cv2.calcHist([labels], [0], within, [256], [0, 256]).reshape(-1).astype(np.float64)
+    return cast(NDArray[np.float64], pixels[:count] / max(pixels.sum(), 1))
+
+
 def mean_entropy(scores: Alpha, *, stride: int = 4) -> float:
     """Return the mean entropy of a pixel's classes, 0 (sure) to 1 (all classes alike).
 

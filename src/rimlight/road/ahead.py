@@ -115,12 +115,12 @@ def corners(ahead: Trapezoid) -> NDArray[np.float64]:
     return np.array([[near_left, near], [near_right, near], [far_right, far], [far_left, far]])
 
 
-def inside(ahead: Trapezoid, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return which pixels of a mask of (height, width) lie in the path ahead."""
+def inside(ahead: Trapezoid, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return 1 where a pixel of a mask of (height, width) lies in the path ahead, else 0."""
     area = np.zeros(shape, np.uint8)
     points = np.rint(corners(ahead) * (shape[1] - 1, shape[0] - 1)).astype(np.int32)
     cv2.fillConvexPoly(area, points, 1)
-    return area > 0
+    return area
 
 
 def _rows(mask: Mask) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.frame import Mask
-from rimlight.imaging.masks import mean_entropy
+from rimlight.imaging.masks import label_shares, mean_entropy
 from rimlight.road.ahead import AHEAD, GROUND, Trapezoid, inside
 
 MARKS = ("mark", "lane")
@@ -23,14 +23,14 @@ class Measurer:
 
     def __init__(self, ahead: Trapezoid = AHEAD) -> None:
         self._ahead = ahead
-        self._area: NDArray[np.bool_] = np.empty((0, 0), np.bool_)
+        self._area: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
 
     def measure(self, mask: Mask) -> dict[str, float]:
         """Return every measure that the mask has, each 0..1 but for the counts."""
         if self._area.shape != mask.shape:
             self._area = inside(self._ahead, mask.shape)
-        shares = _shares(mask.labels.reshape(-1), mask.classes)
-        path = _shares(mask.labels[self._area], mask.classes)
+        shares = _shares(mask)
+        path = _shares(mask, self._area)
         found = {f"share.{name}": share for name, share in shares.items()}
         found |= {f"path.{name}": share for name, share in path.items()}
         if any(name in shares for name in GROUND):
@@ -51,9 +51,9 @@ def entropy(mask: Mask) -> float | None:
     return mask.unsure if mask.given.dtype == np.uint8 else mean_entropy(mask.scores)
 
 
-def _shares(labels: NDArray[np.uint8], classes: Sequence[str]) -> dict[str, float]:
-    counts = np.bincount(labels, minlength=len(classes))
-    return {name: float(counts[n]) / max(labels.size, 1) for n, name in enumerate(classes)}
+def _shares(mask: Mask, within: NDArray[np.uint8] | None = None) -> dict[str, float]:
+    shares = label_shares(mask.labels, len(mask.classes), within)
+    return dict(zip(mask.classes, shares.tolist(), strict=True))
 
 
 def _total(shares: dict[str, float], names: Sequence[str]) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.frame import Frame, Mask
+from rimlight.imaging.masks import label_shares
 
 
 class ShareTally:
@@ -20,11 +21,10 @@ class ShareTally:
 
     def refine(self, mask: Mask, frame: Frame) -> Mask:
         """Count `mask` and return it."""
-        bins = len(mask.classes) + 1  # one more for "none of these", which a single class leaves
-        counts = np.bincount(mask.labels.reshape(-1), minlength=bins)[:bins]
         if mask.classes != self._classes:
-            self._classes, self._sum, self._frames = mask.classes, np.zeros(bins), 0
-        self._sum += counts / mask.labels.size
+            self._classes, self._frames = mask.classes, 0
+            self._sum = np.zeros(len(mask.classes))
+        self._sum += label_shares(mask.labels, len(mask.classes))
         self._frames += 1
         return mask
 
@@ -36,6 +36,6 @@ class ShareTally:
         """Class -> mean share of the picture in [0, 1], largest first; empty before a frame."""
         if not self._frames:
             return {}
-        mean = self._sum[: len(self._classes)] / self._frames
+        mean = self._sum / self._frames
         order = np.argsort(-mean, kind="stable")
         return {self._classes[i]: float(mean[i]) for i in order}
