@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from rimlight.buffer import Policy
+from rimlight.effects.cutout import CutoutEffect
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.errors import ConfigError, ModelError, SinkError, SourceReadError
 from rimlight.frame import Frame, Mask, SourceInfo
@@ -88,6 +89,8 @@ class FaultySegmenter:
 
     def close(self):
         self.closed = True
+        if self.chance.strikes():
+            raise self.chance.error()
 
 
 class FaultyRefiner:
@@ -175,7 +178,7 @@ class Meddler:
     def __call__(self):
         if not self.chance.strikes():
             return
-        pick = self.chance.random.randrange(4)
+        pick = self.chance.random.randrange(6)
         if pick == 0:
             self.pipeline.panicking = not self.pipeline.panicking
         elif pick == 1:
@@ -183,6 +186,10 @@ class Meddler:
         elif pick == 2:
             for old in self.pipeline.swap_effects([self.witness, replace_effect("#141414")]):
                 old.close()
+        elif pick == 3:
+            self.pipeline.swap_effects([self.witness, CutoutEffect(CutoutEffect.Options())])
+        elif pick == 4:
+            self.pipeline.mask_every = self.chance.random.randint(1, 3)
         else:
             self.pipeline.swap_segmenter(FaultySegmenter(self.seed))
 
