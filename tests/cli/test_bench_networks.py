@@ -1,5 +1,7 @@
 """`rimlight bench --networks`: every network has a line; the figures are nobody's to assert."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes import make_frame
@@ -36,6 +38,21 @@ def test_quality_is_the_mean_over_pictures_whose_truth_is_known(selfie):
     nobody = np.zeros((90, 160), np.float32)
     [line] = measure(selfie, [dark], rounds=1, pictures=[Sample(dark, nobody), Sample(bright)])
     assert line.iou == 1.0
+
+
+def test_two_models_of_one_name_have_a_line_each(selfie):
+    from rimlight.bench.networks import measure
+
+    dark, _ = frames()
+    untrained = replace(selfie[0], trained=False)
+    nobody = Sample(dark, np.zeros((90, 160), np.float32))
+    lines = measure([*selfie, untrained], [dark], rounds=1, pictures=[nobody])
+    assert [line.iou for line in lines] == [1.0, None]
+
+
+def test_a_table_is_not_measured_for_a_folder_that_is_not_there(refused):
+    flags = ("--networks", "--json", "nowhere/a.json")
+    refused("bench", *flags, code=5, says="no folder nowhere", hint="mkdir")
 
 
 def test_flags_of_the_table_are_refused_without_it(refused):

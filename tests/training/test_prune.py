@@ -199,18 +199,13 @@ def test_pruning_into_the_folder_of_the_model_is_refused(trained):
 
 
 def test_a_missing_model_is_named(tmp_path):
-    from rimlight.training.prune import prune
+    from rimlight.training.prune import prune, remembered
 
-    make_picture(tmp_path / "data", 0)
-    make_picture(tmp_path / "data", 1)
-    trained = {"data": {"paths": [str(tmp_path / "data")], "classes": ["a", "b"]}}
+    options = load_tuning(None, trained={"data": {"paths": ["a"]}})
     with pytest.raises(ModelNotFoundError, match=r"no model file .*nowhere\.keras"):
-        prune(
-            tmp_path / "nowhere.keras",
-            PruneOptions(),
-            load_tuning(None, ["data.validation=0.5"], trained=trained),
-            tmp_path / "out",
-        )
+        prune(tmp_path / "nowhere.keras", PruneOptions(), options, tmp_path / "out")
+    with pytest.raises(ModelNotFoundError, match=r"no model file .*nowhere\.keras"):
+        remembered(tmp_path / "nowhere.keras")
 
 
 def test_without_a_config_or_a_training_there_is_nothing_to_train_on():

@@ -99,6 +99,16 @@ def test_a_killed_run_goes_on_to_the_very_same_curve(finished, config, tmp_path)
     assert curve(tmp_path) == curve(finished)
 
 
+def test_ctrl_c_ends_a_run_with_a_line_that_says_how_it_goes_on(config, tmp_path):
+    running = subprocess.Popen(command(config, tmp_path), stderr=subprocess.PIPE, text=True)
+    said = [next(line for line in running.stderr if line.startswith("epoch   1"))]
+    running.send_signal(signal.SIGINT)
+    said += running.stderr
+    running.stderr.close()
+    assert running.wait() == 130
+    assert said[-1] == "stopped; the same command goes on after the last whole epoch\n"
+
+
 def test_a_finished_run_is_not_trained_again(finished, config):
     before = (finished / "last.npz").stat().st_mtime_ns
     subprocess.run(command(config, finished), check=True, capture_output=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,14 +73,13 @@ def measure(
     cv2.setNumThreads(1)
     with ExitStack() as stack:
         stack.callback(cv2.setNumThreads, threads)
-        opened = {contender.name: _opened(contender, stack) for contender in contenders}
+        opened = [_opened(contender, stack) for contender in contenders]
         costs = _times(opened, frames, rounds)
-        found = {
-            contender.name: mean_iou(opened[contender.name], pictures)
-            for contender in contenders
-            if contender.trained
-        }
-    return [_line(one, costs[one.name], found.get(one.name)) for one in contenders]
+        found = [
+            mean_iou(segmenter, pictures) if contender.trained else None
+            for contender, segmenter in zip(contenders, opened, strict=True)
+        ]
+    return [_line(*one) for one in zip(contenders, costs, found, strict=True)]
 
 
 def mean_iou(segmenter: Segmenter, samples: Iterable[Sample]) -> float | None:
@@ -129,14 +128,14 @@ def _opened(contender: Contender, stack: ExitStack) -> Segmenter:
     return segmenter
 
 
-def _times(
-    opened: Mapping[str, Segmenter], frames: Sequence[Frame], rounds: int
-) -> dict[str, Cost]:
+def _times(opened: Sequence[Segmenter], frames: Sequence[Frame], rounds: int) -> list[Cost]:
+    """Return the cost of each; by number, as two models may have one name."""
+
     def call(segmenter: Segmenter) -> Callable[[int], object]:
         return lambda number: segmenter.segment(frames[number % len(frames)])
 
-    calls = {name: call(segmenter) for name, segmenter in opened.items()}
-    return in_turns(calls, rounds, warm_up=WARM_UP)
+    calls = {str(number): call(segmenter) for number, segmenter in enumerate(opened)}
+    return list(in_turns(calls, rounds, warm_up=WARM_UP).values())
 
 
 def _line(contender: Contender, cost: Cost, found: float | None) -> Measured:

@@ -33,6 +33,9 @@ def bench_networks(
         limit: how many of them count.
         rounds: how many frames each network gets.
         json_file: where all figures go.
+
+    Raises:
+        SinkError: `json_file` cannot be written.
     """
     import json
     import tempfile
@@ -43,7 +46,11 @@ def bench_networks(
     from rimlight.bench.suite import machine
     from rimlight.cli.run import console
     from rimlight.evaluation.opening import open_data
+    from rimlight.evaluation.report import write_text
+    from rimlight.sinks.paths import check_folder
 
+    if json_file:
+        check_folder(json_file, overwrite=True)
     data = open_data(str(pictures), limit=limit) if pictures else ()
     frames = load_frames(clip or sample_clip(), (1280, 720), CALIBRATED_ON)
     with (
@@ -55,7 +62,7 @@ def bench_networks(
         table = measure(contenders, frames[:FRAMES], rounds=rounds, pictures=data)
     if json_file:
         content = {"machine": machine(), "networks": [asdict(line) for line in table]}
-        json_file.write_text(json.dumps(content, indent=2) + "\n")
+        write_text(json_file, json.dumps(content, indent=2) + "\n")
     _print(table, machine())
 
 
@@ -65,7 +72,9 @@ def _contenders(folder: Path, models: Sequence[str], frames: Sequence[Frame]) ->
 
     needs_tensorflow()
     own = [one for model in models for one in given(model, folder, frames)]
-    return [*untrained(folder, frames), *own, *shipped()]
+    named = {one.name for one in own}
+    others = [one for one in shipped() if one.name not in named]
+    return [*untrained(folder, frames), *own, *others]
 
 
 def _print(table: Sequence[Measured], machine: dict[str, Any]) -> None:

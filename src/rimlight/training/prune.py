@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rimlight.errors import ConfigError, ModelFormatError
+from rimlight.errors import ConfigError, ModelFormatError, ModelNotFoundError
 from rimlight.segmenters.keras import open_keras
 from rimlight.training.convert import to_tflite
 from rimlight.training.data.samples import Samples
@@ -60,8 +60,11 @@ def remembered(file: Path) -> Mapping[str, Any] | None:
     """Return the options that `file` was trained with, from the folder it lies in; None without.
 
     Raises:
+        ModelNotFoundError: there is no `file`.
         ConfigError: what lies there is not the state of a training.
     """
+    if not file.is_file():
+        raise ModelNotFoundError(f"there is no model file {file}", hint="check the path")
     state = file.with_name(STATE)
     identity: Mapping[str, Any] | None = None
     if state.is_file():
@@ -95,9 +98,9 @@ def prune(
     """
     if file.resolve().parent == out.resolve():
         raise ConfigError(f"{out} holds the model itself", hint="name another folder with --out")
-    samples = usable_samples(training)
     start(training)
     model = _opened(file, training)
+    samples = usable_samples(training)
     feed = LabelFeed(samples, training)
     before = _figures(model, feed, training)
     run = _Run(options, training, samples, feed, out, watch or Watch())
