@@ -22,8 +22,9 @@ WIDE = 1.2
 BEST_MARGINS = (0.2, 0.35, 0.1)
 """Rooms around the people, in shares of their sides, that the best masks are averaged over."""
 
-FOLLOW_SIDE = 384
-"""Pixels of the longer side of masks that were looked at closer, where every frame counts."""
+CLOSE_SIDE, FOLLOW_SIDE = 384, 256
+"""Pixels of the longer side of masks that were looked at closer: of single pictures and first
+frames, and where every frame counts."""
 
 LIGHTEST = "selfie-landscape"
 """The model that finds people with the least work."""
@@ -129,7 +130,13 @@ def _open_focus(wanted: ModelOptions) -> Segmenter:
     each = list(dict.fromkeys((tall, wide)))
     if wanted.focus == "follow":
         both = AverageSegmenter(each)
-        return FocusSegmenter(both, lambda s: wide if is_wide(s) else tall, side=FOLLOW_SIDE)
+        return FocusSegmenter(
+            both,
+            lambda s: wide if is_wide(s) else tall,
+            side=CLOSE_SIDE,
+            follow_side=FOLLOW_SIDE,
+            carry=True,
+        )
     both = AverageSegmenter(each, mirrored=True)
     twice = {one: AverageSegmenter([one], mirrored=True) for one in each}
     return FocusSegmenter(both, lambda s: twice[wide if is_wide(s) else tall], margins=BEST_MARGINS)

@@ -45,6 +45,29 @@ def carry(values: NDArray[Any], origins: Values) -> NDArray[Any]:
     return cv2.remap(values, origins, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
+def origins_at(origins: Values, source: tuple[int, int], shape: tuple[int, int]) -> Values:
+    """Return `origins` for every pixel of a mask of `shape`, as places in a mask of `source`."""
+    if origins.shape[:2] == source == shape:
+        return origins
+    ratio = np.array([source[1] / origins.shape[1], source[0] / origins.shape[0]], np.float32)
+    # Pixel centres lie half a pixel in, whatever the size.
+    places = (origins + np.float32(0.5)) * ratio - np.float32(0.5)
+    if origins.shape[:2] == shape:
+        return cast(Values, places)
+    return cast(Values, cv2.resize(places, (shape[1], shape[0])))
+
+
+def shrunk_luma(picture: Luma, size: tuple[int, int]) -> Luma:
+    """Return the luma of a picture at `size` (width, height), as motion is looked for in it.
+
+    Args:
+        picture: uint8, luma (h, w) or BGR (h, w, 3).
+        size: of the result.
+    """
+    small = cv2.resize(picture, size)
+    return cast(Luma, small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
+
+
 @lru_cache(maxsize=4)
 def _grid(shape: tuple[int, ...]) -> Values:
     rows, columns = np.mgrid[: shape[0], : shape[1]].astype(np.float32)

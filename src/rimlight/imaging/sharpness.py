@@ -13,7 +13,7 @@ Alpha = NDArray[np.float32]
 Image = NDArray[np.uint8]
 Points = NDArray[np.intp]
 
-PATCHES = 32
+PATCHES = 24
 """Places along the outline that are looked at."""
 LEAST_PLACES = 5
 """With fewer places that show an edge, nothing is told."""
@@ -25,6 +25,7 @@ MOST_PX = 8.0
 _SIDE = 48
 _NARROW, _WIDE = 1.0, 2.5  # sigmas of the two looks
 _STEP = 1 / 3  # variance of the two pixels that each slope is the difference across
+_DEEPEST = 0.85  # where a mask rises from nothing at once to more than this it has no slope to tell
 _RIM = 8  # pixels of a patch that its end spoils: three sigmas of the wider look
 
 
@@ -65,7 +66,11 @@ def look_at_outline(alpha: Alpha, picture: Image) -> Outline | None:
     across = _across(alpha, rows, columns, scale)
     steepness = np.linalg.norm(across, axis=1, keepdims=True)
     blur_px = _blur_px(_patches(picture, rows, columns, scale), across / steepness)
-    return None if blur_px is None else Outline(float(np.median(steepness)), blur_px)
+    if blur_px is None:
+        return None
+    # Cells lie just inside of the outline: there a logistic slope is 4 p (1 - p) of its greatest.
+    level = alpha[rows, columns].clip(0.5, _DEEPEST)
+    return Outline(float(np.median(steepness[:, 0] / (4 * level * (1 - level)))), blur_px)
 
 
 def _blur_px(patches: Alpha, normals: Alpha) -> float | None:

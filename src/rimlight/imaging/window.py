@@ -105,15 +105,25 @@ def put_back(
     x, y = shape[0] / size[0], shape[1] / size[1]
     across = part.shape[1] / ((box[2] - box[0]) * x)
     down = part.shape[0] / ((box[3] - box[1]) * y)
+    left, right = _cells(box[0] * x, box[2] * x, shape[0])
+    top, bottom = _cells(box[1] * y, box[3] * y, shape[1])
     # Half a pixel more and less: centres of pixels lie on centres.
-    shift = (0.5 - box[0] * x) * across - 0.5, (0.5 - box[1] * y) * down - 0.5
+    shift = (left + 0.5 - box[0] * x) * across - 0.5, (top + 0.5 - box[1] * y) * down - 0.5
     matrix = np.array([[across, 0, shift[0]], [0, down, shift[1]]])
-    near = cv2.warpAffine(part, matrix, shape, flags=_ENLARGE, borderMode=cv2.BORDER_REPLICATE)
-    out = np.zeros(near.shape, np.float32)
-    left, right = round(box[0] * x), round(box[2] * x)
-    top, bottom = round(box[1] * y), round(box[3] * y)
-    out[top:bottom, left:right] = near[top:bottom, left:right]
+    place = right - left, bottom - top
+    near = cv2.warpAffine(part, matrix, place, flags=_ENLARGE, borderMode=cv2.BORDER_REPLICATE)
+    out = np.zeros(shape[::-1], np.float32)
+    out[top:bottom, left:right] = near
     return out
+
+
+def _cells(start: float, end: float, most: int) -> tuple[int, int]:
+    """Return the first cell of a mask that is `most` wide and the one after the last; at least one.
+
+    The even box of a picture of odd size ends a pixel beyond it.
+    """
+    first = min(round(start), most - 1)
+    return first, max(first + 1, min(round(end), most))
 
 
 def _span(solid: Image, axis: int) -> tuple[float, float]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.frame import Frame, Mask
-from rimlight.imaging.flow import Luma, MotionField, carry
+from rimlight.imaging.flow import Luma, MotionField, carry, origins_at, shrunk_luma
 from rimlight.imaging.masks import entropy_squared
 
 Scores = NDArray[np.float32]
@@ -77,7 +77,7 @@ class Linker:
         if len(mask.classes) == 1:
             levels = cv2.convertScaleAbs(mask.scores[..., 0], alpha=255)
             weight = cast(Scores, cv2.max(weight, cv2.LUT(levels, self._unsure)))
-        return Link(_scaled(origins, other.shape, mask.shape), weight)
+        return Link(origins_at(origins, other.shape, mask.shape), weight)
 
 
 def drawn(mask: Mask, other: Mask, link: Link) -> Mask:
@@ -103,25 +103,14 @@ def small_luma(frame: Frame, shape: tuple[int, int]) -> Luma:
     """Return the luma of `frame` in which motion is looked for, for masks of `shape`."""
     scale = min(1.0, FLOW_SIDE / max(shape))
     size = max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
-    if frame.layout == "i420":
-        width, height = frame.size
-        return cast(Luma, cv2.resize(frame.image[:height, :width], size))
-    return cast(Luma, cv2.cvtColor(cv2.resize(frame.image, size), cv2.COLOR_BGR2GRAY))
+    width, height = frame.size
+    return shrunk_luma(frame.image[:height, :width], size)
 
 
 def _sized(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
     if values.shape[:2] == shape:
         return values
     return cv2.resize(values, (shape[1], shape[0]))
-
-
-def _scaled(origins: Scores, source: tuple[int, int], shape: tuple[int, int]) -> Scores:
-    """Return `origins` for every pixel of a mask of `shape`, as places in a mask of `source`."""
-    if origins.shape[:2] == source == shape:
-        return origins
-    ratio = np.array([source[1] / origins.shape[1], source[0] / origins.shape[0]], np.float32)
-    # Pixel centres lie half a pixel in, whatever its size.
-    return cast(Scores, _sized((origins + np.float32(0.5)) * ratio - np.float32(0.5), shape))
 
 
 @lru_cache(maxsize=8)

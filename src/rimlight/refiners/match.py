@@ -31,7 +31,7 @@ STEPS = 64
 class MatchRefiner:
     """Makes the edge of the mask as soft as the picture is there.
 
-    Twice a second it looks how blurred the picture is along the outline, and chooses the width of
+    Once a second it looks how blurred the picture is along the outline, and chooses the width of
     the smooth step at which alpha rises as a step that was blurred so would; where even the whole
     width is too sharp, the mask is feathered. The place of the outline, where alpha is a half,
     stays. Where the outline shows no edge in the picture, the last looks hold.
@@ -44,7 +44,7 @@ class MatchRefiner:
 
         every_s: Annotated[
             float, Field(gt=0, le=60, description="seconds between two looks at the picture")
-        ] = 0.5
+        ] = 1.0
         least: Annotated[
             float,
             Field(gt=0, le=1, description="scores that the narrowest edge spans; less shows cells"),

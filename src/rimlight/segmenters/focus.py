@@ -16,6 +16,7 @@ from rimlight.imaging.geometry import Rect
 from rimlight.imaging.window import bounds, cut_i420, even_pixels, holds, put_back, widened
 from rimlight.pipeline.parts import Segmenter
 from rimlight.segmenters.average import enlarged
+from rimlight.segmenters.carry import MovingMask
 
 Scores = NDArray[np.float32]
 
@@ -50,6 +51,9 @@ class FocusSegmenter:
         margins: how much is added around the people, as shares of their sides; several are
             averaged in two looks, the first of them follows.
         side: pixels of the longer side of a mask that was put back.
+        follow_side: the same where a part alone is looked at; None for `side`.
+        carry: while motion explains what changes, look at every second frame only; the mask moves
+            along with the picture in between.
     """
 
     def __init__(
@@ -59,10 +63,14 @@ class FocusSegmenter:
         *,
         margins: Sequence[float] = (0.2,),
         side: int = 512,
+        follow_side: int | None = None,
+        carry: bool = False,
     ) -> None:
         self._first, self._model = first, model
-        self._margins, self._side = tuple(margins), side
+        self._margins = tuple(margins)
+        self._side, self._follow_side = side, follow_side or side
         self._track = _Track(margins[0])
+        self._moving = MovingMask() if carry else None
         self._since = 0
         self._last: Mask
         self._pts = Fraction(0)
@@ -108,7 +116,7 @@ class FocusSegmenter:
 
     def _averaged(self, frame: Frame, people: Rect) -> Scores:
         parts = [widened(people, margin, frame.size) for margin in self._margins]
-        looks = [self._near(frame, part, self._first) for part in parts]
+        looks = [self._near(frame, part, self._first, self._side) for part in parts]
         return cast(Scores, np.mean(looks, axis=0, dtype=np.float32))
 
     def _followed(self, frame: Frame) -> Mask:
@@ -120,13 +128,19 @@ class FocusSegmenter:
             whole = self._whole(frame)
             if self._track.part != rect:  # others came, or the people are about to leave the part
                 return whole
+        moved = self._moving.moved(frame, rect) if self._moving else None
+        return self._closer(frame, rect) if moved is None else moved
+
+    def _closer(self, frame: Frame, rect: Rect) -> Mask:
         left, top, right, bottom = _box(rect, frame)
         model = self._model((right - left, bottom - top))
-        near = self._last.with_scores(self._near(frame, rect, model))
+        near = self._last.with_scores(self._near(frame, rect, model, self._follow_side))
         found = bounds(near.alpha(), least=LEAST)
         if found is None:
             return self._whole(frame)
         self._track.follow(found)
+        if self._moving:
+            self._moving.keep(near, frame)
         return near
 
     def _whole(self, frame: Frame) -> Mask:
@@ -135,11 +149,11 @@ class FocusSegmenter:
         self._track.follow(bounds(mask.alpha(), least=LEAST))
         return mask
 
-    def _near(self, frame: Frame, rect: Rect, model: Segmenter) -> Scores:
+    def _near(self, frame: Frame, rect: Rect, model: Segmenter, side: int) -> Scores:
         """Return the scores of what lies in `rect`, in their place in the whole frame."""
         box = _box(rect, frame)
         mask = model.segment(cut_frame(frame, box))
-        return put_back(mask.alpha(), box, frame.size, self._side)[..., None]
+        return put_back(mask.alpha(), box, frame.size, side)[..., None]
 
 
 class _Track:
