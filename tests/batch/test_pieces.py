@@ -218,6 +218,18 @@ def test_copies_that_nobody_uses_make_room(tmp_path):
             assert first.exists() and third.exists() and not second.exists()
 
 
+def test_half_a_copy_leaves_nothing_behind(tmp_path, monkeypatch):
+    def breaks_off(place, path):
+        path.write_bytes(b"half")
+        raise SourceOpenError("the net is gone")
+
+    storage.write("memory://in/a.mp4", b"whole")
+    monkeypatch.setattr(storage, "fetch", breaks_off)
+    with pytest.raises(SourceOpenError), kept.kept("memory://in/a.mp4", tmp_path):
+        pass
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+
+
 def test_addresses_that_lead_nowhere_are_named(tmp_path):
     with pytest.raises(SourceOpenError, match="nowhere"):
         make_plan(["memory://nowhere/a.mp4"], "memory://out", suffix=".mp4")

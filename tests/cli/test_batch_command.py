@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from media_files import frame_times, sound_packets
@@ -26,6 +28,18 @@ def test_a_batch_does_what_it_can_and_names_what_failed(rimlight, tmp_path, clip
     assert "1 of 2 done, 1 failed" in (tmp_path / "out/summary.html").read_text()
     again = rimlight("batch", "in", "-o", "out", "-b", "white", "--max-size", "320x320")
     assert again.returncode == 1 and "to do: nothing" in again.stderr
+
+
+def test_a_batch_that_is_asked_to_stop_says_how_to_go_on(tmp_path, clip, folder):
+    command = [sys.executable, "-m", "rimlight", "batch", clip, "-b", "white", "-o", "out"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as batch:
+        while not (tmp_path / "out/.portrait.mp4.rimlight").exists():
+            assert batch.poll() is None
+        batch.terminate()
+        _, told = batch.communicate(timeout=60)
+    assert batch.returncode == 130 and "Traceback" not in told
+    assert "the same command goes on from here" in told
+    assert (tmp_path / "out/summary.html").exists()
 
 
 def test_a_dry_run_plans_and_does_nothing(rimlight, tmp_path, folder):

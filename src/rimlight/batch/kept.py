@@ -43,8 +43,11 @@ def kept(place: str, where: Path, *, limit: int = LIMIT_BYTES) -> Iterator[Path]
     with _locked(where / f"{name}.lock", fcntl.LOCK_EX) as lock:
         if not path.exists():
             part = path.with_name(f"{name}.part")
-            storage.fetch(place, part)
-            part.replace(path)
+            try:
+                storage.fetch(place, part)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
         os.utime(path)
         fcntl.flock(lock, fcntl.LOCK_SH)
         _clear(where, limit)

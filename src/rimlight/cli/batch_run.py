@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -94,6 +95,7 @@ def work_through(
     from rimlight.batch import report
 
     report.begin(work.manifest.path.parent, out)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: end in order
     try:
         with _progress(len(todo.tasks), frames, quiet=quiet) as (on_tick, on_end):
             pool.watch(on_tick, _tell_of_kill)
