@@ -7,7 +7,7 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rimlight.buffer import FrameBuffer, Policy
@@ -83,11 +83,8 @@ class BackgroundSink:
             Exception: whatever `sink` raised on an earlier frame, unchanged.
             ValueError: the sink is closed.
         """
-        if self._frames.put(frame):
-            return
-        if self._error is not None:
-            raise self._error
-        raise ValueError("write to a closed sink")
+        if not self._frames.put(frame):
+            raise self._error or ValueError("write to a closed sink")
 
     def close(self) -> None:
         """Wait until every frame is written, then close the sink.
@@ -101,11 +98,7 @@ class BackgroundSink:
         self._frames.close()
         for thread in self._threads:
             thread.join()
-        if self._error is None or isinstance(self._error, StopStream):
-            self._sink.close()
-            return
-        self._sink.abort()
-        raise self._error
+        _settle(self._sink, self._error)
 
     def abort(self) -> None:
         """Drop what is waiting and abort the sink."""
@@ -113,12 +106,8 @@ class BackgroundSink:
             return
         self._done = True
         self._frames.discard()
-        for thread in self._threads:
-            thread.join(ABORT_TIMEOUT_S)
-            if thread.is_alive():  # aborting under a running write could crash an encoder
-                log.warning("%s does not come back from a write; left to itself", thread.name)
-                return
-        self._sink.abort()
+        if _have_ended(self._threads):
+            self._sink.abort()
 
     def _work(self) -> None:
         try:
@@ -176,11 +165,8 @@ class SteadySink:
             ValueError: the sink is closed.
         """
         self._put_at = self._clock()
-        if self._newest.put(frame):
-            return
-        if self._error is not None:
-            raise self._error
-        raise ValueError("write to a closed sink")
+        if not self._newest.put(frame):
+            raise self._error or ValueError("write to a closed sink")
 
     def interrupt(self, frame: Frame) -> None:
         """Show `frame` from the next turn on. Any thread; raises nothing, `write` will."""
@@ -198,13 +184,8 @@ class SteadySink:
         Raises:
             Exception: whatever `sink` raised and no `write` has passed on; it is aborted then.
         """
-        if not self._end():
-            return
-        if self._error is None or isinstance(self._error, StopStream):
-            self.sink.close()
-            return
-        self.sink.abort()
-        raise self._error
+        if self._end():
+            _settle(self.sink, self._error)
 
     def abort(self) -> None:
         """Stop, then abort the sink."""
@@ -218,10 +199,7 @@ class SteadySink:
         self._done = True
         self._stopped.set()
         self._newest.close()
-        self._thread.join(ABORT_TIMEOUT_S)
-        if self._thread.is_alive():
-            log.warning("%s does not come back from a write; left to itself", self._thread.name)
-        return not self._thread.is_alive()
+        return _have_ended([self._thread])
 
     def _work(self) -> None:
         try:
@@ -256,6 +234,28 @@ class SteadySink:
             return 0.0
         is_early = not is_new or waited < FRESH
         return (NUDGE if is_early else -NUDGE) * self._interval_s
+
+
+def _have_ended(threads: Sequence[threading.Thread]) -> bool:
+    """Join threads that were told to end; False where one hangs in a write.
+
+    Its sink is left alone then: aborting under a running write could crash an encoder.
+    """
+    for thread in threads:
+        thread.join(ABORT_TIMEOUT_S)
+        if thread.is_alive():
+            log.warning("%s does not come back from a write; left to itself", thread.name)
+            return False
+    return True
+
+
+def _settle(sink: Sink, error: BaseException | None) -> None:
+    """Close `sink`; where a write has failed, abort it and raise that."""
+    if error is None or isinstance(error, StopStream):
+        sink.close()
+        return
+    sink.abort()
+    raise error
 
 
 def _bytes_of(frame: Frame) -> int:

@@ -11,19 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, cast
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from rimlight import options
 from rimlight.errors import SourceOpenError, SourceReadError
 from rimlight.frame import Frame, SourceInfo
-from rimlight.imaging.colour import bgr_to_i420, even_size, pad_even
+from rimlight.imaging.colour import Image, bgr_to_i420, even_size, pad_even
 from rimlight.imaging.pool import ArrayPool
 from rimlight.sources import v4l2
 from rimlight.sources.guard import ReadGuard
-
-Image = NDArray[np.uint8]
 
 # OpenCV waits 10 s for a frame of a camera that hangs; it reads this when it first opens one.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
@@ -120,7 +116,8 @@ class CameraSource:
             with self._guard as is_open:
                 if not is_open:
                     return None
-                ok, picture = self._capture.read(self._buffer())
+                buffer = self._pool.take(self._shape) if self._shape else None
+                ok, picture = self._capture.read(buffer)
             if ok:
                 self._shape = picture.shape
                 return cast(Image, picture)
@@ -132,9 +129,6 @@ class CameraSource:
             f"{self._name} stopped delivering pictures",
             hint="is it still plugged in? another USB port or cable often helps",
         )
-
-    def _buffer(self) -> Image | None:
-        return self._pool.take(self._shape) if self._shape else None
 
     def _first_picture(self) -> Image:
         """Return a picture, to know what the camera gives instead of what it promises."""
