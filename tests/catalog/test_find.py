@@ -54,6 +54,11 @@ def test_an_unknown_name_suggests_the_nearest(alone):
     assert "did you mean 'selfie'" in caught.value.hint
 
 
+def test_a_path_is_no_name(alone):
+    with pytest.raises(ModelNotFoundError, match=r"no model file run/best\.kers"):
+        Catalog().resolve("run/best.kers")
+
+
 def test_a_model_that_is_not_here_says_how_to_fetch_it(alone):
     with pytest.raises(ModelNotFoundError, match="not on this machine") as caught:
         Catalog().resolve("cityscapes")

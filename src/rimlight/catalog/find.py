@@ -109,7 +109,7 @@ class Catalog:
         path = Path(model)
         if path.suffix in _CARD_SUFFIXES:
             return self._with_file(load_card(path), beside=path.parent)
-        if path.suffix in _MODEL_SUFFIXES:
+        if path.suffix in _MODEL_SUFFIXES or len(path.parts) > 1:
             return self._bare(path)
         return self._with_file(self.card(model), beside=None)
 

@@ -92,6 +92,8 @@ def _usable(paths: Sequence[Path], options: DataOptions) -> tuple[tuple[Sample, 
     samples: list[Sample] = []
     wrong: list[str] = []
     for path in paths:
+        if not path.exists():
+            raise ConfigError(f"there is no folder {path}", hint="check the path and its spelling")
         found = _FINDERS[_format(path, options)](path, options)
         wrong += found.problems
         for sample in found.samples:
