@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rimlight.evaluation.labels import VOID
 from rimlight.evaluation.metrics import confusion, mean_iou
 from rimlight.evaluation.panels import label_strip
 from rimlight.evaluation.plots import bars, lines
@@ -88,12 +89,17 @@ def _plots(epochs: Sequence[Epoch], classes: Sequence[str]) -> str:
 
 
 def _figure(one: Prediction, classes: int) -> str:
-    strip = label_strip(one.picture, one.truth, one.labels)
+    strip = label_strip(one.picture, _uncovered(one.truth), _uncovered(one.labels))
     score = mean_iou(confusion(one.labels, one.truth, classes=classes))
     return (
         f'<figure><img alt="picture, truth, given" src="{data_uri(strip)}">'
         f"<figcaption>mIoU {score:.3f}</figcaption></figure>"
     )
+
+
+def _uncovered(labels: Image) -> Image:
+    """Leave the first class as the picture is, so that the outlines of the others are seen."""
+    return np.where(labels == 0, np.uint8(VOID), labels)
 
 
 def _known(value: float) -> float | None:
