@@ -46,6 +46,11 @@ def test_a_rule_for_a_measure_that_is_not_there_is_never_seen():
     assert not watch.seen
 
 
+def test_a_class_of_which_none_is_there_counts_as_none():
+    watch = Watch(Rule(name="empty", measure="count.person", below=1))
+    assert watch.step(0, {"count.all": 2.0, "count.car": 2.0}) == (None, True)
+
+
 @pytest.mark.parametrize("limits", [{}, {"above": 1, "below": 0}])
 def test_a_rule_needs_exactly_one_limit(limits):
     with pytest.raises(ConfigError, match="one of above, below"):

@@ -53,9 +53,19 @@ def covering(classes: tuple[str, ...]) -> list[dict[str, Any]]:
 
 
 def surely_covered(run: RunConfig, classes: tuple[str, ...]) -> RunConfig:
-    """Return `run` with classes covered first, whatever the user's settings made of its effects."""
-    from rimlight.config import PartConfig
+    """Return `run` with classes covered first, whatever the user's settings made of its effects.
 
+    Raises:
+        ConfigError: frames do not wait for their masks, so whoever moves would show.
+    """
+    from rimlight.config import PartConfig
+    from rimlight.errors import ConfigError
+
+    if classes and run.pipeline.masks == "newest":
+        raise ConfigError(
+            "--redact with the newest mask, made of an earlier frame, shows whoever moves",
+            hint="leave pipeline.masks at own",
+        )
     kept = {
         name
         for part in run.effects
