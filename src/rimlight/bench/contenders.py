@@ -1,4 +1,7 @@
-"""The networks of the comparison table: made here with random weights, given, and shipped."""
+"""The networks of the comparison table: made here with random weights, given, and shipped.
+
+But for those shipped, all need TensorFlow; the command looks for it first.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.catalog.find import Catalog
-from rimlight.errors import MissingDependencyError
 from rimlight.frame import Frame
 from rimlight.segmenters.card import InputSpec, ModelCard, ModelFile, OutputSpec
 from rimlight.segmenters.engine import TensorInfo
@@ -54,9 +56,6 @@ def untrained(folder: Path, frames: Sequence[Frame]) -> Iterator[Contender]:
     Args:
         folder: where the files go.
         frames: what the small network's int8 variant is calibrated on.
-
-    Raises:
-        MissingDependencyError: TensorFlow is not installed.
     """
     for name, options in LARGE.items():
         yield from _converted(name, build_network(options), _card(options), folder, frames=())
@@ -84,7 +83,6 @@ def given(model: str, folder: Path, frames: Sequence[Frame]) -> Iterator[Contend
 
     Raises:
         ModelError: there is no such model, or it cannot be opened or converted.
-        MissingDependencyError: a .keras file, and TensorFlow is not installed.
     """
     card, file = Catalog().resolve(model)
     if file.suffix != ".keras":
@@ -129,13 +127,8 @@ def _converted(
     trained: bool = False,
 ) -> Iterator[Contender]:
     """Yield a network as float32 and, where there are frames, as float16 and int8 too."""
-    try:
-        from rimlight.training.convert import to_quantised, to_tflite
-    except ModuleNotFoundError as exc:
-        raise MissingDependencyError(
-            f"comparing networks needs {exc.name}, which is not installed",
-            hint="pip install 'rimlight[keras]'",
-        ) from exc
+    from rimlight.training.convert import to_quantised, to_tflite
+
     variants: dict[str, Callable[[], bytes]] = {"": lambda: to_tflite(model, float16=False)}
     if frames:
         inputs = _inputs(card, model, frames)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rimlight.errors import MissingDependencyError
 from rimlight.training.networks.options import NetworkOptions
 
 
@@ -18,18 +17,9 @@ def build_network(options: NetworkOptions) -> Any:
         Lite.
 
     Raises:
-        ValueError: Xception with another width than 1, or road with a size that does not divide.
         ModelNotFoundError: there is no file of backbone weights.
         ModelFormatError: that file holds other weights.
-        MissingDependencyError: TensorFlow is not installed.
     """
-    try:
-        import keras  # noqa: F401
-    except ModuleNotFoundError as exc:
-        raise MissingDependencyError(
-            f"building a network needs {exc.name}, which is not installed",
-            hint="pip install 'rimlight[keras]'",
-        ) from exc
     if options.name == "light":
         from rimlight.training.networks.light import light
 
