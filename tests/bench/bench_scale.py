@@ -79,13 +79,14 @@ def cost_a_minute(folder: Path, height: int, seconds: int) -> float:
 
 
 def added(overhead: dict[str, Cost]) -> dict[str, float]:
-    """Return the processor seconds that an engine adds to each minute of video."""
-    cut = overhead["ray: cutting and joining a video of two"].cpu_s
-    pieces = (FILE_MINUTES - 2) * overhead["ray: a piece"].cpu_s
-    segments = FILE_MINUTES * 6 * overhead["local: a segment"].cpu_s
+    """Return the processor seconds that an engine adds to each minute of video.
+
+    Those of segments are in the minute's own cost already.
+    """
+    pieces = FILE_MINUTES * overhead["ray: a piece, in its worker"].cpu_s
     return {
-        "local": (overhead["local: a file"].cpu_s + segments) / FILE_MINUTES,
-        "ray": (overhead["ray: a file"].cpu_s + cut + pieces + segments) / FILE_MINUTES,
+        "local": overhead["local: a file"].cpu_s / FILE_MINUTES,
+        "ray": (overhead["ray: a file, in its worker"].cpu_s + pieces) / FILE_MINUTES,
     }
 
 

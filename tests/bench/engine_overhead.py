@@ -2,7 +2,9 @@
 
 The clips are tiny, so that hardly anything but the overhead is left. Each figure is the difference
 of two runs with few and with many files, segments or pieces, divided by how many more; one job at a
-time. Processor seconds hold on a busy machine too; the latency, by the clock, wants a quiet one.
+time. Processor seconds hold on a busy machine too, except for those of whole runs on Ray, whose own
+processes take some as long as they live; so what a Ray worker does is measured without Ray as well.
+The latency, by the clock, wants a quiet machine.
 """
 
 from __future__ import annotations
@@ -14,9 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
+from rimlight.batch import orders, steps
+from rimlight.jobs import background_effects, job_config
 from rimlight.libav import av
 
 LOOK_S = 0.05
@@ -115,14 +120,46 @@ def of_files(folder: Path, engine: str) -> dict[str, Cost]:
 def of_parts(folder: Path) -> dict[str, Cost]:
     """Return the cost of each segment of a file, and of each piece on a cluster."""
     long = clip(folder / "long.mp4", LONG_S * 5)
-    pieces = {s: batch(folder, long, "--engine", "ray", "--piece", s) for s in (10, 60, LONG_S)}
+    pieces = {s: batch(folder, long, "--engine", "ray", "--piece", s) for s in (10, 60)}
     more = ("-b", "white", "-o", folder / "out.mp4", "--overwrite", "-q", "--set")
     segments = {s: used("process", long, *more, f"sinks.0.segment_s={s}") for s in (10, 60)}
     return {
         "local: a segment": segments[10].over(segments[60], MORE),
         "ray: a piece": pieces[10].over(pieces[60], MORE),
-        "ray: cutting and joining a video of two": pieces[60].over(pieces[LONG_S], 1),
     }
+
+
+def of_worker(folder: Path) -> dict[str, Cost]:
+    """Return what a file and a piece cost a worker of Ray that has done one before."""
+    short, long = clip(folder / "worker.mp4", 2), clip(folder / "worker-long.mp4", LONG_S * 5)
+    worked(short, folder / "first.mp4", 60)
+    times = [worked(short, folder / f"{number}.mp4", 60) for number in range(MANY)]
+    pieces = {piece_s: worked(long, folder / f"of-{piece_s}.mp4", piece_s) for piece_s in (10, 60)}
+    return {
+        "ray: a file, in its worker": Cost(*map(statistics.median, zip(*times, strict=True))),
+        "ray: a piece, in its worker": pieces[10].over(pieces[60], MORE),
+    }
+
+
+def worked(source: Path, target: Path, piece_s: int) -> Cost:
+    """Do all that a worker does for a video, here."""
+    run = job_config(
+        "process",
+        source=f"video:{source}",
+        sinks=[f"video:{target}"],
+        effects=background_effects(background="white", blur=None),
+        options={"video": {"resume": "auto", "threads": 1}},
+        settings=["segmenter.threads=1"],
+    )
+    data = run.model_dump(mode="json")
+    order = orders.order_for(data, threads=1, piece_s=Fraction(piece_s))
+    cpu_s, began = time.process_time(), time.monotonic()
+    pieces = steps.begin(order, {}).pieces
+    for piece in pieces:
+        steps.make(order, piece, {})
+    if pieces:
+        steps.finish(order, pieces, {})
+    return Cost(time.process_time() - cpu_s, time.monotonic() - began)
 
 
 def measured(rounds: int) -> dict[str, Cost]:
@@ -131,7 +168,8 @@ def measured(rounds: int) -> dict[str, Cost]:
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            once = of_files(folder, "local") | of_files(folder, "ray") | of_parts(folder)
+            once = of_files(folder, "local") | of_files(folder, "ray")
+            once |= of_worker(folder) | of_parts(folder)
         for step, cost in once.items():
             found.setdefault(step, []).append(cost)
     return {
