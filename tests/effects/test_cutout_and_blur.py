@@ -19,7 +19,13 @@ def test_cutout_makes_the_background_transparent_and_leaves_the_picture(layout):
     frame = layout(flat_frame())
     made = make(CutoutEffect).apply(frame, half_mask())
     assert (made.alpha[:, :28] == 255).all() and (made.alpha[:, 36:] == 0).all()
-    assert made.image is frame.image
+    assert (made.bgr[:, :24] == frame.bgr[:, :24]).all()
+
+
+@LAYOUTS
+def test_cutout_keeps_the_room_s_colours_in_the_edge_when_told_to(layout):
+    frame = layout(flat_frame())
+    assert make(CutoutEffect, own_colours=False).apply(frame, half_mask()).image is frame.image
 
 
 @LAYOUTS

@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from rimlight.effects.cutout import CutoutEffect
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.frame import Frame, Mask
 from rimlight.imaging.colour import bgr_to_i420, i420_to_bgr
@@ -40,6 +41,25 @@ def test_no_rim_of_the_old_background_is_left(layout):
     plain, clean = (shown({"own_colours": on}, layout)[..., 1][rim] for on in (False, True))
     assert plain.mean() > 45
     assert clean.mean() < 0.6 * plain.mean()
+
+
+def green_over_red(layout, *, own_colours):
+    """The green that a red thing before a green wall brings with it, cut out and laid over red."""
+    mask = soft_mask()
+    frame = Frame.from_bgr(red_before_green(mask), index=0, pts=0, captured=0.0)
+    frame = frame if layout == "bgr" else frame.with_i420(frame.i420)
+    scores = (mask / np.float32(255)).astype(np.float32)[..., None]
+    cut = CutoutEffect(CutoutEffect.Options(own_colours=own_colours))
+    made = cut.apply(frame, Mask(scores, ("person",)))
+    share = made.alpha[..., None] / 255
+    return np.abs(made.bgr * share + RED * (1 - share) - RED)[..., 1]
+
+
+@pytest.mark.parametrize("layout", ["bgr", "i420"])
+def test_a_cut_out_brings_no_rim_with_it(layout):
+    plain, clean = (green_over_red(layout, own_colours=own).max() for own in (False, True))
+    assert plain > 40
+    assert clean < 10
 
 
 @pytest.mark.parametrize("layout", ["bgr", "i420"])
