@@ -92,13 +92,15 @@ class VideoSink:
         threads = options.threads or usable_cores()
         if options.resume is None:
             return WholeWriter(self._path, self._plan, info=info, sound=sound, threads=threads)
+        journal: Journal | None = None
         try:
             journal = Journal(self._path, options.resume)
             if not journal.partial:
-                self._refuse_existing(journal)
+                check_folder(self._path, overwrite=options.overwrite)
         except SinkError:
-            if sound is not None:
-                sound.close()
+            for opened in (journal, sound):
+                if opened is not None:
+                    opened.close()
             raise
         return SegmentWriter(
             self._path,
@@ -110,13 +112,6 @@ class VideoSink:
             journal=journal,
             part=options.part,
         )
-
-    def _refuse_existing(self, journal: Journal) -> None:
-        try:
-            check_folder(self._path, overwrite=self._options.overwrite)
-        except SinkError:
-            journal.close()
-            raise
 
     def _open_sound(self) -> Sound | None:
         if self._info.container is None or not self._options.audio:
