@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from rimlight import options as opt
 from rimlight.frame import Frame, Mask
 from rimlight.imaging.flow import Luma, carry
-from rimlight.refiners.carried import MAX_GAP_S, Link, Linker, drawn, is_empty, small_luma
+from rimlight.refiners.carried import MAX_GAP_S, Holding, Link, Linker, drawn, is_empty, small_luma
 from rimlight.refiners.steady import EMPTY
 
 MAX_FRAMES = 60
@@ -45,23 +44,14 @@ class LookAhead:
     run that is gone on with makes the same.
     """
 
-    class Options(opt.Options):
-        """How far, and how steady."""
+    class Options(Holding):
+        """How far, and how steady: the other mask is that of the frame after."""
 
         frames: Annotated[int, Field(ge=1, le=MAX_FRAMES, description="frames that are waited for")]
-        hold: Annotated[
-            float, Field(ge=0, lt=1, description="weight of the future where motion explains it")
-        ] = 0.95
-        slack: Annotated[
-            float, Field(gt=0, le=255, description="levels that the picture may differ from it")
-        ] = 8.0
-        ratio: Annotated[
-            float, Field(ge=0, lt=1, description="least weight of the future where p = 0.5")
-        ] = 0.7
 
     def __init__(self, options: Options) -> None:
         self._frames = options.frames
-        self._linker = Linker(hold=options.hold, slack=options.slack, ratio=options.ratio)
+        self._linker = Linker(options)
         self._waiting: deque[_Waiting] = deque()
 
     def take(self, frame: Frame, mask: Mask) -> list[tuple[Frame, Mask]]:

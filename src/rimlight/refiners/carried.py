@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from rimlight import options as opt
 from rimlight.frame import Frame, Mask
 from rimlight.imaging.flow import Luma, MotionField, carry, origins_at, shrunk_luma
 from rimlight.imaging.masks import entropy_squared
@@ -25,6 +27,20 @@ CUT_LEVELS = 18
 within a scene and 22 at least from one to another."""
 FLOW_SIDE = 256
 """Motion is looked for with the longer side at most this many pixels."""
+
+
+class Holding(opt.Options):
+    """How much a neighbouring frame's mask counts."""
+
+    hold: Annotated[
+        float, Field(ge=0, lt=1, description="weight of the other mask where motion explains it")
+    ] = 0.95
+    slack: Annotated[
+        float, Field(gt=0, le=255, description="levels that the picture may differ from it")
+    ] = 8.0
+    ratio: Annotated[
+        float, Field(ge=0, lt=1, description="least weight of the other mask where p = 0.5")
+    ] = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +63,11 @@ class Linker:
     carried looks the same it counts with weight `hold`, and less by a Gaussian of `slack` levels
     where it does not; unsure scores of a single class hold by `ratio` times their squared entropy
     at least.
-
-    Args:
-        hold: below 1.
-        slack: levels that the picture may differ.
-        ratio: below 1.
     """
 
-    def __init__(self, *, hold: float, slack: float, ratio: float) -> None:
-        self._trust = _trust_levels(hold, slack)
-        self._unsure = np.float32(ratio) * entropy_squared()
+    def __init__(self, holding: Holding) -> None:
+        self._trust = _trust_levels(holding.hold, holding.slack)
+        self._unsure = np.float32(holding.ratio) * entropy_squared()
         self._motion = MotionField()
 
     def link(self, mask: Mask, luma: Luma, *, other: Mask, other_luma: Luma) -> Link | None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 
-from rimlight import options as opt
 from rimlight.frame import Frame, Mask
 from rimlight.imaging.flow import Luma
-from rimlight.refiners.carried import MAX_GAP_S, Linker, drawn, is_empty, small_luma
+from rimlight.refiners.carried import MAX_GAP_S, Holding, Linker, drawn, is_empty, small_luma
 
 EMPTY = 3
 """After so many masks without anyone in a row nobody is there, whatever the past says."""
@@ -33,21 +30,11 @@ class SteadyRefiner:
     masks have no scores and pass unchanged.
     """
 
-    class Options(opt.Options):
-        """How steady."""
-
-        hold: Annotated[
-            float, Field(ge=0, lt=1, description="weight of the past where the motion explains it")
-        ] = 0.95
-        slack: Annotated[
-            float, Field(gt=0, le=255, description="levels that the picture may differ from it")
-        ] = 8.0
-        ratio: Annotated[
-            float, Field(ge=0, lt=1, description="least weight of the past where p = 0.5")
-        ] = 0.7
+    class Options(Holding):
+        """How steady: the other mask is that of the frame before."""
 
     def __init__(self, options: Options) -> None:
-        self._linker = Linker(hold=options.hold, slack=options.slack, ratio=options.ratio)
+        self._linker = Linker(options)
         self._empty = 0
         self._past: Mask | None = None
         self._luma: Luma = np.empty((0, 0), np.uint8)
