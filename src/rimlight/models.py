@@ -19,7 +19,7 @@ from rimlight.segmenters import SEGMENTERS
 WIDE = 1.2
 """From this width to height on, the 16:9 model fits a picture better than the square one."""
 
-BEST_MARGINS = (0.2, 0.35, 0.1)
+BEST_MARGINS = (0.2, 0.1, 0.05)
 """Rooms around the people, in shares of their sides, that the best masks are averaged over."""
 
 CLOSE_SIDE, FOLLOW_SIDE = 384, 256

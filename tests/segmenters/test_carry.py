@@ -66,6 +66,13 @@ def test_what_was_carried_once_is_not_carried_again():
     assert moving.moved(scene(100), EVERYTHING) is None
 
 
+def test_what_was_forgotten_is_not_carried():
+    moving = MovingMask()
+    moving.keep(box(100), scene(100))
+    moving.forget()
+    assert moving.moved(scene(100), EVERYTHING) is None
+
+
 def test_a_cut_is_not_explained_by_motion():
     moving = MovingMask()
     moving.keep(box(100), scene(100))
@@ -101,6 +108,19 @@ def test_a_cut_is_looked_at_at_once():
 
 def test_balanced_carries_and_best_looks_at_every_frame():
     opened = {f: open_segmenter(PartConfig(kind="model", model="auto", focus=f)) for f in FOCUS}
-    assert [opened[focus]._moving is not None for focus in FOCUS] == [True, False]
+    assert [opened[focus]._carry for focus in FOCUS] == [True, False]
     for segmenter in opened.values():
         segmenter.close()
+
+
+def test_a_picture_of_another_size_begins_anew():
+    model = BrightIsPerson()
+    segmenter = FocusSegmenter(model, lambda _: model, carry=True)
+    for index in range(2):
+        segmenter.segment(scene(100, index=index))
+    for index in (2, 3):
+        small = scene(100, index=index)
+        small = small.with_bgr(np.ascontiguousarray(small.bgr[:, 40:280]))
+        made = segmenter.segment(small).alpha()
+    assert model.looks == 2 + 1 + 2 + 1
+    assert cv2.resize(made, (240, 180))[90, 90] == 1

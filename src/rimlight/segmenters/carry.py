@@ -33,6 +33,10 @@ class MovingMask:
         """Remember the mask of `frame`."""
         self._mask, self._luma = mask, _small(frame)
 
+    def forget(self) -> None:
+        """Know no mask: what comes is not the next frame, or was looked at otherwise."""
+        self._mask = None
+
     def moved(self, frame: Frame, part: Rect) -> Mask | None:
         """Return the mask that was kept, moved along to `frame`, and forget it.
 
@@ -43,7 +47,8 @@ class MovingMask:
         Returns:
             None where no mask was kept, or something came into view or moved too fast.
         """
-        mask, self._mask = self._mask, None
+        mask = self._mask
+        self.forget()
         if mask is None:
             return None
         luma = _small(frame)

@@ -32,7 +32,7 @@ REFRESH = 10
 """Every so many frames the whole frame is looked at for others."""
 SMALL = 0.6
 """People who take less than this share of where they were before are looked at closer."""
-FAR_WEIGHT = 0.5
+FAR_WEIGHT = 0.25
 """What the look at the whole weighs beside the closer ones, where the people fill the frame."""
 
 
@@ -70,7 +70,7 @@ class FocusSegmenter:
         self._margins = tuple(margins)
         self._side, self._follow_side = side, follow_side or side
         self._track = _Track(margins[0])
-        self._moving = MovingMask() if carry else None
+        self._moving, self._carry = MovingMask(), carry
         self._since = 0
         self._last: Mask
         self._pts = Fraction(0)
@@ -86,6 +86,7 @@ class FocusSegmenter:
         self._pts = frame.pts
         if new:
             self._track.forget(frame.size)
+            self._moving.forget()
             return self._two_looks(frame)
         return self._followed(frame)
 
@@ -123,12 +124,14 @@ class FocusSegmenter:
         rect = self._track.part
         self._since += 1
         if rect is None:
+            self._moving.forget()
             return self._whole(frame)
         if self._since >= REFRESH:
             whole = self._whole(frame)
             if self._track.part != rect:  # others came, or the people are about to leave the part
+                self._moving.forget()
                 return whole
-        moved = self._moving.moved(frame, rect) if self._moving else None
+        moved = self._moving.moved(frame, rect)
         return self._closer(frame, rect) if moved is None else moved
 
     def _closer(self, frame: Frame, rect: Rect) -> Mask:
@@ -139,7 +142,7 @@ class FocusSegmenter:
         if found is None:
             return self._whole(frame)
         self._track.follow(found)
-        if self._moving:
+        if self._carry:
             self._moving.keep(near, frame)
         return near
 
