@@ -139,7 +139,12 @@ def _open_focus(wanted: ModelOptions) -> Segmenter:
         )
     both = AverageSegmenter(each, mirrored=True)
     twice = {one: AverageSegmenter([one], mirrored=True) for one in each}
-    return FocusSegmenter(both, lambda s: twice[wide if is_wide(s) else tall], margins=BEST_MARGINS)
+    return FocusSegmenter(
+        both,
+        lambda s: twice[wide if is_wide(s) else tall],
+        margins=BEST_MARGINS,
+        detail=True,
+    )
 
 
 def palette_of(part: PartConfig) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import cast
@@ -17,6 +17,7 @@ from rimlight.imaging.window import bounds, cut_i420, even_pixels, holds, put_ba
 from rimlight.pipeline.parts import Segmenter
 from rimlight.segmenters.average import enlarged
 from rimlight.segmenters.carry import MovingMask
+from rimlight.segmenters.detail import detailed, tile_weight, tiles
 
 Scores = NDArray[np.float32]
 
@@ -54,6 +55,8 @@ class FocusSegmenter:
         follow_side: the same where a part alone is looked at; None for `side`.
         carry: while motion explains what changes, look at every second frame only; the mask moves
             along with the picture in between.
+        detail: on first frames and single pictures, mix in overlapping tiles where scores are
+            unsure.
     """
 
     def __init__(
@@ -65,12 +68,13 @@ class FocusSegmenter:
         side: int = 512,
         follow_side: int | None = None,
         carry: bool = False,
+        detail: bool = False,
     ) -> None:
         self._first, self._model = first, model
         self._margins = tuple(margins)
         self._side, self._follow_side = side, follow_side or side
         self._track = _Track(margins[0])
-        self._moving, self._carry = MovingMask(), carry
+        self._moving, self._carry, self._detail = MovingMask(), carry, detail
         self._since = 0
         self._last: Mask
         self._pts = Fraction(0)
@@ -109,11 +113,21 @@ class FocusSegmenter:
             # A closer look often finds the arms of a head: look again, at all of them.
             people = self._track.people
             near = self._averaged(frame, people)
+        if self._detail:
+            near = detailed(near, self._tile_looks(frame, people))
         part = widened(people, self._margins[0], frame.size)
         far = enlarged(whole.scores, near.shape[:2])
         # The smaller the people are, the less the look at the whole can see of them.
         share = np.float32(FAR_WEIGHT * part.width * part.height)
         return whole.with_scores(near + share * (far - near))
+
+    def _tile_looks(self, frame: Frame, people: Rect) -> Iterator[tuple[Scores, Scores]]:
+        """Yield the scores and the weight of each tile, in their place in the whole frame."""
+        weight = tile_weight()
+        for tile in tiles(widened(people, min(self._margins), frame.size)):
+            box = _box(tile, frame)
+            there = put_back(weight, box, frame.size, self._side)[..., None]
+            yield self._near(frame, tile, self._first, self._side), there
 
     def _averaged(self, frame: Frame, people: Rect) -> Scores:
         parts = [widened(people, margin, frame.size) for margin in self._margins]
