@@ -204,7 +204,11 @@ def _look_ahead(config: RunConfig, info: SourceInfo) -> tuple[LookAhead | None, 
 def _pipeline_kind(config: PipelineConfig, ahead: LookAhead | None) -> Callable[..., Pipeline]:
     if config.when_unsure is None:
         return partial(Pipeline, ahead=ahead)
-    live = LiveSettings(config.when_unsure, max_latency_s=config.max_latency_ms / 1000)
+    live = LiveSettings(
+        config.when_unsure,
+        max_latency_s=config.max_latency_ms / 1000,
+        most_changed=1.0 if config.allow_passthrough else config.max_changed,
+    )
     return partial(LivePipeline, live=live)
 
 

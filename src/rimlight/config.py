@@ -40,6 +40,15 @@ class PipelineConfig(Options):
     capacity: Annotated[int, Field(ge=1, le=64, description="frames between two stages")] = 2
     max_mb: Annotated[float, Field(gt=0, description="megabytes between two stages")] = 64
     max_mask_age_s: Annotated[float, Field(gt=0, description="an older mask is not used")] = 0.5
+    max_changed: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="live: share of the picture that may look other than in the one its mask "
+            "was made of, as after a torn picture or a turn of the camera; 1: any",
+        ),
+    ] = 0.1
     when_unsure: Annotated[
         Literal["last", "blur", "background"] | None,
         Field(

@@ -188,7 +188,7 @@ class StuckSink(RecordingSink):
 
 
 class Seen(RecordingSink):
-    """Sets `covered` at the first picture that is plain."""
+    """Sets `covered` at the first picture of one colour: the plain one, or the background."""
 
     def __init__(self):
         super().__init__()
@@ -196,7 +196,7 @@ class Seen(RecordingSink):
 
     def write(self, frame):
         super().write(frame)
-        if (frame.bgr == NEUTRAL).all():
+        if (frame.bgr == frame.bgr[0, 0]).all():
             self.covered.set()
 
 

@@ -1,11 +1,16 @@
 import os
+from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
+from itertools import islice
 
+import cv2
 import numpy as np
 import pytest
 from fakes import make_frame
 from faulty import DARK, replace_effect, rimlight_threads, run_schedule
 
+from rimlight import open_source, resources
 from rimlight.effects.blur import BlurEffect
 from rimlight.frame import Frame, Mask
 from rimlight.pipeline.privacy import Holding, covers
@@ -20,6 +25,14 @@ def mask_of(level=0.0):
 def at(second, size=(64, 48)):
     picture = np.zeros((size[1], size[0], 3), np.uint8)
     return Frame.from_bgr(picture, index=0, pts=Fraction(0), captured=second)
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    """Each of 20 frames of the shipped sample, as if they came at once."""
+    clip = resources.folder("samples") / "portrait.mp4"
+    with closing(open_source(str(clip))) as source:
+        return [replace(frame, captured=0.0) for frame in islice(source, 20)]
 
 
 def prove_that_no_room_is_ever_shown(seeds):
@@ -64,6 +77,27 @@ def test_a_mask_that_is_too_old_covers_nothing():
 
 def test_a_mask_of_another_size_covers_nothing():
     assert not covers((at(5), mask_of()), at(5, size=(48, 64)), 0.5)
+
+
+def test_a_mask_goes_on_covering_while_people_move(portrait):
+    pairs = list(zip(portrait, portrait[6:], strict=False))
+    assert all(covers((old, mask_of()), new, 0.5, most_changed=0.1) for old, new in pairs)
+    assert all((old.i420 != new.i420).mean() > 0.1 for old, new in pairs)
+
+
+@pytest.mark.parametrize("layout", ["bgr", "i420"])
+def test_a_mask_of_a_torn_picture_covers_no_whole_one(portrait, layout):
+    whole = portrait[0]
+    jpeg = cv2.imencode(".jpg", whole.bgr)[1]
+    torn = cv2.imdecode(np.delete(jpeg, slice(len(jpeg) // 3, len(jpeg) // 2)), cv2.IMREAD_COLOR)
+    frame = replace(whole.with_bgr(torn), captured=whole.captured)
+    if layout == "i420":
+        frame = Frame.from_i420(
+            frame.i420, size=frame.size, index=0, pts=frame.pts, captured=frame.captured
+        )
+    assert not covers((frame, mask_of()), whole, 0.5, most_changed=0.1)
+    assert covers((frame, mask_of()), whole, 0.5)
+    assert covers((frame, mask_of()), frame, 0.5, most_changed=0.1)
 
 
 def test_scores_that_are_not_numbers_cover_nothing():

@@ -183,8 +183,9 @@ class LivePipeline(SwappablePipeline):
 
     def _covered(self, frame: Frame) -> Frame | None:
         """Return what may be shown of `frame`, None if nothing may."""
-        masked = self._newest_mask
-        if masked is None or not covers(masked, frame, self._settings.max_mask_age_s):
+        masked, oldest_s = self._newest_mask, self._settings.max_mask_age_s
+        most_changed = self._live.most_changed
+        if masked is None or not covers(masked, frame, oldest_s, most_changed=most_changed):
             self._log.count("no valid mask")
             return None
         self._meter.add("mask age", max(0.0, self._age_s(masked, frame)))

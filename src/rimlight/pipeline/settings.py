@@ -52,8 +52,11 @@ class LiveSettings:
         when_unsure: what is shown while no frame may be.
         hold_after_s: from this long without a new frame on, that is shown too.
         max_latency_s: a frame older than this is left out when a newer one is there.
+        most_changed: the share of the picture that may look other than in the picture which the
+            mask was made of; see `privacy.covers`.
     """
 
     when_unsure: WhenUnsure = "last"
     hold_after_s: float = 0.5
     max_latency_s: float = 0.1
+    most_changed: float = 0.1
