@@ -44,7 +44,7 @@ class ModelOptions(Options):
         Literal["none", "follow", "best"],
         Field(
             description="look closer at the people; follow: at little cost; best: twice the work "
-            "in video, thirty times on single pictures. Models of more than people always see "
+            "in video, sixty times on single pictures. Models of more than people always see "
             "the whole"
         ),
     ] = "none"
