@@ -108,9 +108,9 @@ def _refuse_without_networks(said: dict[str, object]) -> None:
 
 
 def _print(report: Report) -> None:
-    from rich.console import Console
+    from rimlight.cli.run import table_console
 
-    out = Console()
+    out = table_console()
     out.print("  ".join(f"{key}: {value}" for key, value in report.machine.items()))
     for name in report.costs:
         out.print(_cost_table(f"one frame at {name}, on one thread", report.costs[name]))

@@ -78,13 +78,14 @@ def _contenders(folder: Path, models: Sequence[str], frames: Sequence[Frame]) ->
 
 
 def _print(table: Sequence[Measured], machine: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from rimlight.cli.run import table_console
 
     shown = Table(box=None, pad_edge=False)
     shown.add_column("network", no_wrap=True)
     for heading in ("input", "ms", "CPU ms", "memory MB", "file MB", "gzip MB", "IoU"):
-        shown.add_column(heading, justify="right")
+        shown.add_column(heading, justify="right", no_wrap=heading == "input")
     for line in table:
         figures = (line.wall_ms, line.cpu_ms, line.memory_mb)
         sizes = (line.file_bytes / 1e6, line.packed_bytes / 1e6)
@@ -95,6 +96,6 @@ def _print(table: Sequence[Measured], machine: dict[str, Any]) -> None:
             *(f"{size:.2f}" for size in sizes),
             "-" if line.iou is None else f"{line.iou:.4f}",
         )
-    out = Console()
+    out = table_console()
     out.print("  ".join(f"{key}: {value}" for key, value in machine.items()))
     out.print(shown)

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 OBJECTS = "objects=yolov8n-seg"
 """What is measured where the data holds single objects."""
 
-_PIPED_COLUMNS = 240
-"""What a file or another program gets: nothing has to be cut for it."""
-
 
 def evaluate(
     data: Annotated[
@@ -192,8 +189,9 @@ def _progress(data: Sequence[Data], *, quiet: bool) -> Iterator[OnSample | None]
 
 
 def _print_table(evaluation: Evaluation) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from rimlight.cli.run import table_console
 
     table = Table(highlight=False)
     for name in ("data", "set-up"):
@@ -203,10 +201,7 @@ def _print_table(evaluation: Evaluation) -> None:
     for result in evaluation.results:
         shown = [m.show(result.figures.get(m.key)) for m in evaluation.measured]
         table.add_row(result.data, result.setup, *shown)
-    out = Console(markup=False)
-    if not out.is_terminal:
-        out.width = _PIPED_COLUMNS
-    out.print(table)
+    table_console().print(table)
     for result in evaluation.results:
         _print_classes(result)
 

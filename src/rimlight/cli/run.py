@@ -31,6 +31,18 @@ STOPPED = 130
 console = Console(stderr=True, highlight=False, markup=False)
 
 
+_PIPED_COLUMNS = 240
+"""What a file or another program gets: nothing has to be cut for it."""
+
+
+def table_console() -> Console:
+    """Return a console on standard output, for tables."""
+    out = Console(markup=False)
+    if not out.is_terminal:
+        out.width = _PIPED_COLUMNS
+    return out
+
+
 @dataclass
 class Stop:
     """Whether a signal asked the run to end."""
