@@ -75,6 +75,7 @@ def test_pieces_in_any_order_are_the_frames_of_one_run(tmp_path, clip):
     assert decoded(tmp_path / "out.mkv") == local(run, tmp_path / "local.mkv")
 
 
+@pytest.mark.slow
 def test_real_masks_that_follow_and_sound_come_through(tmp_path):
     source = resources.folder("samples") / "portrait.mp4"
     masks = {"kind": "model", "model": "auto", "threads": 1, "focus": "follow"}

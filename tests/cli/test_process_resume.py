@@ -96,7 +96,8 @@ def test_a_stop_leaves_a_playable_file_and_the_next_run_goes_on(tmp_path, clip):
     assert decoded(out) == decoded(straight)
 
 
-@pytest.mark.parametrize("how", [pytest.param("kill", marks=pytest.mark.slow), "stop"])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["kill", "stop"])
 def test_a_run_that_looks_ahead_goes_on_with_the_same_frames(tmp_path, clip, how):
     straight, out = tmp_path / "straight.mp4", tmp_path / "out.mp4"
     more = ("--look-ahead", "8", "--quality", "balanced")

@@ -55,6 +55,7 @@ def test_the_rebuilt_network_gives_the_scores_of_the_file(file, rebuilt, person)
     assert np.mean(whole == theirs.argmax(-1)) > 0.97
 
 
+@pytest.mark.slow
 def test_it_starts_a_network_of_other_classes_and_size(file, rebuilt):
     options = NetworkOptions(
         name="deeplab-mobilenetv2", size=(96, 64), rates=(2, 4), backbone_weights=file

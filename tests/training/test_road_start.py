@@ -24,6 +24,7 @@ def picture(shared):
         return frame.reformat(width=448, height=256).to_ndarray(format="rgb24")
 
 
+@pytest.mark.slow
 def test_it_starts_with_what_the_road_network_knows(weights, picture):
     start = build_network(
         NetworkOptions(name="road", size=(448, 256), classes=4, backbone_weights=weights)
@@ -35,6 +36,7 @@ def test_it_starts_with_what_the_road_network_knows(weights, picture):
     assert np.mean(ours == theirs) > 0.98
 
 
+@pytest.mark.slow
 def test_other_classes_keep_the_encoder_only(weights):
     options = NetworkOptions(name="road", size=(64, 64), classes=11, backbone_weights=weights)
     start, random = build_network(options), build_network(options)
