@@ -10,6 +10,9 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
+_SIGNAL_S = 0.5
+"""How late Ctrl-C may be heard by a main thread that waits for an item."""
+
 
 class Policy(StrEnum):
     """What a full buffer does with the next item."""
@@ -106,7 +109,8 @@ class FrameBuffer(Generic[Item]):
     def __iter__(self) -> Iterator[Item]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._items or self._closed)
+                while not self._changed.wait_for(lambda: self._items or self._closed, _SIGNAL_S):
+                    pass  # Python acts on a signal between two waits, and not always within one
                 if not self._items:
                     break
                 item = self._pop()

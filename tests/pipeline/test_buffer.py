@@ -1,3 +1,5 @@
+import signal
+import sys
 import threading
 
 import pytest
@@ -87,3 +89,28 @@ def test_ready_says_whether_an_item_can_be_had_at_once():
 def test_capacity_must_be_positive():
     with pytest.raises(ValueError, match="at least 1, got 0"):
         FrameBuffer(0, Policy.WAIT)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to a thread")
+def test_a_consumer_hears_a_signal_that_came_to_another_thread():
+    buffer, given_up = FrameBuffer(1, Policy.WAIT), threading.Event()
+    before = signal.signal(signal.SIGUSR2, lambda *_: buffer.close())
+
+    def give_up():
+        given_up.set()
+        buffer.close()
+
+    def send():
+        main = threading.main_thread().ident
+        while sys._current_frames()[main].f_back.f_code.co_name != "wait_for":
+            pass
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR2)
+
+    clock, sender = threading.Timer(10, give_up), threading.Thread(target=send)
+    clock.start()
+    sender.start()
+    assert list(buffer) == []
+    clock.cancel()
+    sender.join()
+    signal.signal(signal.SIGUSR2, before)
+    assert not given_up.is_set()
