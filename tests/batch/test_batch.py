@@ -237,6 +237,7 @@ def test_a_killed_worker_is_replaced_with_one_job_fewer(tmp_path, clips):
     assert [outcome.error for outcome in ended] == ["", "", ""]
 
 
+@pytest.mark.slow
 def test_workers_do_not_outlive_a_main_process_that_was_killed(tmp_path):
     write_video(tmp_path / "a.mp4", codec="libx264", stamps=range(0, 60_000, 10))
     batch = [sys.executable, "-m", "rimlight", "batch", tmp_path / "a.mp4", "-b", "white"]

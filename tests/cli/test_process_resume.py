@@ -82,6 +82,7 @@ def test_kills_at_any_moment_cost_at_most_a_segment(tmp_path, shared, name):
     assert sound_packets(out) == sound_packets(source)
 
 
+@pytest.mark.slow
 def test_a_stop_leaves_a_playable_file_and_the_next_run_goes_on(tmp_path, clip):
     straight, out = tmp_path / "straight.mp4", tmp_path / "out.mp4"
     finish(clip, straight)
@@ -144,6 +145,7 @@ def small_disk(folder, size):
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(tmp_path, clip):
     straight, disk = tmp_path / "straight.mp4", tmp_path / "disk"
     finish(clip, straight)

@@ -4,6 +4,7 @@ import json
 
 import cv2
 import numpy as np
+import pytest
 import yaml
 
 from rimlight import resources
@@ -26,6 +27,7 @@ def first_frames(shared, path, name, count):
     return path
 
 
+@pytest.mark.slow
 def test_a_fresh_machine_finds_the_road_of_the_sample_without_a_download(rimlight, tmp_path):
     alone = {"RIMLIGHT_SHARED": "/nowhere", "RIMLIGHT_CACHE": str(tmp_path / "cache")}
     drive = resources.folder("samples") / "road.mp4"

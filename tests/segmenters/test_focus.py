@@ -156,7 +156,7 @@ def test_closing_closes_every_model_once_for_each_call():
     assert [model.closed for model in models] == [1, 1]
 
 
-@pytest.mark.parametrize("focus", ["follow", "best"])
+@pytest.mark.parametrize("focus", ["follow", pytest.param("best", marks=pytest.mark.slow)])
 def test_real_models_see_people_better_by_looking_closer(shared, focus):
     def measured(model="auto", **options):
         part = PartConfig(kind="model", model=model, **options)
