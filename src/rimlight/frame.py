@@ -23,9 +23,17 @@ from rimlight.imaging.tags import NO_TAGS, Tags
 from rimlight.instances import Instance, Instances, Place
 from rimlight.mask import Mask
 
-__all__ = ["Frame", "Instance", "Instances", "Layout", "Mask", "Place", "SourceInfo"]
+__all__ = ["Frame", "Instance", "Instances", "Layout", "Mask", "Place", "SourceInfo", "goes_on"]
 
 Layout = Literal["bgr", "i420"]
+
+MAX_GAP_S = 1
+"""From this step in time on it is a cut, or another picture of a folder."""
+
+
+def goes_on(before: Fraction, now: Fraction) -> bool:
+    """Say whether a frame of the time `now` belongs to the same stretch of film as one before."""
+    return 0 < now - before < MAX_GAP_S
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,12 @@ class Frame:
         if self.layout == "i420":
             return self.image
         return bgr_to_i420(pad_even(self.image), self.colour)
+
+    @property
+    def luma_or_bgr(self) -> NDArray[np.uint8]:
+        """What needs no conversion: luma (height, width) of an I420 picture, else the BGR."""
+        width, height = self.size
+        return self.image[:height, :width]
 
     @property
     def nbytes(self) -> int:

@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rimlight.frame import goes_on
+
 Image = NDArray[np.uint8]
 Reals = NDArray[np.float64]
+Places = NDArray[np.intp]
 
-MAX_GAP_S = 1
-"""From this step in time on it is a cut, or another picture: what was covered is forgotten."""
 PART = 0.5
 """A region of which less than this is found is found in part: nobody shrinks so fast."""
 
@@ -35,8 +36,8 @@ class CoverMemory:
         self._at = Fraction(0)
         self._left: Image = np.zeros((0, 0), np.uint8)
         # How large the region was, in pixels, that a pixel belonged to, and when it was whole.
-        self._area: Reals = np.zeros((0, 0))
-        self._since: Reals = np.zeros((0, 0))
+        self._area: Reals = np.zeros(0)
+        self._since: Reals = np.zeros(0)
 
     def add(self, found: Image, at: Fraction) -> Image:
         """Take in one frame.
@@ -48,36 +49,45 @@ class CoverMemory:
         Returns:
             uint8 (h, w): for how many frames each pixel stays covered, this one included.
         """
-        if self._left.shape != found.shape or not 0 < at - self._at < MAX_GAP_S:
+        if self._left.shape != found.shape or not goes_on(self._at, at):
             self._left = np.zeros_like(found)
-            self._area, self._since = np.zeros(found.shape), np.zeros(found.shape)
+            self._area, self._since = np.zeros(found.size), np.zeros(found.size)
         self._at = at
-        now = found > 0
-        held, area, since = self._pieces(now, float(at))
-        fewer = self._left - np.minimum(self._left, np.uint8(1))
-        left = np.where(held, self._left, fewer)
-        left[now] = self._frames + 1
-        self._area[now], self._since[now] = area[now], since[now]
-        self._left = left
-        return left
+        _, labels = cv2.connectedComponents(cv2.max(self._left, found))
+        some = np.flatnonzero(labels)
+        now = found.reshape(-1)[some] > 0
+        pieces = labels.reshape(-1)[some].astype(np.intp)
+        held, area, since = self._pieces(some, pieces, now, float(at))
+        left = self._left.reshape(-1) - (self._left.reshape(-1) > 0)
+        left[some[held]] = self._left.reshape(-1)[some[held]]
+        left[some[now]] = self._frames + 1
+        self._area[some[now]], self._since[some[now]] = area[now], since[now]
+        self._left = left.reshape(found.shape)
+        return self._left
 
     def forget(self) -> None:
         """Cover nothing but what is found from now on."""
         self._left = np.zeros((0, 0), np.uint8)
 
     def _pieces(
-        self, now: NDArray[np.bool_], at_s: float
+        self, some: Places, pieces: Places, now: NDArray[np.bool_], at_s: float
     ) -> tuple[NDArray[np.bool_], Reals, Reals]:
-        """Return which pixels are held, and how large and when each pixel's region was whole."""
-        known = self._left > 0
-        count, labels = cv2.connectedComponents((known | now).astype(np.uint8))
-        pieces = labels.astype(np.intp)
+        """Return which pixels are held, and how large and when each pixel's region was whole.
+
+        Args:
+            some: the pixels that are looked at: all that are found or stay covered.
+            pieces: the number of the connected piece, from 1, that each belongs to.
+            now: whether each is found now.
+            at_s: the time.
+        """
+        count = int(pieces.max(initial=0)) + 1
         found = np.bincount(pieces[now], minlength=count).astype(np.float64)
-        known &= self._since >= at_s - self._hold_s
+        area, since = self._area[some], self._since[some]
+        known = (self._left.reshape(-1)[some] > 0) & (since >= at_s - self._hold_s)
         whole, when = np.zeros(count), np.zeros(count)
-        np.maximum.at(whole, pieces[known], self._area[known])
-        largest = known & (self._area == whole[pieces])
-        np.maximum.at(when, pieces[largest], self._since[largest])
+        np.maximum.at(whole, pieces[known], area[known])
+        largest = known & (area == whole[pieces])
+        np.maximum.at(when, pieces[largest], since[largest])
         in_part = (found > 0) & (found < PART * whole)
         when, whole = np.where(in_part, when, at_s), np.where(in_part, whole, found)
         return in_part[pieces], whole[pieces], when[pieces]

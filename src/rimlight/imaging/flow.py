@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Luma = NDArray[np.uint8]
 Values = NDArray[np.float32]
 
+SIDE = 256
+"""Motion is looked for with the longer side at most this many pixels."""
 _LEAST_SIDE = 16
 """Dense inverse search needs pictures of a few of its patches."""
 
@@ -57,14 +59,15 @@ def origins_at(origins: Values, source: tuple[int, int], shape: tuple[int, int])
     return cast(Values, cv2.resize(places, (shape[1], shape[0])))
 
 
-def shrunk_luma(picture: Luma, size: tuple[int, int]) -> Luma:
-    """Return the luma of a picture at `size` (width, height), as motion is looked for in it.
+def shrunk_luma(picture: Luma, shape: tuple[int, ...]) -> Luma:
+    """Return the luma of a picture as motion is looked for in it.
 
     Args:
         picture: uint8, luma (h, w) or BGR (h, w, 3).
-        size: of the result.
+        shape: (h, w) of the result, which is made smaller in proportion where `SIDE` says so.
     """
-    small = cv2.resize(picture, size)
+    scale = min(1.0, SIDE / max(shape[:2]))
+    small = cv2.resize(picture, (max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))))
     return cast(Luma, small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
 
 

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from rimlight.frame import Frame, Mask
-from rimlight.imaging.flow import Luma, carry
-from rimlight.refiners.carried import MAX_GAP_S, Holding, Link, Linker, drawn, is_empty, small_luma
+from rimlight.frame import Frame, Mask, goes_on
+from rimlight.imaging.flow import Luma, carry, shrunk_luma
+from rimlight.refiners.carried import Holding, Link, Linker, drawn, is_empty
 from rimlight.refiners.steady import EMPTY
 
 MAX_FRAMES = 60
@@ -57,7 +57,9 @@ class LookAhead:
     def take(self, frame: Frame, mask: Mask) -> list[tuple[Frame, Mask]]:
         """Take the next frame; return those, in order, whose turn has come."""
         has_scores = mask.given.dtype != np.uint8
-        luma = small_luma(frame, mask.shape) if has_scores else np.empty((0, 0), np.uint8)
+        luma = (
+            shrunk_luma(frame.luma_or_bgr, mask.shape) if has_scores else np.empty((0, 0), np.uint8)
+        )
         one = _Waiting(frame, mask, luma)
         if self._waiting:
             self._waiting[-1].link = self._link(self._waiting[-1], one)
@@ -77,9 +79,8 @@ class LookAhead:
         self._waiting.clear()
 
     def _link(self, here: _Waiting, there: _Waiting) -> Link | None:
-        goes_on = here.mask.classes == there.mask.classes and here.luma.shape == there.luma.shape
-        gap = there.frame.pts - here.frame.pts
-        if not (goes_on and here.luma.size and 0 < gap < MAX_GAP_S):
+        fits = here.mask.classes == there.mask.classes and here.luma.shape == there.luma.shape
+        if not (fits and here.luma.size and goes_on(here.frame.pts, there.frame.pts)):
             return None
         return self._linker.link(here.mask, here.luma, other=there.mask, other_luma=there.luma)
 

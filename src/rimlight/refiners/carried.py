@@ -12,21 +12,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight import options as opt
-from rimlight.frame import Frame, Mask
-from rimlight.imaging.flow import Luma, MotionField, carry, origins_at, shrunk_luma
+from rimlight.frame import Mask
+from rimlight.imaging.flow import Luma, MotionField, carry, origins_at
 from rimlight.imaging.masks import entropy_squared
 
 Scores = NDArray[np.float32]
 
-MAX_GAP_S = 1
-"""From this step in time on it is a cut, or another picture: the neighbour does not count."""
 CUT = 0.5
 """From this mean change of the whole mask on it is a cut too."""
 CUT_LEVELS = 18
 """And from this mean difference that no motion explains, in levels of luma: clips have 10 at most
 within a scene and 22 at least from one to another."""
-FLOW_SIDE = 256
-"""Motion is looked for with the longer side at most this many pixels."""
 
 
 class Holding(opt.Options):
@@ -74,7 +70,7 @@ class Linker:
         """Return how `mask` comes over from `other`; None where the pictures show a cut.
 
         Args:
-            mask: scores, of the frame that `luma` is the small picture of (see `small_luma`).
+            mask: scores, of the frame that `luma` is the small picture of (see `shrunk_luma`).
             luma: uint8 (h, w).
             other: scores of the neighbour, of the same classes.
             other_luma: uint8 (h, w), the same shape as `luma`.
@@ -108,14 +104,6 @@ def drawn(mask: Mask, other: Mask, link: Link) -> Mask:
 def is_empty(mask: Mask) -> bool:
     """Say whether no score of `mask` is 0.5 or more."""
     return cv2.minMaxLoc(mask.given.reshape(-1))[1] < 0.5
-
-
-def small_luma(frame: Frame, shape: tuple[int, int]) -> Luma:
-    """Return the luma of `frame` in which motion is looked for, for masks of `shape`."""
-    scale = min(1.0, FLOW_SIDE / max(shape))
-    size = max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
-    width, height = frame.size
-    return shrunk_luma(frame.image[:height, :width], size)
 
 
 def _sized(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:

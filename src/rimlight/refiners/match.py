@@ -8,16 +8,13 @@ from fractions import Fraction
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight import options as opt
-from rimlight.frame import Frame, Mask
+from rimlight.frame import Frame, Mask, goes_on
 from rimlight.imaging.masks import feather
 from rimlight.imaging.sharpness import Outline, look_at_outline
 
-MAX_GAP_S = 1
-"""From this step in time on it is another picture."""
 NEW = 0.3
 """What a new look counts beside those before it: the edge must not pulsate."""
 GAUSSIAN = math.sqrt(2 * math.pi)
@@ -61,12 +58,12 @@ class MatchRefiner:
         """Return `mask` with an edge that fits the picture."""
         if mask.given.dtype == np.uint8 or len(mask.classes) != 1:
             return mask
-        if not 0 < frame.pts - self._pts < MAX_GAP_S:
+        if not goes_on(self._pts, frame.pts):
             self.close()
         self._pts = frame.pts
         if self._looked is None or frame.pts - self._looked >= self._every_s:
             self._looked = frame.pts
-            self._seen = _mean(self._seen, look_at_outline(mask.scores[..., 0], _seen_part(frame)))
+            self._seen = _mean(self._seen, look_at_outline(mask.scores[..., 0], frame.luma_or_bgr))
         return mask if self._seen is None else self._matched(mask, self._seen, frame)
 
     def close(self) -> None:
@@ -84,12 +81,6 @@ class MatchRefiner:
         middle = sum(mask.edges) / 2
         half = min(math.ceil(width * STEPS) / STEPS / 2, middle, 1 - middle)
         return replace(mask, edges=(middle - half, middle + half))
-
-
-def _seen_part(frame: Frame) -> NDArray[np.uint8]:
-    """Return the luma of a planar frame, all of another, without copying."""
-    width, height = frame.size
-    return frame.image[:height, :width]
 
 
 def _mean(before: Outline | None, now: Outline | None) -> Outline | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Annotated
 
 import cv2
@@ -10,13 +11,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight import options as opt
-from rimlight.frame import Frame, Mask
+from rimlight.frame import Frame, Mask, goes_on
 from rimlight.imaging import fast
 from rimlight.imaging.masks import entropy_squared
 from rimlight.imaging.pool import ArrayPool
-
-MAX_GAP_S = 1
-"""From this step in time on it is a cut, or another picture: the past no longer counts."""
 
 Scores = NDArray[np.float32]
 
@@ -43,18 +41,18 @@ class SmoothRefiner:
     def __init__(self, options: Options) -> None:
         self._weights = np.float32(options.ratio) * entropy_squared()
         self._past: Mask | None = None
-        self._past_s = 0.0
+        self._pts = Fraction(0)
         self._pool = ArrayPool()
 
     def refine(self, mask: Mask, frame: Frame) -> Mask:
         """Return `mask`, drawn towards the one before it where it is unsure."""
         if mask.given.dtype == np.uint8:
             return mask
-        now = float(frame.pts)
-        past, gap = self._past, now - self._past_s
-        goes_on = past is not None and past.given.shape == mask.given.shape and 0 < gap < MAX_GAP_S
-        steady = self._mixed(mask, past) if past and goes_on else mask
-        self._past, self._past_s = steady, now
+        past = self._past
+        counts = past is not None and past.given.shape == mask.given.shape
+        counts = counts and goes_on(self._pts, frame.pts)
+        steady = self._mixed(mask, past) if past and counts else mask
+        self._past, self._pts = steady, frame.pts
         return steady
 
     def close(self) -> None:

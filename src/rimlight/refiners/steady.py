@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from rimlight.frame import Frame, Mask
-from rimlight.imaging.flow import Luma
-from rimlight.refiners.carried import MAX_GAP_S, Holding, Linker, drawn, is_empty, small_luma
+from rimlight.frame import Frame, Mask, goes_on
+from rimlight.imaging.flow import Luma, shrunk_luma
+from rimlight.refiners.carried import Holding, Linker, drawn, is_empty
 
 EMPTY = 3
 """After so many masks without anyone in a row nobody is there, whatever the past says."""
@@ -45,11 +45,10 @@ class SteadyRefiner:
         if mask.given.dtype == np.uint8:
             return mask
         self._empty = self._empty + 1 if is_empty(mask) else 0
-        luma = small_luma(frame, mask.shape)
-        past, gap = self._past, frame.pts - self._pts
-        goes_on = past is not None and past.classes == mask.classes and 0 < gap < MAX_GAP_S
-        goes_on = goes_on and self._empty < EMPTY
-        if past is not None and goes_on and luma.shape == self._luma.shape:
+        luma = shrunk_luma(frame.luma_or_bgr, mask.shape)
+        past, counts = self._past, goes_on(self._pts, frame.pts) and self._empty < EMPTY
+        counts = counts and luma.shape == self._luma.shape
+        if past is not None and counts and past.classes == mask.classes:
             link = self._linker.link(mask, luma, other=past, other_luma=self._luma)
             mask = mask if link is None else drawn(mask, past, link)
         self._past, self._luma, self._pts = mask, luma, frame.pts

@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight import options as opt
-from rimlight.frame import Frame, Instances, Mask
+from rimlight.frame import Frame, Instances, Mask, goes_on
 from rimlight.imaging.kalman import BoxFilter, overlaps
-
-MAX_GAP_S = 1
-"""From this step in time on it is a cut, or another picture: objects are numbered anew."""
 
 
 @dataclass
@@ -57,8 +54,7 @@ class TrackRefiner:
         """Return `mask` with its objects numbered."""
         if mask.instances is None:
             return mask
-        gap = None if self._pts is None else frame.pts - self._pts
-        if gap is None or not 0 < gap < MAX_GAP_S:
+        if self._pts is None or not goes_on(self._pts, frame.pts):
             self._tracks = []
         self._pts = frame.pts
         return replace(mask, instances=mask.instances.with_ids(self._numbered(mask.instances)))

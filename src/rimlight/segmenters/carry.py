@@ -14,8 +14,6 @@ from rimlight.imaging.geometry import Rect
 
 Scores = NDArray[np.float32]
 
-SIDE = 256
-"""Motion is looked for with the longer side of the frame this many pixels."""
 UNEXPLAINED = 4.0
 """From this mean difference in levels of luma on, motion does not explain a frame: people before
 a camera leave 1 to 3, dancers and cuts from 8 up."""
@@ -66,7 +64,5 @@ class MovingMask:
 
 
 def _small(frame: Frame) -> Luma:
-    width, height = frame.size
-    scale = min(1.0, SIDE / max(frame.size))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return shrunk_luma(frame.image[:height, :width], size)
+    picture = frame.luma_or_bgr
+    return shrunk_luma(picture, picture.shape)

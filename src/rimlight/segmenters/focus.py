@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.errors import ConfigError
-from rimlight.frame import Frame, Mask
+from rimlight.frame import Frame, Mask, goes_on
 from rimlight.imaging.geometry import Rect
 from rimlight.imaging.window import bounds, cut_i420, even_pixels, holds, put_back, widened
 from rimlight.pipeline.parts import Segmenter
@@ -21,8 +21,6 @@ from rimlight.segmenters.detail import detailed, tile_weight, tiles
 
 Scores = NDArray[np.float32]
 
-MAX_GAP_S = 1
-"""From this step in time on it is another picture."""
 LEAST = 0.002
 """A smaller share of the picture is nobody."""
 ROUNDS = 2
@@ -85,8 +83,7 @@ class FocusSegmenter:
         Raises:
             ConfigError: the model has more than one class.
         """
-        gap = frame.pts - self._pts
-        new = frame.size != self._track.size or not 0 < gap < MAX_GAP_S
+        new = frame.size != self._track.size or not goes_on(self._pts, frame.pts)
         self._pts = frame.pts
         if new:
             self._track.forget(frame.size)
