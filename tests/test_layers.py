@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "segmenters": "cores errors frame imaging options parts registry",
     "refiners": "errors frame imaging options parts registry",
     "effects": "errors frame imaging libav options parts registry",
-    "sinks": "buffer config cores errors frame imaging libav options parts registry",
+    "sinks": "buffer config cores errors frame imaging libav options parts registry writing",
     "pipeline": "buffer errors frame imaging parts",
     "catalog": "errors options registry resources segmenters",
     "objects": "effects errors frame parts writing",
@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "build": "asides buffer catalog config errors frame imaging models options outputs parts "
     "pipeline registry resume sources segmenters refiners effects sinks",
     "jobs": "config errors registry resources sinks sources",
-    "preview": "build config errors frame models",
+    "preview": "build config frame models writing",
     "estimate": "build config frame",
     "looks": "models config effects errors",
     "errands": "errors",
@@ -56,16 +56,16 @@ MAY_IMPORT = {
     "controls": "build config errors looks model_switch options parts pipeline refiners registry "
     "resources selection status",
     "demand": "build errors sinks sources",
-    "doctor": "catalog cores errors sinks sources",
-    "demo": "models build config errors frame imaging jobs resources",
+    "doctor": "catalog cores errors sinks sources writing",
+    "demo": "models build config errors frame imaging jobs resources writing",
     "batch": "build catalog config cores errors estimate frame imaging jobs libav models parts "
-    "pipeline resources resume sinks sources",
+    "pipeline resources resume sinks sources writing",
     "bench": "buffer build catalog config cores effects errors evaluation frame imaging jobs "
     "library outputs parts pipeline resources segmenters training",
     "evaluation": "models build catalog config errors frame imaging options outputs parts pipeline "
-    "registry refiners segmenters sources",
+    "registry refiners segmenters sources writing",
     "training": "build catalog config errors evaluation frame imaging models options registry "
-    "resources segmenters sources",
+    "resources segmenters sources writing",
     "library": "models build config frame outputs parts sinks sources",
     "cli": "*",
     "__init__": "*",

@@ -18,6 +18,7 @@ from rimlight.config import PartConfig, RunConfig
 from rimlight.frame import Frame, Mask
 from rimlight.jobs import background_effects, job_config
 from rimlight.models import open_segmenter
+from rimlight.writing import write_bytes
 
 SHOWN_FRAME = 45
 BLUR_PX = 20.0
@@ -46,7 +47,11 @@ def demo_runs(folder: Path) -> tuple[RunConfig, RunConfig]:
 
 
 def write_sheet(runs: Sequence[RunConfig], path: Path) -> None:
-    """Write one picture: a frame of the sample, its mask, and what each of `runs` makes of it."""
+    """Write one picture: a frame of the sample, its mask, and what each of `runs` makes of it.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
     with ExitStack() as stack:
         frame, mask = _one_frame(runs[0], stack)
         pictures = {"input": frame.bgr, "mask": _grey(mask, frame.size)}
@@ -59,7 +64,8 @@ def write_sheet(runs: Sequence[RunConfig], path: Path) -> None:
             pictures[Path(run.sinks[0].options["path"]).stem] = shown.bgr
     labelled = [_labelled(picture, text) for text, picture in pictures.items()]
     rows = [cv2.hconcat(labelled[i : i + 2]) for i in range(0, len(labelled), 2)]
-    path.write_bytes(cv2.imencode(".png", cv2.vconcat(rows))[1].tobytes())
+    _, data = cv2.imencode(".png", cv2.vconcat(rows))
+    write_bytes(path, data.tobytes())
 
 
 def _one_frame(run: RunConfig, stack: ExitStack) -> tuple[Frame, Mask]:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from rimlight.build import check, open_effect, open_refiner, open_source
 from rimlight.config import PartConfig, RunConfig
-from rimlight.errors import SinkError
 from rimlight.frame import Frame
 from rimlight.models import open_segmenter
+from rimlight.writing import write_bytes
 
 Image = NDArray[np.uint8]
 
@@ -42,11 +42,8 @@ def write_preview(config: RunConfig, count: int, path: Path) -> None:
         cv2.copyMakeBorder(pair, *border, cv2.BORDER_CONSTANT)
         for pair, border in zip(pairs, padding, strict=True)
     ]
-    done, data = cv2.imencode(path.suffix, cv2.vconcat(rows))
-    try:
-        path.write_bytes(data.tobytes() if done else b"")
-    except OSError as exc:
-        raise SinkError(f"cannot write {path}: {exc.strerror}", hint="choose another") from exc
+    _, data = cv2.imencode(path.suffix, cv2.vconcat(rows))
+    write_bytes(path, data.tobytes())
 
 
 def _results(config: RunConfig, count: int) -> Iterator[tuple[Frame, Frame]]:

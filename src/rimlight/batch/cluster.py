@@ -15,6 +15,7 @@ from rimlight.batch.pieces import Piece
 from rimlight.batch.session import ray_module
 from rimlight.batch.steps import Answer, Order
 from rimlight.batch.work import Outcome
+from rimlight.writing import write_bytes
 
 PIECE_S = Fraction(60)
 """About how long the pieces of a video are."""
@@ -150,7 +151,7 @@ class RayPool:
     def _after(self, progress: _Progress, answer: Answer) -> Outcome | None:
         """Go on with a job after one of its tasks; return how it ended, None when it has not."""
         if answer.thumbnail:
-            progress.job.thumbnail.write_bytes(answer.thumbnail)
+            write_bytes(progress.job.thumbnail, answer.thumbnail)
         outcome = answer.outcome
         if outcome is None:
             progress.pieces = answer.pieces

@@ -18,7 +18,7 @@ from rimlight.batch.summary import write_summary
 from rimlight.batch.work import Outcome
 from rimlight.catalog.find import Catalog
 from rimlight.config import RunConfig
-from rimlight.errors import SinkError
+from rimlight.writing import make_folder
 
 THUMBNAILS = "thumbnails"
 
@@ -100,7 +100,8 @@ class Batch:
         """
         thumbnails = self._folder / THUMBNAILS
         folders = {storage.parent(t.target) for t in tasks if not storage.is_url(t.target)}
-        self._make_folders([thumbnails, *map(Path, sorted(folders))])
+        for folder in (thumbnails, *map(Path, sorted(folders))):
+            make_folder(folder)
         for task in tasks:
             self._identity(task)
         jobs = [
@@ -114,26 +115,20 @@ class Batch:
                 yield entry
 
     def write_summary(self, tasks: Sequence[Task], out: str) -> Path:
-        """Write the page about `tasks`, whose results are in `out`; return its path."""
+        """Write the page about `tasks`, whose results are in `out`; return its path.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
         path = self._folder / "summary.html"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            write_summary(self.entries(tasks), path, out=out)
-        except OSError as exc:
-            raise _cannot("write", path, exc) from exc
+        make_folder(self._folder)
+        write_summary(self.entries(tasks), path, out=out)
         return path
 
     def entries(self, tasks: Sequence[Task]) -> list[Entry]:
         """Return what is known of `tasks`."""
         known = (self.manifest.entries.get(task.source) for task in tasks)
         return [entry for entry in known if entry is not None]
-
-    def _make_folders(self, folders: Sequence[Path]) -> None:
-        for folder in folders:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as exc:
-                raise _cannot("make", folder, exc) from exc
 
     def _state(self, task: Task) -> Literal["new", "done", "failed"]:
         return self.manifest.state(task, self._identity(task), self._settings(task))
@@ -182,10 +177,6 @@ class Batch:
             thumbnail=shown,
             again=outcome.again,
         )
-
-
-def _cannot(what: str, path: Path, exc: OSError) -> SinkError:
-    return SinkError(f"cannot {what} {path}: {exc.strerror}", hint="check its rights and room")
 
 
 def _takes_threads(segmenter: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from rimlight.batch.manifest import Entry
+from rimlight.writing import write_text
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #d8dce2; --soft: #667; --bad: #fdecea; --ink: #b3261e }
@@ -38,13 +39,14 @@ def write_summary(entries: Sequence[Entry], path: Path, *, out: str) -> None:
         out: the folder of the results; links are relative to it.
 
     Raises:
-        OSError: `path` cannot be written.
+        SinkError: `path` cannot be written.
     """
     ordered = sorted(entries, key=lambda entry: (entry.state == "done", entry.source))
     failed = sum(entry.state == "failed" for entry in entries)
     rows = "\n".join(_row(entry, out.rstrip("/")) for entry in ordered)
     title = f"{len(entries) - failed} of {len(entries)} done{f', {failed} failed' * bool(failed)}"
-    path.write_text(
+    write_text(
+        path,
         f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title} - rimlight batch</title>
 <meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>
@@ -55,7 +57,6 @@ def write_summary(entries: Sequence[Entry], path: Path, *, out: str) -> None:
 {rows}
 </table></body></html>
 """,
-        encoding="utf-8",
     )
 
 

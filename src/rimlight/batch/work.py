@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rimlight.config import RunConfig, load_run
 from rimlight.errors import RimlightError, SinkError
+from rimlight.writing import write_bytes
 
 if TYPE_CHECKING:
     from rimlight.batch.held import HeldModels
@@ -185,4 +186,4 @@ def _write_thumbnail(frame: Frame, path: Path) -> None:
     scale = _THUMBNAIL_SIDE_PX / max(width, height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(frame.bgr, size, interpolation=cv2.INTER_AREA)
-    path.write_bytes(cv2.imencode(".jpg", small)[1].tobytes())
+    write_bytes(path, cv2.imencode(".jpg", small)[1].tobytes())

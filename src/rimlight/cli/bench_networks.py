@@ -32,7 +32,7 @@ def bench_networks(
         pictures: a folder of pictures with masks; None leaves the quality out.
         limit: how many of them count.
         rounds: how many frames each network gets.
-        json_file: where all figures go.
+        json_file: where all figures go; checked by the caller.
 
     Raises:
         SinkError: `json_file` cannot be written.
@@ -46,11 +46,8 @@ def bench_networks(
     from rimlight.bench.suite import machine
     from rimlight.cli.run import console
     from rimlight.evaluation.opening import open_data
-    from rimlight.evaluation.report import write_text
-    from rimlight.sinks.paths import check_folder
+    from rimlight.writing import write_text
 
-    if json_file:
-        check_folder(json_file, overwrite=True)
     data = open_data(str(pictures), limit=limit) if pictures else ()
     frames = load_frames(clip or sample_clip(), (1280, 720), CALIBRATED_ON)
     with (

@@ -16,14 +16,9 @@ def demo(
     """Cut the person out of the shipped sample: two videos and a picture, nothing else needed."""
     from rimlight.cli.run import run_to_end
     from rimlight.demo import demo_runs, write_sheet
-    from rimlight.errors import SinkError
+    from rimlight.writing import make_folder
 
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise SinkError(
-            f"cannot make the folder {output}: {exc.strerror}", hint="choose another with -o"
-        ) from exc
+    make_folder(output)
     runs = demo_runs(output)
     sheet = output / "compare.png"
     for run in runs:

@@ -75,11 +75,13 @@ def evaluate(
     from rimlight.evaluation.opening import open_data
     from rimlight.evaluation.outlines import is_outlined
     from rimlight.evaluation.report import write_html, write_json
-    from rimlight.sinks.paths import check_folder
+    from rimlight.sinks.paths import check_folder, check_report
 
-    for report in (json, html, video):
+    for report in (json, html):
         if report:
-            check_folder(report, overwrite=True)
+            check_report(report)
+    if video:
+        check_folder(video, overwrite=True)
     if any(is_outlined(Path(spec)) for spec in data):
         evaluation = _objects(data, _configs(setup or (OBJECTS,), config), limit=limit)
         _print_table(evaluation)

@@ -129,14 +129,14 @@ def _watchers(source: str, each: Path | None, json: Path | None, stack: ExitStac
     from rimlight.frame import SourceInfo
     from rimlight.objects.record import CutOutWriter, ObjectLog
     from rimlight.sinks.images import ImagesSink
-    from rimlight.sinks.paths import check_folder
+    from rimlight.sinks.paths import check_report
 
     watchers: list[Refiner] = []
     if each is not None:
         options = ImagesSink.Options(path=each, format="png")
         watchers.append(CutOutWriter(ImagesSink(options, SourceInfo(source, (1, 1)))))
     if json is not None:
-        check_folder(json, overwrite=True)
+        check_report(json)
         watchers.append(ObjectLog(json))
     for watcher in watchers:
         stack.callback(watcher.close)

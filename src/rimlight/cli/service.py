@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from rimlight.errors import ConfigError
-
 app = typer.Typer(help="Let a live run start with the session (systemd).", no_args_is_help=True)
 
 Words = Annotated[
@@ -25,13 +23,7 @@ def install(words: Words = None) -> None:
     """
     from rimlight.doctor import service
 
-    try:
-        written = service.install(_absolute(words))
-    except OSError as exc:
-        raise ConfigError(
-            f"cannot write {exc.filename}: {exc.strerror}", hint="check the folder's permissions"
-        ) from exc
-    for path in written:
+    for path in service.install(_absolute(words)):
         typer.echo(f"wrote {path}")
     typer.echo(f"start it now and with every session:\n  {service.START}")
 

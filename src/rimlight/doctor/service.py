@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rimlight.writing import make_folder, write_text
+
 UNIT = "rimlight.service"
 DESKTOP = "rimlight.desktop"
 START = f"systemctl --user daemon-reload && systemctl --user enable --now {UNIT}"
@@ -82,13 +84,13 @@ def install(words: Sequence[str]) -> tuple[Path, Path]:
     """Write the unit and the entry; starting it is left to `START`.
 
     Raises:
-        OSError: they cannot be written.
+        SinkError: they cannot be written.
     """
     program = (sys.executable, "-m", "rimlight")
     written = (unit_path(), desktop_path())
     for path, text in zip(written, (unit_text(words, program), desktop_text(program)), strict=True):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        make_folder(path.parent)
+        write_text(path, text)
     return written
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -13,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.errors import SinkError
 from rimlight.evaluation.plots import bars, heatmap, lines
 from rimlight.evaluation.results import Evaluation, Measure, Result
+from rimlight.writing import write_text
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2126; --soft: #66707a; --paper: #fbfbfa;
@@ -86,21 +85,6 @@ def data_uri(picture: NDArray[np.uint8]) -> str:
     """Return BGR uint8 (h, w, 3) `picture` as what an HTML image takes for its source."""
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write under another name first: a report that breaks off leaves the old one.
-
-    Raises:
-        SinkError: the file cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as exc:
-        partial.unlink(missing_ok=True)
-        raise SinkError(f"cannot write {path}: {exc.strerror}", hint="check the folder") from exc
 
 
 def best_of(measure: Measure, results: Iterable[Result]) -> float | None:

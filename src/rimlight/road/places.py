@@ -12,7 +12,7 @@ from typing import Any
 from rimlight.errors import ConfigError
 from rimlight.road.gpx import Track
 from rimlight.road.rules import Event
-from rimlight.writing import writing
+from rimlight.writing import write_text
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,7 @@ def write_geojson(
         at = {"type": "Point", "coordinates": _lon_lat(place)} if place else None
         features.append(_feature(at, asdict(event) | journey.about(event.peak_s)))
     data = {"type": "FeatureCollection", "features": features}
-    with writing(path):
-        path.write_text(json.dumps(data, indent=1), encoding="utf-8")
+    write_text(path, json.dumps(data, indent=1))
 
 
 def _feature(geometry: dict[str, Any] | None, properties: dict[str, Any]) -> dict[str, Any]:

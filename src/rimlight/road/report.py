@@ -12,7 +12,7 @@ from rimlight.road.page import page
 from rimlight.road.places import Clip, Journey, write_geojson
 from rimlight.road.record import DriveRecorder
 from rimlight.road.rules import Rule, Rules
-from rimlight.writing import writing
+from rimlight.writing import write_text
 
 
 def read_rules(path: Path) -> tuple[Rule, ...]:
@@ -48,14 +48,9 @@ def write_report(
     data["events"] = [event | journey.about(event["peak_s"]) for event in data["events"]]
     starts = [clip.start_s for clip in journey.clips]
     data["files"] = [{"start_s": start} | journey.about(start) for start in starts]
-    _write(folder / "drive.json", json.dumps(data, indent=1))
+    write_text(folder / "drive.json", json.dumps(data, indent=1))
     shown = page(recorder, journey, title=title, videos=videos, palette=palette)
-    _write(folder / "index.html", shown)
+    write_text(folder / "index.html", shown)
     if journey.track is not None:
         places = folder / "events.geojson"
         write_geojson(places, recorder.found, recorder.seconds, journey)
-
-
-def _write(path: Path, text: str) -> None:
-    with writing(path):
-        path.write_text(text, encoding="utf-8")

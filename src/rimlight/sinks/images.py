@@ -17,7 +17,8 @@ from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging.colour import Image
 from rimlight.imaging.tags import encode
 from rimlight.sinks import PICTURE_SUFFIXES
-from rimlight.sinks.paths import check_folder, check_not_source, is_same, temporary
+from rimlight.sinks.paths import check_folder, check_not_source, is_same
+from rimlight.writing import temporary
 
 _ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
 _MOST_WRITERS = 4

@@ -1,4 +1,4 @@
-"""Checks on the place of a result, made before the work starts, and its temporary name."""
+"""Checks on the place of a result, made before the work starts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rimlight.errors import SinkError
 from rimlight.frame import SourceInfo
+from rimlight.writing import stays
 
 
 def check_folder(path: Path, *, overwrite: bool) -> None:
@@ -29,6 +30,16 @@ def check_folder(path: Path, *, overwrite: bool) -> None:
         raise SinkError(f"{path} exists", hint="choose another name, or add --overwrite")
 
 
+def check_report(path: Path) -> None:
+    """Check that a file of text can be written to `path`, over what is there; pipes will do.
+
+    Raises:
+        SinkError: its folder is missing or not writable, or it is a folder itself.
+    """
+    if not stays(path):
+        check_folder(path, overwrite=True)
+
+
 def check_not_source(path: Path, info: SourceInfo) -> None:
     """Check that writing `path` does not destroy what is being read.
 
@@ -46,8 +57,3 @@ def is_same(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except OSError:
         return False
-
-
-def temporary(path: Path) -> Path:
-    """Return the name under which `path` is written until it is complete."""
-    return path.with_name(f".{path.stem}.part{path.suffix}")

@@ -10,8 +10,8 @@ from rimlight.frame import Frame, SourceInfo
 from rimlight.sinks.codecs import Plan
 from rimlight.sinks.encoder import Encoder
 from rimlight.sinks.muxing import time_base_of
-from rimlight.sinks.paths import temporary
 from rimlight.sinks.sound import Sound
+from rimlight.writing import temporary
 
 
 class WholeWriter:

@@ -8,9 +8,10 @@ from pathlib import Path
 import yaml
 
 from rimlight.catalog.find import sha256_of
+from rimlight.errors import ModelError
 from rimlight.segmenters.card import InputSpec, ModelCard, ModelFile, OutputSpec
 from rimlight.training.data.options import Fit
-from rimlight.training.files import replace
+from rimlight.writing import write_text
 
 
 def write_card(
@@ -67,7 +68,7 @@ def save_card(card: ModelCard, path: Path) -> Path:
     """
     data = card.model_dump(mode="json", exclude_defaults=True)
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=96)
-    replace(path, text.encode())
+    write_text(path, text, ModelError)
     return path
 
 

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.training.files import replace
+from rimlight.errors import ModelError
 from rimlight.training.history import Epoch
+from rimlight.writing import write_bytes
 
 Image = NDArray[np.uint8]
 Lines = dict[str, list[float]]
@@ -31,7 +32,7 @@ def write_curves(epochs: Sequence[Epoch], path: Path) -> None:
         ModelError: the file cannot be written.
     """
     _, data = cv2.imencode(".png", curves(epochs))
-    replace(path, data.tobytes())
+    write_bytes(path, data.tobytes(), ModelError)
 
 
 def curves(epochs: Sequence[Epoch]) -> Image:

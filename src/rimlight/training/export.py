@@ -24,7 +24,7 @@ from rimlight.training.agreement import Reader, Sameness, compare_files
 from rimlight.training.cards import described, save_card
 from rimlight.training.convert import to_quantised, to_tflite
 from rimlight.training.data.unlabelled import frames_of
-from rimlight.training.files import make_folder, replace
+from rimlight.writing import make_folder, write_bytes
 
 Number = Literal["float32", "float16", "dynamic", "int8"]
 """How numbers are stored; "dynamic": weights as int8; "int8": everything, in and out too."""
@@ -188,8 +188,8 @@ def _refuse_if_different(found: Sameness, number: Number, least: float) -> None:
 
 def _write(card: ModelCard, content: bytes, out: Path, number: Number, found: Sameness) -> Exported:
     """Write the model, then its card: a card never stands without its model."""
-    make_folder(out.parent)
-    replace(out, content)
+    make_folder(out.parent, ModelError)
+    write_bytes(out, content, ModelError)
     note = (
         f"Stored as {number}; the winning class is that of {card.files[0].file} on "
         f"{found.argmax:.3%} of the pixels of {found.pictures} pictures."

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rimlight.training.files import replace
+from rimlight.errors import ModelError
+from rimlight.writing import write_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +64,4 @@ def write_csv(epochs: Sequence[Epoch], classes: Sequence[str], path: Path) -> No
     for epoch in epochs:
         values = asdict(epoch)
         writer.writerow([*(values[name] for name in names), *epoch.ious])
-    replace(path, text.getvalue().encode())
+    write_text(path, text.getvalue(), ModelError)

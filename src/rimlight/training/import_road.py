@@ -20,8 +20,8 @@ from rimlight.errors import MissingDependencyError, ModelError, ModelFormatError
 from rimlight.options import Options, Size
 from rimlight.segmenters.card import InputSpec, ModelCard, ModelFile, OutputSpec
 from rimlight.training.cards import save_card
-from rimlight.training.files import make_folder, replace
 from rimlight.training.networks.options import GRID_PX
+from rimlight.writing import make_folder, write_bytes
 
 if TYPE_CHECKING:
     from rimlight.training.convert import Agreement
@@ -212,6 +212,6 @@ def _card(name: str, size: tuple[int, int], content: bytes, source: str) -> Mode
 
 def _write(card: ModelCard, content: bytes, out: Path) -> Path:
     """Write the model, then its card: a card never stands without its model."""
-    make_folder(out)
-    replace(out / card.files[0].file, content)
+    make_folder(out, ModelError)
+    write_bytes(out / card.files[0].file, content, ModelError)
     return save_card(card, out / f"{card.name}.yaml")

@@ -15,7 +15,6 @@ import tensorflow as tf
 
 from rimlight.errors import ConfigError, ModelError
 from rimlight.training.average import RunningMean
-from rimlight.training.files import make_folder, replacing
 from rimlight.training.history import Epoch, best_of, from_facts
 from rimlight.training.loop_options import LoopOptions
 from rimlight.training.losses import Loss
@@ -23,6 +22,7 @@ from rimlight.training.metrics import Scorer, Scores
 from rimlight.training.schedule import Schedule
 from rimlight.training.state import load_state, refuse_another, save_state
 from rimlight.training.step import compiled_step, make_optimizer, set_rate
+from rimlight.writing import make_folder, replacing
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class Loop:
         self._batch = options.batch
         self._rate = 0.0
         self.epochs: list[Epoch] = []
-        make_folder(out)
+        make_folder(out, ModelError)
         if (out / STATE).exists():
             self._go_on()
         else:
@@ -241,5 +241,5 @@ def save_model(model: Any, path: Path) -> None:
     Raises:
         ModelError: it cannot be written.
     """
-    with replacing(path) as part:
+    with replacing(path, ModelError) as part:
         model.save(part)

@@ -15,8 +15,9 @@ from rimlight.evaluation.labels import VOID
 from rimlight.evaluation.metrics import confusion, mean_iou
 from rimlight.evaluation.panels import label_strip
 from rimlight.evaluation.plots import bars, lines
-from rimlight.evaluation.report import data_uri, page, write_text
+from rimlight.evaluation.report import data_uri, page
 from rimlight.training.history import Epoch, best_of
+from rimlight.writing import write_text
 
 Image = NDArray[np.uint8]
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.errors import ConfigError
-from rimlight.training.files import replacing
+from rimlight.errors import ConfigError, ModelError
+from rimlight.writing import replacing
 
 _FACTS = "facts"
 
@@ -36,7 +36,7 @@ def save_state(path: Path, groups: Mapping[str, Sequence[Any]], facts: Mapping[s
         for index, variable in enumerate(variables)
     }
     arrays[_FACTS] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    with replacing(path) as part, part.open("wb") as file:
+    with replacing(path, ModelError) as part, part.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes the names for flags
         file.flush()
         os.fsync(file.fileno())

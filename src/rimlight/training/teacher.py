@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from rimlight.catalog.find import Catalog, sha256_of
 from rimlight.config import PartConfig
-from rimlight.errors import ConfigError
+from rimlight.errors import ConfigError, ModelError
 from rimlight.frame import Frame, Mask
 from rimlight.models import open_segmenter
 from rimlight.segmenters.average import AverageSegmenter
 from rimlight.training.data.samples import Sample, read_image
 from rimlight.training.distil_options import TeacherOptions
-from rimlight.training.files import make_folder, replacing
+from rimlight.writing import make_folder, replacing
 
 Scores = NDArray[np.float32]
 
@@ -63,7 +63,7 @@ class Answers:
         missing = [sample for sample in samples if not self._path(sample).exists()]
         if not missing:
             return
-        make_folder(self._folder)
+        make_folder(self._folder, ModelError)
         with closing(self._open()) as teacher:
             for done, sample in enumerate(missing):
                 self._keep(sample, self._ask(teacher, sample))
@@ -93,7 +93,7 @@ class Answers:
         return in_classes(teacher.segment(frame), self._columns, len(self._classes))
 
     def _keep(self, sample: Sample, scores: Scores) -> None:
-        with replacing(self._path(sample)) as part:
+        with replacing(self._path(sample), ModelError) as part:
             np.save(part, scores.astype(np.float16))
 
     def _path(self, sample: Sample) -> Path:

@@ -1,0 +1,89 @@
+"""Files are whole or not there; pipes, devices and links stay what they are."""
+
+import os
+import threading
+
+import pytest
+
+from rimlight.errors import ConfigError, ModelError, SinkError
+from rimlight.sinks.paths import check_report
+from rimlight.writing import make_folder, replacing, write_text, writing
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("before")
+    return path
+
+
+def test_a_text_takes_the_place_of_what_was_there(file):
+    write_text(file, "größer")
+    assert file.read_text(encoding="utf-8") == "größer"
+    assert os.listdir(file.parent) == ["a.json"]
+
+
+@pytest.mark.parametrize("broken", [KeyboardInterrupt, ValueError, OSError(28, "disk full")])
+def test_a_block_that_breaks_off_leaves_what_was_there_and_nothing_else(file, broken):
+    with pytest.raises((KeyboardInterrupt, ValueError, SinkError)), replacing(file) as part:
+        part.write_text("half")
+        raise broken
+    assert file.read_text() == "before"
+    assert os.listdir(file.parent) == ["a.json"]
+
+
+def test_the_part_keeps_the_suffix_by_which_libraries_choose_a_format(tmp_path):
+    with replacing(tmp_path / "best.keras") as part:
+        assert part.suffix == ".keras" and part.parent == tmp_path
+        part.touch()
+
+
+def test_what_cannot_be_written_is_an_error_of_the_callers_choice(tmp_path):
+    with pytest.raises(ModelError, match=r"cannot write .*no/a: No such file") as caught:
+        write_text(tmp_path / "no" / "a", "", ModelError)
+    assert "another place" in caught.value.hint
+
+
+def test_an_error_that_says_already_what_was_wrong_stays_as_it_is(file):
+    with pytest.raises(SinkError, match=r"^the sink's own$"), replacing(file):
+        raise SinkError("the sink's own")
+    with pytest.raises(ConfigError, match="a key"), writing(file):
+        raise ConfigError("a key is wrong")
+
+
+def test_a_folder_takes_no_text(tmp_path):
+    with pytest.raises(SinkError, match="cannot write"):
+        write_text(tmp_path, "")
+
+
+def test_a_folder_below_a_file_cannot_be_made(file):
+    with pytest.raises(SinkError, match=r"cannot make .*below"):
+        make_folder(file / "below")
+
+
+def test_a_pipe_stays_one(tmp_path):
+    pipe, heard = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: heard.append(pipe.read_text()), daemon=True)
+    reader.start()
+    check_report(pipe)
+    write_text(pipe, "through")
+    reader.join()
+    assert heard == ["through"] and pipe.is_fifo()
+
+
+def test_what_a_link_leads_to_is_written(file, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    write_text(link, "after")
+    assert file.read_text() == "after" and link.is_symlink()
+    assert sorted(os.listdir(tmp_path)) == ["a.json", "link"]
+
+
+def test_a_device_that_is_full_is_said_so_and_stays(tmp_path):
+    link = tmp_path / "full"
+    link.symlink_to("/dev/full")
+    check_report(link)
+    with pytest.raises(SinkError, match="No space left"):
+        write_text(link, "too much")
+    assert os.listdir(tmp_path) == ["full"] and link.is_symlink()
