@@ -32,3 +32,7 @@ def test_a_peer_that_does_not_start_is_refused(refused):
     refused(
         "bench", "--quick", "--compare", "no-python", code=2, says="no-python", hint="mediapipe"
     )
+
+
+def test_nothing_is_measured_for_figures_that_have_no_place(refused):
+    refused("bench", "--json", "nowhere/b.json", code=5, says="no folder nowhere", hint="mkdir")

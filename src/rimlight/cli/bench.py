@@ -64,6 +64,10 @@ def bench(
 
       rimlight bench --networks -m person/best.keras --pictures data/people --json networks.json
     """
+    from rimlight.sinks.paths import check_report
+
+    if json_file:
+        check_report(json_file)
     share = 10 if quick else 1
     if networks:
         from rimlight.cli.bench_networks import bench_networks
@@ -83,6 +87,7 @@ def bench(
     from rimlight.bench.footage import sample_clip
     from rimlight.bench.suite import Plan, run_suite
     from rimlight.cli.run import console
+    from rimlight.writing import write_text
 
     plan = Plan(
         clip=clip or sample_clip(),
@@ -96,7 +101,7 @@ def bench(
     with console.status("starting", spinner="line") as status:
         report = run_suite(plan, status.update)
     if json_file:
-        json_file.write_text(json.dumps(report.as_dict(), indent=2) + "\n")
+        write_text(json_file, json.dumps(report.as_dict(), indent=2) + "\n")
     _print(report)
 
 
