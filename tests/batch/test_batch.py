@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from clip_maker import write_video
+from fakes import make_frame
 
 from rimlight.batch.capacity import free_bytes, jobs_that_fit
 from rimlight.batch.extent import cost_of, extent_of
@@ -19,6 +20,7 @@ from rimlight.batch.manifest import Entry, Manifest
 from rimlight.batch.plan import make_plan
 from rimlight.batch.run import Batch
 from rimlight.batch.summary import write_summary
+from rimlight.batch.work import Counted, attempt
 from rimlight.config import load_run
 from rimlight.cores import usable_cores
 from rimlight.errors import ConfigError, SourceOpenError
@@ -130,6 +132,12 @@ def test_what_found_no_room_is_tried_again_without_being_asked(tmp_path):
     manifest = Manifest(tmp_path / "out")
     manifest.add(replace(entry_of(task, "failed"), again=True))
     assert Manifest(tmp_path / "out").state(task, task.identity(), "s") == "new"
+
+
+def test_a_picture_of_the_result_that_finds_no_room_is_such_a_failure(tmp_path):
+    counted = Counted(tmp_path / "no" / "shot.jpg", [0])
+    outcome = attempt(lambda: counted(make_frame(0)), counted)
+    assert "cannot write" in outcome.error and outcome.again
 
 
 def test_a_line_that_a_crash_cut_off_is_passed_over(tmp_path):
