@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -242,5 +243,5 @@ def _switch(values: Sequence[str]) -> bool | None:
 
 def _profile_path(name: str) -> Path:
     if name.endswith((".yaml", ".yml")):
-        return Path(name).expanduser()
+        return Path(os.path.expanduser(name))
     return resources.config_folder() / "profiles" / f"{name}.yaml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -103,7 +104,7 @@ def names_in(model: str) -> tuple[str, ...]:
     Raises:
         ConfigError: there are more than two.
     """
-    names = (model,) if Path(model).is_file() else tuple(model.split("+"))
+    names = (model,) if os.path.isfile(model) else tuple(model.split("+"))
     if len(names) > 2 or not all(names):
         raise ConfigError(
             f"{model!r} must be one model, or two joined by a plus", hint="such as road+cityscapes"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -139,8 +140,8 @@ def segment_length_s(config: RunConfig) -> Fraction | None:
 def _named(sink: SinkConfig, config: RunConfig) -> SinkConfig:
     if sink.kind != "video" or sink.options.get("resume") != "auto":
         return sink
-    path = Path(str(config.source.options.get("path", ""))).expanduser()
-    is_file = config.source.kind == "video" and path.is_file() and not sink.thread
+    path = Path(os.path.expanduser(str(config.source.options.get("path", ""))))
+    is_file = config.source.kind == "video" and os.path.isfile(path) and not sink.thread
     lasting = any(part.kind in LASTING for part in config.refiners)
     name = _fingerprint(sink, config, path) if is_file and not lasting else None
     return sink.model_copy(update={"resume": name})
@@ -181,8 +182,8 @@ def _files_named(value: Any) -> set[Path]:
         return {file for item in value for file in _files_named(item)}
     if not isinstance(value, str) or len(value) > 4096:
         return set()
-    path = Path(value).expanduser()
-    return {path} if path.is_file() else set()
+    path = Path(os.path.expanduser(value))
+    return {path} if os.path.isfile(path) else set()
 
 
 def _identity(path: Path) -> list[Any]:

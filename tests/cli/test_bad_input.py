@@ -220,3 +220,17 @@ def background_of(tmp_path):
         return path
 
     return make
+
+
+@pytest.mark.parametrize(
+    "command", [("export", "best.keras"), ("models", "import-openvino", "a.xml")]
+)
+def test_a_folder_that_cannot_be_made_is_refused_before_the_conversion(refused, tmp_path, command):
+    (tmp_path / "file").touch()
+    out = ("-o", "file/x.tflite") if command[0] == "export" else ("--out", "file/x")
+    refused(*command, *out, code=5, says="file is not a folder", hint="another")
+
+
+@pytest.mark.parametrize("source", ["~nobody.mp4", "~nobody.jpg", f"{'a' * 300}.mp4"])
+def test_names_of_nobody_and_names_too_long(refused, source):
+    refused("process", source, *WHITE, "-o", "o.mp4", code=3, says=source, hint="path")

@@ -77,3 +77,12 @@ def test_a_folder_that_vanishes_is_a_clear_error(tmp_path):
     folder.rmdir()
     with pytest.raises(SinkError, match="cannot write"):
         sink.write(make_frame())
+
+
+LONG = "a" * 300  # no file system takes such a name; telling whether it is there fails too
+
+
+@pytest.mark.parametrize("place", [f"{LONG}.mp4", f"{LONG}/a.mp4"])
+def test_a_place_that_cannot_be_looked_at_is_named(tmp_path, place):
+    with pytest.raises(SinkError, match="File name too long"):
+        open_sink(tmp_path / place)

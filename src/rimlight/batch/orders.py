@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
@@ -55,7 +56,7 @@ def _from_root(place: str) -> str:
 
 def _absolute(place: str) -> str:
     # A slash at the end says that a folder is meant; pathlib drops it.
-    return str(Path(place).expanduser().absolute()) + "/" * place.endswith("/")
+    return str(Path(os.path.expanduser(place)).absolute()) + "/" * place.endswith("/")
 
 
 def _rooted(value: Any) -> Any:
@@ -69,4 +70,4 @@ def _rooted(value: Any) -> Any:
 
 def _is_file(value: Any) -> bool:
     is_text = isinstance(value, str) and 0 < len(value) <= 4096
-    return is_text and Path(value).expanduser().is_file()
+    return is_text and os.path.isfile(os.path.expanduser(value))

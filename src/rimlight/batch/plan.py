@@ -146,7 +146,7 @@ def _folders(one: _Found) -> Iterator[str]:
 
 
 def _found(text: str, out: str) -> Iterator[_Found]:
-    place = text if storage.is_url(text) else str(Path(text).expanduser())
+    place = text if storage.is_url(text) else str(Path(os.path.expanduser(text)))
     if storage.is_folder(place):
         yield from (_below_address if storage.is_url(place) else _below)(place, out)
     elif storage.exists(place):

@@ -63,7 +63,9 @@ def export(
     """
     number = _number(float16=float16, dynamic=dynamic, int8=bool(int8))
     from rimlight.cli.train import needs_tensorflow
+    from rimlight.sinks.paths import check_can_be_folder
 
+    check_can_be_folder(out.parent)
     needs_tensorflow()
     from rimlight.training.export import export as run
 

@@ -130,11 +130,13 @@ def import_openvino(
     """
     from rimlight import resources
     from rimlight.options import validate
+    from rimlight.sinks.paths import check_can_be_folder
     from rimlight.training.import_road import ImportOptions, import_road
 
     said = {"sizes": size} if size else {}
     sizes = validate(ImportOptions, said, where="--size").sizes
     folder = out or resources.cache_folder() / "models"
+    check_can_be_folder(folder)
     bin_file = weights or xml.with_suffix(".bin")
     for made in import_road(xml, bin_file, folder, sizes=sizes, float16=not float32):
         typer.echo(f"made {made.stem}: --model {made.stem if out is None else made}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -118,9 +119,9 @@ def watched(source: str, outputs: Sequence[str], *, recursive: bool) -> str:
     Raises:
         ConfigError: a result would lie where it is watched for, and be taken for a new picture.
     """
-    folder = Path(source).expanduser().resolve()
+    folder = Path(os.path.expanduser(source)).resolve()
     for output in outputs:
-        place = Path(output).expanduser().resolve()
+        place = Path(os.path.expanduser(output)).resolve()
         if place == folder or (recursive and place.is_relative_to(folder)):
             raise ConfigError(f"{output} lies in what is watched", hint="write to another folder")
     return f"watch:{source}"

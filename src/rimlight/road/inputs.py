@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -59,7 +60,7 @@ def clips_of(files: Sequence[Path], recorded: str | None = None) -> tuple[Clip, 
 
 
 def _files(source: str) -> tuple[Path, ...]:
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))
     if path.is_dir():
         inside = sorted(path.iterdir(), key=lambda file: natural(file.name))
         shown = [file for file in inside if not file.name.startswith(".")]

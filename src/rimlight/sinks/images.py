@@ -17,7 +17,7 @@ from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging.colour import Image
 from rimlight.imaging.tags import encode
 from rimlight.sinks import PICTURE_SUFFIXES
-from rimlight.sinks.paths import check_folder, check_not_source, is_same
+from rimlight.sinks.paths import check_can_be_folder, check_folder, check_not_source, is_same
 from rimlight.writing import temporary
 
 _ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
@@ -64,7 +64,7 @@ class ImagesSink:
             check_folder(options.path, overwrite=True)
             check_not_source(options.path, info)
         else:
-            _check_target(options.path)
+            check_can_be_folder(options.path)
 
     @property
     def writers(self) -> int:
@@ -152,21 +152,6 @@ def _auto_suffix(frame: Frame) -> str:
     suffix = Path(frame.name).suffix.lower()
     fits = _ALPHA_SUFFIXES if frame.alpha is not None else PICTURE_SUFFIXES
     return suffix if suffix in fits and frame.alpha is None else ".png"
-
-
-def _check_target(folder: Path) -> None:
-    """Check that `folder` is one, or can become one.
-
-    Raises:
-        SinkError: it is a file, or there is no permission.
-    """
-    existing = folder
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir():
-        raise SinkError(f"{existing} is not a folder", hint="choose another place")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise SinkError(f"no permission to write in {existing}", hint="choose another folder")
 
 
 def _replace(target: Path, data: bytes, *, number: int) -> None:

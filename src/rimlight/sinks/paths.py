@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rimlight.errors import SinkError
 from rimlight.frame import SourceInfo
-from rimlight.writing import stays
+from rimlight.writing import stays, writing
 
 
 def check_folder(path: Path, *, overwrite: bool) -> None:
@@ -18,12 +18,13 @@ def check_folder(path: Path, *, overwrite: bool) -> None:
             and must not be overwritten.
     """
     folder = path.parent
-    if not folder.exists():
-        raise SinkError(f"there is no folder {folder}", hint=f"mkdir -p {folder}")
-    if not folder.is_dir():
-        raise SinkError(f"{folder} is not a folder", hint="choose another place")
-    if path.is_dir():
-        raise SinkError(f"{path} is a folder", hint=f"name a file in it: {path / 'out.mp4'}")
+    with writing(path):  # a folder of others may refuse to be looked at
+        if not folder.exists():
+            raise SinkError(f"there is no folder {folder}", hint=f"mkdir -p {folder}")
+        if not folder.is_dir():
+            raise SinkError(f"{folder} is not a folder", hint="choose another place")
+        if path.is_dir():
+            raise SinkError(f"{path} is a folder", hint="name a file in it")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SinkError(f"no permission to write in {folder}", hint="choose another folder")
     if path.exists() and not overwrite:
@@ -38,6 +39,22 @@ def check_report(path: Path) -> None:
     """
     if not stays(path):
         check_folder(path, overwrite=True)
+
+
+def check_can_be_folder(path: Path) -> None:
+    """Check that `path` is a folder that can be written in, or that it can become one.
+
+    Raises:
+        SinkError: it is a file, or there is no permission.
+    """
+    existing = path
+    with writing(path):
+        while not existing.exists():
+            existing = existing.parent
+    if not existing.is_dir():
+        raise SinkError(f"{existing} is not a folder", hint="choose another place")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise SinkError(f"no permission to write in {existing}", hint="choose another folder")
 
 
 def check_not_source(path: Path, info: SourceInfo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -32,7 +33,7 @@ class Target:
     def parse(cls, text: str) -> Target:
         """Tell a local path from an address with "://"."""
         if "://" not in text:
-            path = Path(text).expanduser()
+            path = Path(os.path.expanduser(text))
             # Without the prefix FFmpeg takes "talk:1.mp4" for an unknown protocol.
             return cls(path.name or text, f"file:{path}", path)
         return cls(re.sub(r"(?<=://)[^/@]*@", "", text), text, None)

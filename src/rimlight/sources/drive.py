@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -48,7 +49,7 @@ class DriveSource:
         ]
 
     def __init__(self, options: Options) -> None:
-        paths = [Path(name).expanduser() for name in options.paths]
+        paths = [Path(os.path.expanduser(name)) for name in options.paths]
         parts, unread = lay_out(paths)
         self._parts, self._unread = parts, list(unread)
         self._closed = False

@@ -25,8 +25,8 @@ def find(text: str, *, recursive: bool) -> tuple[Path, list[Path]]:
         SourceOpenError: there is none, or no permission to look.
     """
     if text.startswith("@"):
-        return _from_list(Path(text[1:]).expanduser())
-    path = Path(text).expanduser()
+        return _from_list(Path(os.path.expanduser(text[1:])))
+    path = Path(os.path.expanduser(text))
     try:
         found = _listed(path, recursive=recursive)
     except OSError as exc:
@@ -78,7 +78,7 @@ def _from_list(file: Path) -> tuple[Path, list[Path]]:
             f"cannot read the list {file}: {reason}", hint="a text file, one picture in each line"
         ) from exc
     here = Path(os.path.abspath(file)).parent
-    paths = [here / Path(line).expanduser() for line in map(str.strip, lines) if line]
+    paths = [here / Path(os.path.expanduser(line)) for line in map(str.strip, lines) if line]
     missing = [path for path in paths if not path.is_file()]
     if missing or not paths:
         what = f"{missing[0]}, which is not there" if missing else "no picture"

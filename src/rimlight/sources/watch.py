@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import Counter
@@ -57,7 +58,7 @@ class WatchSource:
         ] = ()
 
     def __init__(self, options: Options, *, wait: Callable[[float], bool] | None = None) -> None:
-        self._folder = Path(options.path).expanduser()
+        self._folder = Path(os.path.expanduser(options.path))
         if not self._folder.is_dir():
             raise SourceOpenError(
                 f"there is no folder {self._folder} to watch", hint=f"mkdir -p {self._folder}"
