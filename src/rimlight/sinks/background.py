@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rimlight.buffer import FrameBuffer, Policy
 from rimlight.errors import StopStream
 from rimlight.frame import Frame, SourceInfo
+from rimlight.sinks.pace import Pace
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
     from rimlight.pipeline.parts import Sink
@@ -21,17 +22,8 @@ log = logging.getLogger(__name__)
 
 ABORT_TIMEOUT_S = 3.0
 
-NUDGE = 0.005
-"""The most by which a steady sink's intervals differ from its rate: 0.15 frames a second of 30."""
-
-FRESH = 0.15
-"""How long, in intervals, a frame should have waited for its turn: less, and some would miss it."""
-
 _DELAYS = 256
 """Frames that a steady sink's delay is told from."""
-
-FAR_BEHIND = 10
-"""Intervals that a steady sink makes up for by writing faster; what is more is given up."""
 
 
 class BackgroundSink:
@@ -121,8 +113,8 @@ class BackgroundSink:
 class SteadySink:
     """Writes to `sink` at a constant rate, on a thread of its own: the newest frame, or it again.
 
-    Whatever the run is busy with, readers of the sink get their pictures. Its turns drift, within
-    `NUDGE`, to just after the frames arrive, so that they wait little. Nothing is written before
+    Whatever the run is busy with, readers of the sink get their pictures. Its turns drift to
+    just after the frames arrive, so that they wait little (see `Pace`). Nothing is written before
     the first frame. What `sink` raises comes out of the next `write` or of `close`.
 
     Args:
@@ -136,7 +128,7 @@ class SteadySink:
     ) -> None:
         self.sink = sink
         """The sink that does the work."""
-        self._interval_s = 1 / rate
+        self._rate = rate
         self._clock = clock
         self._newest: FrameBuffer[Frame] = FrameBuffer(1, Policy.LATEST)
         self._stopped = threading.Event()
@@ -203,37 +195,28 @@ class SteadySink:
 
     def _work(self) -> None:
         try:
-            self._pace()
+            self._write_on()
         except BaseException as exc:  # raised again on the caller's thread
             self._error = exc
             self._newest.discard()
 
-    def _pace(self) -> None:
+    def _write_on(self) -> None:
         frames = iter(self._newest)
         frame = next(frames, None)
-        due, is_new = self._clock(), True
+        pace, is_new = Pace(self._rate, self._clock()), True
         while frame is not None:
             self.sink.write(frame)
             if is_new:
                 self._delays.append(self._clock() - frame.captured)
             self.written += 1
-            due = max(due + self._interval_s, self._clock() - FAR_BEHIND * self._interval_s)
-            if self._stopped.wait(max(0.0, due - self._clock())):
+            if self._stopped.wait(pace.wait_s(self._clock())):
                 return
             is_new = len(self._newest) > 0
-            due += self._nudge_s(due, is_new=is_new)
+            pace.follow(self._put_at, is_new=is_new)
             if is_new:
                 frame = next(frames, None)
             else:
                 self.repeats += 1
-
-    def _nudge_s(self, due: float, *, is_new: bool) -> float:
-        """Return by how much the next turns should come later, to follow the frames' own phase."""
-        waited = (due - self._put_at) / self._interval_s
-        if waited > 2:  # no frames come: there is nothing to follow
-            return 0.0
-        is_early = not is_new or waited < FRESH
-        return (NUDGE if is_early else -NUDGE) * self._interval_s
 
 
 def _have_ended(threads: Sequence[threading.Thread]) -> bool:
