@@ -164,9 +164,9 @@ def _x264_params() -> str:
     """Return x264's own options.
 
     It hands frames to its look-ahead one at a time: the same pictures in the same bytes as with
-    its usual four, and 19 MB less at 1080p. Its AVX-512 loops for the look-ahead read memory that
-    nobody wrote: about every second of some runs differed in bits and pictures. The AVX2 ones do
-    not, and are as quick.
+    its usual four, in less memory. Its AVX-512 loops for the look-ahead read memory that nobody
+    wrote: about every second of some runs differed in bits and pictures. The AVX2 ones do not, and
+    are as quick.
     """
     import cv2
 
