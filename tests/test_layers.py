@@ -42,10 +42,11 @@ MAY_IMPORT = {
     "resume": "config options parts refiners segmenters sinks",
     "asides": "config errors frame outputs parts",
     "models": "catalog config errors options outputs parts segmenters",
-    "build": "asides buffer catalog config errors frame imaging models options outputs parts "
-    "pipeline registry resume sources segmenters refiners effects sinks",
+    "checks": "config effects errors models outputs refiners sinks sources",
+    "build": "asides buffer checks config effects errors frame imaging models outputs parts "
+    "pipeline refiners resume sources",
     "jobs": "config errors registry resources sinks sources",
-    "preview": "build config frame models writing",
+    "preview": "build checks config frame models writing",
     "estimate": "build config frame",
     "looks": "models config effects errors",
     "errands": "errors",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from rimlight.build import check
+from rimlight.checks import check
 from rimlight.config import PartConfig
 from rimlight.errors import ConfigError
 from rimlight.frame import Frame

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,25 +11,23 @@ from typing import TYPE_CHECKING, Any, cast
 from rimlight import resume
 from rimlight.asides import open_asides, split
 from rimlight.buffer import Policy
+from rimlight.checks import check
 from rimlight.config import PartConfig, PipelineConfig, RunConfig
-from rimlight.effects import COMPOSITING, COVERING, EFFECTS
+from rimlight.effects import COMPOSITING, EFFECTS
 from rimlight.errors import ConfigError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging import fast
-from rimlight.models import check_segmenter, open_segmenter, palette_of
+from rimlight.models import open_segmenter, palette_of
 from rimlight.outputs import open_sinks, part_options
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
 from rimlight.pipeline.runner import Pipeline
 from rimlight.pipeline.settings import LiveSettings, Settings
 from rimlight.refiners import REFINERS
-from rimlight.sinks import SINKS
 from rimlight.sources import SOURCES
 
 if TYPE_CHECKING:
     from rimlight.refiners.ahead import LookAhead
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,49 +103,6 @@ def open_run(
         notes = (*info.notes, *left_out, *known, *resume.go_on(config, source, every))
         stack.callback(lambda: resume.settle(source, every, cut_short=pipeline.cut_short))
         yield OpenRun(pipeline, source, tuple(effects), tuple(sinks), info, notes)
-
-
-def check(config: RunConfig) -> None:
-    """Check every part's options and find its model, without opening anything.
-
-    Raises:
-        ConfigError: an option is unknown or wrong.
-        ModelError: the model is unknown or not here.
-    """
-    part_options(SOURCES, config.source)
-    check_segmenter(config.segmenter)
-    for registry, parts in ((REFINERS, config.refiners), (EFFECTS, config.effects)):
-        for part in parts:
-            part_options(registry, part)
-    for sink in config.sinks:
-        part_options(SINKS, sink)
-        for part in sink.effects:
-            part_options(EFFECTS, part)
-    if config.pipeline.masks == "newest" and config.pipeline.policy == "wait":
-        raise ConfigError(
-            "pipeline.masks 'newest' drops frames, pipeline.policy 'wait' must not",
-            hint="use policy: latest, or masks: own",
-        )
-    if config.look_ahead and (config.pipeline.masks == "newest" or config.pipeline.when_unsure):
-        raise ConfigError("a live run cannot look ahead", hint="leave look_ahead out")
-    _check_cover(config)
-
-
-def _check_cover(config: RunConfig) -> None:
-    """Refuse a run that promises to cover the room and has no effect, or not for all, that does."""
-    if config.pipeline.when_unsure is None:
-        return
-    if any(sink.effects for sink in config.sinks):
-        raise ConfigError(
-            "the sinks of a live run show the same, as all are covered at once",
-            hint="leave `effects` out of the sinks",
-        )
-    passes = config.pipeline.allow_passthrough
-    if not passes and not any(part.kind in COVERING for part in config.effects):
-        raise ConfigError(
-            "no effect covers the background: the room would be seen",
-            hint="choose --background or --blur; or ask for the room with --allow-passthrough",
-        )
 
 
 def open_source(part: PartConfig) -> Source:

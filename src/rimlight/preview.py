@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.build import check, open_effect, open_refiner, open_source
+from rimlight.build import open_effect, open_refiner, open_source
+from rimlight.checks import check
 from rimlight.config import PartConfig, RunConfig
 from rimlight.frame import Frame
 from rimlight.models import open_segmenter

@@ -154,7 +154,7 @@ def _check_places(places: Sequence[str], engine: Engine) -> None:
 
 def _check_first_of_each_kind(tasks: Sequence[Task], describe: Callable[[Task], RunConfig]) -> None:
     """Find wrong options once, and at once, not in every worker."""
-    from rimlight.build import check
+    from rimlight.checks import check
 
     for task in {task.kind: task for task in tasks}.values():
         check(describe(task))

@@ -141,7 +141,7 @@ def print_plan(config: RunConfig) -> None:
     """Check a run and print it as YAML, for `--dry-run`."""
     import yaml
 
-    from rimlight.build import check
+    from rimlight.checks import check
 
     check(config)
     data = config.model_dump(mode="json", exclude_defaults=True)
