@@ -29,6 +29,11 @@ def write_half(path, broken):
         raise broken
 
 
+def test_a_name_that_is_no_text_breaks_no_report(file):
+    write_text(file, "caf\udce9.mp4")
+    assert file.read_text() == "caf?.mp4"
+
+
 @pytest.mark.parametrize("broken", [KeyboardInterrupt, ValueError, OSError(28, "disk full")])
 def test_a_block_that_breaks_off_leaves_what_was_there_and_nothing_else(file, broken):
     with pytest.raises((KeyboardInterrupt, ValueError, SinkError)):

@@ -56,10 +56,12 @@ def replacing(path: Path, error: type[RimlightError] = SinkError) -> Iterator[Pa
 def write_text(path: Path, text: str, error: type[RimlightError] = SinkError) -> None:
     """Write a text as UTF-8; what was there stays until the new one is whole.
 
+    A byte that is no text, as names of old files have them, is written as a question mark.
+
     Raises:
         SinkError: it cannot be written; another `error` where one is named.
     """
-    write_bytes(path, text.encode(), error)
+    write_bytes(path, text.encode(errors="replace"), error)
 
 
 def write_bytes(path: Path, content: bytes, error: type[RimlightError] = SinkError) -> None:
