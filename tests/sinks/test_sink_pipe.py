@@ -106,3 +106,10 @@ def test_a_broken_pipe_is_a_stop_not_an_error():
         pytest.raises(StopStream),
     ):
         PipeSink(PipeSink.Options(), make_info(), stream=stream).write(make_frame())
+
+
+def test_a_full_disk_behind_the_pipe_is_said_so():
+    with open("/dev/full", "wb", buffering=0) as full:
+        sink = PipeSink(PipeSink.Options(), make_info(), stream=full)
+        with pytest.raises(SinkError, match="No space left"):
+            sink.write(make_frame())

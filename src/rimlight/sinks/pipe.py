@@ -51,7 +51,8 @@ class PipeSink:
         """Write one frame.
 
         Raises:
-            SinkError: it has another size than the first, or transparency that would be lost.
+            SinkError: it has another size than the first, or transparency that would be lost; or
+                standard output goes to a file, and the disk is full.
             StopStream: the reader has gone.
         """
         self._size = self._size or frame.size
@@ -67,6 +68,10 @@ class PipeSink:
                 self._send(part)
         except BrokenPipeError:
             raise StopStream("the reader of standard output has gone") from None
+        except OSError as exc:
+            raise SinkError(
+                f"cannot write to standard output: {exc.strerror}", hint="make room where it goes"
+            ) from exc
 
     def _send(self, part: Image) -> None:
         rest = np.ascontiguousarray(part).data.cast("B")
