@@ -97,7 +97,7 @@ def test_globs_and_single_pictures(tmp_path):
     assert plan == [("a.jpg", "picture"), ("b.jpg", "picture")]
 
 
-@pytest.mark.parametrize("name", ["nowhere", "empty"])
+@pytest.mark.parametrize("name", ["nowhere", "empty", "a" * 300])
 def test_nothing_to_do_is_an_error(tmp_path, name):
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceOpenError):
@@ -147,6 +147,22 @@ def test_a_line_that_a_crash_cut_off_is_passed_over(tmp_path):
     with manifest.path.open("a") as file:
         file.write('{"source": "x", "tar')
     assert list(Manifest(tmp_path / "out").entries.values()) == [entry_of(task, "failed")]
+
+
+def test_a_line_that_a_crash_cut_off_does_not_swallow_the_next(tmp_path):
+    task = task_of(tmp_path)
+    Manifest(tmp_path / "out").add(entry_of(task, "failed"))
+    with (tmp_path / "out" / "manifest.jsonl").open("ab") as file:
+        file.write('{"source": "größer'.encode()[:-4])  # in the middle of a letter
+    Manifest(tmp_path / "out").add(entry_of(task))
+    assert list(Manifest(tmp_path / "out").entries.values()) == [entry_of(task)]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "."])
+def test_a_suffix_that_is_none_is_refused(tmp_path, suffix):
+    top = files(tmp_path / "in", "a.mov")
+    with pytest.raises(ConfigError, match=f"'{suffix}' is no suffix"):
+        planned(top, out=tmp_path / "out", suffix=suffix)
 
 
 def test_jobs_are_bounded_by_tasks_cores_and_memory():

@@ -13,11 +13,14 @@ from media_files import decoded, sound_packets
 from rimlight import resources
 from rimlight.batch import kept, orders, report, steps, storage
 from rimlight.batch.held import HeldModels
+from rimlight.batch.pieces import Piece, join_pieces, make_piece
 from rimlight.batch.plan import make_plan
+from rimlight.batch.work import Counted
 from rimlight.build import open_run
 from rimlight.config import PartConfig, load_run
 from rimlight.errors import MissingDependencyError, SinkError, SourceOpenError
 from rimlight.jobs import job_config
+from rimlight.sinks.journal import Journal
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra [ray]")
 
@@ -193,6 +196,19 @@ def test_numbered_objects_stay_in_one_piece(tmp_path, clip):
     run["refiners"] = [{"kind": "track"}]
     order = orders.order_for(run, threads=1, piece_s=Fraction(2))
     assert steps.begin(order, {}).outcome.frames == len(decoded(clip))
+
+
+def test_pieces_that_cannot_be_fetched_leave_the_result_to_the_next_try(tmp_path, clip):
+    run = load_run(run_of(str(clip), str(tmp_path / "out.mkv")), where="the test")
+    piece = Piece(0, None, None)
+    counted = Counted(None, [0])
+    made = make_piece(run, piece, str(tmp_path / "staging"), counted=counted, models=HeldModels())
+    assert made.frames
+    for segment in (tmp_path / "staging").glob("*.mkv"):
+        segment.unlink()
+    with pytest.raises(SourceOpenError):
+        join_pieces(run, [piece], str(tmp_path / "staging"), counted)
+    Journal(tmp_path / "out.mkv", "the next try").close()
 
 
 def test_a_worker_holds_its_model():

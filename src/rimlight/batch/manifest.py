@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from rimlight.batch import storage
 from rimlight.batch.plan import Task
@@ -57,10 +57,10 @@ class Manifest:
         self.path = folder / MANIFEST
         self.entries: dict[str, Entry] = {}
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+            content = self.path.read_bytes() if self.path.exists() else b""
         except OSError as exc:
             raise SinkError(f"cannot use {folder}: {exc.strerror}", hint="choose another") from exc
-        for line in lines:
+        for line in content.split(b"\n"):
             entry = _parsed(line)
             if entry is not None:
                 self.entries[entry.source] = entry
@@ -74,8 +74,8 @@ class Manifest:
         self.entries[entry.source] = entry
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+            with self.path.open("ab+") as file:
+                file.write(b"\n" * _is_cut_off(file) + _line(entry))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as exc:
@@ -96,7 +96,18 @@ class Manifest:
         return entry.state
 
 
-def _parsed(line: str) -> Entry | None:
+def _is_cut_off(file: BinaryIO) -> bool:
+    """Say whether the last line of a file lacks its end, as after a crash or on a full disk."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 1))
+    return file.read() not in {b"", b"\n"}
+
+
+def _line(entry: Entry) -> bytes:
+    return json.dumps(asdict(entry), ensure_ascii=False).encode() + b"\n"
+
+
+def _parsed(line: bytes) -> Entry | None:
     """Return the entry of one line, None for one that was cut off by a crash."""
     try:
         data: Any = json.loads(line)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -112,12 +113,11 @@ def join_pieces(run: RunConfig, pieces: Sequence[Piece], staging: str, counted: 
     if len(segments) < len(pieces) or not _is_seamless(segments):
         return carry_out(run, counted)
     path = Path(run.sinks[0].options["path"])
-    journal = Journal(path, _NAME)
-    for segment in segments:
-        storage.fetch(storage.below(staging, segment.name), journal.folder / segment.name)
-    journal.segments, journal.complete = segments, True
-    journal.save()
-    journal.close()
+    with closing(Journal(path, _NAME)) as journal:
+        for segment in segments:
+            storage.fetch(storage.below(staging, segment.name), journal.folder / segment.name)
+        journal.segments, journal.complete = segments, True
+        journal.save()
     outcome = carry_out(_with_sink(run, {"resume": _NAME}), counted)
     return Outcome(sum(segment.frames for segment in segments), outcome.elapsed_s)
 

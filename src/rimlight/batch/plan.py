@@ -63,9 +63,11 @@ def make_plan(
 
     Raises:
         SourceOpenError: one of the inputs does not exist, or there is nothing to do.
-        ConfigError: the results would lie among the inputs.
+        ConfigError: the results would lie among the inputs, or `suffix` is none.
         MissingDependencyError: an address needs a package that is not installed.
     """
+    if len(suffix) < 2 or not suffix.startswith(".") or "/" in suffix:
+        raise ConfigError(f"{suffix!r} is no suffix of a file", hint="such as .mp4")
     endings = {"video": suffix, "picture": still}
     taken: set[str] = set()
     tasks = []

@@ -76,7 +76,7 @@ def _knock(address: str) -> None:
         )
     try:
         socket.create_connection((host, int(port)), timeout=_PATIENCE_S).close()
-    except OSError as exc:
+    except (OSError, UnicodeError) as exc:  # "..:80" is no name that could be looked up
         raise _absent(address) from exc
 
 

@@ -40,7 +40,7 @@ def parent(place: str) -> str:
 def exists(place: str) -> bool:
     """Say whether there is a file or folder."""
     if not is_url(place):
-        return Path(place).exists()
+        return os.path.exists(place)
     with _asked(place) as (system, path):
         return bool(system.exists(path))
 
@@ -48,7 +48,7 @@ def exists(place: str) -> bool:
 def is_folder(place: str) -> bool:
     """Say whether there is a folder, or something below that name."""
     if not is_url(place):
-        return Path(place).is_dir()
+        return os.path.isdir(place)
     with _asked(place) as (system, path):
         return bool(system.isdir(path))
 
