@@ -26,6 +26,14 @@ _SQUARE_PX = 16
 _LIGHT, _DARK = 204, 153
 
 
+def preview_path(config: RunConfig) -> Path:
+    """Return the place for a preview: beside the run's first result, or here where that is none."""
+    place = Path(str(config.sinks[0].options.get("path", "rimlight")))
+    if place.name in {"", ".."}:
+        place /= "rimlight"
+    return place.with_suffix(".preview.png")
+
+
 def write_preview(config: RunConfig, count: int, path: Path) -> None:
     """Write `count` frames, spread over the source, before and after, one pair below the other.
 

@@ -1,12 +1,16 @@
 """What `rimlight process` writes beside the result: mattes, foregrounds, previews."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from media_files import frame_times
 
 from rimlight.imaging.foreground import foreground_colours
+from rimlight.jobs import job_config
 from rimlight.libav import av
+from rimlight.preview import preview_path
 
 
 def last_picture(path):
@@ -52,6 +56,27 @@ def test_a_preview_shows_pairs_and_leaves_the_work_for_later(rimlight, tmp_path,
     assert [p.name for p in tmp_path.iterdir()] == ["out.preview.png"]
     sheet = cv2.imread(str(tmp_path / "out.preview.png"))
     assert sheet.shape[1] == 960 and sheet.shape[0] % 3 == 0
+
+
+@pytest.mark.parametrize(
+    ("output", "place"),
+    [
+        ("out/a.mov", "out/a.preview.png"),
+        ("video:out/a.mov", "out/a.preview.png"),
+        ("shop/", "shop.preview.png"),
+        ("./", "rimlight.preview.png"),
+        ("../", "../rimlight.preview.png"),
+        ("null", "rimlight.preview.png"),
+    ],
+)
+def test_a_preview_lies_beside_the_result(output, place):
+    run = job_config("process", source="a.mp4", sinks=[output])
+    assert preview_path(run) == Path(place)
+
+
+def test_a_preview_without_a_folder_is_refused_before_it_is_made(refused, clip):
+    args = ("process", clip, "-b", "white", "-o", "no/out.mp4", "--preview", "3")
+    refused(*args, code=5, says="there is no folder no", hint="mkdir")
 
 
 @pytest.mark.parametrize("flag", ["--start", "--end"])

@@ -60,9 +60,10 @@ def test_a_video_becomes_a_sequence_of_webp(rimlight, tmp_path, clip):
         assert opened.mode == "RGBA"
 
 
-def test_flags_for_pictures_are_refused_for_a_video(refused, clip):
-    args = ("process", clip, "-b", "white", "--trim", "-o", "o.mp4")
-    refused(*args, code=2, says="--trim is for pictures", hint="leave it out")
+@pytest.mark.parametrize("flag", [("--trim",), ("--margin", "8%"), ("--shadow",)])
+def test_flags_for_pictures_are_refused_for_a_video(refused, clip, flag):
+    args = ("process", clip, "-b", "white", *flag, "-o", "o.mp4")
+    refused(*args, code=2, says=f"{flag[0]} is for pictures", hint="leave it out")
 
 
 def test_results_may_not_lie_in_what_is_watched(refused, photos):

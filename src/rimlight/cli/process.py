@@ -135,7 +135,8 @@ def process(
 
     said = choice(keep, drop)
     product = product_keys(trim=trim, margin=margin, square=square, size=size, shadow=shadow)
-    check_pictures(source, {"--watch": watch, "--recursive": recursive, "--trim": bool(product)})
+    shop = {"--trim": trim, "--margin": margin, "--square": square, "--size": size}
+    check_pictures(source, {"--watch": watch, "--recursive": recursive, **shop, "--shadow": shadow})
     effects = None
     if config is None or background is not None or blur is not None or grey:
         effects = background_effects(
@@ -176,7 +177,7 @@ def process(
         print_plan(run)
         _tell_estimate(run)
     elif preview is not None:
-        _preview(run, preview, output[0])
+        _preview(run, preview)
     else:
         run_to_end(
             run,
@@ -196,11 +197,13 @@ def _asides(
     return {spec: [{"kind": kind, **kept}] for spec, kind in wanted.items() if spec is not None}
 
 
-def _preview(run: RunConfig, count: int, output: str) -> None:
+def _preview(run: RunConfig, count: int) -> None:
     from rimlight.cli.run import console
-    from rimlight.preview import write_preview
+    from rimlight.preview import preview_path, write_preview
+    from rimlight.sinks.paths import check_folder
 
-    path = Path(output.rstrip("/") if output != "-" else "rimlight").with_suffix(".preview.png")
+    path = preview_path(run)
+    check_folder(path, overwrite=True)
     write_preview(run, count, path)
     console.print(f"look at {path}: before on the left, after on the right")
 

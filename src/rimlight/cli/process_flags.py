@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,7 +100,7 @@ def product_keys(
     return {key: value for key, value in said.items() if value is not None}
 
 
-def check_pictures(source: str, wanted: dict[str, bool]) -> None:
+def check_pictures(source: str, wanted: Mapping[str, object]) -> None:
     """Check that flags that are for pictures alone have pictures to work on.
 
     Raises:
