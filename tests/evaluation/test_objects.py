@@ -13,6 +13,8 @@ from rimlight.config import PartConfig
 from rimlight.errors import ConfigError, ModelNotFoundError
 from rimlight.evaluation.objects import ObjectData, evaluate_objects, with_rules
 from rimlight.evaluation.outlines import is_outlined
+from rimlight.evaluation.report import to_html
+from rimlight.evaluation.results import Evaluation
 from rimlight.evaluation.setups import Setup, SetupConfig
 from rimlight.frame import Instances, Mask
 
@@ -84,11 +86,25 @@ def test_a_model_without_single_objects_is_refused():
         with_rules(SetupConfig(name="person", segmenter=part))
 
 
+@pytest.mark.parametrize("flag", [("--video", "a.mp4"), ("--crop", "upper-body")])
+def test_what_is_for_masks_is_refused_for_objects(folder, flag):
+    done = CliRunner().invoke(app, ["eval", str(folder), *flag])
+    assert isinstance(done.exception, ConfigError)
+    assert f"{flag[0]} is for masks" in str(done.exception)
+
+
+def test_figures_of_objects_make_a_page(folder, tmp_path):
+    (result,) = evaluate_objects(ObjectData(folder), [Setup("fake", Finder((0, 8)))])
+    assert "mAP@0.5" in to_html(Evaluation((result,), {}))
+
+
 def test_the_command_measures_the_usual_model(shared, tmp_path):
     data = shared / "data" / "coco128"
     assert is_outlined(Path(data))
     out = tmp_path / "out.json"
-    done = CliRunner().invoke(app, ["eval", str(data), "--limit", "3", "--json", str(out)])
+    reports = ["--json", str(out), "--html", str(tmp_path / "out.html")]
+    done = CliRunner().invoke(app, ["eval", str(data), "--limit", "3", *reports])
     assert done.exit_code == 0, done.output
+    assert "coco128" in (tmp_path / "out.html").read_text()
     (result,) = json.loads(out.read_text())["results"]
     assert result["figures"]["map50"] > 0.3

@@ -75,7 +75,13 @@ def test_the_log_holds_boxes_in_pixels_and_an_empty_list_for_nothing(tmp_path):
 
 def test_a_log_that_cannot_be_written_is_said_so(tmp_path):
     with pytest.raises(SinkError, match="cannot write"):
-        ObjectLog(tmp_path / "none" / "found.jsonl")
+        ObjectLog(tmp_path / "none" / "found.jsonl").refine(TWO, FRAME)
+
+
+def test_a_run_that_fails_before_its_first_frame_leaves_the_log_of_the_last(tmp_path):
+    (tmp_path / "found.jsonl").write_text("the last")
+    ObjectLog(tmp_path / "found.jsonl").close()
+    assert (tmp_path / "found.jsonl").read_text() == "the last"
 
 
 def test_a_disk_that_is_full_before_the_log_is_done_is_said_so():

@@ -83,25 +83,29 @@ def evaluate(
     if video:
         check_folder(video, overwrite=True)
     if any(is_outlined(Path(spec)) for spec in data):
+        _refuse_for_objects({"--video": video, "--crop": crop, "--labels": labels})
         evaluation = _objects(data, _configs(setup or (OBJECTS,), config), limit=limit)
-        _print_table(evaluation)
-        if json:
-            write_json(evaluation, json)
-        return
-    opened = [open_data(spec, labels=labels, crop=crop, limit=limit, rate=rate) for spec in data]
-    evaluation = _run(
-        opened,
-        _configs(setup or (), config),
-        threshold=threshold,
-        video=video,
-        conditions={"crop": crop or "none", "limit": limit or "none"},
-        quiet=quiet,
-    )
+    else:
+        evaluation = _run(
+            [open_data(spec, labels=labels, crop=crop, limit=limit, rate=rate) for spec in data],
+            _configs(setup or (), config),
+            threshold=threshold,
+            video=video,
+            conditions={"crop": crop or "none", "limit": limit or "none"},
+            quiet=quiet,
+        )
     _print_table(evaluation)
     if json:
         write_json(evaluation, json)
     if html:
         write_html(evaluation, html)
+
+
+def _refuse_for_objects(said: Mapping[str, object]) -> None:
+    from rimlight.errors import ConfigError
+
+    if wrong := [flag for flag, value in said.items() if value is not None]:
+        raise ConfigError(f"{wrong[0]} is for masks, not for single objects", hint="leave it out")
 
 
 def _objects(

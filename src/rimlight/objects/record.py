@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TextIO
 
 from rimlight.frame import Frame, Mask
 from rimlight.objects.cutting import cut_outs
@@ -51,29 +51,36 @@ class CutOutWriter:
 class ObjectLog:
     """Writes one line of JSON for each frame: its name or time, and its objects.
 
-    Boxes are left, top, right, bottom in pixels of the frame.
-
-    Raises:
-        SinkError: the file cannot be written to, when it is opened or later.
+    Boxes are left, top, right, bottom in pixels of the frame. The file begins with the first frame:
+    a run that fails before it leaves what was there.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with writing(path):
-            self._file = path.open("w", encoding="utf-8")
+        self._file: TextIO | None = None
 
     def refine(self, mask: Mask, frame: Frame) -> Mask:
-        """Write the line of `frame`; return `mask`."""
+        """Write the line of `frame`; return `mask`.
+
+        Raises:
+            SinkError: the file cannot be written.
+        """
         line = {"frame": frame.index, "time_s": round(float(frame.pts), 6), "name": frame.name}
         text = json.dumps({**line, "objects": _objects(mask, frame.size)})
         with writing(self._path):
+            self._file = self._file or self._path.open("w", encoding="utf-8")
             self._file.write(text + "\n")
         return mask
 
     def close(self) -> None:
-        """Finish the file."""
-        with writing(self._path):
-            self._file.close()
+        """Finish the file.
+
+        Raises:
+            SinkError: the last lines cannot be written.
+        """
+        if self._file is not None:
+            with writing(self._path):
+                self._file.close()
 
 
 class ObjectTally:
