@@ -47,7 +47,10 @@ def test_the_date_line_is_crossed_the_short_way():
     assert abs(track.at(5)[1]) == pytest.approx(180)
 
 
-@pytest.mark.parametrize("text", ["", "no xml", "<gpx></gpx>", "<gpx><rtept/></gpx>"])
+ODD = '<?xml version="1.0" encoding="odd"?><gpx/>'
+
+
+@pytest.mark.parametrize("text", ["", "no xml", "<gpx></gpx>", "<gpx><rtept/></gpx>", ODD])
 def test_a_file_without_a_track_is_refused(tmp_path, text):
     (tmp_path / "a.gpx").write_text(text)
     with pytest.raises(ConfigError, match=r"not a GPX|no track points"):

@@ -9,7 +9,7 @@ from rimlight.road.inputs import clips_of, video_files
 
 
 def test_cameras_addresses_and_pictures_are_no_files():
-    for source in ("0", "rtsp://host/x", "photo.jpg", "pattern"):
+    for source in ("0", "rtsp://host/x", "photo.jpg", "pattern", f"{'a' * 300}.jpg"):
         assert video_files([source]) == ()
 
 
@@ -33,9 +33,10 @@ def test_a_time_of_recording_that_is_said_counts_on_through_the_files(tmp_path):
     assert clips[1].start_s == (clips[1].recorded - clips[0].recorded).total_seconds() == 0.4
 
 
-def test_a_time_that_is_none_is_refused(tmp_path):
+@pytest.mark.parametrize("text", ["noon", "0001-01-01T00:00:00+10:00"])
+def test_a_time_that_is_none_is_refused(tmp_path, text):
     with pytest.raises(ConfigError, match="is no time"):
-        clips_of([write_video(tmp_path / "a.mkv")], "noon")
+        clips_of([write_video(tmp_path / "a.mkv")], text)
 
 
 def test_no_files_make_no_clips():

@@ -33,6 +33,13 @@ def test_an_offset_corrects_the_cameras_clock():
     assert journey.place(10.0) == pytest.approx((50.01, 10.0))
 
 
+@pytest.mark.parametrize("offset_s", [float("nan"), float("inf"), -1e20])
+def test_an_offset_that_no_clock_has_is_refused(offset_s):
+    with pytest.raises(ConfigError, match="no time between two clocks") as caught:
+        Journey([Clip(Path("a.mp4"), 0.0, NOON)], track(), offset_s=offset_s)
+    assert "--gpx-offset" in caught.value.hint
+
+
 def test_without_a_time_of_recording_a_track_is_refused():
     with pytest.raises(ConfigError, match="does not say when"):
         Journey([Clip(Path("a.mp4"), 0.0)], track())

@@ -67,7 +67,7 @@ def read_gpx(path: Path) -> Track:
         root = ET.fromstring(path.read_bytes())
     except OSError as exc:
         raise ConfigError(f"cannot read {path}: {exc.strerror}", hint="check the path") from exc
-    except ET.ParseError as exc:
+    except (ET.ParseError, LookupError, ValueError) as exc:  # the last two: of its encoding
         raise ConfigError(f"{path} is not a GPX file: {exc}", hint="a GPX file is XML") from exc
     points = (node for node in root.iter() if _plain(node.tag) == "trkpt")
     fixes = [fix for point in points if (fix := _fix(point))]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from rimlight.errors import ConfigError
+from rimlight.errors import ConfigError, SourceOpenError
 from rimlight.imaging.pictures import SUFFIXES
 from rimlight.road.places import Clip
 from rimlight.sources import guess
@@ -25,6 +25,7 @@ def video_files(sources: Sequence[str]) -> tuple[Path, ...]:
 
     Raises:
         ConfigError: several sources were named, and one of them is no video file.
+        SourceOpenError: a folder may not be read.
     """
     found = [_files(source) for source in sources]
     if len(sources) > 1 and not all(found):
@@ -61,8 +62,8 @@ def clips_of(files: Sequence[Path], recorded: str | None = None) -> tuple[Clip, 
 
 def _files(source: str) -> tuple[Path, ...]:
     path = Path(os.path.expanduser(source))
-    if path.is_dir():
-        inside = sorted(path.iterdir(), key=lambda file: natural(file.name))
+    if os.path.isdir(path):
+        inside = sorted(_listed(path), key=lambda file: natural(file.name))
         shown = [file for file in inside if not file.name.startswith(".")]
         if any(file.suffix.lower() in SUFFIXES for file in shown):
             return ()
@@ -71,11 +72,20 @@ def _files(source: str) -> tuple[Path, ...]:
     return (path,) if part["kind"] == "video" and "://" not in source else ()
 
 
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as exc:
+        raise SourceOpenError(
+            f"cannot read {folder}: {exc.strerror}", hint="check its permissions"
+        ) from exc
+
+
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as exc:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as exc:
         raise ConfigError(
             f"--recorded {text!r} is no time", hint="write 2026-05-01T10:15:00Z"
         ) from exc
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

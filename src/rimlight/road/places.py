@@ -14,6 +14,9 @@ from rimlight.road.gpx import Track
 from rimlight.road.rules import Event
 from rimlight.writing import write_text
 
+_MOST_OFFSET_S = 1e10
+"""Some three hundred years: more than from any clock that was never set."""
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -40,7 +43,7 @@ class Journey:
 
     Raises:
         ConfigError: there is a track, but no clip says when it was recorded, or all were recorded
-            at other times than the track.
+            at other times than the track; or the offset is none.
     """
 
     def __init__(
@@ -48,6 +51,10 @@ class Journey:
     ) -> None:
         self.clips = tuple(clips)
         self.track = track
+        if not abs(offset_s) <= _MOST_OFFSET_S:
+            raise ConfigError(
+                f"{offset_s:g} s is no time between two clocks", hint="correct --gpx-offset"
+            )
         self._offset = timedelta(seconds=offset_s)
         if track is not None:
             _check_overlap(self.clips, track, self._offset)
