@@ -32,6 +32,11 @@ def say(rimlight, socket):
     return lambda *words: rimlight("ctl", "--ctl", socket, *words)
 
 
+def test_a_word_too_long_for_a_file_is_passed_on(refused):
+    args = ("ctl", "--ctl", "nowhere", "keep", "a" * 300)
+    refused(*args, code=2, says="nowhere", hint="rimlight live")
+
+
 def test_a_live_run_answers_and_stops(socket, say):
     with running(socket, "--source", "pattern:64x48", "--sink", "null") as process:
         assert json.loads(say("status", "--json").stdout)["effects"] == ["replace"]

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from rimlight.doctor import service
+from rimlight.errors import SinkError
 
 PROGRAM = ("/usr/bin/python3", "-m", "rimlight")
 
@@ -48,6 +49,13 @@ def test_installing_and_removing_leaves_nothing(tmp_path, monkeypatch):
     assert all(path.is_file() for path in written)
     assert set(service.uninstall()) == set(written)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_unit_that_cannot_be_removed_is_said_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    service.unit_path().mkdir(parents=True)
+    with pytest.raises(SinkError, match=r"cannot write .*rimlight\.service"):
+        service.uninstall()
 
 
 def test_the_desktop_entry_can_cover_everything():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +33,7 @@ def ctl(
     """
     from rimlight.remote import ask, default_socket
 
-    said = [str(Path(word).resolve()) if Path(word).is_file() else word for word in words]
+    said = [str(Path(word).resolve()) if os.path.isfile(word) else word for word in words]
     answer = ask(path or default_socket(), said)
     if as_json:
         typer.echo(json.dumps(answer.get("status", answer)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -50,4 +51,4 @@ def show(words: Words = None) -> None:
 
 def _absolute(words: list[str] | None) -> list[str]:
     """Name files so that they are found from the service's folder, which is the user's home."""
-    return [str(Path(word).resolve()) if Path(word).is_file() else word for word in words or ()]
+    return [str(Path(word).resolve()) if os.path.isfile(word) else word for word in words or ()]

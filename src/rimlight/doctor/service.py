@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rimlight.writing import make_folder, write_text
+from rimlight.writing import make_folder, write_text, writing
 
 UNIT = "rimlight.service"
 DESKTOP = "rimlight.desktop"
@@ -98,11 +98,12 @@ def uninstall() -> tuple[Path, ...]:
     """Remove both files; return those that there were.
 
     Raises:
-        OSError: they cannot be removed.
+        SinkError: they cannot be removed.
     """
     there = tuple(path for path in (unit_path(), desktop_path()) if path.exists())
     for path in there:
-        path.unlink()
+        with writing(path):
+            path.unlink()
     return there
 
 
