@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from rimlight.config import RunConfig
 from rimlight.effects import COVERING, EFFECTS
 from rimlight.errors import ConfigError
@@ -28,6 +30,7 @@ def check(config: RunConfig) -> None:
         part_options(SINKS, sink)
         for part in sink.effects:
             part_options(EFFECTS, part)
+    _check_places(config)
     if config.pipeline.masks == "newest" and config.pipeline.policy == "wait":
         raise ConfigError(
             "pipeline.masks 'newest' drops frames, pipeline.policy 'wait' must not",
@@ -36,6 +39,20 @@ def check(config: RunConfig) -> None:
     if config.look_ahead and (config.pipeline.masks == "newest" or config.pipeline.when_unsure):
         raise ConfigError("a live run cannot look ahead", hint="leave look_ahead out")
     _check_cover(config)
+
+
+def _check_places(config: RunConfig) -> None:
+    """Refuse a run whose results would overwrite each other, as a video and its matte might."""
+    taken = set()
+    for options in (sink.options for sink in config.sinks):
+        if "path" not in options:
+            continue
+        place = os.path.abspath(options["path"]), options.get("format")
+        if place in taken:
+            raise ConfigError(
+                f"two results would lie at {options['path']}", hint="give one another name"
+            )
+        taken.add(place)
 
 
 def _check_cover(config: RunConfig) -> None:

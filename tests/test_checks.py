@@ -1,0 +1,31 @@
+"""What is wrong with a run is found before anything of it is opened."""
+
+import pytest
+
+from rimlight.checks import check
+from rimlight.config import SinkConfig
+from rimlight.errors import ConfigError
+from rimlight.jobs import job_config
+
+
+def run_to(*sinks):
+    return job_config("process", source="a.mp4", sinks=sinks, segmenter={"kind": "threshold"})
+
+
+@pytest.mark.parametrize(
+    "sinks",
+    [("o.mp4", "./o.mp4"), ("masks/", "images:masks"), ("o.mp4", "null", "video:o.mp4")],
+)
+def test_two_results_in_one_place_are_refused(sinks):
+    with pytest.raises(ConfigError, match="two results would lie at"):
+        check(run_to(*sinks))
+
+
+def test_results_that_lie_apart_are_fine():
+    check(run_to("o.mp4", "o.mov", "o/", "null", "null"))
+
+
+def test_pictures_of_two_kinds_may_share_a_folder():
+    sinks = [{"kind": "images", "path": "o", "format": kind} for kind in ("png", "webp")]
+    said = run_to("o/").model_copy(update={"sinks": tuple(map(SinkConfig.model_validate, sinks))})
+    check(said)
