@@ -313,6 +313,11 @@ def test_a_quality_that_the_codec_does_not_have_is_refused(tmp_path):
         record(tmp_path / "a.mov", [], codec="prores", crf=20)
 
 
+def test_a_quality_beyond_what_the_codec_knows_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="the crf of h265 ends at 51, got 60"):
+        record(tmp_path / "a.mp4", [], codec="h265", crf=60)
+
+
 def test_a_lower_crf_makes_a_larger_file(tmp_path):
     rng = np.random.default_rng(1)
     noise = [

@@ -33,6 +33,7 @@ class Codec:
         alpha_pixels: the one for transparent pictures; None when it has none.
         odd_sizes: it can encode 4:2:0 pictures of odd width or height as they are.
         crf: the quality when none is asked for; None when it has no such setting.
+        most_crf: the lowest quality that there is.
         vendor: whose hardware does the work; None for software.
     """
 
@@ -42,6 +43,7 @@ class Codec:
     alpha_pixels: str | None = None
     odd_sizes: bool = True
     crf: int | None = None
+    most_crf: int = 63
     vendor: Vendor | None = None
 
 
@@ -92,7 +94,7 @@ CODECS = {
     codec.name: codec
     for codec in (
         Codec("h264", "libx264", "yuv420p", odd_sizes=False, crf=23),
-        Codec("h265", "libx265", "yuv420p", odd_sizes=False, crf=28),
+        Codec("h265", "libx265", "yuv420p", odd_sizes=False, crf=28, most_crf=51),
         Codec("av1", "libsvtav1", "yuv420p", crf=35),
         Codec("vp9", "libvpx-vp9", "yuv420p", "yuva420p", crf=31),
         Codec("ffv1", "ffv1", "yuv420p", "bgra"),
@@ -140,6 +142,11 @@ def plan_for(
         raise ConfigError(f"{chosen.name} cannot hold alpha", hint=f"leave the codec to {path}")
     if crf is not None and chosen.crf is None:
         raise ConfigError(f"{chosen.name} has no crf", hint="leave crf out, or take another codec")
+    if crf is not None and crf > chosen.most_crf:
+        raise ConfigError(
+            f"the crf of {chosen.name} ends at {chosen.most_crf}, got {crf}",
+            hint="lower is better and larger",
+        )
     pixels = (transparent and chosen.alpha_pixels) or chosen.pixels
     quality = crf if crf is not None else chosen.crf
     if chosen.vendor is not None and quality is not None:
