@@ -3,7 +3,7 @@ import hashlib
 import pytest
 import yaml
 
-ALONE = {"RIMLIGHT_SHARED": "/nowhere", "COLUMNS": "200"}
+ALONE = {"RIMLIGHT_SHARED": "/nowhere"}
 
 
 @pytest.fixture

@@ -40,11 +40,10 @@ def list_models(models_dir: ModelsDir = None) -> None:
     shipped: part of rimlight. shared: in RIMLIGHT_SHARED. cached: pulled before. models-dir: in
     your own folder. not here: fetch it with `rimlight models pull NAME`.
     """
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from rimlight.catalog.find import Catalog
+    from rimlight.cli.run import table_console
     from rimlight.errors import ModelError
 
     catalog = Catalog(models_dir)
@@ -53,11 +52,11 @@ def list_models(models_dir: ModelsDir = None) -> None:
         try:
             card = catalog.card(name)
         except ModelError as exc:
-            table.add_row(name, "?", "?", "wrong card", escape(str(exc)))
+            table.add_row(name, "?", "?", "wrong card", str(exc))
         else:
             row = (card.name, _megabytes(card), card.licence, _state(catalog, card), card.summary)
             table.add_row(*row)
-    Console().print(table)
+    table_console().print(table)
 
 
 @app.command()
