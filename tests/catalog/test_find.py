@@ -54,6 +54,11 @@ def test_an_unknown_name_suggests_the_nearest(alone):
     assert "did you mean 'selfie'" in caught.value.hint
 
 
+def test_a_name_too_long_for_a_file_is_no_model(alone):
+    with pytest.raises(ModelNotFoundError, match="no model file"):
+        Catalog().resolve("a" * 300 + ".tflite")
+
+
 def test_a_path_is_no_name(alone):
     with pytest.raises(ModelNotFoundError, match=r"no model file run/best\.kers"):
         Catalog().resolve("run/best.kers")

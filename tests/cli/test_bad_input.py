@@ -234,3 +234,18 @@ def test_a_folder_that_cannot_be_made_is_refused_before_the_conversion(refused, 
 @pytest.mark.parametrize("source", ["~nobody.mp4", "~nobody.jpg", f"{'a' * 300}.mp4"])
 def test_names_of_nobody_and_names_too_long(refused, source):
     refused("process", source, *WHITE, "-o", "o.mp4", code=3, says=source, hint="path")
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (("process", "a.mp4", "-b", "white", "-o", LONG), 2),
+        (("eval", LONG), 3),
+        (("models", "show", "selfie", "--models-dir", LONG), 4),
+    ],
+)
+def test_names_too_long_for_any_file_are_refused_wherever_they_stand(refused, args, code):
+    refused(*args, code=code, says=LONG, hint="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Catalog:
     """
 
     def __init__(self, models_dir: Path | None = None, cache: Path | None = None) -> None:
-        if models_dir is not None and not models_dir.is_dir():
+        if models_dir is not None and not os.path.isdir(models_dir):
             raise ModelNotFoundError(f"there is no folder {models_dir}", hint="check --models-dir")
         self.cache = cache or resources.cache_folder() / "models"
         shared = resources.shared_folder()
@@ -123,7 +124,7 @@ class Catalog:
         return card, found.paths[0]
 
     def _bare(self, path: Path) -> tuple[ModelCard, Path]:
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise ModelNotFoundError(f"there is no model file {path}", hint="check the path")
         runtime_of(path)
         card = self._card_for(path)
@@ -202,7 +203,7 @@ def _inside(folder: Path, name: str) -> Path | None:
     """Return `name` in `folder`, flat or in the layout of Intel's Open Model Zoo, or None."""
     stem = Path(name).stem
     candidates = (folder / name, folder / stem / "FP32" / name)
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def _not_here(card: ModelCard, cache: Path) -> ModelNotFoundError:

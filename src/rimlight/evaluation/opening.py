@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -38,8 +39,8 @@ def open_data(
         ConfigError: a name is unknown, the folder is not in order, or a source is cropped.
         SourceError: the source does not open.
     """
-    folder = Path(spec).expanduser()
-    if folder.is_dir() and ((folder / "images").is_dir() or (folder / "masks").is_dir()):
+    folder = Path(os.path.expanduser(spec))
+    if any(os.path.isdir(folder / name) for name in ("images", "masks")):
         return FolderData(
             folder,
             scheme=scheme(labels) if labels else None,

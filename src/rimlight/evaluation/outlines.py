@@ -6,6 +6,7 @@ line of four numbers is a box, which is no outline.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class Outline:
 
 def is_outlined(folder: Path) -> bool:
     """Say whether a folder holds pictures and files of outlines."""
-    return (folder / "images").is_dir() and (folder / "labels").is_dir()
+    return all(os.path.isdir(folder / name) for name in ("images", "labels"))
 
 
 def read_outlines(path: Path) -> tuple[list[Outline], list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def guess(spec: str) -> dict[str, Any]:
     suffix = Path(spec).suffix.lower()
     if suffix in VIDEO_SUFFIXES:
         return {"kind": "video", "path": spec}
-    if suffix in PICTURE_SUFFIXES or spec.endswith("/") or Path(spec).is_dir():
+    if suffix in PICTURE_SUFFIXES or spec.endswith("/") or os.path.isdir(spec):
         return {"kind": "images", "path": spec}
     raise ConfigError(f"unknown sink {spec!r}", hint=_advice(spec))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Annotated, ClassVar, cast
 
 import cv2
@@ -48,7 +48,7 @@ class VirtualCameraSink:
         self._size = even_size(options.size or info.size)
         self.rate = float(options.fps or info.rate or _USUAL_RATE)
         """Frames a second that it announces."""
-        if options.device is not None and not Path(options.device).exists():
+        if options.device is not None and not os.path.exists(options.device):
             raise SinkError(f"there is no virtual camera {options.device}", hint=MODPROBE)
         _revive_stuck(options.device)
         try:

@@ -59,7 +59,7 @@ class WatchSource:
 
     def __init__(self, options: Options, *, wait: Callable[[float], bool] | None = None) -> None:
         self._folder = Path(os.path.expanduser(options.path))
-        if not self._folder.is_dir():
+        if not os.path.isdir(self._folder):
             raise SourceOpenError(
                 f"there is no folder {self._folder} to watch", hint=f"mkdir -p {self._folder}"
             )
