@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
@@ -128,7 +128,7 @@ class Mask:
         self, scores: NDArray[np.float32], levels: NDArray[np.uint8] | None = None
     ) -> Mask:
         """Return a mask of the same classes with other scores, and no single objects."""
-        return replace(self, given=scores, instances=None, levels=levels)
+        return Mask(scores, self.classes, self.foreground, self.edges, None, self.unsure, levels)
 
     def _object_alpha(self, instances: Instances, names: Sequence[str]) -> NDArray[np.float32]:
         """Objects have soft edges of their own; other classes have those of the labels."""

@@ -32,6 +32,7 @@ KERNEL_BLOCK = 32
 """Columns of the picture that the compiled path looks at together."""
 
 _NOTHING = 255  # no kind of block: the picture's contents are unknown
+_LEAST_BACK = 4  # its chroma has two columns then, which the loops read at once
 _ONLY_OURS = 2  # references to a canvas's picture: the attribute and the call
 
 
@@ -107,9 +108,12 @@ def _composite(
 ) -> Image:
     kernels = fast.kernels()
     size, small = _size(front), _size(back)
+    if small != size and (kernels is None or min(small) < _LEAST_BACK):
+        back, small = _enlarge_picture(back, size), size
     if kernels is None:
-        whole = back if small == size else _enlarge_picture(back, size)
-        return _mix_bands(front, whole, mask, edges, dst)
+        return _mix_bands(front, back, mask, edges, dst)
+    if mask.shape[1] == 1:
+        mask = np.repeat(mask, 2, axis=1)  # the loops read two columns at once
     grids = _grids(size, (mask.shape[1], mask.shape[0]))
     if shown is None:
         shown = np.full((mask.shape[0], grids.spans[0].size), _NOTHING, np.uint8)
@@ -127,9 +131,9 @@ def _composite(
 class _Grids:
     """Where the pixels of a large picture lie on a small one, for luma and for chroma.
 
-    Each grid is (left, right, weight, upper, lower, weight): the two neighbours of each column,
-    the weight of the right one in 256ths; then the same for rows. `spans` holds the first and the
-    last column of the small picture under each block of the large one.
+    Each grid is (left, weight, upper, lower, weight): the left neighbour of each column and the
+    weight of the one behind it, in 256ths; both neighbours of each row and the weight of the lower
+    one. `spans` holds the first and last column of the small picture under each block of the large.
     """
 
     luma: tuple[NDArray[Any], ...]
@@ -144,12 +148,13 @@ def _grids(
     luma = _grid(large, small)
     starts = np.arange(0, large[0], KERNEL_BLOCK)
     ends = np.minimum(starts + KERNEL_BLOCK, large[0]) - 1
-    spans = luma[0][starts].astype(np.uint64), luma[1][ends].astype(np.uint64)
+    spans = luma[0][starts].astype(np.uint64), luma[0][ends].astype(np.uint64) + np.uint64(1)
     return _Grids(luma, _grid(_half(large), small_half or small), spans)
 
 
 def _grid(large: tuple[int, int], small: tuple[int, int]) -> tuple[NDArray[Any], ...]:
-    return (*_axis(large[0], small[0]), *_axis(large[1], small[1]))
+    left, _, weight = _axis(large[0], small[0])
+    return left, weight, *_axis(large[1], small[1])
 
 
 def _axis(large: int, small: int) -> tuple[NDArray[Any], ...]:

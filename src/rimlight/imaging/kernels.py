@@ -4,11 +4,13 @@ Each does what an OpenCV path beside it does, within one level per pixel; that p
 
 A mask is met on the fly. The picture's 32-pixel blocks are looked at first: where the mask is all
 0 or all 1 there is only copying, where the target shows the right background already there is
-nothing to do, and only the rest is interpolated and mixed.
+nothing to do, and only the rest is interpolated and mixed, sixteen pixels at once (`lanes`).
 
-Two things make the loops quick. Arrays are flat and go whole from function to function with
-offsets beside them, because every slice costs numba two atomic counts. And offsets are unsigned,
-because LLVM vectorises no loop whose signed index numba must first check for being negative.
+Three things make the loops quick. Arrays are flat and go whole from function to function with
+offsets beside them, because every slice costs numba two atomic counts; what works on a piece of a
+row is inlined, because a call hands over every field of every array. Offsets are unsigned, because
+LLVM vectorises no loop whose signed index numba must first check for being negative. And nothing
+large is set aside: memory that is not in the cache costs more than widening a row again.
 
 They stand in one file, longer than others, because numba's cache on disk looks only at the file of
 the function that is called: one that calls into another file would go on as it was before an edit.
@@ -20,6 +22,8 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+
+from rimlight.imaging.lanes import COUNT, gather_pairs, larger, load, smaller, store, whole
 
 U = np.uint64  # never mixed with signed numbers: numba would make float64 of the two
 
@@ -36,9 +40,10 @@ _ROUND, _SHIFT = np.float32(32768), np.float32(1 / 65536)
 _PER_FULL, _FULL_HALF = np.float32(1 / 255), np.float32(127.5)
 
 compiled = njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+inlined = njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
 
 
-@compiled
+@inlined
 def _copy(source: Any, target: Any, at: Any, stride: Any, count: Any, rows: Any) -> None:
     """Copy `rows` pieces of `count` pixels, `stride` apart, from `at` on."""
     for y in range(rows):
@@ -47,49 +52,165 @@ def _copy(source: Any, target: Any, at: Any, stride: Any, count: Any, rows: Any)
             target[start + i] = source[start + i]
 
 
-@compiled
-def _widen(levels: Any, row: Any, grid: Any, a: Any, count: Any, target: Any) -> None:
-    """Interpolate columns a.. of the row of `levels` at offset `row`; gives 256 times the value."""
-    left, right, weight = grid[0], grid[1], grid[2]
-    for i in range(count):
-        x = a + i
-        w = weight[x]
-        target[x] = levels[row + left[x]] * (_UNIT - w) + levels[row + right[x]] * w
+@inlined
+def _mean(first: Any, second: Any, weight: Any) -> Any:
+    """Return the mean of two numbers or vectors; the second counts `weight` 256ths."""
+    return first * (_UNIT - weight) + second * weight
 
 
-@compiled
-def _fill(wide: Any, upper: Any, lower: Any, weight: Any, count: Any, target: Any, at: Any) -> None:
-    """Write the mean of two widened rows, which lie at offsets `upper` and `lower`."""
-    for i in range(count):
-        value = wide[upper + i] * (_UNIT - weight) + wide[lower + i] * weight
-        target[at + i] = np.uint8(np.int32((value + _ROUND) * _SHIFT))
+@inlined
+def _level(value: Any) -> Any:
+    """Return a mean of means, 65536 times too large, as a whole level."""
+    return whole((value + _ROUND) * _SHIFT)
 
 
-@compiled
-def _alphas(rows: Any, a: Any, weight: Any, slope: Any, count: Any, target: Any) -> None:
-    """Put the mean of two widened mask rows, from column `a` on, through a smooth step."""
-    low, per_width = slope
-    upper, lower = rows
-    for i in range(count):
-        value = upper[a + i] * (_UNIT - weight) + lower[a + i] * weight
-        level = np.floor((value + _ROUND) * _SHIFT)
-        t = min(max((level - low) * per_width, _ZERO), _ONE)
-        target[i] = np.floor(t * t * (_THREE - _TWO * t) * _FULL + _HALF)
+@inlined
+def _alpha(value: Any, slope: Any) -> Any:
+    """Return a mean of means of mask levels, put through a smooth step, as a whole level."""
+    t = smaller(larger((_level(value) - slope[0]) * slope[1], _ZERO), _ONE)
+    return whole(t * t * (_THREE - _TWO * t) * _FULL + _HALF)
 
 
-@compiled
-def _mix(
-    front: Any, at: Any, back: Any, back_at: Any, alphas: Any, count: Any, target: Any
+@inlined
+def _shade(front: Any, back: Any, alpha: Any) -> Any:
+    """Return the mix of two levels or vectors; what is behind its point is to be cut off."""
+    return (back * (_FULL - alpha) + front * alpha + _FULL_HALF) * _PER_FULL
+
+
+@inlined
+def _widen(pixels: Any, row: Any, grid: Any, a: Any, count: Any, target: Any, at: Any) -> None:
+    """Interpolate columns a.. of the row of `pixels` at offset `row`; gives 256 times the value."""
+    left, weight = grid[0], grid[1]
+    long = count - count % COUNT
+    for i in range(U(0), long, COUNT):
+        first, second = gather_pairs(pixels, row, left, a + i)
+        store(target, at + i, _mean(first, second, load(weight, a + i)))
+    for i in range(long, count):
+        x = row + left[a + i]
+        first, second = np.float32(pixels[x]), np.float32(pixels[x + U(1)])
+        target[at + i] = _mean(first, second, weight[a + i])
+
+
+@inlined
+def _source(pixels: Any, starts: Any, size: Any, grid: Any, blocks: Any) -> Any:
+    """Return flat planes as what `_hold` widens rows of: with room for them, and what it holds.
+
+    There is room for an even and an odd row of each plane. Of each block it is noted which row is
+    there, counted from 1: the even ones, then the odd.
+    """
+    wide = np.empty(U(2) * U(len(starts)) * U(grid[0].size), np.float32)
+    return pixels, starts, size, grid, wide, np.zeros(U(2) * blocks, np.uint64)
+
+
+@inlined
+def _hold(source: Any, row: Any, run: Any) -> Any:
+    """Widen a run of blocks of a row, where that is not done; return where the row lies.
+
+    Args:
+        source: see `_source`.
+        row: the one that is wanted; that before it or behind it stays beside it.
+        run: the first block, the block after the last, and the columns of a block.
+    """
+    pixels, starts, size, grid, wide, held = source
+    first, last, block = run
+    width, slot = U(grid[0].size), row % U(2)
+    at, blocks = slot * U(len(starts)) * width, slot * (U(held.size) // U(2))
+    for c in range(first, last):
+        if held[blocks + c] != row + U(1):
+            held[blocks + c] = row + U(1)
+            a, to = c * block, at
+            for start in starts:
+                _widen(pixels, start + row * size, grid, a, min(block, width - a), wide, to + a)
+                to += width
+    return at + first * block
+
+
+@inlined
+def _hold_both(source: Any, y: Any, run: Any) -> Any:
+    """Hold the two rows around picture row `y`; return where they lie, and the lower one's weight.
+
+    The weight is in 256ths, as all are.
+    """
+    grid = source[3]
+    rows = _hold(source, U(grid[2][y]), run), _hold(source, U(grid[3][y]), run)
+    return rows, grid[4][y]
+
+
+@inlined
+def _fill(
+    wide: Any, rows: Any, weight: Any, target: Any, starts: Any, here: Any, count: Any, width: Any
 ) -> None:
-    """Mix one piece of a row."""
-    for i in range(count):
-        f = np.float32(front[at + i])
-        b = np.float32(back[back_at + i])
-        mixed = (b * (_FULL - alphas[i]) + f * alphas[i] + _FULL_HALF) * _PER_FULL
-        target[at + i] = np.uint8(np.int32(mixed))
+    """Write the mean of two held rows into a piece of a row of planes, as in `_mix_over_wide`."""
+    long = count - count % COUNT
+    above, below = rows
+    for start in starts:
+        at = start + here
+        for i in range(U(0), long, COUNT):
+            value = _mean(load(wide, above + i), load(wide, below + i), weight)
+            store(target, at + i, _level(value))
+        for i in range(long, count):
+            value = _mean(wide[above + i], wide[below + i], weight)
+            target[at + i] = np.uint8(np.int32(_level(value)))
+        above += width
+        below += width
 
 
-@compiled
+@inlined
+def _mix(
+    front: Any, back: Any, target: Any, starts: Any, here: Any, wide: Any, rows: Any, weight: Any,
+    slope: Any, count: Any,
+) -> None:  # fmt: skip
+    """Mix a piece of a row of planes, `here` pixels behind their starts, over such a back.
+
+    `wide` holds the mask's rows around it at the offsets `rows`; the second counts `weight` 256ths.
+    """
+    upper, lower = rows
+    long = count - count % COUNT
+    for i in range(U(0), long, COUNT):
+        alpha = _alpha(_mean(load(wide, upper + i), load(wide, lower + i), weight), slope)
+        for start in starts:
+            at = start + here + i
+            store(target, at, _shade(load(front, at), load(back, at), alpha))
+    for i in range(long, count):
+        alpha = _alpha(_mean(wide[upper + i], wide[lower + i], weight), slope)
+        for start in starts:
+            at = start + here + i
+            mixed = _shade(np.float32(front[at]), np.float32(back[at]), alpha)
+            target[at] = np.uint8(np.int32(mixed))
+
+
+@inlined
+def _mix_over_wide(
+    front: Any, wide_back: Any, backs: Any, down: Any, target: Any, starts: Any, here: Any,
+    wide: Any, rows: Any, weight: Any, slope: Any, count: Any, width: Any,
+) -> None:  # fmt: skip
+    """Do what `_mix` does over a back whose rows are held as those of the mask are.
+
+    Its second row counts `down` 256ths; those of the next plane lie `width` numbers behind.
+    """
+    upper, lower = rows
+    above, below = backs
+    long = count - count % COUNT
+    for i in range(U(0), long, COUNT):
+        alpha = _alpha(_mean(load(wide, upper + i), load(wide, lower + i), weight), slope)
+        plane = i
+        for start in starts:
+            at = start + here + i
+            back = _mean(load(wide_back, above + plane), load(wide_back, below + plane), down)
+            store(target, at, _shade(load(front, at), _level(back), alpha))
+            plane += width
+    for i in range(long, count):
+        alpha = _alpha(_mean(wide[upper + i], wide[lower + i], weight), slope)
+        plane = i
+        for start in starts:
+            at = start + here + i
+            back = _mean(wide_back[above + plane], wide_back[below + plane], down)
+            mixed = _shade(np.float32(front[at]), _level(back), alpha)
+            target[at] = np.uint8(np.int32(mixed))
+            plane += width
+
+
+@inlined
 def _doubled(window: Any, step: Any, most: Any, out: Any) -> None:
     """Write the extremes of windows of twice `step` cells, made of those of `step` cells."""
     rest = U(window.size) - step
@@ -99,8 +220,6 @@ def _doubled(window: Any, step: Any, most: Any, out: Any) -> None:
     else:
         for i in range(rest):
             out[i] = min(window[i], window[i + step])
-    for i in range(rest, U(window.size)):
-        out[i] = window[i]  # these end with the mask
 
 
 @compiled
@@ -112,62 +231,59 @@ def _extremes(mask: Any, first: Any, last: Any, most: Any, out: Any) -> None:
     widest = U(0)
     for c in range(first.shape[0]):
         widest = max(widest, last[c] - first[c] + U(1))
-    step, row = U(1), U(mask.shape[1])
-    window, other = mask.reshape(-1), np.empty(mask.size, np.uint8)
-    while step * U(2) <= widest:
-        _doubled(window, step, most, other)
-        window, other = other, (np.empty_like(other) if step == U(1) else window)
-        step *= U(2)
+    size, levels = U(mask.shape[1]), mask.reshape(-1)
+    window, other = np.empty(size, np.uint8), np.empty(size, np.uint8)
     for j in range(U(mask.shape[0])):
+        step, at = U(1), j * size
+        for i in range(size):
+            window[i] = levels[at + i]
+        while step * U(2) <= widest:
+            _doubled(window, step, most, other)
+            window, other = other, window
+            step *= U(2)
         for c in range(U(first.shape[0])):
-            a, b = window[j * row + first[c]], window[j * row + max(last[c] + U(1), step) - step]
+            a = window[min(first[c], size - step)]
+            b = window[max(last[c] + U(1), step) - step]
             out[j, c] = max(a, b) if most else min(a, b)
 
 
 @compiled
-def _runs(low: Any, high: Any, j: int, k: int, edges: Any, shown: Any, runs: Any) -> int:
-    """Merge blocks of one kind: rows of (first block, block after the last, kind).
+def _look(mask: Any, spans: Any, edges: Any, shown: Any) -> Any:
+    """Return the kinds of the blocks between every mask row and the next.
 
     `shown` holds the kinds that the target shows already, and takes the new ones.
     """
-    count = 0
-    for c in range(low.shape[1]):
-        kind = _MIXED
-        if max(high[j, c], high[k, c]) <= edges[0]:
-            kind = _BACK
-        elif min(low[j, c], low[k, c]) >= edges[1]:
-            kind = _FRONT
-        before = shown[j, c]
-        shown[j, c] = kind
-        if kind == _BACK and before == _BACK:
-            kind = _KEPT
-        if count and runs[j, count - 1, 2] == kind:
-            runs[j, count - 1, 1] = c + 1
-        else:
-            runs[j, count, 0], runs[j, count, 1], runs[j, count, 2] = c, c + 1, kind
-            count += 1
-    return count
-
-
-@compiled
-def _look(mask: Any, spans: Any, edges: Any, shown: Any) -> Any:
-    """Return the runs between every mask row and the next, and how many there are."""
     low = np.empty((mask.shape[0], spans[0].shape[0]), np.uint8)
-    high = np.empty_like(low)
+    high, kinds = np.empty_like(low), np.empty_like(low)
     _extremes(mask, spans[0], spans[1], False, low)
     _extremes(mask, spans[0], spans[1], True, high)
-    runs = np.empty((low.shape[0], low.shape[1], 3), np.uint64)
-    counts = np.empty(low.shape[0], np.uint64)
     last = low.shape[0] - 1
     for j in range(low.shape[0]):
-        counts[j] = _runs(low, high, j, min(j + 1, last), edges, shown, runs)
-    return runs, counts
+        k = min(j + 1, last)
+        for c in range(low.shape[1]):
+            kind = _MIXED
+            if max(high[j, c], high[k, c]) <= edges[0]:
+                kind = _BACK
+            elif min(low[j, c], low[k, c]) >= edges[1]:
+                kind = _FRONT
+            kinds[j, c] = _KEPT if kind == _BACK and shown[j, c] == _BACK else kind
+            shown[j, c] = kind
+    return kinds
 
 
-@compiled
+@inlined
+def _same_blocks(kinds: Any, start: Any) -> Any:
+    """Return the end of the blocks of one kind."""
+    end = start + U(1)
+    while end < U(kinds.size) and kinds[end] == kinds[start]:
+        end += U(1)
+    return end
+
+
+@inlined
 def _same_rows(grid: Any, start: Any) -> Any:
     """Return the end of the picture rows that lie between the same two small rows."""
-    upper = grid[3]
+    upper = grid[2]
     end = start + U(1)
     while end < U(upper.shape[0]) and upper[end] == upper[start]:
         end += U(1)
@@ -175,37 +291,26 @@ def _same_rows(grid: Any, start: Any) -> Any:
 
 
 @compiled
-def _widen_both(
-    levels: Any, row_size: Any, grid: Any, y: Any, a: Any, count: Any, rows: Any
-) -> None:
-    """Widen columns a.. of the two mask rows around picture row y."""
-    _widen(levels, U(grid[3][y]) * row_size, grid, a, count, rows[0])
-    _widen(levels, U(grid[4][y]) * row_size, grid, a, count, rows[1])
-
-
-@compiled
 def _planes(
-    front: Any, back: Any, out: Any, starts: Any, levels: Any, row_size: Any, found: Any,
-    grid: Any, block: Any, slope: Any,
+    front: Any, back: Any, out: Any, starts: Any, mask: Any, kinds: Any, grid: Any, block: Any,
+    slope: Any,
 ) -> None:  # fmt: skip
     """Composite planes of one size, which start at those offsets, over a back of the same size."""
-    width, height = U(grid[0].shape[0]), U(grid[3].shape[0])
-    rows = np.empty(width, np.float32), np.empty(width, np.float32)
-    alphas = np.empty(width, np.float32)
-    runs, counts = found
+    width, height, blocks = U(grid[0].size), U(grid[2].size), U(kinds.shape[1])
+    levels = _source(mask.reshape(-1), (U(0),), U(mask.shape[1]), grid, blocks)
     y = U(0)
     while y < height:
-        end, j = _same_rows(grid, y), U(grid[3][y])
-        for r in range(counts[j]):
-            a, kind = runs[j, r, 0] * block, runs[j, r, 2]
-            count, here = min(runs[j, r, 1] * block, width) - a, y * width + a
+        j, k, end, c = U(grid[2][y]), U(grid[3][y]), _same_rows(grid, y), U(0)
+        while c < blocks:
+            first, kind = c, kinds[j, c]
+            c = _same_blocks(kinds[j], first)
+            here = y * width + first * block
+            count, run = min(c * block, width) - first * block, (first, c, block)
             if kind == _MIXED:
-                _widen_both(levels, row_size, grid, y, a, count, rows)
+                rows = _hold(levels, j, run), _hold(levels, k, run)
                 for n in range(end - y):
-                    _alphas(rows, a, grid[5][y + n], slope, count, alphas)
-                    for start in starts:
-                        at = start + here + n * width
-                        _mix(front, at, back, at, alphas, count, out)
+                    weight, at = grid[4][y + n], here + n * width
+                    _mix(front, back, out, starts, at, levels[4], rows, weight, slope, count)
             elif kind != _KEPT:
                 source = front if kind == _FRONT else back
                 for start in starts:
@@ -226,70 +331,47 @@ def composite(
     out: Any,
 ) -> None:  # fmt: skip
     """Composite I420 `front` over I420 `back` of the same size; see `composite.composite`."""
-    found = _look(mask, spans, edges, shown)
-    levels, row = mask.astype(np.float32).reshape(-1), U(mask.shape[1])
+    kinds = _look(mask, spans, edges, shown)
     slope = (edges[0], _ONE / (edges[1] - edges[0]))
     f, b, o = front.reshape(-1), back.reshape(-1), out.reshape(-1)
     u, v = _sizes(front)
     block = U(BLOCK)
-    _planes(f, b, o, (U(0),), levels, row, found, luma, block, slope)
-    _planes(f, b, o, (u, v), levels, row, found, chroma, block // U(2), slope)
-
-
-@compiled
-def _widen_all(small: Any, starts: Any, grid: Any, size: Any) -> Any:
-    """Widen every row of the small planes at those offsets; size is (columns, rows) of each."""
-    width = U(grid[0].shape[0])
-    wide = np.empty(U(len(starts)) * size[1] * width, np.float32)
-    row = np.empty(width, np.float32)
-    to = U(0)
-    for start in starts:
-        for y in range(size[1]):
-            _widen(small, start + y * size[0], grid, U(0), width, row)
-            for i in range(width):
-                wide[to + i] = row[i]
-            to += width
-    return wide
+    _planes(f, b, o, (U(0),), mask, kinds, luma, block, slope)
+    _planes(f, b, o, (u, v), mask, kinds, chroma, block // U(2), slope)
 
 
 @compiled
 def _planes_over_small(
-    front: Any, small: Any, small_starts: Any, small_size: Any, out: Any, starts: Any,
-    levels: Any, row_size: Any, found: Any, grid: Any, small_grid: Any, block: Any, slope: Any,
+    front: Any, small: Any, small_starts: Any, small_width: Any, out: Any, starts: Any, mask: Any,
+    kinds: Any, grid: Any, small_grid: Any, block: Any, slope: Any,
 ) -> None:  # fmt: skip
     """Composite planes of one size over smaller ones, which are enlarged where they show."""
-    width, height = U(grid[0].shape[0]), U(grid[3].shape[0])
-    rows = np.empty(width, np.float32), np.empty(width, np.float32)
-    alphas, line = np.empty(width, np.float32), np.empty(width, np.uint8)
-    wide = _widen_all(small, small_starts, small_grid, small_size)
-    part = width * small_size[1]
-    runs, counts = found
+    width, height, blocks = U(grid[0].size), U(grid[2].size), U(kinds.shape[1])
+    levels = _source(mask.reshape(-1), (U(0),), U(mask.shape[1]), grid, blocks)
+    backs = _source(small, small_starts, small_width, small_grid, blocks)
     y = U(0)
     while y < height:
-        end, j = _same_rows(grid, y), U(grid[3][y])
-        for r in range(counts[j]):
-            a, kind = runs[j, r, 0] * block, runs[j, r, 2]
-            count, here = min(runs[j, r, 1] * block, width) - a, y * width + a
+        j, k, end, c = U(grid[2][y]), U(grid[3][y]), _same_rows(grid, y), U(0)
+        while c < blocks:
+            first, kind = c, kinds[j, c]
+            c = _same_blocks(kinds[j], first)
+            here = y * width + first * block
+            count, run = min(c * block, width) - first * block, (first, c, block)
             if kind == _FRONT:
                 for start in starts:
                     _copy(front, out, start + here, width, count, end - y)
-            elif kind != _KEPT:
-                if kind == _MIXED:
-                    _widen_both(levels, row_size, grid, y, a, count, rows)
+            elif kind == _MIXED:
+                rows = _hold(levels, j, run), _hold(levels, k, run)
                 for n in range(end - y):
-                    above = U(small_grid[3][y + n]) * width + a
-                    below = U(small_grid[4][y + n]) * width + a
-                    down, plane = small_grid[5][y + n], U(0)
-                    if kind == _MIXED:
-                        _alphas(rows, a, grid[5][y + n], slope, count, alphas)
-                    for start in starts:
-                        at = start + here + n * width
-                        if kind == _BACK:
-                            _fill(wide, above + plane, below + plane, down, count, out, at)
-                        else:
-                            _fill(wide, above + plane, below + plane, down, count, line, U(0))
-                            _mix(front, at, line, U(0), alphas, count, out)
-                        plane += part
+                    back, down = _hold_both(backs, y + n, run)
+                    _mix_over_wide(
+                        front, backs[4], back, down, out, starts, here + n * width, levels[4],
+                        rows, grid[4][y + n], slope, count, width,
+                    )  # fmt: skip
+            elif kind == _BACK:
+                for n in range(end - y):
+                    back, down = _hold_both(backs, y + n, run)
+                    _fill(backs[4], back, down, out, starts, here + n * width, count, width)
         y = end
 
 
@@ -299,50 +381,31 @@ def composite_over_small(
     spans: Any, edges: Any, shown: Any, out: Any,
 ) -> None:  # fmt: skip
     """Composite I420 `front` over a smaller I420 `back`; see `composite.composite`."""
-    found = _look(mask, spans, edges, shown)
-    levels, row = mask.astype(np.float32).reshape(-1), U(mask.shape[1])
+    kinds = _look(mask, spans, edges, shown)
     slope = (edges[0], _ONE / (edges[1] - edges[0]))
-    f, o = front.reshape(-1), out.reshape(-1)
-    b = back.astype(np.float32).reshape(-1)
-    size = (U(back.shape[1]), U(back.shape[0]) * U(2) // U(3))
-    half = (size[0] // U(2), size[1] // U(2))
+    f, b, o = front.reshape(-1), back.reshape(-1), out.reshape(-1)
     u, v = _sizes(front)
     bu, bv = _sizes(back)
-    block = U(BLOCK)
+    width, block = U(back.shape[1]), U(BLOCK)
+    _planes_over_small(f, b, (U(0),), width, o, (U(0),), mask, kinds, luma, back_luma, block, slope)
+    width, block = width // U(2), block // U(2)
     _planes_over_small(
-        f, b, (U(0),), size, o, (U(0),), levels, row, found, luma, back_luma, block, slope
-    )
-    block //= U(2)
-    _planes_over_small(
-        f, b, (bu, bv), half, o, (u, v), levels, row, found, chroma, back_chroma, block, slope
+        f, b, (bu, bv), width, o, (u, v), mask, kinds, chroma, back_chroma, block, slope
     )
 
 
 @compiled
-def _fetch_plane(flat: Any, start: Any, width: Any, height: Any, rows: Any) -> Any:
-    """Read what `fetch` says of the plane at offset `start`."""
-    seen, ratio = np.uint8(0), height / rows
-    for row in range(rows):
-        upper = U(max((row + 0.5) * ratio - 0.5, 0.0))
-        at = start + upper * width
-        for i in range(at, start + min(upper + U(2), height) * width, _LINE):
-            seen ^= flat[i]
-    return seen
+def fetch(i420: Any) -> Any:
+    """Read a byte of each cache line of a picture, in four places at a time.
 
-
-@compiled
-def fetch(i420: Any, rows: Any) -> Any:
-    """Read a byte of each cache line that making three planes `rows` high will read.
-
-    A resize waits for one row after the other; these reads wait for many at once, and leave the
-    lines in the cache. What it returns means nothing: without it the reads would be left out.
+    What makes the model's input waits for one row after the other; these reads wait for many lines
+    at once, and leave them in the cache. What it returns means nothing: without it the reads would
+    be left out.
     """
-    flat = i420.reshape(-1)
-    width, height = U(i420.shape[1]), U(i420.shape[0]) * U(2) // U(3)
-    u, v = _sizes(i420)
-    half, low = width // U(2), height // U(2)
-    seen = _fetch_plane(flat, U(0), width, height, rows)
-    return seen ^ _fetch_plane(flat, u, half, low, rows) ^ _fetch_plane(flat, v, half, low, rows)
+    seen, pixels, part = np.uint8(0), i420.reshape(-1), U(i420.size) // U(4)
+    for i in range(U(0), part, _LINE):
+        seen ^= pixels[i] ^ pixels[i + part] ^ pixels[i + U(2) * part] ^ pixels[i + U(3) * part]
+    return seen
 
 
 @compiled
@@ -369,14 +432,17 @@ def fill_tensor(
 
 
 @compiled
-def smooth(new: Any, past: Any, weights: Any, out: Any, levels: Any) -> None:
-    """Draw scores to their past by a weight for each level; see `refiners.smooth`.
+def smooth(new: Any, past: Any, curve: Any, out: Any, levels: Any) -> None:
+    """Draw scores to their past; see `refiners.smooth`.
 
-    `levels` takes the results in 255ths.
+    `curve` holds the seven factors of a polynomial, the highest first, that gives the past's share
+    for the squared distance of a score from 0.5. `levels` takes the results in 255ths.
     """
     n, p, o, s = new.reshape(-1), past.reshape(-1), out.reshape(-1), levels.reshape(-1)
+    c0, c1, c2, c3, c4, c5, c6 = curve
     for i in range(U(n.size)):
-        weight = weights[np.uint32(min(n[i] * _FULL + _HALF, _FULL))]
-        o[i] = n[i] + (p[i] - n[i]) * weight
+        x = (n[i] - _HALF) * (n[i] - _HALF)
+        share = (((((c0 * x + c1) * x + c2) * x + c3) * x + c4) * x + c5) * x + c6
+        o[i] = n[i] + (p[i] - n[i]) * share
     for i in range(U(n.size)):
         s[i] = np.uint8(np.int32(o[i] * _FULL + _HALF))

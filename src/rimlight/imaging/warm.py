@@ -13,14 +13,14 @@ def warm_up() -> None:
     kernels = fast.kernels()
     if kernels is None:
         return
-    picture, small = np.zeros((12, 8), np.uint8), np.zeros((3, 2), np.uint8)
+    picture, small = np.zeros((12, 8), np.uint8), np.zeros((6, 4), np.uint8)
     mask = np.full((2, 2), 128, np.uint8)
     for back in (picture.copy(), small):
         composite(picture, back, mask, (0.0, 1.0), np.empty_like(picture))
-    kernels.fetch(picture, np.uint64(1))
+    kernels.fetch(picture)
     plane, line = np.zeros((1, 1), np.uint8), np.zeros(3, np.float32)
     matrix, tensor = np.zeros((3, 4), np.float32), np.zeros((1, 1, 3), np.float32)
     kernels.fill_tensor(plane, plane, plane, matrix, line, line, tensor, 0, 0)
     scores = np.zeros((1, 1, 1), np.float32)
     levels = np.zeros((1, 1, 1), np.uint8)
-    kernels.smooth(scores, scores, np.zeros(256, np.float32), scores.copy(), levels)
+    kernels.smooth(scores, scores, (np.float32(0),) * 7, scores.copy(), levels)

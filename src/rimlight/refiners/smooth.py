@@ -40,6 +40,7 @@ class SmoothRefiner:
 
     def __init__(self, options: Options) -> None:
         self._weights = np.float32(options.ratio) * entropy_squared()
+        self._curve = _curve(self._weights)
         self._past: Mask | None = None
         self._pts = Fraction(0)
         self._pool = ArrayPool()
@@ -66,8 +67,17 @@ class SmoothRefiner:
             _smooth(mask.scores, before.scores, self._weights, out)
             return mask.with_scores(out)
         levels = self._pool.take(mask.given.shape)
-        kernels.smooth(mask.scores, before.scores, self._weights, out, levels)
+        kernels.smooth(mask.scores, before.scores, self._curve, out, levels)
         return mask.with_scores(out, levels[..., 0] if len(mask.classes) == 1 else None)
+
+
+def _curve(weights: Scores) -> tuple[np.float32, ...]:
+    """Return `weights`, for each of 256 scores, as a polynomial of (score - 0.5)^2, highest first.
+
+    It differs from them by less than a thousandth, and is quicker than looking them up.
+    """
+    squares = (np.arange(256) / 255 - 0.5) ** 2
+    return tuple(np.polyfit(squares, weights, 6).astype(np.float32))
 
 
 def _smooth(new: Scores, past: Scores, weights: Scores, out: Scores) -> None:

@@ -67,7 +67,7 @@ class InputMaker:
             self._padded_for = frame.size
         kernels = fast.kernels()
         if kernels and frame.layout == "i420" and self._dtype == "float32":
-            kernels.fetch(frame.image, np.uint64(height))
+            kernels.fetch(frame.image)
             small = small_planes(frame, (width, height))
             matrix = self._mixer.matrix(frame)
             kernels.fill_tensor(*small, matrix, *self._line, self._tensor[0], top, left)
