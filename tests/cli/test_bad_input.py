@@ -222,13 +222,24 @@ def background_of(tmp_path):
     return make
 
 
+TRAIN = ("-c", resources.folder("configs") / "train-person.yaml", "photos")
+
+
 @pytest.mark.parametrize(
-    "command", [("export", "best.keras"), ("models", "import-openvino", "a.xml")]
+    "command",
+    [
+        ("export", "best.keras", "-o", "file/x.tflite"),
+        ("models", "import-openvino", "a.xml", "--out", "file/x"),
+        ("train", *TRAIN, "-o", "file/x"),
+        ("distil", *TRAIN, "--teacher", "selfie", "-o", "file/x"),
+        ("prune", "best.keras", "-o", "file/x"),
+        ("road", "drive.mp4", "--report", "file/x"),
+    ],
+    ids=lambda command: command[0],
 )
-def test_a_folder_that_cannot_be_made_is_refused_before_the_conversion(refused, tmp_path, command):
+def test_a_folder_that_cannot_be_made_is_refused_before_the_work(refused, tmp_path, command):
     (tmp_path / "file").touch()
-    out = ("-o", "file/x.tflite") if command[0] == "export" else ("--out", "file/x")
-    refused(*command, *out, code=5, says="file is not a folder", hint="another")
+    refused(*command, code=5, says="file is not a folder", hint="another")
 
 
 @pytest.mark.parametrize("source", ["~nobody.mp4", "~nobody.jpg", f"{'a' * 300}.mp4"])

@@ -66,7 +66,10 @@ def road(
     from rimlight.jobs import job_config, unpainted
     from rimlight.road.inputs import video_files
     from rimlight.road.shares import ShareTally
+    from rimlight.sinks.paths import check_can_be_folder
 
+    if report:
+        check_can_be_folder(report)
     flag.check_used(report, {"--gpx": gpx, "--rules": rules, "--recorded": recorded})
     flag.check_used(report or show_ahead, {"--ahead": ahead})
     files, title = video_files(source), parts.title_of(source)

@@ -53,12 +53,14 @@ def train(
     The same command goes on with a run that was stopped. In FOLDER: best.keras and its card
     best.yaml, report.html, curves.png, log.csv, tensorboard/.
     """
+    from rimlight.sinks.paths import check_can_be_folder
     from rimlight.training.options import load_train
 
     options = load_train(config, settings or (), data=data or ())
     if dry_run:
         print_options(options)
         return
+    check_can_be_folder(out)
     needs_tensorflow()
     from rimlight.training.train import train as run
 
