@@ -6,7 +6,7 @@ from rimlight.imaging import fast
 from rimlight.imaging.colour import planes
 from rimlight.imaging.composite import Compositor, composite, enlarge, quantise
 
-SIZES = [(64, 48), (642, 362), (2, 2), (2, 40), (200, 14), (34, 1080)]
+SIZES = [(64, 48), (640, 360), (642, 362), (2, 2), (2, 40), (200, 14), (34, 1080)]
 MASKS = [(144, 256), (9, 16), (1, 1), (3, 700)]
 
 

@@ -7,7 +7,6 @@ they agree within one level per pixel.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from sys import getrefcount
@@ -18,16 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.imaging import fast
-from rimlight.imaging.blend import blend
+from rimlight.imaging.bands import mix_bands, smooth_step
 from rimlight.imaging.colour import planes
 
 Image = NDArray[np.uint8]
 Edges = tuple[float, float]
 
-BAND = 16
-"""Mask rows that the OpenCV path looks at together."""
-BLOCK = 8
-"""Mask columns that the OpenCV path looks at together."""
 KERNEL_BLOCK = 32
 """Columns of the picture that the compiled path looks at together."""
 
@@ -44,7 +39,7 @@ def quantise(alpha: NDArray[np.float32]) -> Image:
 def enlarge(mask: Image, size: tuple[int, int], edges: Edges = (0.0, 1.0)) -> Image:
     """Return a uint8 mask (h, w) at `size` (width, height), through the smooth step of `edges`."""
     large = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR_EXACT)
-    return cast(Image, cv2.LUT(large, _smooth_step(edges), dst=large))
+    return cast(Image, cv2.LUT(large, smooth_step(edges), dst=large))
 
 
 def composite(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) -> Image:
@@ -111,7 +106,7 @@ def _composite(
     if small != size and (kernels is None or min(small) < _LEAST_BACK):
         back, small = _enlarge_picture(back, size), size
     if kernels is None:
-        return _mix_bands(front, back, mask, edges, dst)
+        return mix_bands(front, back, mask, edges, dst)
     if mask.shape[1] == 1:
         mask = np.repeat(mask, 2, axis=1)  # the loops read two columns at once
     grids = _grids(size, (mask.shape[1], mask.shape[0]))
@@ -167,80 +162,12 @@ def _axis(large: int, small: int) -> tuple[NDArray[Any], ...]:
     return left.astype(np.uint32), right.astype(np.uint32), weight.astype(np.float32)
 
 
-def _mix_bands(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) -> Image:
-    """Composite with OpenCV: copy both pictures, then mix the parts that need it."""
-    step = _smooth_step(edges)
-    regions = tuple(_mixed_regions(mask, edges))
-    large: Image = np.empty((0, 0), np.uint8)
-    for f, b, out in zip(planes(front), planes(back), planes(dst), strict=True):
-        if large.shape != f.shape:  # luma, then once for both chroma planes
-            size = (f.shape[1], f.shape[0])
-            large = cast(Image, cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR_EXACT))
-            solid = cv2.threshold(large, int(edges[0] * 255), 255, cv2.THRESH_BINARY)[1]
-            parts = [_scaled(region, mask.shape, f.shape) for region in regions]
-            alphas = [cast(Image, cv2.LUT(large[part], step)) for part in parts]
-        np.copyto(out, b)
-        cv2.copyTo(f, solid, dst=out)
-        for part, alpha in zip(parts, alphas, strict=True):
-            blend(f[part], b[part], alpha, dst=out[part])
-    return dst
-
-
-def _mixed_regions(mask: Image, edges: Edges) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (top, bottom, left, right) of mask parts that are neither all 0 nor all 1."""
-    height, width = mask.shape
-    tiles = _any_in_tiles(_mixed(mask, edges))
-    for row, tile_row in enumerate(tiles):
-        bounds = np.flatnonzero(np.diff(tile_row, prepend=False, append=False))
-        for first, last in bounds.reshape(-1, 2).tolist():
-            top, left = row * BAND, first * BLOCK
-            yield top, min(top + BAND, height), left, min(last * BLOCK, width)
-
-
-def _mixed(mask: Image, edges: Edges) -> Image:
-    """255 where pixels near a cell can be other than 0 and 1: between its neighbours' centres."""
-    around = np.ones((3, 3), np.uint8)
-    some = cv2.dilate(mask, around) > edges[0] * 255
-    not_all = cv2.erode(mask, around) < edges[1] * 255
-    return (some & not_all).view(np.uint8) * np.uint8(255)
-
-
-def _any_in_tiles(marked: Image) -> NDArray[np.bool_]:
-    """Whether anything is marked with 255, for each tile of BAND x BLOCK cells."""
-    height, width = marked.shape
-    below, right = -height % BAND, -width % BLOCK
-    padded = cv2.copyMakeBorder(marked, 0, below, 0, right, cv2.BORDER_CONSTANT, value=0)
-    size = (padded.shape[1] // BLOCK, padded.shape[0] // BAND)
-    # The mean of 16 x 8 cells with a single 255 among them is 2.
-    return cv2.resize(padded, size, interpolation=cv2.INTER_AREA) > 0
-
-
-def _scaled(
-    region: tuple[int, int, int, int], small: tuple[int, ...], large: tuple[int, ...]
-) -> tuple[slice, slice]:
-    """Return the part of the large picture that `region` of the small one covers."""
-    top, bottom, left, right = region
-    down, across = large[0] / small[0], large[1] / small[1]
-    return (
-        slice(int(top * down), int(np.ceil(bottom * down))),
-        slice(int(left * across), int(np.ceil(right * across))),
-    )
-
-
 def _enlarge_picture(small: Image, size: tuple[int, int]) -> Image:
     large = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
     for source, target in zip(planes(small), planes(large), strict=True):
         shape = (target.shape[1], target.shape[0])
         target[...] = cv2.resize(source, shape, interpolation=cv2.INTER_LINEAR_EXACT)
     return large
-
-
-@lru_cache(maxsize=16)
-def _smooth_step(edges: Edges) -> Image:
-    """Levels 0..255 through 3t^2 - 2t^3, t rising from 0 to 1 between the edges."""
-    low, high = (np.float32(edge * 255) for edge in edges)
-    t = np.clip((np.arange(256, dtype=np.float32) - low) / (high - low), 0, 1)
-    return cast(Image, np.floor(t * t * (3 - 2 * t) * 255 + np.float32(0.5)).astype(np.uint8))
 
 
 def _size(i420: Image) -> tuple[int, int]:

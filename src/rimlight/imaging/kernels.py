@@ -435,14 +435,14 @@ def fill_tensor(
 def smooth(new: Any, past: Any, curve: Any, out: Any, levels: Any) -> None:
     """Draw scores to their past; see `refiners.smooth`.
 
-    `curve` holds the seven factors of a polynomial, the highest first, that gives the past's share
-    for the squared distance of a score from 0.5. `levels` takes the results in 255ths.
+    `curve` holds the seven factors, that of the seventh power first, of a polynomial of s * (1 - s)
+    that gives the past's share for a score s. `levels` takes the results in 255ths.
     """
     n, p, o, s = new.reshape(-1), past.reshape(-1), out.reshape(-1), levels.reshape(-1)
     c0, c1, c2, c3, c4, c5, c6 = curve
     for i in range(U(n.size)):
-        x = (n[i] - _HALF) * (n[i] - _HALF)
-        share = (((((c0 * x + c1) * x + c2) * x + c3) * x + c4) * x + c5) * x + c6
+        x = n[i] * (_ONE - n[i])
+        share = ((((((c0 * x + c1) * x + c2) * x + c3) * x + c4) * x + c5) * x + c6) * x
         o[i] = n[i] + (p[i] - n[i]) * share
     for i in range(U(n.size)):
         s[i] = np.uint8(np.int32(o[i] * _FULL + _HALF))

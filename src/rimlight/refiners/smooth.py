@@ -72,12 +72,13 @@ class SmoothRefiner:
 
 
 def _curve(weights: Scores) -> tuple[np.float32, ...]:
-    """Return `weights`, for each of 256 scores, as a polynomial of (score - 0.5)^2, highest first.
+    """Return `weights`, for each of 256 scores s, as a polynomial of s * (1 - s), highest first.
 
-    It differs from them by less than a thousandth, and is quicker than looking them up.
+    It is quicker than looking them up, differs by less than a thousandth, and is 0 at both ends.
     """
-    squares = (np.arange(256) / 255 - 0.5) ** 2
-    return tuple(np.polyfit(squares, weights, 6).astype(np.float32))
+    scores = np.arange(256) / 255
+    powers = (scores * (1 - scores))[:, None] ** np.arange(7, 0, -1)
+    return tuple(np.linalg.lstsq(powers, weights, rcond=None)[0].astype(np.float32))
 
 
 def _smooth(new: Scores, past: Scores, weights: Scores, out: Scores) -> None:
