@@ -231,19 +231,17 @@ def _extremes(mask: Any, first: Any, last: Any, most: Any, out: Any) -> None:
     widest = U(0)
     for c in range(first.shape[0]):
         widest = max(widest, last[c] - first[c] + U(1))
-    size, levels = U(mask.shape[1]), mask.reshape(-1)
-    window, other = np.empty(size, np.uint8), np.empty(size, np.uint8)
+    # Windows that reach from one row into the next are not looked at.
+    window, other, step = mask.reshape(-1), np.empty(mask.size, np.uint8), U(1)
+    while step * U(2) <= widest:
+        _doubled(window, step, most, other)
+        window, other = other, (np.empty_like(other) if step == U(1) else window)
+        step *= U(2)
+    size = U(mask.shape[1])
     for j in range(U(mask.shape[0])):
-        step, at = U(1), j * size
-        for i in range(size):
-            window[i] = levels[at + i]
-        while step * U(2) <= widest:
-            _doubled(window, step, most, other)
-            window, other = other, window
-            step *= U(2)
         for c in range(U(first.shape[0])):
-            a = window[min(first[c], size - step)]
-            b = window[max(last[c] + U(1), step) - step]
+            a = window[j * size + min(first[c], size - step)]
+            b = window[j * size + max(last[c] + U(1), step) - step]
             out[j, c] = max(a, b) if most else min(a, b)
 
 
@@ -429,6 +427,14 @@ def fill_tensor(
             flat[to + i * U(3)] = first * scale[0] + offset[0]
             flat[to + i * U(3) + U(1)] = second * scale[1] + offset[1]
             flat[to + i * U(3) + U(2)] = third * scale[2] + offset[2]
+
+
+@compiled
+def clip(values: Any, out: Any) -> None:
+    """Copy float32 numbers, none below 0 or above 1."""
+    source, target = values.reshape(-1), out.reshape(-1)
+    for i in range(U(source.size)):
+        target[i] = min(max(source[i], _ZERO), _ONE)
 
 
 @compiled

@@ -23,4 +23,5 @@ def warm_up() -> None:
     kernels.fill_tensor(plane, plane, plane, matrix, line, line, tensor, 0, 0)
     scores = np.zeros((1, 1, 1), np.float32)
     levels = np.zeros((1, 1, 1), np.uint8)
+    kernels.clip(scores, scores.copy())
     kernels.smooth(scores, scores, (np.float32(0),) * 7, scores.copy(), levels)

@@ -47,7 +47,8 @@ class InputMaker:
         self._letterbox = spec.fit == "letterbox"
         self._table = _level_table(spec, info)
         self._padding = self._table[0, spec.pad]
-        self._padded_for: tuple[int, int] | None = None
+        self._made_for: tuple[int, int] | None = None
+        self._place = Rect(0, 0, *self._size)
         self._shrinker = ColourShrinker(spec.colour)
         if memory is None or memory.dtype != self._table.dtype:
             memory = np.empty((1, height, width, 3), self._table.dtype)
@@ -60,11 +61,11 @@ class InputMaker:
 
     def make(self, frame: Frame) -> NDArray[Any]:
         """Return `frame` as a tensor (1, h, w, 3) that the next call overwrites."""
-        rect = self.place(frame.size)
-        left, top, width, height = int(rect.left), int(rect.top), int(rect.width), int(rect.height)
-        if self._padded_for != frame.size:
+        if self._made_for != frame.size:
             self._tensor[...] = self._padding
-            self._padded_for = frame.size
+            self._made_for, self._place = frame.size, self.place(frame.size)
+        rect = self._place
+        left, top, width, height = int(rect.left), int(rect.top), int(rect.width), int(rect.height)
         kernels = fast.kernels()
         if kernels and frame.layout == "i420" and self._dtype == "float32":
             kernels.fetch(frame.image)
@@ -78,6 +79,8 @@ class InputMaker:
 
     def place(self, size: tuple[int, int]) -> Rect:
         """Return where a frame of `size` (width, height) lies in the input, in whole pixels."""
+        if size == self._made_for:
+            return self._place
         return letterbox(size, self._size) if self._letterbox else Rect(0, 0, *self._size)
 
 
@@ -132,11 +135,20 @@ class MaskMaker:
             scores *= self._info.scale
             self._activate(scores)
         elif self._activate is _clip:
-            np.clip(values.reshape(scores.shape), 0, 1, out=scores, casting="unsafe")
+            _clipped(values.reshape(scores.shape), scores)
         else:
             np.copyto(scores, values.reshape(scores.shape), casting="unsafe")
             self._activate(scores)
         return scores
+
+
+def _clipped(values: NDArray[Any], scores: Scores) -> None:
+    """Copy `values`, none below 0 or above 1."""
+    kernels = fast.kernels()
+    if kernels and values.dtype == np.float32 and values.flags.c_contiguous:
+        kernels.clip(values, scores)
+    else:
+        np.clip(values, 0, 1, out=scores, casting="unsafe")
 
 
 def _folded(spec: InputSpec, info: TensorInfo) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
