@@ -6,8 +6,8 @@ from rimlight.imaging import fast
 from rimlight.imaging.colour import planes
 from rimlight.imaging.composite import Compositor, composite, enlarge, quantise
 
-SIZES = [(64, 48), (640, 360), (642, 362), (2, 2), (2, 40), (200, 14), (34, 1080)]
-MASKS = [(144, 256), (9, 16), (1, 1), (3, 700)]
+SIZES = [(64, 48), (640, 360), (642, 362), (256, 96), (2, 2), (2, 40), (200, 14), (34, 1080)]
+MASKS = [(144, 256), (9, 16), (1, 1), (3, 700), (10, 51)]  # the last: weights to be rounded at .5
 
 
 def pictures(size, seed=0):

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import cast
 
 import cv2
@@ -23,7 +24,7 @@ from rimlight.imaging.colour import planes
 Image = NDArray[np.uint8]
 Edges = tuple[float, float]
 Cells = NDArray[np.bool_]
-Box = tuple[float, float, float, float]
+Box = tuple[bool, float, float, float, float]
 
 BAND = 72
 """Mask rows of a band, at most, where the sizes of mask and picture allow it."""
@@ -37,7 +38,9 @@ def mix_bands(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) 
     luma, *chroma = zip(planes(front), planes(back), planes(dst), strict=True)
     np.copyto(dst, back)
     for rows, columns in _parts(some, luma[0].shape):
-        boxes = tuple(_boxes(mixed[rows.cells, columns.cells]))
+        cells = rows.cells, columns.cells
+        # A pixel on the border of two boxes is right in the mixed one, so that comes later.
+        boxes = sorted(_boxes(some[cells], mixed[cells]))
         for triples in ([luma], chroma):
             shape = triples[0][0].shape
             area = rows.pixels(shape[0]), columns.pixels(shape[1])
@@ -64,18 +67,18 @@ def _mix(
         triples: parts of planes that share a mask.
         large: the mask at their size.
         edges: as in `mix_bands`.
-        boxes: where mixing is needed, see `_boxes`; elsewhere it is one or the other.
+        boxes: where the front shows; see `_boxes`.
     """
-    solid = cv2.threshold(large, int(edges[0] * 255), 255, cv2.THRESH_BINARY)[1]
-    for front, _, out in triples:
-        cv2.copyTo(front, solid, dst=out)
     high, wide = large.shape
-    for top, bottom, left, right in boxes:
+    for is_mixed, top, bottom, left, right in boxes:
         rows = slice(int(top * high), math.ceil(bottom * high))
         box = rows, slice(int(left * wide), math.ceil(right * wide))
-        alpha = cast(Image, cv2.LUT(large[box], smooth_step(edges)))
+        alpha = cast(Image, cv2.LUT(large[box], smooth_step(edges))) if is_mixed else None
         for front, back, out in triples:
-            blend(front[box], back[box], alpha, dst=out[box])
+            if alpha is None:
+                out[box] = front[box]
+            else:
+                blend(front[box], back[box], alpha, dst=out[box])
 
 
 def _cells(mask: Image, edges: Edges) -> tuple[Cells, Cells]:
@@ -139,17 +142,25 @@ def _period(cells: int, pixels: int) -> int:
     return 2 * cells // math.gcd(2 * cells, pixels)
 
 
-def _boxes(mixed: Cells) -> Iterator[Box]:
-    """Yield (top, bottom, left, right) of what holds anything, in shares of height and width."""
-    high, wide = mixed.shape
+def _boxes(some: Cells, mixed: Cells) -> Iterator[Box]:
+    """Yield where the front shows: whether mixed; top, bottom, left, right in shares of the sides.
+
+    Args:
+        some: near which cells it shows.
+        mixed: near which of them the back shows too.
+    """
+    high, wide = some.shape
+    starts = np.arange(0, wide, COLUMNS)
     for top in range(0, high, ROWS):
         bottom = min(top + ROWS, high)
-        columns = mixed[top:bottom].any(axis=0)
-        blocks = np.zeros(-(-wide // COLUMNS) + 2, np.bool_)  # with one on each side
-        blocks[1:-1] = np.logical_or.reduceat(columns, np.arange(0, wide, COLUMNS))
-        bounds = np.flatnonzero(blocks[1:] != blocks[:-1]) * COLUMNS
-        for left, right in bounds.reshape(-1, 2).tolist():
-            yield top / high, bottom / high, left / wide, min(1, right / wide)
+        kinds = np.zeros(starts.size + 2, np.uint8)  # with nothing on each side
+        for cells in (some, mixed):
+            kinds[1:-1] += np.logical_or.reduceat(cells[top:bottom].any(axis=0), starts)
+        bounds = np.flatnonzero(kinds[1:] != kinds[:-1]).tolist()
+        for left, right in pairwise(bounds):
+            if kind := kinds[left + 1]:
+                sides = left * COLUMNS / wide, min(1, right * COLUMNS / wide)
+                yield kind == 2, top / high, bottom / high, *sides
 
 
 def _enlarged(mask: Image, rows: _Stretch, columns: _Stretch, shape: tuple[int, ...]) -> Image:

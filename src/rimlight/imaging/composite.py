@@ -154,10 +154,10 @@ def _grid(large: tuple[int, int], small: tuple[int, int]) -> tuple[NDArray[Any],
 
 def _axis(large: int, small: int) -> tuple[NDArray[Any], ...]:
     """Bilinear neighbours and weights, with the rounding of OpenCV's INTER_LINEAR_EXACT."""
-    at = (np.arange(large) + 0.5) * (small / large) - 0.5
+    at = 1 / (large / small) * (np.arange(large) + 0.5) - 0.5  # to the last bit as OpenCV does
     left = np.clip(np.floor(at), 0, max(small - 2, 0)).astype(np.int64)
     right = np.minimum(left + 1, small - 1)
-    weight = np.floor(np.clip(at - left, 0, 1) * (right > left) * 256 + 0.5)
+    weight = np.rint(np.clip(at - left, 0, 1) * (right > left) * 256)
     # Unsigned, because numba makes sure of every signed index that it is not negative.
     return left.astype(np.uint32), right.astype(np.uint32), weight.astype(np.float32)
 
