@@ -9,7 +9,7 @@ from rimlight.imaging import fast
 from rimlight.imaging.warm import warm_up
 from rimlight.library import open_effect, open_refiner, open_segmenter
 
-LOOPS = ("clip", "composite", "composite_over_small", "fetch", "fill_tensor", "smooth")
+LOOPS = ("clip", "composite", "composite_over_small", "fetch", "fill_tensor", "resample", "smooth")
 
 
 def signatures():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from sys import getrefcount
-from typing import Any, cast
+from typing import cast
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from rimlight.imaging import fast
 from rimlight.imaging.bands import mix_bands, smooth_step
 from rimlight.imaging.colour import planes
+from rimlight.imaging.grids import Grid, grid
 
 Image = NDArray[np.uint8]
 Edges = tuple[float, float]
@@ -126,13 +127,11 @@ def _composite(
 class _Grids:
     """Where the pixels of a large picture lie on a small one, for luma and for chroma.
 
-    Each grid is (left, weight, upper, lower, weight): the left neighbour of each column and the
-    weight of the one behind it, in 256ths; both neighbours of each row and the weight of the lower
-    one. `spans` holds the first and last column of the small picture under each block of the large.
+    `spans` holds the first and last column of the small picture under each block of the large one.
     """
 
-    luma: tuple[NDArray[Any], ...]
-    chroma: tuple[NDArray[Any], ...]
+    luma: Grid
+    chroma: Grid
     spans: tuple[NDArray[np.uint64], NDArray[np.uint64]]
 
 
@@ -140,26 +139,11 @@ class _Grids:
 def _grids(
     large: tuple[int, int], small: tuple[int, int], small_half: tuple[int, int] | None = None
 ) -> _Grids:
-    luma = _grid(large, small)
+    luma = grid(large, small)
     starts = np.arange(0, large[0], KERNEL_BLOCK)
     ends = np.minimum(starts + KERNEL_BLOCK, large[0]) - 1
     spans = luma[0][starts].astype(np.uint64), luma[0][ends].astype(np.uint64) + np.uint64(1)
-    return _Grids(luma, _grid(_half(large), small_half or small), spans)
-
-
-def _grid(large: tuple[int, int], small: tuple[int, int]) -> tuple[NDArray[Any], ...]:
-    left, _, weight = _axis(large[0], small[0])
-    return left, weight, *_axis(large[1], small[1])
-
-
-def _axis(large: int, small: int) -> tuple[NDArray[Any], ...]:
-    """Bilinear neighbours and weights, with the rounding of OpenCV's INTER_LINEAR_EXACT."""
-    at = 1 / (large / small) * (np.arange(large) + 0.5) - 0.5  # to the last bit as OpenCV does
-    left = np.clip(np.floor(at), 0, max(small - 2, 0)).astype(np.int64)
-    right = np.minimum(left + 1, small - 1)
-    weight = np.rint(np.clip(at - left, 0, 1) * (right > left) * 256)
-    # Unsigned, because numba makes sure of every signed index that it is not negative.
-    return left.astype(np.uint32), right.astype(np.uint32), weight.astype(np.float32)
+    return _Grids(luma, grid(_half(large), small_half or small), spans)
 
 
 def _enlarge_picture(small: Image, size: tuple[int, int]) -> Image:

@@ -23,7 +23,17 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from rimlight.imaging.lanes import COUNT, gather_pairs, larger, load, smaller, store, whole
+from rimlight.imaging.lanes import (
+    COUNT,
+    LONG,
+    gather_pairs,
+    larger,
+    load,
+    mix_bytes,
+    smaller,
+    store,
+    whole,
+)
 
 U = np.uint64  # never mixed with signed numbers: numba would make float64 of the two
 
@@ -37,7 +47,7 @@ _BACK, _FRONT, _MIXED, _KEPT = 0, 1, 2, 3
 _ONE, _TWO, _THREE, _ZERO = (np.float32(n) for n in (1, 2, 3, 0))
 _HALF, _FULL, _UNIT = np.float32(0.5), np.float32(255), np.float32(256)
 _ROUND, _SHIFT = np.float32(32768), np.float32(1 / 65536)
-_PER_FULL, _FULL_HALF = np.float32(1 / 255), np.float32(127.5)
+_PER_FULL, _PER_UNIT, _FULL_HALF = np.float32(1 / 255), np.float32(1 / 256), np.float32(127.5)
 
 compiled = njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
 inlined = njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
@@ -404,6 +414,59 @@ def fetch(i420: Any) -> Any:
     for i in range(U(0), part, _LINE):
         seen ^= pixels[i] ^ pixels[i + part] ^ pixels[i + U(2) * part] ^ pixels[i + U(3) * part]
     return seen
+
+
+@inlined
+def _mean_row(pixels: Any, rows: Any, weight: Any, out: Any) -> None:
+    """Mix the rows at two offsets; the second counts `weight` 256ths."""
+    count, (first, second) = U(out.size), rows
+    long, share = count - count % LONG, np.uint16(weight)
+    for i in range(U(0), long, LONG):
+        mix_bytes(pixels, first + i, second + i, share, out, i)
+    for i in range(long, count):
+        mixed = _mean(np.float32(pixels[first + i]), np.float32(pixels[second + i]), weight)
+        out[i] = np.uint8(np.int32(mixed * _PER_UNIT + _HALF))
+
+
+@inlined
+def _resample(pixels: Any, start: Any, stride: Any, size: Any, grid: Any, out: Any) -> None:
+    """Write a plane at another size, mixed bilinearly: first its rows, then their columns.
+
+    It begins at `start`, its rows lie `stride` apart and have `size` pixels.
+    """
+    row, target, width = np.empty(size, np.uint8), out.reshape(-1), U(grid[0].size)
+    long = width - width % COUNT
+    for y in range(U(grid[2].size)):
+        upper, lower = start + U(grid[2][y]) * stride, start + U(grid[3][y]) * stride
+        _mean_row(pixels, (upper, lower), grid[4][y], row)
+        at = y * width
+        for i in range(U(0), long, COUNT):
+            first, second = gather_pairs(row, U(0), grid[0], i)
+            store(target, at + i, _mean(first, second, load(grid[1], i)) * _PER_UNIT + _HALF)
+        for i in range(long, width):
+            x = grid[0][i]
+            mixed = _mean(np.float32(row[x]), np.float32(row[x + U(1)]), grid[1][i])
+            target[at + i] = np.uint8(np.int32(mixed * _PER_UNIT + _HALF))
+
+
+@compiled
+def resample(i420: Any, width: Any, luma: Any, chroma: Any, y: Any, u: Any, v: Any) -> None:
+    """Write the planes of a picture, `width` pixels wide, at another size.
+
+    Args:
+        i420: uint8, at least four columns.
+        width: at most the columns.
+        luma: where the pixels of `y` lie; see `grids.grid`.
+        chroma: where those of `u` and `v` lie.
+        y: uint8, takes the luma.
+        u: uint8, takes Cb.
+        v: uint8, takes Cr.
+    """
+    pixels, stride, (blue, red) = i420.reshape(-1), U(i420.shape[1]), _sizes(i420)
+    half = stride // U(2)
+    _resample(pixels, U(0), stride, U(width), luma, y)
+    _resample(pixels, blue, half, half, chroma, u)
+    _resample(pixels, red, half, half, chroma, v)
 
 
 @compiled

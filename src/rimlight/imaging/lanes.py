@@ -20,7 +20,7 @@ from numba.core import types
 from numba.core.datamodel.models import PrimitiveModel
 from numba.extending import intrinsic, overload, register_model
 
-COUNT = np.uint64(16)
+COUNT, LONG = np.uint64(16), np.uint64(32)
 
 _SIXTEEN = int(COUNT)
 _WORD = ir.IntType(32)
@@ -29,6 +29,9 @@ _WORDS = ir.VectorType(_WORD, _SIXTEEN)
 _BYTES = ir.VectorType(ir.IntType(8), _SIXTEEN)
 _PAIR = ir.IntType(16)  # two bytes, the first of them the lower one: of a little-endian machine
 _PAIRS = ir.VectorType(_PAIR, _SIXTEEN)
+_ROW = ir.VectorType(ir.IntType(8), int(LONG))
+_SUM = ir.IntType(16)  # 256 times a pixel, and a half, still fit
+_SUMS = ir.VectorType(_SUM, int(LONG))
 _FAST = ("fast",)
 
 
@@ -106,6 +109,39 @@ def gather_pairs(_: Any, array: Any, first: Any, places: Any, at: Any) -> Any:
 
 
 @intrinsic
+def mix_bytes(_: Any, pixels: Any, first: Any, second: Any, weight: Any, out: Any, at: Any) -> Any:
+    """Write means of 32 pixels (uint8) from offset `first` on, and of those from `second` on.
+
+    Args:
+        pixels: flat.
+        first: an offset.
+        second: an offset.
+        weight: uint16, of the second in 256ths, 0 to 256.
+        out: flat, for rounded pixels (uint8).
+        at: where, in `out`.
+    """
+
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        source, one, other, share, target, to = values
+        wide = [
+            builder.zext(
+                builder.load(_place(context, builder, pixels, (source, place), _ROW), align=1),
+                _SUMS,
+            )
+            for place in (one, other)
+        ]
+        rest = builder.sub(_SUM(256), share)
+        total = ir.Constant(_SUMS, [128] * int(LONG))
+        for part, each in zip(wide, (rest, share), strict=True):
+            total = builder.add(total, builder.mul(part, _spread(builder, each, _SUMS)))
+        mean = builder.trunc(builder.lshr(total, ir.Constant(_SUMS, [8] * int(LONG))), _ROW)
+        builder.store(mean, _place(context, builder, out, (target, to), _ROW), align=1)
+        return context.get_dummy_value()
+
+    return types.void(pixels, first, second, weight, out, at), code
+
+
+@intrinsic
 def whole(_: Any, value: Any) -> Any:
     """Return `value`, which is 0 or more, without what is behind its point."""
 
@@ -158,10 +194,11 @@ def _place(context: Any, builder: Any, array: Any, values: Any, kind: Any) -> An
     return builder.bitcast(builder.gep(data, [values[1]]), kind.as_pointer())
 
 
-def _spread(builder: Any, value: Any) -> Any:
-    """Return a vector as it is, sixteen times a single number."""
-    if value.type == _REALS:
+def _spread(builder: Any, value: Any, kind: Any = _REALS) -> Any:
+    """Return a vector as it is, a single number as a vector of `kind` that repeats it."""
+    if value.type == kind:
         return value
-    nothing = ir.Constant(_REALS, ir.Undefined)
+    nothing = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(nothing, value, _WORD(0))
-    return builder.shuffle_vector(first, nothing, ir.Constant(_WORDS, [0] * _SIXTEEN))
+    zeros = ir.Constant(ir.VectorType(_WORD, kind.count), [0] * kind.count)
+    return builder.shuffle_vector(first, nothing, zeros)

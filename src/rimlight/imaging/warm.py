@@ -6,6 +6,7 @@ import numpy as np
 
 from rimlight.imaging import fast
 from rimlight.imaging.composite import composite
+from rimlight.imaging.grids import grid
 
 
 def warm_up() -> None:
@@ -17,7 +18,9 @@ def warm_up() -> None:
     mask = np.full((2, 2), 128, np.uint8)
     for back in (picture.copy(), small):
         composite(picture, back, mask, (0.0, 1.0), np.empty_like(picture))
+    grids = grid((4, 4), (8, 8)), grid((4, 4), (4, 4))
     kernels.fetch(picture)
+    kernels.resample(picture, 8, *grids, *np.zeros((3, 4, 4), np.uint8))
     plane, line = np.zeros((1, 1), np.uint8), np.zeros(3, np.float32)
     matrix, tensor = np.zeros((3, 4), np.float32), np.zeros((1, 1, 3), np.float32)
     kernels.fill_tensor(plane, plane, plane, matrix, line, line, tensor, 0, 0)

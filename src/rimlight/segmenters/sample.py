@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.frame import Frame
+from rimlight.imaging import fast
 from rimlight.imaging.colour import ColourSpace, planes, yuv_to_bgr_matrix
+from rimlight.imaging.grids import grid
 
 Weights = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -44,8 +46,15 @@ def small_planes(frame: Frame, size: tuple[int, int]) -> list[Image]:
     """Return Y, Cb and Cr of an "i420" frame, each uint8 at `size` (width, height)."""
     width, height = frame.size
     luma, *chroma = planes(frame.image)
-    # LINEAR for the same reason as above.
-    return [cast(Image, cv2.resize(plane, size)) for plane in (luma[:height, :width], *chroma)]
+    kernels = fast.kernels()
+    if kernels is None or chroma[0].shape[1] < 2:
+        # LINEAR for the same reason as above.
+        return [cast(Image, cv2.resize(plane, size)) for plane in (luma[:height, :width], *chroma)]
+    small: list[Image] = [np.empty(size[::-1], np.uint8) for _ in range(3)]
+    half = chroma[0].shape[1], chroma[0].shape[0]
+    kernels.fetch(frame.image)
+    kernels.resample(frame.image, width, grid(size, frame.size), grid(size, half), *small)
+    return small
 
 
 class ColourShrinker:
