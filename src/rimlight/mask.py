@@ -85,6 +85,11 @@ class Mask:
         return self.given.shape[0], self.given.shape[1]
 
     @cached_property
+    def is_sound(self) -> bool:
+        """Whether all scores are numbers: a model that broke down may give NaN."""
+        return self.given.dtype == np.uint8 or bool(np.isfinite(self.given).all())
+
+    @cached_property
     def scores(self) -> NDArray[np.float32]:
         """float32 (h, w, len(classes)) in [0, 1]."""
         if self.given.dtype != np.uint8:

@@ -8,6 +8,7 @@ from fakes import HalfSegmenter, ListSource, RecordingSink, make_frame, make_inf
 from rimlight.buffer import Policy
 from rimlight.errors import ModelError, SinkError, SourceReadError, StopStream
 from rimlight.frame import Mask
+from rimlight.library import open_refiner
 from rimlight.pipeline.runner import Pipeline
 from rimlight.pipeline.settings import Settings
 
@@ -295,3 +296,24 @@ def test_what_waits_is_let_go_when_the_run_is_stopped():
                         on_frame=lambda frame: frame.index < 5 or pipeline.stop())  # fmt: skip
     pipeline.run()
     assert pipeline.cut_short and sink.indices == list(range(len(sink.indices)))
+
+
+class BrokenOnce(HalfSegmenter):
+    """Gives no numbers for frame 1, as a model that broke down for a moment."""
+
+    def segment(self, frame):
+        level = np.nan if frame.index == 1 else 0.8
+        return Mask(np.full((2, 2, 1), level, np.float32), ("person",))
+
+
+def test_a_mask_without_numbers_stays_alone():
+    class Scores(MaskedIndex):
+        def apply(self, frame, mask):
+            self.pairs.append(float(mask.scores[0, 0, 0]))
+            return frame
+
+    seen = Scores()
+    refiners = [open_refiner("smooth")]
+    run(ListSource(5), RecordingSink(), BrokenOnce(), refiners=refiners, effects=[seen])
+    assert np.isnan(seen.pairs[1])
+    assert seen.pairs[:1] + seen.pairs[2:] == pytest.approx([0.8] * 4)

@@ -106,3 +106,9 @@ def test_large_pictures_are_looked_ahead_by_fewer():
     assert fitting(8, 1920 * 1080 * 3 // 2) == 8
     assert fitting(60, 3840 * 2160 * 3 // 2) == MAX_BYTES // (3840 * 2160 * 3 // 2)
     assert fitting(3, 10 * MAX_BYTES) == 1
+
+
+def test_a_mask_without_numbers_stays_alone():
+    steps = [(frame(n), square(level=np.nan if n == 2 else 1.0)) for n in range(5)]
+    sound = [bool(np.isfinite(mask.scores).all()) for _, mask in looked(steps)]
+    assert sound == [True, True, False, True, True]

@@ -174,3 +174,12 @@ def test_compiled_and_opencv_colours_agree(colour, size):
             tensors.append(made(noise, layout="i420", size=size, fit="letterbox", **spec))
     wrong = np.abs(tensors[0] - tensors[1])
     assert wrong.max() <= 9.01  # a level of Cb or Cr is up to two of a colour; three times enlarged
+
+
+@pytest.mark.parametrize("on", [True, False], ids=["compiled", "plain"])
+def test_what_is_no_number_is_not_made_a_score(on):
+    values = np.full((1, 8, 8, 1), np.nan, np.float32)
+    values[0, 0, :2, 0] = -0.5, 1.5
+    with fast.switched(on=on):
+        scores = mask_of("probability", values).scores
+    assert scores[0, :2, 0].tolist() == [0, 1] and np.isnan(scores[1:]).all()

@@ -492,12 +492,14 @@ def fill_tensor(
             flat[to + i * U(3) + U(2)] = third * scale[2] + offset[2]
 
 
-@compiled
+@njit(nogil=True, error_model="numpy", cache=True)  # without fastmath, which knows no NaN
 def clip(values: Any, out: Any) -> None:
-    """Copy float32 numbers, none below 0 or above 1."""
+    """Copy float32 numbers, none below 0 or above 1; what is no number stays none."""
     source, target = values.reshape(-1), out.reshape(-1)
     for i in range(U(source.size)):
-        target[i] = min(max(source[i], _ZERO), _ONE)
+        value = source[i]
+        low = _ZERO if value < _ZERO else value
+        target[i] = _ONE if low > _ONE else low
 
 
 @compiled

@@ -52,7 +52,7 @@ def covers(
     """
     origin, mask = masked
     is_near = abs(frame.captured - origin.captured) <= max_age_s
-    if not (is_near and origin.size == frame.size and _is_sound(mask)):
+    if not (is_near and origin.size == frame.size and mask.is_sound):
         return False
     return origin is frame or most_changed >= 1 or changed(origin, frame) <= most_changed
 
@@ -80,11 +80,6 @@ def without_hidden(shown: Frame) -> Frame:
     if shown.alpha is None:
         return shown
     return shown.with_bgr(cast(Image, cv2.copyTo(shown.bgr, shown.alpha)), shown.alpha)
-
-
-def _is_sound(mask: Mask) -> bool:
-    """Say whether a model's scores are numbers: one that broke down may give NaN."""
-    return mask.given.dtype == np.uint8 or bool(np.isfinite(mask.given).all())
 
 
 class Holding:

@@ -165,7 +165,8 @@ class Pipeline:
         with self._meter.time("segment"):
             mask = self._segmenter.segment(frame)
         with self._meter.time("refine"):
-            for refiner in self._refiners:
+            # What is no number would never leave what refiners remember.
+            for refiner in self._refiners if mask.is_sound else ():
                 mask = refiner.refine(mask, frame)
         return mask
 

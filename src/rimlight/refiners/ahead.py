@@ -80,6 +80,7 @@ class LookAhead:
 
     def _link(self, here: _Waiting, there: _Waiting) -> Link | None:
         fits = here.mask.classes == there.mask.classes and here.luma.shape == there.luma.shape
+        fits = fits and here.mask.is_sound and there.mask.is_sound
         if not (fits and here.luma.size and goes_on(here.frame.pts, there.frame.pts)):
             return None
         return self._linker.link(here.mask, here.luma, other=there.mask, other_luma=there.luma)
