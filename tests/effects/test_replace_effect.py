@@ -159,7 +159,7 @@ def test_a_file_that_is_no_picture_and_no_video_is_a_config_error(tmp_path, cont
     assert caught.value.hint and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["beach.jpg", "grene", "#12345", "."])
+@pytest.mark.parametrize("name", ["beach.jpg", "grene", "#12345", ".", "a" * 300])
 def test_a_background_that_is_not_there_is_a_config_error(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match="no background") as caught:

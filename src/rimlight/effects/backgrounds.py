@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -96,8 +97,8 @@ def open_background(text: str, *, fit: Fit, backdrop: Bgr) -> FittedBackground:
     if is_colour(text):
         flat = np.full((2, 2, 3), parse_colour(text), np.uint8)
         return FittedBackground(Still(flat), "stretch", backdrop)
-    path = Path(text).expanduser()
-    if not path.is_file():
+    path = Path(os.path.expanduser(text))
+    if not os.path.isfile(path):  # not `is_file`, which raises where a name is too long
         raise ConfigError(
             f"there is no background {text!r}",
             hint="give a picture, a video, or a colour such as '#00ff00' or white",
