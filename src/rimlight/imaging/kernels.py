@@ -14,6 +14,7 @@ large is set aside: memory that is not in the cache costs more than widening a r
 
 They stand in one file, longer than others, because numba's cache on disk looks only at the file of
 the function that is called: one that calls into another file would go on as it was before an edit.
+The vectors are apart, as words that the loops are written in, and change with them seldom.
 """
 
 from __future__ import annotations
@@ -298,6 +299,16 @@ def _same_rows(grid: Any, start: Any) -> Any:
     return end
 
 
+@inlined
+def _run(kinds: Any, j: Any, first: Any, block: Any, width: Any) -> Any:
+    """Return the kind of the blocks from `first` on, their columns, and them as `_hold` takes them.
+
+    `width` is that of the picture, which may end within the last block.
+    """
+    end = _same_blocks(kinds[j], first)
+    return kinds[j, first], min(end * block, width) - first * block, (first, end, block)
+
+
 @compiled
 def _planes(
     front: Any, back: Any, out: Any, starts: Any, mask: Any, kinds: Any, grid: Any, block: Any,
@@ -310,10 +321,8 @@ def _planes(
     while y < height:
         j, k, end, c = U(grid[2][y]), U(grid[3][y]), _same_rows(grid, y), U(0)
         while c < blocks:
-            first, kind = c, kinds[j, c]
-            c = _same_blocks(kinds[j], first)
-            here = y * width + first * block
-            count, run = min(c * block, width) - first * block, (first, c, block)
+            kind, count, run = _run(kinds, j, c, block, width)
+            here, c = y * width + c * block, run[1]
             if kind == _MIXED:
                 rows = _hold(levels, j, run), _hold(levels, k, run)
                 for n in range(end - y):
@@ -361,10 +370,8 @@ def _planes_over_small(
     while y < height:
         j, k, end, c = U(grid[2][y]), U(grid[3][y]), _same_rows(grid, y), U(0)
         while c < blocks:
-            first, kind = c, kinds[j, c]
-            c = _same_blocks(kinds[j], first)
-            here = y * width + first * block
-            count, run = min(c * block, width) - first * block, (first, c, block)
+            kind, count, run = _run(kinds, j, c, block, width)
+            here, c = y * width + c * block, run[1]
             if kind == _FRONT:
                 for start in starts:
                     _copy(front, out, start + here, width, count, end - y)

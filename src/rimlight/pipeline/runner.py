@@ -166,7 +166,8 @@ class Pipeline:
             mask = self._segmenter.segment(frame)
         with self._meter.time("refine"):
             # What is no number would never leave what refiners remember.
-            for refiner in self._refiners if mask.is_sound else ():
+            refiners = self._refiners if self._refiners and mask.is_sound else ()
+            for refiner in refiners:
                 mask = refiner.refine(mask, frame)
         return mask
 

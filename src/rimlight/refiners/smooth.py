@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated
 
 import cv2
@@ -39,8 +40,8 @@ class SmoothRefiner:
         ] = 0.7
 
     def __init__(self, options: Options) -> None:
+        self._ratio = options.ratio
         self._weights = np.float32(options.ratio) * entropy_squared()
-        self._curve = _curve(self._weights)
         self._past: Mask | None = None
         self._pts = Fraction(0)
         self._pool = ArrayPool()
@@ -67,18 +68,20 @@ class SmoothRefiner:
             _smooth(mask.scores, before.scores, self._weights, out)
             return mask.with_scores(out)
         levels = self._pool.take(mask.given.shape)
-        kernels.smooth(mask.scores, before.scores, self._curve, out, levels)
+        kernels.smooth(mask.scores, before.scores, _curve(self._ratio), out, levels)
         return mask.with_scores(out, levels[..., 0] if len(mask.classes) == 1 else None)
 
 
-def _curve(weights: Scores) -> tuple[np.float32, ...]:
-    """Return `weights`, for each of 256 scores s, as a polynomial of s * (1 - s), highest first.
+@lru_cache(maxsize=8)
+def _curve(ratio: float) -> tuple[np.float32, ...]:
+    """Return the past's share for a score s as a polynomial of s * (1 - s), highest power first.
 
-    It is quicker than looking them up, differs by less than a thousandth, and is 0 at both ends.
+    It is quicker than looking shares up, differs by less than a thousandth, and is 0 at both ends.
     """
     scores = np.arange(256) / 255
     powers = (scores * (1 - scores))[:, None] ** np.arange(7, 0, -1)
-    return tuple(np.linalg.lstsq(powers, weights, rcond=None)[0].astype(np.float32))
+    factors = np.linalg.lstsq(powers, entropy_squared(), rcond=None)[0]
+    return tuple((ratio * factors).astype(np.float32))
 
 
 def _smooth(new: Scores, past: Scores, weights: Scores, out: Scores) -> None:

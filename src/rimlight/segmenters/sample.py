@@ -52,7 +52,6 @@ def small_planes(frame: Frame, size: tuple[int, int]) -> list[Image]:
         return [cast(Image, cv2.resize(plane, size)) for plane in (luma[:height, :width], *chroma)]
     small: list[Image] = [np.empty(size[::-1], np.uint8) for _ in range(3)]
     half = chroma[0].shape[1], chroma[0].shape[0]
-    kernels.fetch(frame.image)
     kernels.resample(frame.image, width, grid(size, frame.size), grid(size, half), *small)
     return small
 

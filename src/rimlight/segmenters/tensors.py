@@ -68,6 +68,7 @@ class InputMaker:
         left, top, width, height = int(rect.left), int(rect.top), int(rect.width), int(rect.height)
         kernels = fast.kernels()
         if kernels and frame.layout == "i420" and self._dtype == "float32":
+            kernels.fetch(frame.image)
             small = small_planes(frame, (width, height))
             matrix = self._mixer.matrix(frame)
             kernels.fill_tensor(*small, matrix, *self._line, self._tensor[0], top, left)
