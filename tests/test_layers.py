@@ -15,6 +15,7 @@ FAMILIES = ("sources", "segmenters", "refiners", "effects", "sinks")
 # "parts" is pipeline/parts.py: the Protocols, which the parts themselves may name in annotations.
 MAY_IMPORT = {
     "cores": "",
+    "documents": "",
     "errors": "",
     "imaging": "",
     "libav": "",
@@ -27,10 +28,10 @@ MAY_IMPORT = {
     "choice": "",
     "mask": "instances",
     "frame": "imaging instances mask",
-    "config": "errors options",
+    "config": "documents errors options",
     "parts": "frame",
     "sources": "config cores errors frame imaging libav options parts registry",
-    "segmenters": "cores errors frame imaging options parts registry",
+    "segmenters": "cores documents errors frame imaging options parts registry",
     "refiners": "errors frame imaging options parts registry",
     "effects": "errors frame imaging libav options parts registry",
     "sinks": "buffer config cores errors frame imaging libav options parts registry writing",

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field, model_validator
 
+from rimlight.documents import DocumentError, parse_yaml
 from rimlight.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
 from rimlight.options import Options, validate
 
@@ -179,12 +179,12 @@ def load_card(path: Path) -> ModelCard:
         ModelFormatError: it is not a card; the hint names the key nearest to an unknown one.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as exc:
         reason = f"cannot read the model card {path}: {exc.strerror}"
         raise ModelNotFoundError(reason, hint="check the path") from exc
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        reason = f"{path} is not a model card: {' '.join(str(exc).split())}"
+    except (DocumentError, UnicodeDecodeError) as exc:
+        reason = f"{path} is not a model card: {exc}"
         raise ModelFormatError(reason, hint="a card is a YAML file") from exc
     if not isinstance(data, dict):
         raise ModelFormatError(
