@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "checks": "config effects errors models outputs refiners sinks sources",
     "build": "asides buffer checks config effects errors frame imaging models outputs parts "
     "pipeline refiners resume sources",
-    "jobs": "config errors registry resources sinks sources",
+    "jobs": "config errors options registry resources sinks sources",
     "preview": "build checks config frame models writing",
     "estimate": "build config frame",
     "looks": "models config effects errors",

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from rimlight import resources
 from rimlight.config import RunConfig, apply_settings, load_run, merge, read_yaml
 from rimlight.errors import ConfigError
+from rimlight.options import shorten
 from rimlight.registry import suggest
 from rimlight.sinks import guess as guess_sink
 from rimlight.sources import guess as guess_source
@@ -74,25 +75,25 @@ def job_config(
     said = _said(source, sinks, effects)
     data = merge(data, said)
     if first:
-        data["effects"] = [*first, *data.get("effects", ())]
+        data["effects"] = [*first, *_parts(data, "effects", where)]
     data = apply_settings(data, settings)
-    data = merge(data, {"segmenter": dict(segmenter or {}), "pipeline": dict(pipeline or {})})
+    for key, keys in (("segmenter", segmenter), ("pipeline", pipeline)):
+        data[key] = _checked_part(data.get(key, {}), key, where)
+        data = merge(data, {key: dict(keys or {})})
     if look_ahead is not None:
         data["look_ahead"] = look_ahead
-    data["refiners"] = [*refiners, *data.get("refiners", ())]
+    data["refiners"] = [*refiners, *_parts(data, "refiners", where)]
     if "source" not in data:
         raise ConfigError(f"{where} has no source", hint="name a camera, a file or a folder")
-    if isinstance(data["source"], Mapping):
-        data["source"] = _over(data["source"], source_options or {})
+    data["source"] = _over(_checked_part(data["source"], "source", where), source_options or {})
     if measures and not data.get("sinks"):
         data["sinks"] = [{"kind": "null"}]
     if not data.get("sinks"):
         raise ConfigError(f"{where} has no sink", hint="say where the result goes, with -o")
     for spec, own in (asides or {}).items():
-        data["sinks"] = [*data["sinks"], {**guess_sink(spec), "effects": list(own)}]
+        data["sinks"] = [*_parts(data, "sinks", where), {**guess_sink(spec), "effects": list(own)}]
     for family in ("sinks", "effects"):
-        if isinstance(data.get(family), list):
-            data[family] = [_with_options(part, options or {}) for part in data[family]]
+        data[family] = [_with_options(part, options or {}) for part in _parts(data, family, where)]
     return load_run(data, where=where)
 
 
@@ -128,9 +129,34 @@ def _said(
     return said
 
 
-def _with_options(part: Any, options: Mapping[str, Mapping[str, Any]]) -> Any:
-    said = options.get(str(part.get("kind")), {}) if isinstance(part, Mapping) else {}
-    return _over(part, said)
+def _parts(data: Mapping[str, Any], family: str, where: str) -> list[Mapping[str, Any]]:
+    """Return the list of parts at `family`, none where the key is missing.
+
+    Raises:
+        ConfigError: it is not a list of mappings.
+    """
+    parts = data.get(family, ())
+    if not isinstance(parts, list | tuple):
+        raise ConfigError(
+            f"{where}: {family} must be a list, got {shorten(parts)}",
+            hint=f"{family}: [{{kind: ...}}, ...]",
+        )
+    return [_checked_part(part, f"{family}.{i}", where) for i, part in enumerate(parts)]
+
+
+def _checked_part(part: Any, key: str, where: str) -> Mapping[str, Any]:
+    if not isinstance(part, Mapping):
+        raise ConfigError(
+            f"{where}: {key} must hold 'key: value' pairs, got {shorten(part)}",
+            hint="write it as in the YAML that --dry-run prints",
+        )
+    return part
+
+
+def _with_options(
+    part: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    return _over(part, options.get(str(part.get("kind")), {}))
 
 
 def _over(part: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt,
 
 from rimlight.errors import ConfigError
 
+_SHOWN = 80  # characters of a wrong value in a message
+
 
 class Options(BaseModel):
     """Options of one part. Subclasses add fields; unknown names are refused.
@@ -93,8 +95,19 @@ def _message(error: Any) -> str:
     message = str(error["msg"])
     message = message.removeprefix("Value error, ")
     given = error.get("input")
-    shown = "" if error["type"] == "missing" else f", got {given!r}"
+    shown = "" if error["type"] == "missing" else f", got {shorten(given)}"
     return message[:1].lower() + message[1:] + shown
+
+
+def shorten(value: Any) -> str:
+    """Return `value` as a message shows it: its repr, cut to one readable line."""
+    try:
+        text = repr(value)
+    except ValueError:  # a number of thousands of digits
+        return f"a {type(value).__name__} too long to print"
+    except RecursionError:
+        return f"a {type(value).__name__} nested too deeply to print"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def _suggestion(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:

@@ -1,0 +1,73 @@
+"""Runs that are described wrongly are refused in one line, whatever the shape of the mistake."""
+
+import pytest
+
+from rimlight.errors import ConfigError
+from rimlight.jobs import job_config
+
+WHITE = ({"kind": "replace", "background": "white"},)
+
+
+def describe(*settings, config=None):
+    return job_config(
+        "process",
+        source="a.mp4",
+        sinks=["o.mp4"],
+        effects=WHITE,
+        settings=settings,
+        config=config,
+        source_options={"every": 2},
+        options={"video": {"crf": 20}},
+        asides={"m.mp4": WHITE},
+        refiners=[{"kind": "clean"}],
+    )
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "sinks.0=3",
+        "sinks=3",
+        "sinks=[3]",
+        "effects=[3]",
+        "effects=null",
+        "effects={kind: blur}",
+        "refiners=x",
+        "refiners=[[]]",
+        "source=3",
+        "source=[a]",
+        "segmenter=3",
+        "pipeline=[]",
+        "pipeline.capacity=" + "[" * 3000,
+        "pipeline.capacity=" + "9" * 5000,
+        "look_ahead={}",
+        "sinks.0.kind=[]",
+        "sinks.0.effects=3",
+        "source.kind=",
+        "a.b.c=1",
+        "..=1",
+    ],
+)
+def test_a_part_of_a_wrong_shape_is_refused_in_one_short_line(setting):
+    with pytest.raises(ConfigError) as caught:
+        describe(setting)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "refiners: 3",
+        "source: &a {kind: video, path: *a}",
+        "segmenter: " + "[" * 3000,
+        "when: 2024-13-01",
+        "pipeline: [1]",
+        "\x00",
+    ],
+)
+def test_a_config_of_a_wrong_shape_is_refused_in_one_line(tmp_path, text):
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        describe(config=path)
+    assert "\n" not in str(caught.value)
