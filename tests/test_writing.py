@@ -2,12 +2,21 @@
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
 from rimlight.errors import ConfigError, ModelError, SinkError
 from rimlight.sinks.paths import check_report
-from rimlight.writing import make_folder, replacing, write_text, writing
+from rimlight.writing import (
+    hidden_name,
+    make_folder,
+    put,
+    replacing,
+    unfinished,
+    write_text,
+    writing,
+)
 
 
 @pytest.fixture
@@ -82,12 +91,51 @@ def test_a_pipe_stays_one(tmp_path):
     assert heard == ["through"] and pipe.is_fifo()
 
 
-def test_what_a_link_leads_to_is_written(file, tmp_path):
+def test_a_link_is_replaced_and_what_it_leads_to_stays(file, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(file)
     write_text(link, "after")
-    assert file.read_text() == "after" and link.is_symlink()
+    assert file.read_text() == "before" and link.read_text() == "after"
     assert sorted(os.listdir(tmp_path)) == ["a.json", "link"]
+
+
+def test_the_output_of_a_shell_that_goes_to_a_file_is_written_to(tmp_path):
+    with (tmp_path / "out").open("w") as out:
+        write_text(Path(f"/proc/self/fd/{out.fileno()}"), "through")
+    assert (tmp_path / "out").read_text() == "through"
+
+
+def test_an_unfinished_file_has_a_name_that_cannot_be_foretold(tmp_path):
+    one, two = unfinished(tmp_path / "a.mp4"), unfinished(tmp_path / "a.mp4")
+    assert one != two and one.suffix == two.suffix == ".mp4"
+    assert one.name.startswith(".a.") and one.read_bytes() == b""
+
+
+@pytest.mark.parametrize("name", ["b" * 251 + ".mp4", "é" * 127, "b." + "c" * 253])
+def test_each_legal_name_can_be_written(tmp_path, name):
+    write_text(tmp_path / name, "whole")
+    assert os.listdir(tmp_path) == [name]
+    long = hidden_name(tmp_path / name, ".rimlight")
+    assert len(os.fsencode(long)) <= 255 and long == hidden_name(tmp_path / name, ".rimlight")
+
+
+def test_the_companion_of_a_short_name_says_whose_it_is(tmp_path):
+    assert hidden_name(tmp_path / "a.mp4", ".rimlight") == ".a.mp4.rimlight"
+
+
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("nowhere")])
+def test_what_has_a_name_keeps_it(tmp_path, make):
+    part, path = unfinished(tmp_path / "a"), tmp_path / "a"
+    make(path)
+    with pytest.raises(FileExistsError):
+        put(part, path, overwrite=False)
+    assert part.exists() and os.path.lexists(path)
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_finished_file_gets_its_name(tmp_path, overwrite):
+    put(unfinished(tmp_path / "a"), tmp_path / "a", overwrite=overwrite)
+    assert os.listdir(tmp_path) == ["a"]
 
 
 def test_a_device_that_is_full_is_said_so_and_stays(tmp_path):

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rimlight.errors import RimlightError, SinkError
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_LONGEST_SUFFIX = 32
+_USUAL_NAME = 255
+_OF_SHELLS = ("/dev/fd/", "/proc/")
 
 
 @contextmanager
@@ -43,7 +50,8 @@ def replacing(path: Path, error: type[RimlightError] = SinkError) -> Iterator[Pa
         with writing(path, error):
             yield path
         return
-    part = temporary(path)
+    with writing(path, error):
+        part = unfinished(path)
     try:
         with writing(path, error):
             yield part
@@ -86,15 +94,76 @@ def make_folder(path: Path, error: type[RimlightError] = SinkError) -> None:
         raise error(f"cannot make {path}: {exc.strerror}", hint="name another folder") from exc
 
 
-def temporary(path: Path) -> Path:
-    """Return the name under which `path` is written until it is complete."""
-    return path.with_name(f".{path.stem}.part{path.suffix}")
+def unfinished(path: Path) -> Path:
+    """Create the empty file in which `path` is written until it is complete.
+
+    It lies next to `path` and keeps its suffix. Nobody can foretell its name, and nothing that has
+    a name already is opened, so a link that somebody planted is never followed.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    suffix = path.suffix if len(os.fsencode(path.suffix)) <= _LONGEST_SUFFIX else ""
+    ending = f".{secrets.token_hex(6)}.part{suffix}"
+    part = path.with_name(hidden_name(path.with_suffix(""), ending))
+    os.close(os.open(part, _NEW, 0o666))
+    return part
+
+
+def hidden_name(path: Path, ending: str) -> str:
+    """Return the name of a hidden companion of `path`: ".NAME" and `ending`.
+
+    Where that is longer than the file system allows, a hash stands for NAME. The same path always
+    has the same companion.
+    """
+    name = f".{path.name}{ending}"
+    if len(os.fsencode(name)) <= _longest_name(path.parent):
+        return name
+    return f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}{ending}"
+
+
+def put(part: Path, path: Path, *, overwrite: bool) -> None:
+    """Give a finished file its name, in one step.
+
+    Args:
+        part: the file, next to `path`.
+        path: its name from now on.
+        overwrite: replace what has that name.
+
+    Raises:
+        FileExistsError: something has that name and must stay; `part` is as it was.
+        OSError: the name cannot be given.
+    """
+    if overwrite:
+        part.replace(path)
+        return
+    try:
+        os.link(part, path, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except OSError:  # exFAT and some shares have no hard links: the name is taken first
+        os.close(os.open(path, _NEW, 0o666))
+        part.replace(path)
+    else:
+        part.unlink()
 
 
 def stays(path: Path) -> bool:
-    """Whether no new file may take the place of `path`: it is a pipe, a device or a link.
+    """Return True if no new file may replace `path`: a pipe, a device, or a shell's link to one.
 
-    Links are how a shell names its pipes: /dev/stdout, and /dev/fd/63 for >(jq).
+    The shell's links are /dev/stdout, and /dev/fd/63 for >(jq); they may lead to a file. All other
+    links are replaced, never followed.
     """
-    there = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
-    return there or os.path.islink(path)
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        return True
+    if path.parent == Path("/dev"):
+        return os.path.islink(path)
+    return os.path.islink(path) and f"{os.path.realpath(path.parent)}/".startswith(_OF_SHELLS)
+
+
+def _longest_name(folder: Path) -> int:
+    """Return how many bytes a name in `folder` may have."""
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (OSError, ValueError, AttributeError):
+        return _USUAL_NAME

@@ -4,6 +4,7 @@ import os
 
 import pytest
 from fakes import make_frame, make_info
+from limits import files_of_at_most
 from media import make_clip, source_info
 
 from rimlight.errors import SinkError
@@ -54,9 +55,7 @@ def test_the_input_itself_is_never_overwritten(tmp_path):
             open_sink(name, source_info(path))
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_a_clear_error_and_leaves_nothing(tmp_path):
-    (tmp_path / ".a.part.mp4").symlink_to("/dev/full")
     sink = open_sink(tmp_path / "a.mp4")
 
     def run():
@@ -64,7 +63,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(tmp_path):
             sink.write(make_frame(index))
         sink.close()
 
-    with pytest.raises(SinkError, match="No space left") as caught:
+    with files_of_at_most(1000), pytest.raises(SinkError, match="too large") as caught:
         run()
     assert "space" in caught.value.hint
     assert list(tmp_path.iterdir()) == []

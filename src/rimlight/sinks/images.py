@@ -18,10 +18,11 @@ from rimlight.imaging.colour import Image
 from rimlight.imaging.tags import encode
 from rimlight.sinks import PICTURE_SUFFIXES
 from rimlight.sinks.paths import check_can_be_folder, check_folder, check_not_source, is_same
-from rimlight.writing import temporary
+from rimlight.writing import unfinished
 
 _ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
 _MOST_WRITERS = 4
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _QUALITY = {
     ".jpg": cv2.IMWRITE_JPEG_QUALITY,
     ".jpeg": cv2.IMWRITE_JPEG_QUALITY,
@@ -88,9 +89,9 @@ class ImagesSink:
         data = self._encode(frame, target.suffix.lower())
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _replace(target, data, number=frame.index)
+            _replace(target, data)
         except OSError as exc:
-            hint = "free some space" if exc.errno == errno.ENOSPC else "choose another folder"
+            hint = "free some space" if exc.errno in _NO_ROOM else "choose another folder"
             raise SinkError(f"cannot write {target}: {exc.strerror}", hint=hint) from exc
 
     def close(self) -> None:
@@ -154,10 +155,9 @@ def _auto_suffix(frame: Frame) -> str:
     return suffix if suffix in fits and frame.alpha is None else ".png"
 
 
-def _replace(target: Path, data: bytes, *, number: int) -> None:
+def _replace(target: Path, data: bytes) -> None:
     """Write `data` under a temporary name and move it to `target`."""
-    # Two threads may have the same picture in hands, when it has changed in a watched folder.
-    part = temporary(target.with_stem(f"{target.stem}-{number}"))
+    part = unfinished(target)
     try:
         part.write_bytes(data)
         part.replace(target)

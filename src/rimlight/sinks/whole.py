@@ -11,7 +11,7 @@ from rimlight.sinks.codecs import Plan
 from rimlight.sinks.encoder import Encoder
 from rimlight.sinks.muxing import time_base_of
 from rimlight.sinks.sound import Sound
-from rimlight.writing import temporary
+from rimlight.writing import unfinished
 
 
 class WholeWriter:
@@ -32,7 +32,7 @@ class WholeWriter:
         self, path: Path, plan: Plan, *, info: SourceInfo, sound: Sound | None, threads: int
     ) -> None:
         self._path = path
-        self._part = temporary(path)
+        self._part: Path | None = None
         self._plan = plan
         self._info = info
         self._sound = sound
@@ -49,9 +49,11 @@ class WholeWriter:
         """Open the encoder for frames like `first`.
 
         Raises:
-            av.error.FFmpegError: the encoder refuses, or the file cannot be created.
+            av.error.FFmpegError: the encoder refuses.
+            OSError: the file cannot be created.
         """
         if self._encoder is None:
+            self._part = unfinished(self._path)
             self._encoder = Encoder(
                 self._part,
                 self._plan,
@@ -80,6 +82,7 @@ class WholeWriter:
             is_all: the source has ended.
         """
         assert self._encoder is not None
+        assert self._part is not None
         assert end_s is not None
         self._encoder.finish(self._last_s, end_s)
         os.replace(self._part, self._path)
@@ -92,4 +95,5 @@ class WholeWriter:
             elif self._sound is not None:
                 self._sound.close()
         finally:
-            self._part.unlink(missing_ok=True)
+            if self._part is not None:
+                self._part.unlink(missing_ok=True)
