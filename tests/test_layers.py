@@ -16,8 +16,10 @@ FAMILIES = ("sources", "segmenters", "refiners", "effects", "sinks")
 MAY_IMPORT = {
     "cores": "",
     "documents": "",
+    "file_kinds": "",
+    "folders": "file_kinds",
     "errors": "",
-    "imaging": "",
+    "imaging": "file_kinds",
     "libav": "",
     "resources": "",
     "buffer": "",
@@ -30,15 +32,16 @@ MAY_IMPORT = {
     "frame": "imaging instances mask",
     "config": "documents errors options",
     "parts": "frame",
-    "sources": "config cores errors frame imaging libav options parts registry",
+    "sources": "file_kinds folders config cores errors frame imaging libav options parts registry",
     "segmenters": "cores documents errors frame imaging options parts registry",
     "refiners": "errors frame imaging options parts registry",
-    "effects": "errors frame imaging libav options parts registry",
-    "sinks": "buffer config cores errors frame imaging libav options parts registry writing",
+    "effects": "file_kinds errors frame imaging libav options parts registry",
+    "sinks": "file_kinds buffer config cores errors frame imaging libav options parts registry "
+    "writing",
     "pipeline": "buffer errors frame imaging parts",
     "catalog": "errors options registry resources segmenters",
     "objects": "effects errors frame parts writing",
-    "road": "config errors frame imaging models options preview sources writing",
+    "road": "file_kinds folders config errors frame imaging models options preview sources writing",
     "outputs": "config errors frame options parts registry sinks",
     "resume": "config options parts refiners segmenters sinks",
     "asides": "config errors frame outputs parts",
@@ -46,10 +49,10 @@ MAY_IMPORT = {
     "checks": "config effects errors models outputs refiners sinks sources",
     "build": "asides buffer checks config effects errors frame imaging models outputs parts "
     "pipeline refiners resume sources",
-    "jobs": "config errors options registry resources sinks sources",
+    "jobs": "file_kinds config errors options registry resources sinks sources",
     "preview": "build checks config frame models writing",
     "estimate": "build config frame",
-    "looks": "models config effects errors",
+    "looks": "file_kinds folders models config effects errors",
     "errands": "errors",
     "remote": "errands errors resources",
     "status": "build config pipeline sinks sources",
@@ -60,13 +63,16 @@ MAY_IMPORT = {
     "demand": "build errors sinks sources",
     "doctor": "catalog cores errors sinks sources writing",
     "demo": "models build config errors frame imaging jobs resources writing",
-    "batch": "build catalog config cores errors estimate frame imaging jobs libav models parts "
+    "batch": "file_kinds folders "
+    "build catalog config cores errors estimate frame imaging jobs libav models parts "
     "pipeline resources resume sinks sources writing",
     "bench": "buffer build catalog config cores effects errors evaluation frame imaging jobs "
     "library outputs parts pipeline resources segmenters training",
-    "evaluation": "models build catalog config errors frame imaging options outputs parts pipeline "
+    "evaluation": "file_kinds folders "
+    "models build catalog config errors frame imaging options outputs parts pipeline "
     "registry refiners segmenters sources writing",
-    "training": "build catalog config errors evaluation frame imaging models options registry "
+    "training": "file_kinds folders "
+    "build catalog config errors evaluation frame imaging models options registry "
     "resources segmenters sources writing",
     "library": "models build config frame outputs parts sinks sources",
     "cli": "*",

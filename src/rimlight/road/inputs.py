@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rimlight.errors import ConfigError, SourceOpenError
+from rimlight.folders import natural
 from rimlight.imaging.pictures import SUFFIXES
 from rimlight.road.places import Clip
 from rimlight.sources import guess
-from rimlight.sources.order import natural
 from rimlight.sources.recorded import lay_out
 
 _VIDEOS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".ts", ".mts", ".m4v", ".webm", ".3gp"})

@@ -8,8 +8,8 @@ from glob import glob
 from pathlib import Path
 
 from rimlight.errors import SourceOpenError
+from rimlight.folders import natural
 from rimlight.imaging.pictures import SUFFIXES
-from rimlight.sources.order import natural
 
 _WILD = re.compile(r"[*?\[]")
 

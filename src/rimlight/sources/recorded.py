@@ -12,8 +12,8 @@ from math import ceil, gcd, lcm
 from pathlib import Path
 
 from rimlight.errors import SourceOpenError
+from rimlight.folders import natural
 from rimlight.sources.container import Target, announced, open_container, video_stream
-from rimlight.sources.order import natural
 from rimlight.sources.stamped import FALLBACK_TICK
 
 _IN_NAME = re.compile(r"(20\d\d)\D?(\d\d)\D?(\d\d)\D{0,2}(\d\d)\D?(\d\d)\D?(\d\d)")

@@ -1,0 +1,170 @@
+"""Which files are pictures and which are videos: by the suffix of the name, or by the content."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib.util import find_spec
+from typing import Literal
+
+Kind = Literal["picture", "video"]
+
+JPEGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"})
+"""All of these hold a JPEG; results are called .jpg or .jpeg."""
+
+HEIFS = frozenset({".heic", ".heif", ".hif", ".heics", ".heifs"})
+"""What phones write; read where pillow-heif is installed."""
+
+PICTURES = JPEGS | frozenset(
+    {".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".avif", ".avifs"}
+)
+"""The picture files that are always read."""
+
+VIDEOS = frozenset(
+    {
+        ".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".divx", ".mpg", ".mpeg", ".mpe",
+        ".m1v", ".m2v", ".mpv", ".vob", ".ts", ".mts", ".m2ts", ".m2t", ".tp", ".trp", ".flv",
+        ".f4v", ".wmv", ".asf", ".3gp", ".3gpp", ".3g2", ".ogv", ".ogm", ".mxf", ".gxf", ".dv",
+        ".dav", ".y4m", ".nut", ".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".ivf", ".obu",
+        ".mjpg", ".mjpeg", ".rm", ".rmvb", ".wtv", ".nsv", ".amv", ".mk3d", ".lrv", ".lrf", ".insv",
+        ".360", ".dvr-ms", ".ismv", ".mj2", ".bik", ".roq", ".fli", ".flc",
+    }
+)  # fmt: skip
+"""The video files that are looked for in folders: what FFmpeg opens and cameras write."""
+
+RAWS = frozenset(
+    {
+        ".dng", ".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".srf", ".sr2", ".orf", ".rw2",
+        ".raf", ".pef", ".srw", ".x3f", ".3fr", ".iiq",
+    }
+)  # fmt: skip
+"""Unprocessed photos. Most are built like TIFF, with a thumbnail as their first picture."""
+
+_ANIMATED = frozenset({".gif", ".png", ".apng", ".webp", ".avif", ".avifs"})
+_RAW_STREAMS = frozenset({".mjpg", ".mjpeg"})  # JPEG after JPEG, so the content looks like one
+
+HEAD = 4096
+"""As many bytes from the start of a file tell its kind."""
+
+_FTYP_PICTURES = {
+    b"avif": "avif", b"avis": "avif",
+    b"heic": "heif", b"heix": "heif", b"heim": "heif", b"heis": "heif",
+    b"hevc": "heif", b"hevx": "heif", b"mif1": "heif", b"msf1": "heif",
+}  # fmt: skip
+
+
+def suffix_of(name: str | os.PathLike[str]) -> str:
+    """Return the suffix of a name in lower case, such as ".jpg"; "" if there is none."""
+    return os.path.splitext(os.path.basename(os.fspath(name)))[1].lower()
+
+
+def is_picture(name: str | os.PathLike[str]) -> bool:
+    """Return True if a file of that name is taken for a picture that can be read here."""
+    suffix = suffix_of(name)
+    return suffix in PICTURES or (suffix in HEIFS and reads_heif())
+
+
+def is_video(name: str | os.PathLike[str]) -> bool:
+    """Return True if a file of that name is taken for a video."""
+    return suffix_of(name) in VIDEOS
+
+
+@cache
+def reads_heif() -> bool:
+    """Return True if pillow-heif, the extra "heic", is installed."""
+    return find_spec("pillow_heif") is not None
+
+
+def picture_format(head: bytes) -> str:
+    """Return the picture format of a file that starts with `head`; "" for all else.
+
+    The names are "jpeg", "png", "webp", "gif", "bmp", "tiff", "avif" and "heif".
+    """
+    if head[4:8] == b"ftyp":
+        return _FTYP_PICTURES.get(head[8:12], "")
+    if head[:4] == b"RIFF":
+        return "webp" if head[8:12] == b"WEBP" else ""
+    starts = {
+        b"\xff\xd8\xff": "jpeg",
+        b"\x89PNG\r\n\x1a\n": "png",
+        b"GIF87a": "gif",
+        b"GIF89a": "gif",
+        b"II*\x00": "tiff",
+        b"MM\x00*": "tiff",
+        b"II+\x00": "tiff",  # BigTIFF
+        b"MM\x00+": "tiff",
+    }
+    found = next((name for start, name in starts.items() if head.startswith(start)), "")
+    is_bmp = head[:2] == b"BM" and head[6:10] == bytes(4) and len(head) >= 26
+    return found or ("bmp" if is_bmp else "")
+
+
+def other_format(head: bytes) -> str:
+    """Return what a file that is no picture is, in words such as "a PDF"; "" if unknown."""
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512].lower()
+    if b"<svg" in text:
+        return "an SVG drawing"
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "an HTML page"
+    if head[4:8] == b"ftyp":
+        return "a raw photo" if head[8:11] == b"crx" else "a video"
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "a video"
+    starts = {
+        b"%PDF": "a PDF",
+        b"8BPS": "a Photoshop file",
+        b"\xff\x0a": "a JPEG XL picture",
+        b"\x00\x00\x00\x0cJXL ": "a JPEG XL picture",
+        b"\x00\x00\x00\x0cjP  ": "a JPEG 2000 picture",
+        b"\xff\x4f\xff\x51": "a JPEG 2000 picture",
+        b"\x1a\x45\xdf\xa3": "a video",
+        b"PK\x03\x04": "a ZIP archive",
+        b"\x00\x05\x16\x07": "a companion file of macOS, without a picture",
+    }
+    return next((name for start, name in starts.items() if head.startswith(start)), "")
+
+
+def is_animated(head: bytes) -> bool:
+    """Return True if the header announces several frames (APNG, animated WebP, AVIF sequence).
+
+    A GIF announces nothing, so each may be one.
+    """
+    kind = picture_format(head)
+    if kind == "webp":
+        return head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & 0x02)
+    if kind == "png":
+        before = head.partition(b"IDAT")[0]
+        at = before.find(b"acTL")
+        return at >= 0 and int.from_bytes(before[at + 4 : at + 8], "big") > 1
+    return kind == "gif" or (kind == "avif" and head[8:12] == b"avis")
+
+
+def kind_of_file(path: str) -> Kind | None:
+    """Return what the regular file at `path` is, by its content and then by its name.
+
+    None: neither says so, or it cannot be read.
+    """
+    suffix = suffix_of(path)
+    named: Kind | None = "video" if suffix in VIDEOS else None
+    if suffix in PICTURES | HEIFS | RAWS:
+        named = "picture"
+    head = read_head(path)
+    if suffix not in _RAW_STREAMS and picture_format(head):
+        return "picture"
+    return "video" if other_format(head) == "a video" else named
+
+
+def may_be_animated(path: str) -> bool:
+    """Return True if the regular file at `path` holds an animation, or is a GIF."""
+    return suffix_of(path) in _ANIMATED and is_animated(read_head(path))
+
+
+def read_head(path: str) -> bytes:
+    """Return the first bytes of a regular file; none of anything else."""
+    if not os.path.isfile(path):
+        return b""
+    try:
+        with open(path, "rb") as file:
+            return file.read(HEAD)
+    except OSError:
+        return b""
