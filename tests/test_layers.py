@@ -14,11 +14,12 @@ FAMILIES = ("sources", "segmenters", "refiners", "effects", "sinks")
 # Each package or module of src/rimlight and what of ours it may import, besides itself.
 # "parts" is pipeline/parts.py: the Protocols, which the parts themselves may name in annotations.
 MAY_IMPORT = {
+    "addresses": "",
     "cores": "",
     "documents": "",
     "file_kinds": "",
     "folders": "file_kinds",
-    "errors": "",
+    "errors": "addresses",
     "imaging": "file_kinds",
     "libav": "",
     "resources": "",
@@ -32,13 +33,14 @@ MAY_IMPORT = {
     "frame": "imaging instances mask",
     "config": "documents errors options",
     "parts": "frame",
-    "sources": "file_kinds folders config cores errors frame imaging libav options parts registry",
+    "sources": "addresses file_kinds folders "
+    "config cores errors frame imaging libav options parts registry",
     "segmenters": "cores documents errors frame imaging options parts registry",
     "refiners": "errors frame imaging options parts registry",
     "effects": "file_kinds errors frame imaging libav options parts registry",
     "sinks": "file_kinds buffer config cores errors frame imaging libav options parts registry "
     "writing",
-    "pipeline": "buffer errors frame imaging parts",
+    "pipeline": "addresses buffer errors frame imaging parts",
     "catalog": "errors options registry resources segmenters",
     "objects": "effects errors frame parts writing",
     "road": "file_kinds folders config errors frame imaging models options preview sources writing",
@@ -63,12 +65,12 @@ MAY_IMPORT = {
     "demand": "build errors sinks sources",
     "doctor": "catalog cores errors sinks sources writing",
     "demo": "models build config errors frame imaging jobs resources writing",
-    "batch": "file_kinds folders "
+    "batch": "addresses file_kinds folders "
     "build catalog config cores errors estimate frame imaging jobs libav models parts "
     "pipeline resources resume sinks sources writing",
     "bench": "buffer build catalog config cores effects errors evaluation frame imaging jobs "
     "library outputs parts pipeline resources segmenters training",
-    "evaluation": "file_kinds folders "
+    "evaluation": "addresses file_kinds folders "
     "models build catalog config errors frame imaging options outputs parts pipeline "
     "registry refiners segmenters sources writing",
     "training": "file_kinds folders "

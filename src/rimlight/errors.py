@@ -16,16 +16,21 @@ A caller's mistake (a wrong shape, a wrong dtype) is a plain TypeError or ValueE
 
 from __future__ import annotations
 
+from rimlight.addresses import hide_secrets_in
+
 
 class RimlightError(Exception):
-    """Base class. `hint` says what to do next; the command line prints it under the message."""
+    """Base class. `hint` says what to do next; the command line prints it under the message.
+
+    Addresses in both lose their passwords and tokens: messages end up in logs and reports.
+    """
 
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = hide_secrets_in(message)
+        super().__init__(self.message)
+        self.hint = hint and hide_secrets_in(hint)
 
     def __str__(self) -> str:
         return self.message  # OSError's own __str__ would look for errno

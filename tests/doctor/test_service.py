@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from rimlight.doctor import service
-from rimlight.errors import SinkError
+from rimlight.errors import ConfigError, SinkError
 
 PROGRAM = ("/usr/bin/python3", "-m", "rimlight")
 
@@ -24,7 +24,7 @@ def test_the_unit_starts_the_run_that_was_asked_for():
     assert words == [*PROGRAM, "live", "--background", "/home/me/my office.jpg"]
 
 
-@pytest.mark.parametrize("word", ["#00ff00", "50%", "a$b", 'say "x"', "back\\slash"])
+@pytest.mark.parametrize("word", ["#00ff00", "50%", "a$b", 'say "x"', "back\\slash", "a;b", ""])
 def test_words_with_signs_of_systemd_reach_the_run_as_they_are(word):
     unit = service.unit_text([word], PROGRAM)
     line = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
@@ -61,3 +61,43 @@ def test_a_unit_that_cannot_be_removed_is_said_so(tmp_path, monkeypatch):
 def test_the_desktop_entry_can_cover_everything():
     entry = read(service.desktop_text(PROGRAM))
     assert entry["Desktop Action panic"]["Exec"] == "/usr/bin/python3 -m rimlight ctl panic"
+
+
+def test_a_word_with_a_line_break_stays_one_word_of_the_unit():
+    unit = service.unit_text(["--source", "a\nExecStartPre=/bin/evil\r"], PROGRAM)
+    assert list(read(unit)["Service"]).count("ExecStartPre") == 0
+    assert r'"a\x0aExecStartPre=/bin/evil\x0d"' in unit
+
+
+def test_a_name_that_is_no_utf_8_reaches_the_run_byte_by_byte():
+    assert r'"caf\xe9.mp4"' in service.unit_text(["caf\udce9.mp4"], PROGRAM)
+
+
+@pytest.mark.parametrize(
+    ("word", "entry"),
+    [
+        ("/opt/py(3)/python", '"/opt/py(3)/python"'),
+        ("/opt/it's/python", '"/opt/it\'s/python"'),
+        ("/opt/a>b/python", '"/opt/a>b/python"'),
+        ("/opt/a$b/python", r'"/opt/a\\$b/python"'),
+        ("/opt/a`b/python", r'"/opt/a\\`b/python"'),
+        ("/opt/50%/python", "/opt/50%%/python"),
+    ],
+)
+def test_the_desktop_entry_quotes_what_its_specification_reserves(word, entry):
+    assert f"Exec={entry} ctl panic" in service.desktop_text([word])
+
+
+def test_a_path_that_no_menu_entry_can_name_is_refused():
+    with pytest.raises(ConfigError, match=r"cannot start '/opt/a\\nb'"):
+        service.desktop_text(["/opt/a\nb"])
+
+
+def test_nobody_else_can_read_the_unit(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    service.unit_path().parent.mkdir(parents=True)
+    service.unit_path().touch(mode=0o644)
+    unit, _ = service.install(["--source", "rtsp://me:s3cr3t@cam/x"])
+    assert unit.stat().st_mode & 0o777 == 0o600
+    assert "s3cr3t" in unit.read_text()

@@ -86,7 +86,7 @@ class Manifest:
 
     def state(self, task: Task, identity: str, settings: str) -> Literal["new", "done", "failed"]:
         """Say what there is to do: a changed source, or other settings, make a task new again."""
-        entry = self.entries.get(task.source)
+        entry = self.entries.get(task.shown)
         if entry is None or (entry.identity, entry.settings) != (identity, settings):
             return "new"
         if entry.again:

@@ -11,6 +11,7 @@ from itertools import count, groupby
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from rimlight.addresses import hide_secrets
 from rimlight.batch import storage
 from rimlight.errors import ConfigError, SourceOpenError
 from rimlight.imaging.pictures import SUFFIXES as PICTURES
@@ -34,6 +35,17 @@ class Task:
     source: str
     target: str
     kind: Kind
+
+    @property
+    def shown(self) -> str:
+        """The source as the manifest and reports have it: without secrets.
+
+        Addresses that differ in what is hidden only stay different by a short hash.
+        """
+        shown = hide_secrets(self.source)
+        if shown == self.source:
+            return shown
+        return f"{shown} ({hashlib.sha256(self.source.encode()).hexdigest()[:8]})"
 
     def identity(self) -> str:
         """Return a hash of what the source's files are: names, sizes and times of change.

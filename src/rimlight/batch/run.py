@@ -127,7 +127,7 @@ class Batch:
 
     def entries(self, tasks: Sequence[Task]) -> list[Entry]:
         """Return what is known of `tasks`."""
-        known = (self.manifest.entries.get(task.source) for task in tasks)
+        known = (self.manifest.entries.get(task.shown) for task in tasks)
         return [entry for entry in known if entry is not None]
 
     def _state(self, task: Task) -> Literal["new", "done", "failed"]:
@@ -165,7 +165,7 @@ class Batch:
     def _entry(self, task: Task, outcome: Outcome, thumbnail: Path) -> Entry:
         shown = f"{THUMBNAILS}/{thumbnail.name}" if thumbnail.is_file() else ""
         return Entry(
-            source=task.source,
+            source=task.shown,
             target=task.target,
             state="failed" if outcome.error else "done",
             identity=self._identity(task),

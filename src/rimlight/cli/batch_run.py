@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from rimlight.addresses import hide_secrets
 from rimlight.cli.run import STOPPED, console
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _close(entries: Sequence[Entry], count: int, page: str) -> None:
 
 
 def _tell_of_kill(job: Job, size: int) -> None:
-    name = job.run["source"].get("path")
+    name = hide_secrets(str(job.run["source"].get("path")))
     console.print(
         f"note: the worker of {name} was killed; trying again, {size} at once", soft_wrap=True
     )

@@ -81,7 +81,7 @@ def objects(
     rimlight objects clip.mp4 -o painted.mp4 --json objects.jsonl
     """
     from rimlight.choice import choice
-    from rimlight.cli.run import print_plan, run_to_end
+    from rimlight.cli.run import name_of, print_plan, run_to_end
     from rimlight.jobs import job_config, unpainted
     from rimlight.objects.record import ObjectTally
     from rimlight.sources import guess
@@ -108,7 +108,7 @@ def objects(
     tally = ObjectTally()
     with ExitStack() as stack:
         watchers = [tally, *_watchers(source, each, json, stack)]
-        run_to_end(run, label=Path(source).name or source, watchers=watchers, quiet=quiet)
+        run_to_end(run, label=name_of(source), watchers=watchers, quiet=quiet)
     if not quiet:
         _print_counts(tally)
 

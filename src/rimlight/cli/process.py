@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -130,7 +129,7 @@ def process(
       rimlight process photos/ -b white --trim --margin 8% --square --size 1600 -o shop/
     """
     from rimlight.choice import choice
-    from rimlight.cli.run import print_plan, run_to_end
+    from rimlight.cli.run import name_of, print_plan, run_to_end
     from rimlight.jobs import background_effects, job_config
 
     said = choice(keep, drop)
@@ -181,7 +180,7 @@ def process(
     else:
         run_to_end(
             run,
-            label=Path(source).name or source,
+            label=name_of(source),
             quiet=quiet,
             keep_going=keep_going,
             endless=watch,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rimlight.cli.run import console
+from rimlight.cli.run import console, name_of
 
 if TYPE_CHECKING:
     from rimlight.config import RunConfig
@@ -25,7 +25,7 @@ def source_keys(source: Sequence[str], files: Sequence[Path]) -> dict[str, Any]:
 
 def title_of(source: Sequence[str]) -> str:
     """Return what to call a drive."""
-    return Path(source[0]).name + (f" and {len(source) - 1} more" if source[1:] else "")
+    return name_of(source[0]) + (f" and {len(source) - 1} more" if source[1:] else "")
 
 
 def says_model(settings: Sequence[str]) -> bool:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from rimlight.addresses import hide_secrets, hide_secrets_in
 from rimlight.errors import SourceReadError
 
 if TYPE_CHECKING:
@@ -128,24 +129,44 @@ def summary(config: RunConfig, stats: Stats) -> str:
 def outputs(config: RunConfig) -> str:
     """Name where the results of a run go."""
     named = (part.options.get("path") or part.options.get("device") for part in config.sinks)
-    return ", ".join(str(n) if n else p.kind for n, p in zip(named, config.sinks, strict=True))
+    return ", ".join(
+        hide_secrets(str(n)) if n else p.kind for n, p in zip(named, config.sinks, strict=True)
+    )
+
+
+def name_of(source: str) -> str:
+    """Return what to call a source in a progress bar or a title."""
+    shown = hide_secrets(source)
+    return Path(shown).name or shown
 
 
 def tell(notes: Sequence[str]) -> None:
     """Print what the user should know before the run."""
     for note in notes:
-        console.print(f"note: {note}")
+        console.print(f"note: {hide_secrets_in(note)}")
 
 
 def print_plan(config: RunConfig) -> None:
-    """Check a run and print it as YAML, for `--dry-run`."""
+    """Check a run and print it as YAML, for `--dry-run`; addresses lose their passwords."""
     import yaml
 
     from rimlight.checks import check
 
     check(config)
     data = config.model_dump(mode="json", exclude_defaults=True)
-    typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
+    shown = _without_secrets(data)
+    if shown != data:
+        tell(["passwords in addresses are left out: put them back before you use this"])
+    typer.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def _without_secrets(value: Any) -> Any:
+    """Return plain values with the secrets in addresses hidden."""
+    if isinstance(value, dict):
+        return {key: _without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    return hide_secrets(value) if isinstance(value, str) else value
 
 
 def _run(

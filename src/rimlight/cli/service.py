@@ -41,12 +41,14 @@ def uninstall() -> None:
 
 @app.command()
 def show(words: Words = None) -> None:
-    """Print the unit and write nothing."""
+    """Print the unit and write nothing; passwords in addresses are left out."""
     import sys
 
+    from rimlight.addresses import hide_secrets
     from rimlight.doctor import service
 
-    typer.echo(service.unit_text(_absolute(words), (sys.executable, "-m", "rimlight")), nl=False)
+    shown = [hide_secrets(word) for word in _absolute(words)]
+    typer.echo(service.unit_text(shown, (sys.executable, "-m", "rimlight")), nl=False)
 
 
 def _absolute(words: list[str] | None) -> list[str]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from rimlight.errors import ConfigError
 from rimlight.writing import make_folder, write_text, writing
 
 UNIT = "rimlight.service"
@@ -16,6 +19,8 @@ START = f"systemctl --user daemon-reload && systemctl --user enable --now {UNIT}
 STOP = f"systemctl --user disable --now {UNIT}"
 
 _RETRY_S = 5
+_RESERVED = " \t\n\"'\\><~|&;$*?#()`"
+"""Signs for which the Desktop Entry Specification asks for quotes."""
 
 
 def unit_text(words: Sequence[str], program: Sequence[str]) -> str:
@@ -81,16 +86,18 @@ def desktop_path() -> Path:
 
 
 def install(words: Sequence[str]) -> tuple[Path, Path]:
-    """Write the unit and the entry; starting it is left to `START`.
+    """Write the unit and the entry, for nobody else to read; starting it is left to `START`.
 
     Raises:
+        ConfigError: the path of Python is none for a menu entry.
         SinkError: they cannot be written.
     """
     program = (sys.executable, "-m", "rimlight")
     written = (unit_path(), desktop_path())
     for path, text in zip(written, (unit_text(words, program), desktop_text(program)), strict=True):
         make_folder(path.parent)
-        write_text(path, text)
+        with _for_the_user_alone():
+            write_text(path, text)
     return written
 
 
@@ -107,13 +114,44 @@ def uninstall() -> tuple[Path, ...]:
     return there
 
 
+@contextmanager
+def _for_the_user_alone() -> Iterator[None]:
+    """Create files that nobody else can read: an address in the unit may hold a password."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def _for_systemd(word: str) -> str:
     """Quote a word as systemd.service(5) reads it: C escapes; % and $ are doubled."""
     safe = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    safe = _escaped(safe)
     return f'"{safe}"' if safe != shlex.quote(word) or "#" in word else word
 
 
+def _escaped(text: str) -> str:
+    """Return a text without control characters, which end lines, and without broken UTF-8."""
+    plain = "".join(c for c in text if c.isprintable())
+    if plain == text:
+        return text
+    return "".join(
+        c if c.isprintable() else "".join(f"\\x{byte:02x}" for byte in os.fsencode(c)) for c in text
+    )
+
+
 def _for_desktop(word: str) -> str:
-    """Quote a word as the Desktop Entry Specification reads it."""
-    safe = word.replace("\\", "\\\\\\\\").replace('"', '\\\\"').replace("$", "\\\\$")
-    return f'"{safe}"'.replace("%", "%%") if " " in word else safe.replace("%", "%%")
+    """Quote a word as the Desktop Entry Specification reads it.
+
+    Raises:
+        ConfigError: the word holds a line break, which no quoting can keep in one entry.
+    """
+    if any(unicodedata.category(c) in {"Cc", "Cs"} for c in word):
+        raise ConfigError(
+            f"a menu entry cannot start {word!a}", hint="move Python to another folder"
+        )
+    signs = {"\\": "\\\\\\\\", "%": "%%"} | {sign: f"\\\\{sign}" for sign in '"`$'}
+    safe = "".join(signs.get(c, c) for c in word)
+    plain = bool(word) and not any(c in _RESERVED for c in word)
+    return safe if plain else f'"{safe}"'

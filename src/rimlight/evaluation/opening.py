@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from rimlight import build
+from rimlight.addresses import hide_secrets
 from rimlight.config import PartConfig
 from rimlight.errors import ConfigError
 from rimlight.evaluation.clips import SourceData
@@ -51,4 +52,6 @@ def open_data(
     if crop or labels:
         raise ConfigError(f"{spec} has no masks: --crop and --labels need them")
     part = PartConfig.model_validate(guess(spec))
-    return SourceData(partial(build.open_source, part), name=folder.name or spec, limit=limit)
+    return SourceData(
+        partial(build.open_source, part), name=Path(hide_secrets(spec)).name or spec, limit=limit
+    )

@@ -6,6 +6,8 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 
+from rimlight.addresses import hide_secrets_in
+
 log = logging.getLogger(__name__)
 
 
@@ -46,7 +48,7 @@ class FaultLog:
         """Count `exc` and go on, if that stage has `worked` before; else raise it."""
         if not worked:
             raise exc
-        text = f"{stage}: {exc}"
+        text = hide_secrets_in(f"{stage}: {exc}")
         if text != self._last:  # a fault of every frame is said once
             log.warning("goes on after an error in the %s", text)
         self._counts[stage] += 1

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from rimlight.addresses import ENCODE, hide_secrets
 from rimlight.errors import SourceOpenError
 from rimlight.libav import av
 
@@ -36,7 +37,7 @@ class Target:
             path = Path(os.path.expanduser(text))
             # Without the prefix FFmpeg takes "talk:1.mp4" for an unknown protocol.
             return cls(path.name or text, f"file:{path}", path)
-        return cls(re.sub(r"(?<=://)[^/@]*@", "", text), text, None)
+        return cls(hide_secrets(text), text, None)
 
     @property
     def scheme(self) -> str:
@@ -175,7 +176,7 @@ def _open_error(target: Target, exc: Exception, timeout_s: float) -> SourceOpenE
             reason = f"no answer within {timeout_s:g} s"
         return SourceOpenError(
             f"cannot open {target.name}: {reason.lower()}",
-            hint="check the address, the network, and user and password in the address",
+            hint="check the address, the network, and user and password in the address; " + ENCODE,
         )
     if isinstance(exc, OSError):
         return _file_error(target.path, exc)
