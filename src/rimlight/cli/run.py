@@ -111,9 +111,11 @@ def run_to_end(
 
 
 def _what_next(config: RunConfig) -> str:
-    """Say whether the run can be gone on with."""
+    """Say whether the same command resumes the run."""
+    from rimlight.sinks.journal import folder_of
+
     paths = [Path(str(part.options.get("path", ""))) for part in config.sinks]
-    kept = any(path.with_name(f".{path.name}.rimlight").is_dir() for path in paths if path.name)
+    kept = any(folder_of(path).is_dir() for path in paths if path.name)
     return "the same command goes on from here" if kept else "what is done is kept"
 
 

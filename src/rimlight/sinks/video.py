@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -95,7 +96,7 @@ class VideoSink:
         journal: Journal | None = None
         try:
             journal = Journal(self._path, options.resume)
-            if not journal.partial:
+            if not journal.replaceable:
                 check_folder(self._path, overwrite=options.overwrite)
         except SinkError:
             for opened in (journal, sound):
@@ -128,6 +129,11 @@ class VideoSink:
         """Every frame is written already; only `close` is left to do."""
         return self._writer.complete
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know about what an earlier run left."""
+        return self._writer.notes
+
     def write(self, frame: Frame) -> None:
         """Encode `frame`, or rather the one before: only now is it known how long it is shown.
 
@@ -139,7 +145,7 @@ class VideoSink:
         """
         self._check(frame)
         self._start = frame.pts if self._start is None else self._start
-        if self.resume_at is not None and frame.pts < self.resume_at:
+        if self.complete or (self.resume_at is not None and frame.pts < self.resume_at):
             return
         try:
             if self._held is None:
@@ -184,7 +190,7 @@ class VideoSink:
         """
         if self._done:
             return
-        if self._held is None and self.resume_at is None:
+        if self._held is None and self.resume_at is None and not self.complete:
             self.abort()
             return
         try:
