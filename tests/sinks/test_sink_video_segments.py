@@ -356,3 +356,18 @@ def test_segments_that_are_links_are_not_followed(tmp_path):
     record(path, frames_at(UNEVEN))
     assert (tmp_path / "v.txt").read_bytes() == b"mine"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "v.txt"]
+
+
+def test_a_file_that_appears_during_the_run_is_not_replaced(tmp_path):
+    path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
+    sink = open_sink(path, overwrite=False)
+    write(sink, frames)
+    path.write_bytes(b"precious")
+    with pytest.raises(SinkError, match="exists") as caught:
+        sink.close()
+    assert "--overwrite" in caught.value.hint and path.read_bytes() == b"precious"
+    path.unlink()
+    again = open_sink(path, overwrite=False)
+    assert again.complete
+    again.close()
+    assert times(path) == UNEVEN

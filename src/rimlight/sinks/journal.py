@@ -19,6 +19,7 @@ from typing import Any
 from rimlight.errors import SinkError
 from rimlight.fingerprints import content_of, digest_of
 from rimlight.locks import Lock, is_still, try_lock
+from rimlight.writing import hidden_name, put
 
 _VERSION = 2
 _STATE = "state.json"
@@ -91,7 +92,7 @@ class _State:
 
 def folder_of(result: Path) -> Path:
     """Return the folder of the journal of a video."""
-    return result.with_name(f".{result.name}.rimlight")
+    return result.with_name(hidden_name(result, ".rimlight"))
 
 
 def is_left_by_a_run(result: Path) -> bool:
@@ -160,7 +161,7 @@ class Journal:
             self.segments.pop()
             raise
 
-    def place(self, file: Path, *, whole: bool) -> None:
+    def place(self, file: Path, *, whole: bool, overwrite: bool) -> None:
         """Give a joined video its final name.
 
         The list says so before it happens: then after a crash, too, it is known whose file it is.
@@ -168,14 +169,17 @@ class Journal:
         Args:
             file: the video, in this folder.
             whole: it is all of the video, not the part up to a stop.
+            overwrite: replace a file of that name, whoever wrote it.
 
         Raises:
+            FileExistsError: a file of that name must stay.
             OSError: the disk is full, or the name cannot be taken.
         """
         before, self._result = self._result, _Result(content_of(file), whole)
+        is_ours = before is not None and _is_content(self._result_path, before.content)
         try:
             self.save()
-            os.replace(file, self._result_path)
+            put(file, self._result_path, overwrite=overwrite or is_ours)
         except OSError:
             self._result = before
             raise

@@ -37,6 +37,7 @@ class SegmentWriter:
         journal: where the segments are and which are whole.
         part: only the pictures from one moment up to another are wanted, and their segments stay
             in the journal, for another run to join; both lie where segments begin, None: open.
+        overwrite: replace a file that appears at `path` meanwhile.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class SegmentWriter:
         segment_s: Fraction,
         journal: Journal,
         part: Part | None = None,
+        overwrite: bool = True,
     ) -> None:
         self._path = path
         self._plan = plan
@@ -58,6 +60,7 @@ class SegmentWriter:
         self._threads = threads
         self._segment_s = segment_s
         self._journal = journal
+        self._overwrite = overwrite
         self._wanted = part
         self._from, self._until = part or (None, None)
         self._base = time_base_of(info)
@@ -187,7 +190,7 @@ class SegmentWriter:
         paths = [self._journal.folder / segment.name for segment in segments]
         try:
             join(part, paths, segments, plan=self._plan, info=self._info, sound=self._sound)
-            self._journal.place(part, whole=is_all)
+            self._journal.place(part, whole=is_all, overwrite=self._overwrite)
         finally:
             part.unlink(missing_ok=True)
             self._close_sound()

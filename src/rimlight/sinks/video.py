@@ -112,6 +112,7 @@ class VideoSink:
             segment_s=options.segment_s,
             journal=journal,
             part=options.part,
+            overwrite=options.overwrite,
         )
 
     def _open_sound(self) -> Sound | None:
@@ -215,7 +216,7 @@ class VideoSink:
         self._done = True
         self._held = None
         # The file's end could perhaps not be written; the file goes anyway.
-        with suppress(av.error.FFmpegError):
+        with suppress(av.error.FFmpegError, OSError):
             self._writer.close()
 
     def _last_duration_s(self, last: Frame) -> Fraction:
@@ -236,6 +237,8 @@ class VideoSink:
             hint = "free some space, or write to another disk"
             if self.resume_at is not None:
                 hint = "free some space and run the same command again: it goes on from there"
+        elif code == errno.EEXIST:
+            hint = "somebody put it there during the run; move it, or add --overwrite, and repeat"
         elif code == errno.EINVAL:
             hint = f"{self._plan.codec.name} may not do this picture size; try a .webm, or images"
         raise SinkError(f"cannot write {self._path}: {reason}", hint=hint) from exc
