@@ -66,7 +66,7 @@ MAY_IMPORT = {
     "controls": "build config errors looks model_switch options parts pipeline refiners registry "
     "resources selection status",
     "demand": "build errors sinks sources",
-    "doctor": "catalog cores errors sinks sources writing",
+    "doctor": "catalog cores errors resources sinks sources writing",
     "demo": "models build config errors frame imaging jobs resources writing",
     "batch": "addresses file_kinds folders "
     "build catalog config cores errors estimate frame imaging jobs libav models parts "

@@ -96,7 +96,8 @@ def run_to_end(
     try:
         stopped, stats = _run(config, label, watchers, quiet)
     except SourceReadError as exc:
-        exc.hint = f"{exc.hint or ''} (what could be read is in {outputs(config)})".strip()
+        if made := _made(config):
+            exc.hint = f"{exc.hint or ''} (what could be read is in {made})".strip()
         if not keep_going:
             raise
         console.print(f"warning: {exc}; {exc.hint}")
@@ -108,6 +109,12 @@ def run_to_end(
         console.print("stopped before the end; " + _what_next(config))
         raise typer.Exit(STOPPED)
     return stats
+
+
+def _made(config: RunConfig) -> str:
+    """Name the results that are there."""
+    paths = [str(part.options.get("path", "")) for part in config.sinks]
+    return ", ".join(path for path in paths if path and Path(path).exists())
 
 
 def _what_next(config: RunConfig) -> str:

@@ -44,7 +44,9 @@ class VideoSink:
 
         main: ClassVar[str | None] = "path"
 
-        path: Annotated[Path, Field(description="the video; its suffix names the container")]
+        path: Annotated[
+            options.FilePath, Field(description="the video; its suffix names the container")
+        ]
         codec: Annotated[CodecName, Field(description="auto: the container's usual one")] = "auto"
         crf: Annotated[
             int | None, Field(ge=0, le=63, description="quality, lower is better; None: usual")
