@@ -42,9 +42,12 @@ def write_video(
     mirrored=False,
     aspect=None,
     colour=None,
+    title=None,
 ):
     """Write one picture for each of `stamps` (milliseconds); lossless unless `codec` says not."""
     with av.open(str(path), "w", options=container_options or {}) as out:
+        if title:
+            out.metadata["title"] = title
         stream = out.add_stream(codec, rate=25, options=options or {})
         stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
         stream.codec_context.time_base = TICK

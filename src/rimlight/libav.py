@@ -4,13 +4,29 @@
 libxcb helpers and the first one loaded wins. So cv2 is imported first, here and nowhere else.
 """
 
+from typing import Any
+
 import cv2  # noqa: F401  isort: skip
 import av  # isort: skip
 import av.error  # isort: skip
 import av.logging  # isort: skip
+import av.sidedata.sidedata  # isort: skip
 
 # Its exceptions say what failed. With a level set, every remark on a damaged frame would go through
 # Python's logging to the terminal, and take the GIL inside FFmpeg's own threads to get there.
 av.logging.set_level(None)
+
+
+def _unknown(kinds: Any, value: int) -> Any:
+    """Return a member for a kind of side data that is newer than PyAV's list of them.
+
+    Without it, one such kind (EXIF, say) makes all side data of a frame unreadable.
+    """
+    kind = object.__new__(kinds)
+    kind._name_, kind._value_ = f"UNKNOWN_{value}", value
+    return kind
+
+
+setattr(av.sidedata.sidedata.Type, "_missing_", classmethod(_unknown))  # noqa: B010
 
 __all__ = ["av"]

@@ -58,3 +58,31 @@ def test_guessing_loads_no_heavy_module():
         "assert not {'numpy', 'cv2', 'av'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_existing_file_is_that_file_whatever_its_name_looks_like(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("pipe:0.mp4", "video:x.mp4", "@list.mp4", "10:15.mp4"):
+        (tmp_path / name).touch()
+        assert guess(name) == {"kind": "video", "path": name}
+
+
+def test_a_list_that_exists_is_a_list(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("list.txt", "@list.txt"):
+        (tmp_path / name).touch()
+    assert guess("@list.txt")["kind"] == "images"
+
+
+def test_a_file_address_is_understood_by_its_path(tmp_path):
+    assert guess(f"file://{tmp_path}/a%20b.jpg") == {
+        "kind": "images",
+        "path": f"{tmp_path}/a b.jpg",
+    }
+
+
+def test_what_lies_in_dev_and_is_no_device_is_no_camera(tmp_path):
+    assert guess("/dev/fd/63")["kind"] == "video"
+    assert guess("/dev/stdin")["kind"] == "video"
+    assert guess("/dev/shm")["kind"] == "images"
+    assert guess("/dev/video7")["kind"] == "camera"

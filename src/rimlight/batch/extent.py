@@ -12,6 +12,7 @@ from rimlight.build import open_source
 from rimlight.config import PartConfig, RunConfig
 from rimlight.errors import RimlightError
 from rimlight.estimate import estimate
+from rimlight.media.opening import Target
 
 _LOOKED_AT = 300
 """Of more videos than this, an even choice is opened, and the rest taken to be like them."""
@@ -79,6 +80,8 @@ def cost_of(run: RunConfig, task: Task, megapixels: float) -> Cost | None:
 
 def _facts(task: Task) -> Extent | None:
     """Return the extent of one video as its container announces it; None: it does not open."""
+    if Target.parse(task.source).is_pipe:  # what is read of it now would be missing later
+        return None
     try:
         source = open_source(PartConfig(kind="video", path=task.source))
     except (RimlightError, OSError):

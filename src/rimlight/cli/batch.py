@@ -98,6 +98,7 @@ def batch(
     from rimlight.choice import choice
     from rimlight.cli.batch_run import show_plan, work_through
     from rimlight.jobs import background_effects, job_config
+    from rimlight.media.paths import plain_path
 
     said = choice(keep, drop)
     effects = None
@@ -123,6 +124,8 @@ def batch(
         )
 
     is_clear = background == "none"
+    if engine == "local":
+        inputs, output = [plain_path(place) for place in inputs], plain_path(output)
     _check_places([*inputs, output], engine)
     ending = suffix or (".mov" if is_clear else ".mp4")
     tasks = make_plan(inputs, output, suffix=ending, still=".png" if is_clear else None)

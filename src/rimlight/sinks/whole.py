@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,7 +27,6 @@ class WholeWriter:
 
     resume_at: Fraction | None = None
     complete = False
-    notes: Sequence[str] = ()
 
     def __init__(
         self, path: Path, plan: Plan, *, info: SourceInfo, sound: Sound | None, threads: int

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import Any
 
 from rimlight.config import parse_spec
+from rimlight.media.paths import plain_path
 from rimlight.registry import Entry, Registry
 
 SOURCES = Registry(
@@ -33,19 +35,23 @@ MAIN = {
     "watch": "path",
 }
 
+_STREAMS = ("/dev/stdin", "/dev/fd/")
+"""How shells name what is piped in, as `<(...)`."""
+
 _PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 
 def guess(spec: str) -> dict[str, Any]:
     """Return the source that a user means by `spec`, as {"kind": ..., option: ...}.
 
-    "kind:value" and the bare name of a kind are taken at their word. Else "0" and "/dev/video0"
-    are cameras, "-" is standard input, an address with "://" is a stream, a folder, a glob, a
-    picture or "@list.txt" is `images`, and every other path is a video, whose opening says what is
-    wrong with it.
+    "kind:value" and the bare name of a kind are taken at their word, unless there is a file of
+    that whole name. Else "0" and "/dev/video0" are cameras, "-" is standard input, an address with
+    "://" is a stream, a folder, a glob, a picture or "@list.txt" is `images`, and every other path
+    is a video, whose opening says what is wrong with it. A `file://` address is its path.
     """
+    spec = plain_path(spec)
     kind, value = parse_spec(spec, SOURCES.names())
-    if not kind:
+    if not kind or (value is not None and os.path.isfile(spec)):
         kind, value = _kind(spec), spec
     if value is None or (kind, value) == ("pipe", "-"):
         return {"kind": kind}
@@ -56,11 +62,23 @@ def guess(spec: str) -> dict[str, Any]:
 def _kind(spec: str) -> str:
     if spec == "-":
         return "pipe"
-    if spec.isdecimal() or spec.startswith("/dev/"):
+    path = os.path.expanduser(spec)
+    if spec.isdecimal() or (spec.startswith("/dev/") and not _is_readable(path)):
         return "camera"
     if "://" in spec:
         return "video"
-    path = os.path.expanduser(spec)
     is_glob = not os.path.exists(path) and any(sign in spec for sign in "*?[")
-    is_picture = spec.startswith("@") or os.path.splitext(path)[1].lower() in _PICTURES
+    is_list = spec.startswith("@") and (os.path.exists(spec[1:]) or not os.path.exists(spec))
+    is_picture = is_list or os.path.splitext(path)[1].lower() in _PICTURES
     return "images" if is_glob or is_picture or os.path.isdir(path) else "video"
+
+
+def _is_readable(path: str) -> bool:
+    """Return True for what lies in /dev and is no device: a file, a folder or a pipe."""
+    if path.startswith(_STREAMS):
+        return True
+    try:
+        kind = stat.S_IFMT(os.stat(path).st_mode)
+    except OSError:
+        return False
+    return kind in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFIFO)

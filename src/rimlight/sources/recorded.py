@@ -13,7 +13,8 @@ from pathlib import Path
 
 from rimlight.errors import SourceOpenError
 from rimlight.folders import natural
-from rimlight.sources.container import Target, announced, open_container, video_stream
+from rimlight.media.opening import Target, open_container, video_stream
+from rimlight.sources.container import announced
 from rimlight.sources.stamped import FALLBACK_TICK
 
 _IN_NAME = re.compile(r"(20\d\d)\D?(\d\d)\D?(\d\d)\D{0,2}(\d\d)\D?(\d\d)\D?(\d\d)")
@@ -90,7 +91,7 @@ def _end_to_end(parts: Sequence[Part]) -> list[Part]:
 
 def _probe(path: Path) -> Part:
     target = Target.parse(str(path))
-    with closing(open_container(target, timeout_s=10, transport="tcp")) as container:
+    with closing(open_container(target)) as container:
         stream = video_stream(container, target)
         whole, tick = announced(container, stream), stream.time_base or FALLBACK_TICK
         length = whole.end or Fraction(0)

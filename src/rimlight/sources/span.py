@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from rimlight.libav import av
+from rimlight.media.opening import open_again
 from rimlight.sources.container import Announced
 
 _PATIENCE_S = 60
@@ -41,17 +43,17 @@ class Span:
         return Announced(None, length, rate)
 
 
-def can_jump(address: str, index: int, *, before: Fraction, to: Fraction | None) -> bool:
+def can_jump(path: Path, index: int, *, before: Fraction, to: Fraction | None) -> bool:
     """Say whether decoding may start at a key frame instead of at the beginning.
 
     Args:
-        address: what FFmpeg opens; a container of its own is opened for the try.
+        path: the file; a container of its own is opened for the try.
         index: the stream's number.
         before: seconds of the container's clock; the key frame must not be later.
         to: a time stamp that must come after the key frame exactly, None for any.
     """
     try:
-        with av.open(address) as trial:
+        with open_again(path) as trial:
             return _reaches(trial, index, before, to)
     except av.error.FFmpegError:
         return False

@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from rimlight.libav import av
-from rimlight.sources.container import Announced, Target
-from rimlight.sources.decoder import Decoder
+from rimlight.media.decoder import Decoder
+from rimlight.media.film import Film
+from rimlight.sources.container import Announced
 from rimlight.sources.span import Span, can_jump, jump
 from rimlight.sources.timeline import Timeline
 
@@ -31,17 +32,10 @@ class StampedPictures:
     """
 
     def __init__(
-        self,
-        container: av.container.InputContainer,
-        stream: av.VideoStream,
-        *,
-        target: Target,
-        whole: Announced,
-        span: Span,
+        self, film: Film, *, whole: Announced, span: Span, deinterlace: bool = True
     ) -> None:
-        self._container = container
-        self._stream = stream
-        self._target = target
+        self._film = film
+        self._deinterlace = deinterlace
         self._rate = whole.rate
         self._span = span
         self._resume_at: Fraction | None = None
@@ -97,13 +91,17 @@ class StampedPictures:
 
     def _try_jump(self, before: Fraction, to: Fraction | None) -> None:
         """Go to a key frame not later than `before`, where that is sure to lose no frame."""
-        path, index = self._target.path, self._stream.index
-        if path and can_jump(self._target.address, index, before=before, to=to):
-            jump(self._container, self._stream, before)
+        film = self._film
+        if self._deinterlace:  # the filter looks at the frame before
+            before -= 2 / (self._rate or Fraction(25))
+        file, index = film.target.file, film.stream.index
+        if file and can_jump(file, index, before=before, to=to):
+            jump(film.container, film.stream, before)
+            film.context.flush_buffers()
             self._restart()
             self.jumped = True
 
     def _restart(self) -> None:
-        self.decoder = Decoder(self._container, self._stream)
+        self.decoder = Decoder(self._film, deinterlace=self._deinterlace)
         self._pictures = iter(self.decoder)
-        self._timeline = Timeline(self._stream.time_base or FALLBACK_TICK, self._rate)
+        self._timeline = Timeline(self._film.stream.time_base or FALLBACK_TICK, self._rate)

@@ -15,8 +15,11 @@ from rimlight.cores import usable_cores
 from rimlight.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.libav import av
-from rimlight.sources.container import Target, announced, open_container, video_stream
-from rimlight.sources.hdr import refuse_hdr
+from rimlight.media.film import Film, open_film
+from rimlight.media.hdr import refuse_hdr
+from rimlight.media.opening import Target
+from rimlight.media.shown import sample_aspect
+from rimlight.sources.container import announced
 from rimlight.sources.planes import PlaneReader
 from rimlight.sources.span import Span
 from rimlight.sources.stamped import FALLBACK_TICK, StampedPictures
@@ -41,9 +44,7 @@ class VideoSource:
 
         main: ClassVar[str | None] = "path"
 
-        path: Annotated[
-            options.FileName, Field(min_length=1, description="a file or an address with ://")
-        ]
+        path: Annotated[str, Field(min_length=1, description="a file or an address with ://")]
         timeout_s: Annotated[
             float, Field(gt=0, description="how long a network stream may be silent")
         ] = 10.0
@@ -63,6 +64,9 @@ class VideoSource:
         threads: Annotated[
             int, Field(ge=0, le=64, description="of the decoder; 0: half of the cores")
         ] = 0
+        deinterlace: Annotated[
+            bool, Field(description="make interlaced frames progressive (FFmpeg's bwdif)")
+        ] = True
 
         @property
         def span(self) -> Span:
@@ -80,24 +84,20 @@ class VideoSource:
         self.exhausted = False
         """All frames were taken, or all that could be read."""
         self._target = Target.parse(options.path)
-        container = open_container(
-            self._target, timeout_s=options.timeout_s, transport=options.transport
-        )
+        film = open_film(self._target, timeout_s=options.timeout_s, transport=options.transport)
         try:
-            self._set_up(container, options)
+            self._set_up(film, options)
         except BaseException:
-            container.close()
+            film.close()
             raise
 
-    def _set_up(self, container: av.container.InputContainer, options: Options) -> None:
-        stream = video_stream(container, self._target)
-        is_live = _is_live(self._target, container)
+    def _set_up(self, film: Film, options: Options) -> None:
         # Threads that work on one frame each are faster, and hold as many frames back.
-        stream.codec_context.thread_type = "SLICE" if is_live else "AUTO"
-        stream.codec_context.thread_count = options.threads or max(1, usable_cores() // 2)
-        self._whole, self._span = announced(container, stream), options.span
+        threads = options.threads or max(1, usable_cores() // 2)
+        film.use_threads("SLICE" if film.is_live else "AUTO", threads)
+        self._whole, self._span = announced(film.container, film.stream), options.span
         self._stamped = StampedPictures(
-            container, stream, target=self._target, whole=self._whole, span=self._span
+            film, whole=self._whole, span=self._span, deinterlace=options.deinterlace
         )
         first = self._first_picture()
         refuse_hdr(first, self._target.name)
@@ -110,7 +110,7 @@ class VideoSource:
             )
         # A part begins at zero; a whole video keeps the times that its container gives.
         self._origin = start if options.start_s else Fraction(0)
-        self.info = self._describe(stream, is_live)
+        self.info = self._describe(film)
 
     @property
     def skipped(self) -> int:
@@ -158,30 +158,42 @@ class VideoSource:
             return self._stamped.first
         error = self._stamped.decoder.error
         reason = self._reason(error) if error else "not one frame"
+        hint = "the file is damaged or cut short, or its codec is unknown to this FFmpeg"
+        if self._target.is_pipe:
+            hint = "an MP4 with its index at the end cannot be read from a pipe: give the file"
         raise SourceOpenError(
-            f"no picture of {self._target.name} can be decoded ({reason})",
-            hint="the file is damaged or cut short, or its codec is unknown to this FFmpeg",
+            f"no picture of {self._target.name} can be decoded ({reason})", hint=hint
         )
 
-    def _describe(self, stream: av.VideoStream, is_live: bool) -> SourceInfo:
-        aspect = stream.sample_aspect_ratio or Fraction(1)
-        promised = self._span.of(self._whole)
+    def _describe(self, film: Film) -> SourceInfo:
+        promised, is_live = self._span.of(self._whole), film.is_live
         return SourceInfo(
             self._target.name,
             self._planes.size,
             rate=promised.rate,
             count=None if is_live else promised.count,
             is_live=is_live,
-            time_base=stream.time_base or FALLBACK_TICK,
+            time_base=film.stream.time_base or FALLBACK_TICK,
             duration_s=None if is_live or promised.end is None else float(promised.end),
             colour=self._planes.colour,
-            sample_aspect=1 / aspect if self._planes.orientation.transpose else aspect,
-            container=self._target.path,
+            sample_aspect=sample_aspect(film.stream, self._planes.orientation),
+            container=self._target.file,
             origin=self._origin,
             primaries=self._planes.primaries,
             transfer=self._planes.transfer,
-            notes=(self._planes.note,) if self._planes.note else (),
+            notes=self._notes(film),
         )
+
+    def _notes(self, film: Film) -> tuple[str, ...]:
+        """Return what the user should know of how the film is read."""
+        name, notes = self._target.name, [self._planes.note]
+        if film.target.is_pipe:
+            notes.append(f"{name} is a pipe: it is read once, without its sound and tags")
+        elif film.target.path is None and not film.is_live and film.container.streams.audio:
+            notes.append(
+                f"{name} is an address: its sound and tags stay behind; download it to keep them"
+            )
+        return tuple(note for note in notes if note)
 
     def _check_end(self, count: int, last: Fraction) -> None:
         decoder, name = self._stamped.decoder, self._target.name
@@ -214,10 +226,3 @@ class VideoSource:
         if isinstance(error, av.error.ExitError):
             return f"no data for {self._timeout_s:g} s"
         return str(error.strerror or error).lower()
-
-
-def _is_live(target: Target, container: av.container.InputContainer) -> bool:
-    """Say whether frames come in real time: a network stream that knows no end."""
-    if target.path:
-        return False
-    return not target.scheme.startswith("http") or not container.duration

@@ -1,6 +1,6 @@
 import threading
 
-from rimlight.sources.guard import ReadGuard
+from rimlight.media.guard import ReadGuard
 
 
 def test_closing_releases_once():

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from rimlight.libav import av
-from rimlight.sources.guard import ReadGuard
+from rimlight.media.film import Film
+from rimlight.media.guard import ReadGuard
+from rimlight.media.interlace import deinterlaced
 
 Packet: TypeAlias = "av.Packet[av.VideoStream]"
 
@@ -16,23 +18,31 @@ class Decoder:
 
     It never raises for bad data: the attributes say afterwards what went wrong.
 
+    Args:
+        film: what to decode, from where it is now.
+        deinterlace: make interlaced frames progressive.
+
     Attributes:
         skipped: packets that were incomplete or could not be decoded, after the first frame.
         damaged: frames that were decoded with visible errors.
         error: what ended the stream before its end, if anything did.
     """
 
-    def __init__(self, container: av.container.InputContainer, stream: av.VideoStream) -> None:
-        self._container = container
-        self._stream = stream
+    def __init__(self, film: Film, *, deinterlace: bool = True) -> None:
+        self._film = film
+        self._deinterlace = deinterlace
         self._packets = self._whole_packets()
-        self._guard = ReadGuard(container.close)
+        self._guard = ReadGuard(film.close)
         self._started = False
         self.skipped = 0
         self.damaged = 0
         self.error: av.error.FFmpegError | None = None
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
+        pictures = self._pictures()
+        return deinterlaced(pictures) if self._deinterlace else pictures
+
+    def _pictures(self) -> Iterator[av.VideoFrame]:
         while (pictures := self._step()) is not None:
             for picture in pictures:
                 self._started = True
@@ -46,6 +56,7 @@ class Decoder:
 
     def close(self) -> None:
         """Close the container, now or when the read that is under way returns."""
+        self._film.stop_waiting()
         self._guard.close()
 
     def _step(self) -> list[av.VideoFrame] | None:
@@ -59,7 +70,7 @@ class Decoder:
 
     def _decode(self, packet: Packet | None) -> list[av.VideoFrame]:
         try:
-            return self._stream.decode(packet)
+            return self._film.context.decode(packet)
         except av.error.FFmpegError:
             self.skipped += self._started
             return []
@@ -84,7 +95,7 @@ class Decoder:
     def _all_packets(self) -> Iterator[Packet | None]:
         """Yield packets, the last of which (None after an error) drains the decoder."""
         try:
-            yield from self._container.demux(self._stream)
+            yield from self._film.container.demux(self._film.stream)
         except av.error.FFmpegError as exc:
             self.error = exc
             yield None
