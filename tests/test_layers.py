@@ -68,8 +68,8 @@ MAY_IMPORT = {
     "doctor": "catalog cores errors sinks sources writing",
     "demo": "models build config errors frame imaging jobs resources writing",
     "batch": "addresses file_kinds folders "
-    "build catalog config cores errors estimate frame imaging jobs libav media models parts "
-    "pipeline resources resume sinks sources writing",
+    "build catalog config cores errors estimate fingerprints frame identity imaging jobs libav "
+    "locks media models parts pipeline resources resume sinks sources writing",
     "bench": "buffer build catalog config cores effects errors evaluation frame imaging jobs "
     "library outputs parts pipeline resources segmenters training",
     "evaluation": "addresses file_kinds folders "

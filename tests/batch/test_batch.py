@@ -16,11 +16,11 @@ from fakes import make_frame
 from rimlight.batch.capacity import free_bytes, jobs_that_fit
 from rimlight.batch.extent import cost_of, extent_of
 from rimlight.batch.local import Job, LocalPool
-from rimlight.batch.manifest import Entry, Manifest
+from rimlight.batch.manifest import Entry, Manifest, results_of
 from rimlight.batch.plan import make_plan
 from rimlight.batch.run import Batch
 from rimlight.batch.summary import write_summary
-from rimlight.batch.work import Counted, attempt
+from rimlight.batch.work import Counted, attempt, carry_out
 from rimlight.config import load_run
 from rimlight.cores import usable_cores
 from rimlight.errors import ConfigError, SourceOpenError
@@ -118,6 +118,7 @@ def test_what_is_done_stays_done_until_source_settings_or_result_change(tmp_path
     assert manifest.state(task, task.identity(), "s") == "new"
     manifest.add(entry_of(task))
     files(tmp_path / "out", "a.mp4")
+    assert manifest.may_replace(str(tmp_path / "out" / "b.mp4"))
     again = Manifest(tmp_path / "out")
     assert again.state(task, task.identity(), "s") == "done"
     assert again.state(task, task.identity(), "t") == "new"
@@ -125,6 +126,64 @@ def test_what_is_done_stays_done_until_source_settings_or_result_change(tmp_path
     assert again.state(task, task.identity(), "s") == "new"
     Path(task.target).unlink()
     assert again.state(task, manifest.entries[task.source].identity, "s") == "new"
+
+
+def made(task, manifest, content=b"result"):
+    """Record a task as done with what is at its place."""
+    Path(task.target).parent.mkdir(parents=True, exist_ok=True)
+    Path(task.target).write_bytes(content)
+    manifest.add(replace(entry_of(task), results=results_of(task)))
+
+
+def test_a_result_that_is_no_longer_as_it_was_made_is_made_again(tmp_path):
+    task = task_of(tmp_path)
+    made(task, Manifest(tmp_path / "out"))
+    result, manifest = Path(task.target), Manifest(tmp_path / "out")
+    os.utime(result, ns=(1, 1))
+    assert manifest.state(task, task.identity(), "s") == "done"
+    assert manifest.may_replace(task.target) and not manifest.changed_results(task)
+    for spoilt in (b"", b"another", b"res"):
+        result.write_bytes(spoilt)
+        assert manifest.state(task, task.identity(), "s") == "new"
+        assert manifest.may_replace(task.target) == (not spoilt)
+        assert manifest.changed_results(task) == ([task.target] if spoilt else [])
+
+
+def test_pictures_of_a_folder_count_one_by_one(tmp_path):
+    top = files(tmp_path / "in", "a.jpg", "b.jpg")
+    (task,) = make_plan([str(top)], str(tmp_path / "out"), suffix=".mp4")
+    files(tmp_path / "out", "a.jpg", "b.jpg.png", "mine.jpg")
+    manifest = Manifest(tmp_path / "out")
+    manifest.add(replace(entry_of(task), results=results_of(task)))
+    (tmp_path / "out" / "mine.jpg").unlink()
+    assert Manifest(tmp_path / "out").state(task, task.identity(), "s") == "done"
+    (tmp_path / "out" / "b.jpg.png").write_bytes(b"")
+    assert Manifest(tmp_path / "out").state(task, task.identity(), "s") == "new"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"source": 1, "target": "x", "state": "done", "identity": "", "settings": ""}',
+        '{"source": "a", "target": "x", "state": "odd", "identity": "", "settings": ""}',
+        '{"source": "a", "target": "x", "state": "done", "identity": "", "settings": "",'
+        ' "results": [["../b", 1, 2]]}',
+        '{"source": "a", "target": "x", "state": "done", "identity": "", "settings": "",'
+        ' "results": 7}',
+        "[" * 100_000,
+        "7",
+    ],
+)
+def test_lines_that_are_not_rimlights_are_passed_over(tmp_path, line):
+    (tmp_path / "manifest.jsonl").write_text(line + "\n")
+    assert Manifest(tmp_path).entries == {}
+
+
+def test_a_name_that_is_no_text_has_an_entry(tmp_path):
+    task = task_of(tmp_path)
+    odd = replace(entry_of(task), source=os.fsdecode(b"caf\xe9.mp4"))
+    Manifest(tmp_path).add(odd)
+    assert list(Manifest(tmp_path).entries.values()) == [odd]
 
 
 def test_what_found_no_room_is_tried_again_without_being_asked(tmp_path):
@@ -326,3 +385,53 @@ def test_a_batch_is_gone_on_with_where_it_stopped(tmp_path, clips):
     write_video(clips[2], codec="libx264", stamps=range(0, 400, 40))
     retried = again.todo(tasks, retry_failed=True).tasks
     assert [Path(e.target).name for e in again.run(retried, LocalPool(1))] == ["c.mp4"]
+
+
+class Here:
+    """A pool that does the work in this process."""
+
+    threads = size = processors = 1
+
+    def run(self, jobs):
+        for job in jobs:
+            counted = Counted(job.thumbnail, [0])
+            run = load_run(job.run, where="the test")
+            yield job, attempt(lambda run=run, counted=counted: carry_out(run, counted), counted)
+
+
+def described(background):
+    def describe(task):
+        return job_config(
+            "process", source=task.source, sinks=[task.target],
+            segmenter={"kind": "threshold"},
+            effects=[{"kind": "replace", "background": str(background)}],
+        )  # fmt: skip
+
+    return describe
+
+
+def test_another_picture_behind_the_same_name_makes_all_again(tmp_path, clips):
+    picture, out = tmp_path / "bg.png", tmp_path / "out"
+    cv2.imwrite(str(picture), np.zeros((8, 8, 3), np.uint8))
+    tasks = make_plan([str(clips[0])], str(out), suffix=".mp4")
+    work = Batch(out, described(picture))
+    assert [e.state for e in work.run(tasks, Here())] == ["done"]
+    assert Batch(out, described(picture)).todo(tasks, retry_failed=False).done == 1
+    cv2.imwrite(str(picture), np.full((8, 8, 3), 255, np.uint8))
+    assert Batch(out, described(picture)).todo(tasks, retry_failed=False).tasks == tuple(tasks)
+
+
+def test_a_strangers_file_is_never_replaced_and_a_changed_result_is_kept(tmp_path, clips):
+    out = tmp_path / "out"
+    tasks = make_plan([str(c) for c in clips[:2]], str(out), suffix=".mp4")
+    files(out, "a.mp4")
+    states = {e.source: e for e in Batch(out, described("white")).run(tasks, Here())}
+    assert "no run with this output folder made it" in states[str(clips[0])].error
+    assert (out / "a.mp4").read_bytes() == b"a.mp4"
+    (out / "b.mp4").write_bytes(b"my cut")
+    again = Batch(out, described("white"))
+    todo = again.todo(tasks, retry_failed=False)
+    assert todo.changed == (str(out / "b.mp4"),)
+    (out / "a.mp4").unlink()
+    assert [e.state for e in again.run(todo.tasks, Here())] == ["done", "done"]
+    assert (out / "b.changed.mp4").read_bytes() == b"my cut"

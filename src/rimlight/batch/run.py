@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import count
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol
 
 from rimlight.batch import storage
 from rimlight.batch.local import Job, OnKill, OnTick
-from rimlight.batch.manifest import Entry, Manifest
+from rimlight.batch.manifest import Entry, Manifest, results_of
 from rimlight.batch.plan import Task
 from rimlight.batch.summary import write_summary
 from rimlight.batch.work import Outcome
 from rimlight.catalog.find import Catalog
 from rimlight.config import RunConfig
+from rimlight.identity import contents_of
 from rimlight.writing import make_folder
 
 THUMBNAILS = "thumbnails"
@@ -31,11 +34,13 @@ class Todo:
         tasks: those to be worked on.
         done: how many an earlier run has done.
         failed: those that failed earlier and are left alone.
+        changed: places of results that somebody changed: they are kept under another name.
     """
 
     tasks: tuple[Task, ...]
     done: int
     failed: tuple[Task, ...]
+    changed: tuple[str, ...] = ()
 
 
 class Pool(Protocol):
@@ -80,6 +85,7 @@ class Batch:
         self._folder = folder
         self._describe = describe
         self._names: dict[Task, str] = {}
+        self._files: dict[str, list[Any]] = {}
         self._identities: dict[Task, str] = {}
         self.manifest = Manifest(folder)
 
@@ -90,7 +96,8 @@ class Batch:
         wanted = ("new", "failed") if retry_failed else ("new",)
         failed = () if retry_failed else tuple(task for task, state in known if state == "failed")
         todo = tuple(task for task, state in known if state in wanted)
-        return Todo(todo, states.count("done"), failed)
+        changed = tuple(place for task in todo for place in self.manifest.changed_results(task))
+        return Todo(todo, states.count("done"), failed, changed)
 
     def run(self, tasks: Sequence[Task], pool: Pool) -> Iterator[Entry]:
         """Work through `tasks`; yield and record what became of each.
@@ -104,15 +111,19 @@ class Batch:
             make_folder(folder)
         for task in tasks:
             self._identity(task)
+            for place in self.manifest.changed_results(task):
+                storage.move(place, name_aside(place))
+        free = [task for task in tasks if self._is_free(task)]
+        for task in tasks:
+            if task not in free:
+                yield self._record(task, _taken(task))
         jobs = [
             Job(place, self._data(task, pool.threads), self._thumbnail(task), pool.threads)
-            for place, task in enumerate(tasks)
+            for place, task in enumerate(free)
         ]
         with closing(pool.run(jobs)) as ended:
             for job, outcome in ended:
-                entry = self._entry(tasks[job.place], outcome, job.thumbnail)
-                self.manifest.add(entry)
-                yield entry
+                yield self._record(free[job.place], outcome)
 
     def write_summary(self, tasks: Sequence[Task], out: str) -> Path:
         """Write the page about `tasks`, whose results are in `out`; return its path.
@@ -144,13 +155,25 @@ class Batch:
         if task not in self._names:
             run = self._describe(task).model_dump(mode="json", exclude={"pipeline"})
             run["source"].pop("path", None)
-            facts = json.dumps(run, sort_keys=True)
+            facts = json.dumps([run, self._contents(run)], sort_keys=True)
             self._names[task] = hashlib.sha256(facts.encode()).hexdigest()[:16]
         return self._names[task]
+
+    def _contents(self, run: Mapping[str, Any]) -> list[Any]:
+        """Return what the model and the files of a run are; asked for once for all tasks."""
+        sinks = [{**sink, "path": None} for sink in run["sinks"]]
+        named = {"segmenter": run["segmenter"], "effects": run["effects"], "sinks": sinks}
+        key = json.dumps(named, sort_keys=True)
+        if key not in self._files:
+            self._files[key] = contents_of(named)
+        return self._files[key]
 
     def _data(self, task: Task, threads: int) -> dict[str, Any]:
         """Return the run as data; `threads` is what each part may use, 0 for what it likes."""
         data = self._describe(task).model_dump(mode="json")
+        if task.kind == "video":
+            may = storage.is_url(task.target) or os.path.lexists(task.target)
+            data["sinks"] = [{"overwrite": may, **sink} for sink in data["sinks"]]
         if threads:
             if _takes_threads(data["segmenter"]):
                 data["segmenter"] = {"threads": threads, **data["segmenter"]}
@@ -159,8 +182,17 @@ class Batch:
         return data
 
     def _thumbnail(self, task: Task) -> Path:
-        name = hashlib.sha256(task.source.encode()).hexdigest()[:16]
+        name = hashlib.sha256(os.fsencode(task.source)).hexdigest()[:16]
         return self._folder / THUMBNAILS / f"{name}.jpg"
+
+    def _is_free(self, task: Task) -> bool:
+        """Return True if no file that is not this folder's lies where the result goes."""
+        return task.kind == "folder" or self.manifest.may_replace(task.target)
+
+    def _record(self, task: Task, outcome: Outcome) -> Entry:
+        entry = self._entry(task, outcome, self._thumbnail(task))
+        self.manifest.add(entry)
+        return entry
 
     def _entry(self, task: Task, outcome: Outcome, thumbnail: Path) -> Entry:
         shown = f"{THUMBNAILS}/{thumbnail.name}" if thumbnail.is_file() else ""
@@ -176,7 +208,24 @@ class Batch:
             hint=outcome.hint,
             thumbnail=shown,
             again=outcome.again,
+            results=() if outcome.error else results_of(task),
         )
+
+
+def name_aside(place: str) -> str:
+    """Return a free name for a result that somebody changed, before it is made again."""
+    path = PurePosixPath(place.rpartition("/")[2])
+    names = (f"{path.stem}.changed{n or ''}{path.suffix}" for n in count())
+    folder = storage.parent(place)
+    return next(p for p in (storage.below(folder, n) for n in names) if not storage.exists(p))
+
+
+def _taken(task: Task) -> Outcome:
+    return Outcome(
+        error=f"{task.target} exists, and no run with this output folder made it",
+        hint="move it, or choose another output folder",
+        again=True,
+    )
 
 
 def _takes_threads(segmenter: Mapping[str, Any]) -> bool:

@@ -147,6 +147,23 @@ def read(place: str) -> bytes | None:
         raise _unreachable("read", place, exc) from exc
 
 
+def move(place: str, other: str) -> None:
+    """Give a file another name in its folder.
+
+    Raises:
+        SinkError: it cannot be moved.
+    """
+    try:
+        if not is_url(place):
+            os.rename(place, other)
+            return
+        with _asked(place) as (system, path):
+            system.mv(path, _system(other)[1])
+    except OSError as exc:
+        why = exc.strerror or exc
+        raise SinkError(f"cannot move {place}: {why}", hint="move it by hand") from exc
+
+
 def remove(folder: str) -> None:
     """Remove a folder with all that is in it; none is fine."""
     if not is_url(folder):

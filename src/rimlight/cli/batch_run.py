@@ -33,6 +33,7 @@ _NAMES = {
 def show_plan(todo: Todo, pool: Pool, describe: Callable[[Task], RunConfig] | None) -> Extent:
     """Print what there is to do, and with `describe` how long it may take; return its extent."""
     from rimlight.batch.extent import extent_of
+    from rimlight.batch.run import name_aside
 
     kinds = Counter(task.kind for task in todo.tasks)
     parts = [f"{count} {_NAMES[kind][count > 1]}" for kind, count in kinds.items()]
@@ -43,6 +44,12 @@ def show_plan(todo: Todo, pool: Pool, describe: Callable[[Task], RunConfig] | No
         console.print(f"       {extent.frames:,} frames{of}")
     if todo.done:
         console.print(f"done by an earlier run: {todo.done}")
+    for place in todo.changed:
+        console.print(
+            f"note: {place} was changed since it was made: it is made again, and what is there "
+            f"becomes {name_aside(place)}",
+            soft_wrap=True,
+        )
     if todo.failed:
         console.print(f"failed in an earlier run: {len(todo.failed)} (--retry-failed)")
     if describe is not None:
