@@ -20,8 +20,10 @@ MAY_IMPORT = {
     "file_kinds": "",
     "folders": "file_kinds",
     "errors": "addresses",
+    "fingerprints": "",
     "imaging": "file_kinds",
     "libav": "",
+    "locks": "",
     "resources": "",
     "buffer": "",
     "registry": "errors",
@@ -39,15 +41,16 @@ MAY_IMPORT = {
     "segmenters": "cores documents errors frame imaging options parts registry",
     "refiners": "errors frame imaging options parts registry",
     "effects": "file_kinds errors frame imaging libav media options parts registry",
-    "sinks": "file_kinds buffer config cores errors frame imaging libav media options parts "
-    "registry writing",
+    "sinks": "file_kinds buffer config cores errors fingerprints frame imaging libav locks media "
+    "options parts registry writing",
     "pipeline": "addresses buffer errors frame imaging parts",
     "catalog": "errors options registry resources segmenters",
     "objects": "effects errors frame parts writing",
     "road": "file_kinds folders config errors frame imaging media models options preview sources "
     "writing",
     "outputs": "config errors frame options parts registry sinks",
-    "resume": "config options parts refiners segmenters sinks",
+    "identity": "catalog config fingerprints models options",
+    "resume": "config fingerprints identity options parts refiners segmenters sinks",
     "asides": "config errors frame outputs parts",
     "models": "catalog config errors options outputs parts segmenters",
     "checks": "config effects errors models outputs refiners sinks sources",
@@ -65,7 +68,7 @@ MAY_IMPORT = {
     "controls": "build config errors looks model_switch options parts pipeline refiners registry "
     "resources selection status",
     "demand": "build errors sinks sources",
-    "doctor": "catalog cores errors sinks sources writing",
+    "doctor": "catalog cores errors resources sinks sources writing",
     "demo": "models build config errors frame imaging jobs resources writing",
     "batch": "addresses file_kinds folders "
     "build catalog config cores errors estimate fingerprints frame identity imaging jobs libav "

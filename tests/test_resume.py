@@ -1,13 +1,16 @@
 """A run that is gone on with makes the same masks as one that was not interrupted."""
 
+import os
 from fractions import Fraction
 
 import numpy as np
 import pytest
+import yaml
 from clip_maker import write_video
 
-from rimlight import resume
+from rimlight import resources, resume
 from rimlight.build import open_refiner, open_run
+from rimlight.fingerprints import content_of
 from rimlight.frame import Frame, Mask
 from rimlight.jobs import job_config
 from rimlight.refiners.restarts import RestartingRefiner
@@ -89,10 +92,13 @@ def clip(tmp_path):
     return write_video(tmp_path / "in.mp4", codec="libx264", stamps=range(0, 2000, 40))
 
 
-def config_for(clip, **more):
+WHITE = ({"kind": "replace", "background": "white"},)
+
+
+def config_for(clip, segmenter=None, effects=WHITE, **more):
     config = job_config(
         "process", source=str(clip), sinks=[str(clip.with_name("out.mp4"))],
-        segmenter={"kind": "threshold"}, effects=[{"kind": "replace", "background": "white"}],
+        segmenter=segmenter or {"kind": "threshold"}, effects=effects,
         options={"video": {"resume": "auto", **more}},
     )  # fmt: skip
     return resume.named(config)
@@ -108,6 +114,47 @@ def test_a_run_is_known_again_by_input_and_settings(clip):
     before = name_of(config_for(clip))
     write_video(clip, codec="libx264", stamps=range(0, 1000, 40))
     assert name_of(config_for(clip)) != before
+
+
+def test_a_run_is_another_when_its_model_card_or_background_changes(clip, tmp_path):
+    shipped, own = resources.folder("models"), tmp_path / "own"
+    own.mkdir()
+    card = yaml.safe_load((shipped / "selfie.yaml").read_text())
+    file = own / "mine.tflite"
+    file.write_bytes((shipped / card["files"][0]["file"]).read_bytes())
+
+    def name(edges=(0.0, 1.0), model="mine", picture=b"one"):
+        (tmp_path / "bg.jpg").write_bytes(picture)
+        text = yaml.safe_dump({**card, "name": "mine", "edges": list(edges),
+                               "files": [{"file": file.name}]})  # fmt: skip
+        (own / "mine.yaml").write_text(text)
+        os.utime(tmp_path / "bg.jpg", ns=(1, 1))
+        return name_of(
+            config_for(
+                clip,
+                segmenter={"kind": "model", "model": model, "models_dir": str(own)},
+                effects=[{"kind": "replace", "background": str(tmp_path / "bg.jpg")}],
+            )
+        )
+
+    assert name() == name()
+    assert name() != name(edges=(0.9, 1.0))
+    assert name() != name(picture=b"two")
+    by_file = name(model=str(file))
+    assert by_file != name(model=str(file), edges=(0.9, 1.0))
+    before = name()
+    file.write_bytes(file.read_bytes() + b"\0")
+    assert name() != before
+
+
+def test_bytes_changed_in_the_middle_make_another_file(tmp_path):
+    file = tmp_path / "in.bin"
+    content = bytearray(os.urandom(1 << 20))
+    file.write_bytes(content)
+    before = content_of(file)
+    content[70_000:-70_000:997] = bytes(len(content[70_000:-70_000:997]))
+    file.write_bytes(content)
+    assert content_of(file)[0] == before[0] and content_of(file) != before
 
 
 def test_numbered_objects_and_streams_are_written_in_one_go(clip):

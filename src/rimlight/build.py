@@ -100,7 +100,8 @@ def open_run(
             on_frame=on_frame,
         )
         every = [*sinks, *(aside.sink for aside in asides)]
-        notes = (*info.notes, *left_out, *known, *resume.go_on(config, source, every))
+        plain = _without_compiled(config.pipeline, info)
+        notes = (*info.notes, *left_out, *plain, *known, *resume.go_on(config, source, every))
         stack.callback(lambda: resume.settle(source, every, cut_short=pipeline.cut_short))
         yield OpenRun(pipeline, source, tuple(effects), tuple(sinks), info, notes)
 
@@ -171,6 +172,13 @@ def _is_compiled(config: PipelineConfig, info: SourceInfo) -> bool:
     if config.compiled == "auto":
         return fast.is_on() and info.is_live
     return fast.is_on() and config.compiled == "always"
+
+
+def _without_compiled(config: PipelineConfig, info: SourceInfo) -> list[str]:
+    """Say why a run that wants compiled loops has none; where numba is wanted but absent too."""
+    reason = fast.missing_reason() if _is_compiled(config, info) else None
+    is_usual = config.compiled == "auto" and reason and "not installed" in reason
+    return [f"without compiled loops, which is slower: {reason}"] if reason and not is_usual else []
 
 
 def _warm_up(config: RunConfig) -> None:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Mapping
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    PositiveInt,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from rimlight.errors import ConfigError
 
@@ -47,6 +59,27 @@ def _seconds(value: Any) -> Any:
     return _rate(value)
 
 
+def _file_name(value: Any) -> str:
+    if not isinstance(value, str | os.PathLike):
+        raise ValueError("must be a name or an address")  # noqa: TRY004 - pydantic wants it
+    text = os.fspath(value)
+    if "\0" in text:
+        raise ValueError("must not hold a zero byte")
+    return text
+
+
+def _path(value: Any) -> Path:
+    return Path(_file_name(value))
+
+
+_AS_TEXT = WithJsonSchema({"type": "string"})
+
+FileName = Annotated[str, PlainValidator(_file_name), _AS_TEXT]
+"""A path or an address as text; its bytes need not be text (pydantic's own str wants UTF-8)."""
+
+FilePath = Annotated[Path, PlainValidator(_path), PlainSerializer(str), _AS_TEXT]
+"""A path; its bytes need not be text."""
+
 Seconds = Annotated[Fraction, BeforeValidator(_seconds)]
 """A moment or a length: 90, 12.5, "1:30" or "1:02:03.5"."""
 
@@ -78,14 +111,14 @@ def validate(model: type[Model], data: Mapping[str, Any], *, where: str) -> Mode
 
 def _config_error(model: type[BaseModel], exc: ValidationError, where: str) -> ConfigError:
     problems = exc.errors()
-    lines = [f"{_path(e['loc'])}: {_message(e)}" for e in problems]
+    lines = [f"{_key(e['loc'])}: {_message(e)}" for e in problems]
     hints = [_suggestion(model, e["loc"]) for e in problems if e["type"] == "extra_forbidden"]
     text = f"{where}: " + "; ".join(lines)
     fallback = "correct the value; --dry-run prints the whole run as it stands"
     return ConfigError(text, hint="; ".join(h for h in hints if h) or fallback)
 
 
-def _path(loc: tuple[int | str, ...]) -> str:
+def _key(loc: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in loc) or "value"
 
 

@@ -26,18 +26,32 @@ def shared_folder() -> Path | None:
     return guess if guess.is_dir() else None
 
 
+def user_folder(variable: str, below_home: str) -> Path:
+    """Return one of the user's own folders, which need not exist.
+
+    Args:
+        variable: the environment variable that names it.
+        below_home: where it lies in the user's home otherwise. A user without a home, as in a
+            container that runs under a mere number, has nowhere: the path cannot be made.
+    """
+    if base := os.environ.get(variable):
+        return Path(base)
+    try:
+        return Path.home() / below_home
+    except RuntimeError:
+        return Path("/nonexistent") / below_home
+
+
 def cache_folder() -> Path:
     """Return the user's folder for pulled models (`RIMLIGHT_CACHE`, XDG, or ~/.cache)."""
     if named := os.environ.get("RIMLIGHT_CACHE"):
         return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "rimlight"
+    return user_folder("XDG_CACHE_HOME", ".cache") / "rimlight"
 
 
 def config_folder() -> Path:
     """Return the user's folder for profiles (XDG, or ~/.config)."""
-    base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "rimlight"
+    return user_folder("XDG_CONFIG_HOME", ".config") / "rimlight"
 
 
 def runtime_folder() -> Path:

@@ -16,6 +16,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from rimlight import __version__
 from rimlight.config import PartConfig, RunConfig, SinkConfig
+from rimlight.fingerprints import identity_of
+from rimlight.identity import contents_of
 from rimlight.options import validate
 from rimlight.pipeline.parts import Refiner, Segmenter, Sink, Source
 from rimlight.refiners import LASTING
@@ -24,8 +26,9 @@ from rimlight.sinks import SINKS
 WARM_S = Fraction(1)
 """Masks are refined from this long before a segment on; see `RestartingRefiner`."""
 
-_SAMPLE_BYTES = 1 << 16
 _NOT_OF_THE_RESULT = frozenset({"path", "overwrite", "resume", "thread", "optional", "threads"})
+_OF_THE_RESULT = frozenset({"policy", "masks", "max_mask_age_s", "compiled"})
+"""Of the pipeline's options."""
 
 
 @runtime_checkable
@@ -40,6 +43,11 @@ class Resumable(Protocol):
     @property
     def complete(self) -> bool:
         """Nothing is missing but the last step of `close`."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know about what an earlier run left."""
         ...
 
     def pause(self) -> None:
@@ -99,21 +107,22 @@ def fresh(config: RunConfig, open_segmenter: Callable[[], Segmenter]) -> Segment
 def go_on(config: RunConfig, source: Source, sinks: Sequence[Sink]) -> list[str]:
     """Let `source` leave out what all `sinks` have already; return what the user should know."""
     states = [sink for sink in sinks if isinstance(sink, Resumable)]
+    notes = [note for state in states for note in state.notes]
     if len(states) < len(sinks) or not isinstance(source, Seekable):
-        return []
+        return notes
     if all(state.complete for state in states):
         source.close()
-        return ["all frames were written by an earlier run; joining them"]
+        return [*notes, "all frames were written by an earlier run; joining them"]
     moments = [state.resume_at for state in states if not state.complete]
     known = [moment for moment in moments if moment is not None]
     if not known or len(known) < len(moments):
-        return []
+        return notes
     at = min(known)
     length = segment_length_s(config) or Fraction(0)
     # Refiners are warmed up by masks, and the masks of one that follows need its whole segment.
     warm_s = length if _follows(config) else WARM_S
     source.resume(at, lead_s=at % length + warm_s)
-    return [f"an earlier run got as far as {_clock(at)}; going on from there"]
+    return [*notes, f"an earlier run got as far as {_clock(at)}; going on from there"]
 
 
 def settle(source: Source, sinks: Sequence[Sink], *, cut_short: bool = False) -> None:
@@ -142,6 +151,7 @@ def _named(sink: SinkConfig, config: RunConfig) -> SinkConfig:
         return sink
     path = Path(os.path.expanduser(str(config.source.options.get("path", ""))))
     is_file = config.source.kind == "video" and os.path.isfile(path) and not sink.thread
+    is_file = is_file and os.access(path, os.R_OK)
     lasting = any(part.kind in LASTING for part in config.refiners)
     name = _fingerprint(sink, config, path) if is_file and not lasting else None
     return sink.model_copy(update={"resume": name})
@@ -164,36 +174,15 @@ def _segment_s(sink: SinkConfig) -> Fraction | None:
 
 def _fingerprint(sink: SinkConfig, config: RunConfig, source: Path) -> str:
     """Return a hash of all that decides over the pictures: input, parts, files and versions."""
-    run = config.model_dump(mode="json", exclude={"sinks", "pipeline"})
-    for part in (run["source"], run["segmenter"]):
+    run = config.model_dump(mode="json", exclude={"sinks", "source"})
+    read = config.source.model_dump(mode="json")
+    for part in (read, run["segmenter"]):
         part.pop("threads", None)
+    run["pipeline"] = {k: v for k, v in run["pipeline"].items() if k in _OF_THE_RESULT}
     own = {k: v for k, v in sink.model_dump(mode="json").items() if k not in _NOT_OF_THE_RESULT}
-    files = sorted(_files_named(run))
-    parts = [__version__, run, own, source.suffix, _identity(source)]
-    facts = json.dumps([*parts, [_identity(file) for file in files]], sort_keys=True)
-    return hashlib.sha256(facts.encode()).hexdigest()
-
-
-def _files_named(value: Any) -> set[Path]:
-    """Return the existing files that a run names anywhere: backgrounds, models, cards."""
-    if isinstance(value, dict):
-        return {file for item in value.values() for file in _files_named(item)}
-    if isinstance(value, list):
-        return {file for item in value for file in _files_named(item)}
-    if not isinstance(value, str) or len(value) > 4096:
-        return set()
-    path = Path(os.path.expanduser(value))
-    return {path} if os.path.isfile(path) else set()
-
-
-def _identity(path: Path) -> list[Any]:
-    """Return size, time of change and a hash of both ends of a file."""
-    status = path.stat()
-    with path.open("rb") as file:
-        ends = file.read(_SAMPLE_BYTES)
-        file.seek(max(0, status.st_size - _SAMPLE_BYTES))
-        ends += file.read(_SAMPLE_BYTES)
-    return [status.st_size, status.st_mtime_ns, hashlib.sha256(ends).hexdigest()]
+    named = contents_of({**run, "sink": own})
+    facts = [__version__, read, run, own, source.suffix, identity_of(source), named]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _clock(time_s: Fraction) -> str:

@@ -1,5 +1,6 @@
 """Videos written in segments: the same as in one go, and to be gone on with after a break."""
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 
@@ -10,7 +11,7 @@ from media import make_clip, packets, pictures, source_frames, source_info, time
 
 from rimlight.errors import SinkError
 from rimlight.libav import av
-from rimlight.sinks.journal import Journal
+from rimlight.sinks.journal import Journal, is_left_by_a_run
 from rimlight.sinks.video import VideoSink
 
 SIZE = (128, 96)  # x264 does not give the same bytes twice for pictures of 64x48
@@ -202,10 +203,171 @@ def test_alpha_survives_the_joining(tmp_path):
     assert all(p[48, 16, 3] < 40 and p[48, 112, 3] > 215 for p in shown)
 
 
-@pytest.mark.parametrize("spoil", [b"", b"{", b"[1]"])
+def change(**fields):
+    return lambda state: json.dumps({**json.loads(state), **fields})
+
+
+def change_segments(**fields):
+    return lambda state: change(segments=[{**s, **fields} for s in json.loads(state)["segments"]])(
+        state
+    )
+
+
+SPOILT = {
+    "empty": lambda _: "",
+    "cut": lambda state: state[:40],
+    "list": lambda _: "[1]",
+    "number": lambda _: "7",
+    "deep": lambda _: "[" * 100_000,
+    "no segments": change(segments=None),
+    "empty segment": change(segments=[{}]),
+    "more keys": change_segments(z=1),
+    "text for a number": change_segments(end="x"),
+    "other times": change_segments(begin=10**9),
+    "foreign name": change_segments(name="../in.mp4"),
+    "complete too early": change(complete=True),
+    "without complete": lambda state: state.replace('"complete": false, ', ""),
+    "no text": lambda state: state.encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
 def test_a_spoilt_journal_means_a_new_start(tmp_path, spoil):
-    break_off(tmp_path / "a.mp4", frames_at(UNEVEN[:70]))
-    journal_of(tmp_path / "a.mp4").joinpath("state.json").write_bytes(spoil)
-    sink = open_sink(tmp_path / "a.mp4")
-    assert sink.resume_at is None
+    path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
+    break_off(path, frames[:70])
+    state = journal_of(path) / "state.json"
+    spoilt = SPOILT[spoil](state.read_text())
+    state.write_bytes(spoilt if isinstance(spoilt, bytes) else spoilt.encode())
+    sink = open_sink(path)
+    assert sink.resume_at is None and "starting over" in sink.notes[0]
     sink.abort()
+    assert list(tmp_path.iterdir()) == []
+
+
+DAMAGES = {
+    "emptied": lambda file: file.write_bytes(b""),
+    "cut": lambda file: file.write_bytes(file.read_bytes()[:500]),
+    "changed": lambda file: file.write_bytes(file.read_bytes()[:-9] + b"123456789"),
+    "removed": lambda file: file.unlink(),
+    "a link": lambda file: (file.unlink(), file.symlink_to(file.with_name("state.json"))),
+    "a folder": lambda file: (file.unlink(), file.mkdir()),
+}
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_segment_is_made_again_with_all_that_follow(tmp_path, damage, number):
+    path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
+    break_off(path, frames[:100])
+    damaged = sorted(journal_of(path).glob("0*.mp4"))[number]
+    DAMAGES[damage](damaged)
+    if damage == "a folder":
+        with pytest.raises(SinkError):
+            record(path, frames)
+        damaged.rmdir()
+    record(path, frames)
+    assert times(path) == UNEVEN
+    assert hashes(path) == hashes(record(tmp_path / "b.mp4", frames))
+
+
+def test_a_journal_that_is_a_link_is_refused(tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "00000000.mp4").write_bytes(b"thesis")
+    journal_of(tmp_path / "a.mp4").symlink_to("precious")
+    with pytest.raises(SinkError, match="is a link") as caught:
+        open_sink(tmp_path / "a.mp4")
+    assert "rm " in caught.value.hint
+    assert [p.name for p in (tmp_path / "precious").iterdir()] == ["00000000.mp4"]
+
+
+def test_only_files_that_rimlight_made_are_removed_from_a_journal(tmp_path):
+    path = tmp_path / "a.mp4"
+    break_off(path, frames_at(UNEVEN[:70]))
+    (journal_of(path) / "thesis.txt").write_bytes(b"mine")
+    (journal_of(path) / "deep").mkdir()
+    record(path, frames_at(UNEVEN))
+    assert times(path) == UNEVEN
+    assert sorted(p.name for p in journal_of(path).iterdir()) == ["deep", "thesis.txt"]
+
+
+def stop(path, frames, **options):
+    """Write frames and end as after Ctrl-C."""
+    sink = open_sink(path, overwrite=False, **options)
+    write(sink, frames)
+    sink.pause()
+    sink.close()
+    return sink
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_after_a_stop_in_the_first_segment_the_same_run_goes_on(tmp_path, count):
+    path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
+    stop(path, frames[:count])
+    assert times(path) == UNEVEN[:count] and is_left_by_a_run(path)
+    stop(path, frames[: 2 * count])
+    assert times(path) == UNEVEN[: 2 * count]
+    assert times(record(path, frames, overwrite=False)) == UNEVEN
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_another_run_may_replace_the_part_that_a_stop_left_and_says_so(tmp_path):
+    path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
+    stop(path, frames[:70])
+    sink = open_sink(path, overwrite=False, resume="another run")
+    assert "left by an earlier run" in sink.notes[0] and sink.resume_at is None
+    sink.abort()  # as when this one is killed
+    sink = open_sink(path, overwrite=False, resume="another run")
+    write(sink, frames)
+    sink.close()
+    assert times(path) == UNEVEN
+
+
+@pytest.mark.parametrize("name", ["a run", "another run"])
+def test_a_file_that_took_the_place_of_a_part_is_not_replaced(tmp_path, name):
+    path = tmp_path / "a.mp4"
+    stop(path, frames_at(UNEVEN[:70]))
+    path.write_bytes(b"precious")
+    assert not is_left_by_a_run(path)
+    with pytest.raises(SinkError, match="exists"):
+        open_sink(path, overwrite=False, resume=name)
+    assert path.read_bytes() == b"precious"
+
+
+def test_a_kill_after_the_last_rename_leaves_nothing_to_do(tmp_path, monkeypatch):
+    path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
+    monkeypatch.setattr(Journal, "remove", Journal.close)
+    record(path, frames, overwrite=False)
+    monkeypatch.undo()
+    assert journal_of(path).exists()
+    before = path.stat().st_ino
+    again = open_sink(path, overwrite=False)
+    assert again.complete
+    again.close()
+    assert path.stat().st_ino == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_segments_that_are_links_are_not_followed(tmp_path):
+    path = tmp_path / "a.mp4"
+    (tmp_path / "v.txt").write_bytes(b"mine")
+    journal_of(path).mkdir()
+    for name in ("part.mp4", "state.json.part", "joined.mp4", "00000000.mp4"):
+        (journal_of(path) / name).symlink_to(tmp_path / "v.txt")
+    record(path, frames_at(UNEVEN))
+    assert (tmp_path / "v.txt").read_bytes() == b"mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "v.txt"]
+
+
+def test_a_file_that_appears_during_the_run_is_not_replaced(tmp_path):
+    path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
+    sink = open_sink(path, overwrite=False)
+    write(sink, frames)
+    path.write_bytes(b"precious")
+    with pytest.raises(SinkError, match="exists") as caught:
+        sink.close()
+    assert "--overwrite" in caught.value.hint and path.read_bytes() == b"precious"
+    path.unlink()
+    again = open_sink(path, overwrite=False)
+    assert again.complete
+    again.close()
+    assert times(path) == UNEVEN

@@ -27,7 +27,7 @@ from rimlight.config import RunConfig
 from rimlight.errors import SourceReadError
 from rimlight.libav import av
 from rimlight.media.opening import Target, open_container, video_stream
-from rimlight.sinks.journal import Journal, Segment
+from rimlight.sinks.journal import Journal, Segment, folder_of
 
 _NAME = "pieces"
 """What the segments' list is called; staging folders have a name of their own for each run."""
@@ -94,7 +94,7 @@ def make_piece(
         except SourceReadError:
             segments = []
         for segment in segments:
-            local = path.with_name(f".{path.name}.rimlight") / segment.name
+            local = folder_of(path) / segment.name
             storage.store(local, storage.below(staging, segment.name))
     listed = json.dumps([asdict(segment) for segment in segments])
     storage.write(_list_of(staging, piece), listed.encode())

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
 from rimlight.cli import (
     batch,
@@ -21,6 +23,7 @@ from rimlight.cli import (
     doctor,
     evaluate,
     export,
+    hints,
     live,
     models,
     objects,
@@ -28,9 +31,16 @@ from rimlight.cli import (
     prune,
     road,
     service,
+    streams,
     train,
 )
-from rimlight.errors import RimlightError
+from rimlight.errors import ConfigError, RimlightError
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
+BUG = 70
+"""The exit code of a mistake of ours (EX_SOFTWARE of sysexits.h)."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,22 +50,39 @@ app = typer.Typer(
     help="Cut people, things and roads out of video as it plays.",
     epilog="Start with: rimlight demo",
 )
-app.command("demo")(demo.demo)
-app.command("process")(process.process)
-app.command("batch")(batch.batch)
-app.command("live")(live.live)
-app.command("ctl", context_settings={"ignore_unknown_options": True})(ctl.ctl)
-app.command("doctor")(doctor.doctor)
-app.command("setup-camera")(doctor.setup_camera)
-app.command("road")(road.road)
-app.command("objects")(objects.objects)
-app.command("devices")(devices.devices)
-app.command("eval")(evaluate.evaluate)
-app.command("bench")(bench.bench)
-app.command("train")(train.train)
-app.command("distil")(distil.distil)
-app.command("prune")(prune.prune)
-app.command("export")(export.export)
+
+
+def _add(name: str, function: Callable[..., None], **settings: Any) -> None:
+    app.command(name, help=_help_of(function), **settings)(function)
+
+
+def _help_of(function: Callable[..., None]) -> str | None:
+    """Return a command's docstring; from its source under `python -OO`, which drops docstrings."""
+    if function.__doc__ is not None or sys.flags.optimize < 2:
+        return function.__doc__
+    import ast
+    import inspect
+
+    definition = ast.parse(inspect.getsource(function)).body[0]
+    return ast.get_docstring(definition) if isinstance(definition, ast.FunctionDef) else None
+
+
+_add("demo", demo.demo)
+_add("process", process.process)
+_add("batch", batch.batch)
+_add("live", live.live)
+_add("ctl", ctl.ctl, context_settings={"ignore_unknown_options": True})
+_add("doctor", doctor.doctor)
+_add("setup-camera", doctor.setup_camera)
+_add("road", road.road)
+_add("objects", objects.objects)
+_add("devices", devices.devices)
+_add("eval", evaluate.evaluate)
+_add("bench", bench.bench)
+_add("train", train.train)
+_add("distil", distil.distil)
+_add("prune", prune.prune)
+_add("export", export.export)
 app.add_typer(models.app, name="models")
 app.add_typer(service.app, name="service")
 
@@ -78,17 +105,70 @@ def root(
     ] = False,
 ) -> None:
     """Cut people, things and roads out of video as it plays."""
+    try:
+        os.getcwd()
+    except OSError as exc:  # removed since the shell went there; relative names lead nowhere
+        raise ConfigError("the working folder is gone", hint="cd to one that exists") from exc
 
 
 def main() -> None:
-    """Run the app; an expected failure is two lines and an exit code, never a traceback."""
+    """Run the app; a failure is two lines and an exit code, never a traceback."""
+    streams.prepare()
+    raise SystemExit(streams.finish(_run(sys.argv[1:])))
+
+
+def _run(words: list[str]) -> int:
+    """Run the app; return its exit code."""
+    group = typer.main.get_command(app)
     try:
-        app()
+        code = group.main(args=words, prog_name="rimlight", standalone_mode=False)
     except RimlightError as exc:
-        typer.secho(f"error: {exc}", err=True, fg="red")
-        if exc.hint:
-            typer.echo(f"hint:  {exc.hint}", err=True)
-        raise SystemExit(exc.exit_code) from None
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
+        return _fail(exc, exc.hint, exc.exit_code, hints.find_command(group, words))
+    except TyperException as exc:  # a command line that cannot be parsed
+        return _fail_usage(exc, words)
+    except (Exception, typer.Abort) as exc:
+        return _fail_unexpectedly(exc)
+    return code if isinstance(code, int) else 0
+
+
+def _fail_unexpectedly(error: BaseException) -> int:
+    """Say what the machine lacks, or that it is our mistake; return the exit code."""
+    if isinstance(error, typer.Abort):
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):  # the reader of our output has gone, as `| head` does
+        return 1
+    if isinstance(error, MemoryError):
+        return _fail("there is not enough memory", "close other programs, or try smaller input", 1)
+    if isinstance(error, OSError):
+        hint = "check the disk, the permissions and the limits (ulimit -a)"
+        return _fail(_system_error(error), hint, 1)
+    if os.environ.get("RIMLIGHT_DEBUG"):
+        raise error
+    what = f"rimlight failed unexpectedly: {type(error).__name__}: {error}"
+    return _fail(what, "this is a bug; RIMLIGHT_DEBUG=1 shows where it happened", BUG)
+
+
+def _fail(error: object, hint: str | None, code: int, command: Any = None) -> int:
+    text = streams.make_printable(" ".join(str(error).splitlines()))
+    typer.secho(f"error: {text}", err=True, fg="red", color=_color())
+    if hint := hints.fit_hint(streams.make_printable(hint or ""), command):
+        typer.echo(f"hint:  {hint}", err=True)
+    return code
+
+
+def _fail_usage(error: Any, words: list[str]) -> int:
+    if hasattr(error, "show"):
+        error.show()
+    if hint := hints.hint_for_usage(error, words):
+        typer.echo(f"hint:  {hint}", err=True)
+    return int(error.exit_code)
+
+
+def _system_error(error: OSError) -> str:
+    names = " and ".join(str(name) for name in (error.filename, error.filename2) if name)
+    return f"{names}: {error.strerror}" if names else str(error.strerror or error)
+
+
+def _color() -> bool | None:
+    """Return False where the user wants no colors (https://no-color.org), None to let it depend."""
+    return False if os.environ.get("NO_COLOR") else None

@@ -96,7 +96,8 @@ def run_to_end(
     try:
         stopped, stats = _run(config, label, watchers, quiet)
     except SourceReadError as exc:
-        exc.hint = f"{exc.hint or ''} (what could be read is in {outputs(config)})".strip()
+        if made := _made(config):
+            exc.hint = f"{exc.hint or ''} (what could be read is in {made})".strip()
         if not keep_going:
             raise
         console.print(f"warning: {exc}; {exc.hint}")
@@ -110,10 +111,18 @@ def run_to_end(
     return stats
 
 
+def _made(config: RunConfig) -> str:
+    """Name the results that are there."""
+    paths = [str(part.options.get("path", "")) for part in config.sinks]
+    return ", ".join(path for path in paths if path and Path(path).exists())
+
+
 def _what_next(config: RunConfig) -> str:
-    """Say whether the run can be gone on with."""
+    """Say whether the same command resumes the run."""
+    from rimlight.sinks.journal import folder_of
+
     paths = [Path(str(part.options.get("path", ""))) for part in config.sinks]
-    kept = any(path.with_name(f".{path.name}.rimlight").is_dir() for path in paths if path.name)
+    kept = any(folder_of(path).is_dir() for path in paths if path.name)
     return "the same command goes on from here" if kept else "what is done is kept"
 
 

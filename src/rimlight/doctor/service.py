@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rimlight.errors import ConfigError
+from rimlight.resources import user_folder
 from rimlight.writing import make_folder, write_text, writing
 
 UNIT = "rimlight.service"
@@ -75,14 +76,12 @@ Exec={command} ctl panic
 
 def unit_path() -> Path:
     """Return where the user's own units lie."""
-    base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "systemd" / "user" / UNIT
+    return user_folder("XDG_CONFIG_HOME", ".config") / "systemd" / "user" / UNIT
 
 
 def desktop_path() -> Path:
     """Return where the user's own menu entries lie."""
-    base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local/share") / "applications" / DESKTOP
+    return user_folder("XDG_DATA_HOME", ".local/share") / "applications" / DESKTOP
 
 
 def install(words: Sequence[str]) -> tuple[Path, Path]:

@@ -32,7 +32,9 @@ class ReplaceEffect:
 
         main: ClassVar[str | None] = "background"
 
-        background: Annotated[str, Field(description="a colour, or a picture or video file")]
+        background: Annotated[
+            opt.FileName, Field(description="a colour, or a picture or video file")
+        ]
         fit: Annotated[Fit, Field(description="how a picture meets the frame")] = "fill"
         backdrop: Annotated[
             str, Field(description="colour beside and behind a picture that leaves some free")

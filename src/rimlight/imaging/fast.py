@@ -34,6 +34,22 @@ def switched(*, on: bool) -> Iterator[None]:
         _switch["on"] = before
 
 
+def missing_reason() -> str | None:
+    """Return why the compiled loops cannot be used, None where they can be or are switched off."""
+    if not _switch["on"] or _load() is not None:
+        return None
+    if not find_spec("numba"):
+        return "numba is not installed: pip install 'rimlight[fast]'"
+    return "there is no folder to keep them in: set NUMBA_CACHE_DIR to one that can be written"
+
+
 @cache
 def _load() -> ModuleType | None:
-    return import_module("rimlight.imaging.kernels") if find_spec("numba") else None
+    if not find_spec("numba"):
+        return None
+    try:
+        return import_module("rimlight.imaging.kernels")
+    except RuntimeError as exc:  # the package and the user's home are read-only
+        if "cannot cache function" not in str(exc):
+            raise
+        return None

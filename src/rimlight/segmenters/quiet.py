@@ -8,9 +8,17 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 # Two threads that load libraries at once must not put back each other's stderr.
 _STDERR = threading.Lock()
+
+
+def _open_hold() -> IO[bytes]:
+    """Return a file to keep bytes in: in memory where the system can, for no disk may have room."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("rimlight-stderr"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 @contextmanager
@@ -24,7 +32,7 @@ def stderr_without(*starts: bytes) -> Iterator[None]:
         yield
         return
     sys.stderr.flush()
-    with _STDERR, tempfile.TemporaryFile() as held:
+    with _STDERR, _open_hold() as held:
         stderr = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:

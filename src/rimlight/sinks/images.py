@@ -46,7 +46,9 @@ class ImagesSink:
 
         main: ClassVar[str | None] = "path"
 
-        path: Annotated[Path, Field(description="a folder, or one file for one picture")]
+        path: Annotated[
+            options.FilePath, Field(description="a folder, or one file for one picture")
+        ]
         format: Annotated[
             Literal["auto", "png", "webp", "jpg"],
             Field(description="auto: as the source's pictures, png where there is alpha"),

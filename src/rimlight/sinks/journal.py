@@ -1,19 +1,33 @@
-"""What is already written of a video, kept beside it until the video is whole."""
+"""What is already written of a video, kept next to it until the video is whole."""
 
 from __future__ import annotations
 
-import fcntl
+import errno
+import hashlib
 import json
 import os
-import shutil
-from dataclasses import asdict, dataclass
+import re
+import shlex
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from rimlight.errors import SinkError
+from rimlight.fingerprints import content_of, digest_of
+from rimlight.locks import Lock, is_still, try_lock
+from rimlight.writing import hidden_name, put
 
-_VERSION = 1
+_VERSION = 2
 _STATE = "state.json"
+_LOCK = "lock"
+_TRIES = 20
+"""How often the folder is made again that another run removes at this very moment."""
+_NOT_SYNCED = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS})
+"""What file systems answer that cannot write out one file or folder by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +41,8 @@ class Segment:
         end: when that is no longer shown.
         frames: how many pictures it holds.
         early: decoding times before `begin`, one for each picture that the encoder reorders by.
+        size: of its file, in bytes.
+        sha256: of its file, in hex.
     """
 
     name: str
@@ -35,46 +51,100 @@ class Segment:
     end: int
     frames: int
     early: tuple[int, ...] = ()
+    size: int = 0
+    sha256: str = ""
+
+    def of(self, file: Path) -> Segment:
+        """Return this segment with size and hash of its file.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        return replace(self, size=file.stat().st_size, sha256=digest_of(file))
+
+    def is_in(self, file: Path) -> bool:
+        """Return True if `file` holds this segment, byte for byte."""
+        try:
+            status = file.lstat()
+            is_plain = stat.S_ISREG(status.st_mode) and status.st_size == self.size
+            return is_plain and digest_of(file) == self.sha256
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """The video that a run put under its final name; `whole` tells whether it is all of it."""
+
+    content: list[Any]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What `state.json` says."""
+
+    run: str
+    segments: tuple[Segment, ...]
+    complete: bool
+    result: _Result | None
+
+
+def folder_of(result: Path) -> Path:
+    """Return the folder of the journal of a video."""
+    return result.with_name(hidden_name(result, ".rimlight"))
+
+
+def is_left_by_a_run(result: Path) -> bool:
+    """Return True if `result` is the part that a stopped run left, and nobody changed it since."""
+    state = _read(folder_of(result) / _STATE, result.suffix)
+    return state is not None and _is_part(state.result, result)
 
 
 class Journal:
-    """The folder `.NAME.rimlight` beside a result, with segments and a list of the whole ones.
+    """The folder `.NAME.rimlight` next to a result, with segments and a list of the whole ones.
 
     The list is replaced in one step after each segment, so a crash at any moment leaves the list
-    of before or of after, and a segment that is on it is on the disk.
+    of before or of after, and a segment that is on it is on the disk. A list that is damaged is
+    not believed, nor is a segment whose file is not as it was written: it is made again, with
+    all that follow. Only files with names that rimlight gives are ever removed.
 
     Args:
         result: the video that is being made.
         run: names the run; segments of another run are thrown away.
 
     Raises:
-        SinkError: another process works on the same result, or the folder cannot be made.
+        SinkError: another process works on the same result, or the folder cannot be made, or
+            it is a link.
     """
 
     def __init__(self, result: Path, run: str) -> None:
-        self.folder = result.with_name(f".{result.name}.rimlight")
+        self.folder = folder_of(result)
+        self._result_path = result
         self._run = run
-        try:
-            self.folder.mkdir(exist_ok=True)
-            self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as exc:
-            raise SinkError(
-                f"cannot write {self.folder}: {exc.strerror}", hint="choose another folder"
-            ) from exc
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            os.close(self._lock)
-            raise SinkError(
-                f"another run is writing {result}", hint="wait for it, or choose another name"
-            ) from exc
-        self._open = True
         self.segments: list[Segment] = []
         self.complete = False
         """All of the video is in the segments."""
-        self.partial = False
-        """The result is there, but the run was stopped before its end."""
-        self._load()
+        self.notes: list[str] = []
+        """What the user should know about what an earlier run left."""
+        self._result: _Result | None = None
+        self._lock = self._enter()
+        self._open = True
+        try:
+            self._load()
+        except OSError as exc:
+            self.close()
+            raise _unusable(self.folder, exc) from exc
+
+    @property
+    def finished(self) -> bool:
+        """The whole video has its final name; only this folder is left to remove."""
+        return self._result is not None and self._result.whole
+
+    @property
+    def replaceable(self) -> bool:
+        """The file under the video's final name was put there by an earlier, unfinished run."""
+        return self._result is not None
 
     def add(self, segment: Segment) -> None:
         """Put a segment, whose file is complete, on the list.
@@ -82,76 +152,297 @@ class Journal:
         Raises:
             OSError: the list cannot be written; it is as before then.
         """
-        _sync(self.folder / segment.name)
-        self.segments.append(segment)
+        file = self.folder / segment.name
+        self._sync(file)
+        self.segments.append(segment if segment.sha256 else segment.of(file))
         try:
             self.save()
         except OSError:
             self.segments.pop()
             raise
 
+    def place(self, file: Path, *, whole: bool, overwrite: bool) -> None:
+        """Give a joined video its final name.
+
+        The list says so before it happens: then after a crash, too, it is known whose file it is.
+
+        Args:
+            file: the video, in this folder.
+            whole: it is all of the video, not the part up to a stop.
+            overwrite: replace a file of that name, whoever wrote it.
+
+        Raises:
+            FileExistsError: a file of that name must stay.
+            OSError: the disk is full, or the name cannot be taken.
+        """
+        before, self._result = self._result, _Result(content_of(file), whole)
+        is_ours = before is not None and _is_content(self._result_path, before.content)
+        try:
+            self.save()
+            put(file, self._result_path, overwrite=overwrite or is_ours)
+        except OSError:
+            self._result = before
+            raise
+
     def save(self) -> None:
-        """Write down the list, `complete` and `partial`.
+        """Write down the list.
 
         Raises:
             OSError: the disk is full; the list is as before then.
         """
-        state = {
-            "version": _VERSION,
-            "run": self._run,
-            "segments": [asdict(segment) for segment in self.segments],
-            "complete": self.complete,
-            "partial": self.partial,
-        }
+        state = _State(self._run, tuple(self.segments), self.complete, self._result)
         part = self.folder / f"{_STATE}.part"
-        part.write_text(json.dumps(state), encoding="utf-8")
-        _sync(part)
+        part.unlink(missing_ok=True)
+        with part.open("x", encoding="utf-8") as file:
+            file.write(_written(state))
+        self._sync(part)
         part.replace(self.folder / _STATE)
-        _sync(self.folder)
+        self._sync(self.folder)
 
     def close(self) -> None:
-        """Leave the folder for a later run; one without a whole segment goes."""
+        """Leave the folder for a later run; one that holds nothing of use to it goes."""
         if not self._open:
             return
-        if not self.segments:
+        if not self.segments and self._result is None:
             self.remove()
             return
         self._open = False
         os.close(self._lock)
 
     def remove(self) -> None:
-        """Remove the folder: the result is whole, or nothing of it is worth keeping."""
-        if self._open:
-            self._open = False
-            shutil.rmtree(self.folder, ignore_errors=True)
-            os.close(self._lock)
+        """Remove the folder: the result is whole, or nothing of it is worth keeping.
+
+        A file that is not rimlight's stays, and the folder with it.
+        """
+        if not self._open:
+            return
+        self._open = False
+        with suppress(OSError):
+            self._clear({_STATE})
+            for name in (_STATE, _LOCK):
+                (self.folder / name).unlink(missing_ok=True)
+            self.folder.rmdir()
+        os.close(self._lock)
+
+    def _enter(self) -> int:
+        """Make the folder and lock it; return the open lock."""
+        for _ in range(_TRIES):
+            try:
+                _make_folder(self.folder)
+                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+                lock = os.open(self.folder / _LOCK, flags, 0o644)
+            except SinkError:
+                raise
+            except OSError as exc:
+                gone = exc
+                if exc.errno == errno.ENOENT:  # the run that had it may just have removed it
+                    continue
+                break
+            if self._is_locked(lock):
+                return lock
+            gone = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        raise _unusable(self.folder, gone) from gone
+
+    def _is_locked(self, lock: int) -> bool:
+        """Lock the open file `lock`, or close it; return False where it is not there any more.
+
+        Raises:
+            SinkError: another process holds it.
+        """
+        asked = try_lock(lock)
+        if asked is Lock.TAKEN:
+            os.close(lock)
+            raise SinkError(
+                f"another run is writing {self._result_path}",
+                hint="wait for it, or choose another name",
+            )
+        if asked is Lock.UNKNOWN:
+            self._note(
+                f"the disk of {self._result_path} knows no locks: "
+                "start no second run with this result"
+            )
+            return True
+        if not is_still(lock, self.folder / _LOCK):
+            os.close(lock)
+            return False
+        return True
 
     def _load(self) -> None:
         """Take over what an earlier run of the same name left; clear away all else."""
-        state = _read(self.folder / _STATE)
-        if state.get("version") == _VERSION and state.get("run") == self._run:
-            found = [Segment(**{**s, "early": tuple(s["early"])}) for s in state["segments"]]
-            if all((self.folder / segment.name).is_file() for segment in found):
-                self.segments = found
-                self.complete, self.partial = state["complete"], state["partial"]
-        keep = {"lock", _STATE, *(segment.name for segment in self.segments)}
-        for file in self.folder.iterdir():
-            if file.name not in keep:
-                file.unlink()
+        state = _read(self.folder / _STATE, self._result_path.suffix)
+        if state is None:
+            if os.path.lexists(self.folder / _STATE):
+                self._note(
+                    f"the record of an earlier run of {self._result_path} cannot be used; "
+                    "starting over"
+                )
+        elif state.run == self._run:
+            self._take_over(state)
+        elif _is_part(state.result, self._result_path):
+            self._result = state.result
+            self._note(
+                f"{self._result_path} is a part, left by an earlier run with another input or "
+                "other settings; starting over"
+            )
+        self._clear({_STATE, *(segment.name for segment in self.segments)})
+        self._sync(self.folder)
+
+    def _take_over(self, state: _State) -> None:
+        """Keep the segments of `state` up to the first whose file is not as it was written."""
+        if state.result and _is_content(self._result_path, state.result.content):
+            self._result = state.result
+        if self.finished:
+            return
+        for segment in state.segments:
+            if not segment.is_in(self.folder / segment.name):
+                break
+            self.segments.append(segment)
+        lost = len(state.segments) - len(self.segments)
+        self.complete = state.complete and not lost
+        if lost:
+            self._note(
+                f"{lost} of {len(state.segments)} segments of {self._result_path} are damaged or "
+                "follow a damaged one; making them again"
+            )
+
+    def _clear(self, keep: set[str]) -> None:
+        """Remove the files in this folder that rimlight made, but those in `keep`."""
+        own = _own_names(self._result_path.suffix)
+        for name in sorted(os.listdir(self.folder)):
+            path = self.folder / name
+            if name not in keep and own.fullmatch(name) and not _is_folder(path):
+                path.unlink(missing_ok=True)
+
+    def _sync(self, path: Path) -> None:
+        """Wait until a file, or the names in a folder, are on the disk itself."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        except OSError as exc:
+            if exc.errno not in _NOT_SYNCED:
+                raise
+            self._note(
+                f"the disk of {self._result_path} does not say when data is on it: "
+                "after a power cut the run may have to start over"
+            )
+        finally:
+            os.close(descriptor)
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _unusable(folder: Path, exc: OSError) -> SinkError:
+    return SinkError(f"cannot write {folder}: {exc.strerror}", hint="choose another folder")
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the journal's folder, or check that it is one.
+
+    Raises:
+        SinkError: it is a link or a file.
+        OSError: it cannot be made.
+    """
+    with suppress(FileExistsError):
+        folder.mkdir()
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        what = "a link" if stat.S_ISLNK(status.st_mode) else "not a folder"
+        raise SinkError(
+            f"{folder} is {what}: segments are not kept there",
+            hint=f"remove it: rm {shlex.quote(str(folder))}",
+        )
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def segment_names(suffix: str) -> re.Pattern[str]:
+    """Return what the names of segments look like; `suffix` is that of the video."""
+    return re.compile(rf"-?\d{{7,12}}{re.escape(suffix)}", re.ASCII)
+
+
+def _own_names(suffix: str) -> re.Pattern[str]:
+    others = rf"(part|joined){re.escape(suffix)}|{re.escape(_STATE)}(\.part)?"
+    return re.compile(f"{segment_names(suffix).pattern}|{others}", re.ASCII)
+
+
+def _is_part(result: _Result | None, path: Path) -> bool:
+    return result is not None and not result.whole and _is_content(path, result.content)
+
+
+def _is_content(path: Path, content: list[Any]) -> bool:
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return state if isinstance(state, dict) else {}
+        return stat.S_ISREG(path.lstat().st_mode) and content_of(path) == content
+    except OSError:
+        return False
 
 
-def _sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk itself."""
-    descriptor = os.open(path, os.O_RDONLY)
+def _written(state: _State) -> str:
+    """Return a state as a text that ends with a hash of itself."""
+    data = {"version": _VERSION, **asdict(state)}
+    return json.dumps({**data, "check": _check(data)})
+
+
+def _check(data: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _read(path: Path, suffix: str) -> _State | None:
+    """Return what a list says, None where there is none or it is not as it was written."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, encoding="utf-8") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
+            return _state_of(json.load(file), suffix)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _state_of(data: Any, suffix: str) -> _State:
+    """Return the state that `data` describes.
+
+    Raises:
+        ValueError, TypeError or KeyError: it is not what `_written` wrote.
+    """
+    if not isinstance(data, dict):
+        raise TypeError("not an object")
+    check = data.pop("check")
+    if data["version"] != _VERSION or check != _check(data):
+        raise ValueError("not as it was written")
+    result = data["result"]
+    segments = segments_of(data["segments"], suffix)
+    found = None if result is None else _Result(list(result["content"]), bool(result["whole"]))
+    return _State(str(data["run"]), segments, data["complete"] is True, found)
+
+
+def segments_of(listed: Sequence[dict[str, Any]], suffix: str) -> tuple[Segment, ...]:
+    """Return the segments that a list names; `suffix` is that of the video.
+
+    Raises:
+        ValueError, TypeError or KeyError: one is not what rimlight writes, or they do not
+            follow each other.
+    """
+    segments = tuple(_segment_of(dict(data), segment_names(suffix)) for data in listed)
+    if any(one.end > other.begin for one, other in pairwise(segments)):
+        raise ValueError("segments overlap")
+    return segments
+
+
+def _segment_of(data: dict[str, Any], names: re.Pattern[str]) -> Segment:
+    segment = Segment(**{**data, "early": tuple(data["early"])})
+    numbers = (segment.begin, segment.last, segment.end, segment.frames, segment.size)
+    is_sound = (
+        len(data) == len(fields(Segment))
+        and names.fullmatch(segment.name)
+        and all(type(number) is int for number in (*numbers, *segment.early))
+        and segment.begin <= segment.last <= segment.end
+        and segment.frames > 0
+        and re.fullmatch(r"[0-9a-f]{64}", segment.sha256)
+    )
+    if not is_sound:
+        raise ValueError(f"no segment: {data}")
+    return segment

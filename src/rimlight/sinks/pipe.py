@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections.abc import Iterator
 from typing import Annotated, BinaryIO, ClassVar, Literal, cast
 
@@ -14,6 +14,8 @@ from rimlight import options
 from rimlight.errors import ConfigError, SinkError, StopStream
 from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging.colour import Image, planes
+
+_STDOUT = 1  # the descriptor: sys.stdout may stand for something else where this is closed
 
 PixelFormat = Literal["bgr24", "rgb24", "yuv420p", "rgba"]
 
@@ -89,13 +91,13 @@ class PipeSink:
 
 
 def _standard_output() -> BinaryIO:
-    if sys.stdout.isatty():
+    if os.isatty(_STDOUT):
         raise ConfigError(
             "raw frames would go to the terminal",
             hint="send them on: rimlight ... -o - | ffplay -f rawvideo -pixel_format bgr24 ... -",
         )
     # Unbuffered: what a vanished reader did not take must not fail again when Python exits.
-    raw = open(sys.stdout.fileno(), "wb", buffering=0, closefd=False)  # noqa: SIM115
+    raw = open(_STDOUT, "wb", buffering=0, closefd=False)  # noqa: SIM115
     return cast(BinaryIO, raw)
 
 

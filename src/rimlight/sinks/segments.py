@@ -1,4 +1,4 @@
-"""A video written in whole segments, so that a run that breaks off can be gone on with."""
+"""A video written in whole segments, so that a run that breaks off can be resumed."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class SegmentWriter:
         journal: where the segments are and which are whole.
         part: only the pictures from one moment up to another are wanted, and their segments stay
             in the journal, for another run to join; both lie where segments begin, None: open.
+        overwrite: replace a file that appears at `path` meanwhile.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class SegmentWriter:
         segment_s: Fraction,
         journal: Journal,
         part: Part | None = None,
+        overwrite: bool = True,
     ) -> None:
         self._path = path
         self._plan = plan
@@ -58,6 +60,7 @@ class SegmentWriter:
         self._threads = threads
         self._segment_s = segment_s
         self._journal = journal
+        self._overwrite = overwrite
         self._wanted = part
         self._from, self._until = part or (None, None)
         self._base = time_base_of(info)
@@ -72,8 +75,13 @@ class SegmentWriter:
 
     @property
     def complete(self) -> bool:
-        """Every picture is in a whole segment."""
-        return self._journal.complete
+        """Every picture is in a whole segment, or in the result already."""
+        return self._journal.complete or self._journal.finished
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know about what an earlier run left."""
+        return self._journal.notes
 
     def ticks(self, time_s: Fraction) -> int:
         """Return `time_s` in units of the video's time base."""
@@ -119,6 +127,10 @@ class SegmentWriter:
             end_s: until when the last picture is shown; None when none was written.
             is_all: the source has ended; else the whole segments stay for another run.
         """
+        if self._journal.finished:
+            self._close_sound()
+            self._journal.remove()
+            return
         last = None if end_s is None or self._encoder is None else self._ended(end_s)
         if self._wanted is not None:
             self._keep(last)
@@ -127,15 +139,12 @@ class SegmentWriter:
             self._journal.complete = True
             self._journal.add(last)
             last = None
-        self._join([*self._journal.segments, *([last] if last else [])])
+        self._join([*self._journal.segments, *([last] if last else [])], is_all=is_all)
         if is_all:
             self._journal.remove()
             return
         if last:
             (self._journal.folder / last.name).unlink()
-        if self._journal.segments:
-            self._journal.partial = True
-            self._journal.save()
         self._journal.close()
 
     def _keep(self, last: Segment | None) -> None:
@@ -143,8 +152,7 @@ class SegmentWriter:
         if last:
             self._journal.add(last)
         self._journal.close()
-        if self._sound is not None:
-            self._sound.close()
+        self._close_sound()
 
     def close(self) -> None:
         """Let the segment that is under way go, and keep the whole ones for another run."""
@@ -154,8 +162,11 @@ class SegmentWriter:
         finally:
             self._part.unlink(missing_ok=True)
             self._journal.close()
-            if self._sound is not None:
-                self._sound.close()
+            self._close_sound()
+
+    def _close_sound(self) -> None:
+        if self._sound is not None:
+            self._sound.close()
 
     def _is_after(self, frame: Frame) -> bool:
         return self._until is not None and frame.pts >= self._until
@@ -174,13 +185,12 @@ class SegmentWriter:
         begin, last, end = (self.ticks(t) for t in (self._begin_s, self._last_s, end_s))
         return Segment(name, begin, last, end, self._frames, early)
 
-    def _join(self, segments: Sequence[Segment]) -> None:
+    def _join(self, segments: Sequence[Segment], *, is_all: bool) -> None:
         part = self._journal.folder / f"joined{self._path.suffix}"
         paths = [self._journal.folder / segment.name for segment in segments]
         try:
             join(part, paths, segments, plan=self._plan, info=self._info, sound=self._sound)
-            os.replace(part, self._path)
+            self._journal.place(part, whole=is_all, overwrite=self._overwrite)
         finally:
             part.unlink(missing_ok=True)
-            if self._sound is not None:
-                self._sound.close()
+            self._close_sound()

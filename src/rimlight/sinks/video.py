@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -43,7 +44,9 @@ class VideoSink:
 
         main: ClassVar[str | None] = "path"
 
-        path: Annotated[Path, Field(description="the video; its suffix names the container")]
+        path: Annotated[
+            options.FilePath, Field(description="the video; its suffix names the container")
+        ]
         codec: Annotated[CodecName, Field(description="auto: the container's usual one")] = "auto"
         crf: Annotated[
             int | None, Field(ge=0, le=63, description="quality, lower is better; None: usual")
@@ -95,7 +98,7 @@ class VideoSink:
         journal: Journal | None = None
         try:
             journal = Journal(self._path, options.resume)
-            if not journal.partial:
+            if not journal.replaceable:
                 check_folder(self._path, overwrite=options.overwrite)
         except SinkError:
             for opened in (journal, sound):
@@ -111,6 +114,7 @@ class VideoSink:
             segment_s=options.segment_s,
             journal=journal,
             part=options.part,
+            overwrite=options.overwrite,
         )
 
     def _open_sound(self) -> Sound | None:
@@ -128,6 +132,11 @@ class VideoSink:
         """Every frame is written already; only `close` is left to do."""
         return self._writer.complete
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know about what an earlier run left."""
+        return self._writer.notes
+
     def write(self, frame: Frame) -> None:
         """Encode `frame`, or rather the one before: only now is it known how long it is shown.
 
@@ -139,7 +148,7 @@ class VideoSink:
         """
         self._check(frame)
         self._start = frame.pts if self._start is None else self._start
-        if self.resume_at is not None and frame.pts < self.resume_at:
+        if self.complete or (self.resume_at is not None and frame.pts < self.resume_at):
             return
         try:
             if self._held is None:
@@ -184,7 +193,7 @@ class VideoSink:
         """
         if self._done:
             return
-        if self._held is None and self.resume_at is None:
+        if self._held is None and self.resume_at is None and not self.complete:
             self.abort()
             return
         try:
@@ -209,7 +218,7 @@ class VideoSink:
         self._done = True
         self._held = None
         # The file's end could perhaps not be written; the file goes anyway.
-        with suppress(av.error.FFmpegError):
+        with suppress(av.error.FFmpegError, OSError):
             self._writer.close()
 
     def _last_duration_s(self, last: Frame) -> Fraction:
@@ -230,6 +239,8 @@ class VideoSink:
             hint = "free some space, or write to another disk"
             if self.resume_at is not None:
                 hint = "free some space and run the same command again: it goes on from there"
+        elif code == errno.EEXIST:
+            hint = "somebody put it there during the run; move it, or add --overwrite, and repeat"
         elif code == errno.EINVAL:
             hint = f"{self._plan.codec.name} may not do this picture size; try a .webm, or images"
         raise SinkError(f"cannot write {self._path}: {reason}", hint=hint) from exc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class WholeWriter:
 
     resume_at: Fraction | None = None
     complete = False
+    notes: Sequence[str] = ()
 
     def __init__(
         self, path: Path, plan: Plan, *, info: SourceInfo, sound: Sound | None, threads: int

@@ -43,7 +43,7 @@ class DriveSource:
         main: ClassVar[str | None] = "paths"
 
         paths: Annotated[
-            tuple[str, ...],
+            tuple[options.FileName, ...],
             BeforeValidator(_listed),
             Field(min_length=1, description="video files in any order, or one glob"),
         ]

@@ -34,7 +34,7 @@ class ImagesSource:
         main: ClassVar[str | None] = "path"
 
         path: Annotated[
-            str,
+            options.FileName,
             Field(min_length=1, description="a folder, a glob, a picture, or @ and a list of them"),
         ]
         recursive: Annotated[bool, Field(description="look into folders in the folder")] = False

@@ -95,9 +95,7 @@ class PipeSource:
         view = raw.data.cast("B")
         filled = 0
         while filled < len(view):
-            while not self._closed and not select.select([self._fd], [], [], _POLL_S)[0]:
-                pass
-            count = 0 if self._closed else os.readv(self._fd, [view[filled:]])
+            count = self._read_some(view[filled:])
             if count == 0:
                 break
             filled += count
@@ -107,6 +105,17 @@ class PipeSource:
                 hint=f"check that size and pixel format are what the writer sends: {_EXAMPLE}",
             )
         return raw if filled == len(view) else None
+
+    def _read_some(self, view: memoryview) -> int:
+        """Read bytes into `view`; return how many, 0 at the end or when the source was closed."""
+        try:
+            while not self._closed and not select.select([self._fd], [], [], _POLL_S)[0]:
+                pass
+            return 0 if self._closed else os.readv(self._fd, [view])
+        except OSError as exc:
+            raise SourceReadError(
+                f"cannot read standard input: {exc.strerror}", hint=_EXAMPLE
+            ) from exc
 
 
 def _shape(size: tuple[int, int], pixel_format: str) -> tuple[int, ...]:

@@ -44,7 +44,9 @@ class VideoSource:
 
         main: ClassVar[str | None] = "path"
 
-        path: Annotated[str, Field(min_length=1, description="a file or an address with ://")]
+        path: Annotated[
+            options.FileName, Field(min_length=1, description="a file or an address with ://")
+        ]
         timeout_s: Annotated[
             float, Field(gt=0, description="how long a network stream may be silent")
         ] = 10.0

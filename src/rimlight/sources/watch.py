@@ -50,7 +50,7 @@ class WatchSource:
 
         main: ClassVar[str | None] = "path"
 
-        path: Annotated[str, Field(min_length=1, description="a folder")]
+        path: Annotated[options.FileName, Field(min_length=1, description="a folder")]
         recursive: Annotated[bool, Field(description="look into folders in the folder")] = False
         poll_s: Annotated[float, Field(gt=0, description="seconds between two looks")] = 0.5
         results: Annotated[

@@ -1,0 +1,60 @@
+"""Fingerprints of files, by which it is known that a file is still the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+_END_BYTES = 1 << 16
+_SAMPLES, _SAMPLE_BYTES = 64, 1 << 12
+
+
+def content_of(path: Path) -> list[Any]:
+    """Return size and a hash of the beginning, the end and 64 places between them.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    size = path.stat().st_size
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        found.update(file.read(_END_BYTES))
+        step = (size - 2 * _END_BYTES) // _SAMPLES
+        for number in range(_SAMPLES if step > 0 else 0):
+            file.seek(_END_BYTES + number * step)
+            found.update(file.read(_SAMPLE_BYTES if step > _SAMPLE_BYTES else step))
+        file.seek(max(0, size - _END_BYTES))
+        found.update(file.read(_END_BYTES))
+    return [size, found.hexdigest()]
+
+
+def identity_of(path: Path) -> list[Any]:
+    """Return what tells a file from one that was put in its place: time of change and content.
+
+    Of a folder these are the names, sizes and times of the files directly in it. What is neither,
+    such as a pipe, is not read.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    status = path.stat()
+    if stat.S_ISREG(status.st_mode):
+        return [status.st_mtime_ns, *content_of(path)]
+    if not stat.S_ISDIR(status.st_mode):
+        return ["not a file"]
+    with os.scandir(path) as entries:
+        files = [(entry.name, entry.stat()) for entry in entries if entry.is_file()]
+    return sorted([os.fsencode(name).hex(), s.st_size, s.st_mtime_ns] for name, s in files)
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a whole file, in hex.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
