@@ -3,7 +3,7 @@
 import pytest
 
 from rimlight.errors import ConfigError
-from rimlight.jobs import job_config
+from rimlight.jobs import background_effects, job_config
 
 WHITE = ({"kind": "replace", "background": "white"},)
 
@@ -71,3 +71,28 @@ def test_a_config_of_a_wrong_shape_is_refused_in_one_line(tmp_path, text):
     with pytest.raises(ConfigError) as caught:
         describe(config=path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["none", "None", "transparent", "Transparent"])
+def test_a_transparent_background_is_asked_for_in_either_word(word):
+    effects = background_effects(background=word, blur=None)
+    assert [effect["kind"] for effect in effects] == ["cutout"]
+
+
+@pytest.mark.parametrize("source", ["folder", "folder/*.png", "images:folder", "watch:folder"])
+def test_several_pictures_go_to_a_folder_without_its_slash(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    run = job_config("process", source=source, sinks=["shop"], effects=WHITE)
+    assert run.sinks[0].kind == "images" and run.sinks[0].options["path"] == "shop/"
+
+
+def test_one_name_without_an_ending_is_asked_back():
+    with pytest.raises(ConfigError) as caught:
+        job_config("process", source="a.mp4", sinks=["shop"], effects=WHITE)
+    assert "shop.mp4" in caught.value.hint and "shop/" in caught.value.hint
+
+
+def test_a_path_of_windows_is_named_as_one():
+    with pytest.raises(ConfigError, match="path of Windows"):
+        job_config("process", source="a.mp4", sinks=["D:\\out.mp4"], effects=WHITE)

@@ -6,6 +6,7 @@ then what was said in words (the flags of the command line).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -123,7 +124,8 @@ def _said(
     if source is not None:
         said["source"] = guess_source(source)
     if sinks:
-        said["sinks"] = [guess_sink(spec) for spec in sinks]
+        many = source is not None and _is_many_pictures(said["source"])
+        said["sinks"] = [guess_sink(spec, into_folder=many) for spec in sinks]
     if effects is not None:
         said["effects"] = [dict(effect) for effect in effects]
     return said
@@ -151,6 +153,12 @@ def _checked_part(part: Any, key: str, where: str) -> Mapping[str, Any]:
             hint="write it as in the YAML that --dry-run prints",
         )
     return part
+
+
+def _is_many_pictures(source: Mapping[str, Any]) -> bool:
+    """Whether the results of a source of that description need a folder: several pictures do."""
+    path = os.path.expanduser(str(source.get("path", "")))
+    return source["kind"] in {"images", "watch"} and not os.path.isfile(path)
 
 
 def _with_options(
@@ -206,11 +214,16 @@ def background_effects(
         effect = {"kind": "blur", "radius_px": blur, **kept}
         if refresh_hz is not None:
             effect["refresh_hz"] = refresh_hz
-    elif background == "none":
+    elif _is_none(background):
         effect = {"kind": "cutout", **kept}
     else:
         effect = {"kind": "replace", "background": background, "fit": fit, **kept}
     return [effect, {"kind": "flip", "mirror": True}] if mirror else [effect]
+
+
+def _is_none(background: str | None) -> bool:
+    """Whether it asks for a transparent background, in either word that people use."""
+    return background is not None and background.lower() in {"none", "transparent"}
 
 
 def _product_effects(
@@ -218,5 +231,5 @@ def _product_effects(
 ) -> list[dict[str, Any]]:
     if background is None:
         raise ConfigError("a product needs a --background", hint="--background white, or none")
-    behind = {} if background == "none" else {"background": background, "fit": fit}
+    behind = {} if _is_none(background) else {"background": background, "fit": fit}
     return [{"kind": "cutout", **kept}, {"kind": "product", **product, **behind}]

@@ -65,6 +65,11 @@ class Registry:
 
 def suggest(name: str, known: tuple[str, ...]) -> str:
     """Return "did you mean 'x'? known: ..." for a name that is not in `known`."""
-    near = difflib.get_close_matches(name, known, n=1)
-    guess = f"did you mean {near[0]!r}? " if near else ""
+    close = find_near(name, known)
+    guess = f"did you mean {close!r}? " if close else ""
     return f"{guess}known: {', '.join(known)}"
+
+
+def find_near(name: str, known: tuple[str, ...]) -> str | None:
+    """Return the known name that is most like `name`, None where none is like it."""
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)

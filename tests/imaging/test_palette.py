@@ -12,6 +12,8 @@ from rimlight.imaging.palette import class_colours, is_colour, parse_colour
         ("#ff8000", (0, 128, 255)),
         ("#FF8000", (0, 128, 255)),
         ("#f80", (0, 136, 255)),
+        ("ff8000", (0, 128, 255)),
+        ("rgb(255, 128, 0)", (0, 128, 255)),
         ("255,128,0", (0, 128, 255)),
         ("255, 128, 0", (0, 128, 255)),
         ("green", (0, 128, 0)),
@@ -25,7 +27,7 @@ def test_hex_numbers_and_names_are_colours(text, bgr):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "#", "#12", "#1234", "#12345g", "ff8000", "f80", "grene", "256,0,0", "1,2", "1,2,3,4",
+    ["", "#", "#12", "#1234", "#12345g", "f80", "grene", "256,0,0", "1,2", "1,2,3,4",
      "-1,0,0", "٣,٢,١", "beach.jpg"],
 )  # fmt: skip
 def test_anything_else_is_refused_with_examples(text):

@@ -114,11 +114,11 @@ def root(
 def main() -> None:
     """Run the app; a failure is two lines and an exit code, never a traceback."""
     streams.prepare()
-    raise SystemExit(streams.finish(_run(sys.argv[1:])))
+    raise SystemExit(streams.finish(run_words(sys.argv[1:])))
 
 
-def _run(words: list[str]) -> int:
-    """Run the app; return its exit code."""
+def run_words(words: list[str]) -> int:
+    """Run the app on a command line without the program; return its exit code."""
     group = typer.main.get_command(app)
     try:
         code = group.main(args=words, prog_name="rimlight", standalone_mode=False)

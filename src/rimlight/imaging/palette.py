@@ -37,7 +37,9 @@ def is_colour(text: str) -> bool:
 
 
 def parse_colour(text: str) -> Bgr:
-    """Return (blue, green, red), 0..255, for "#00ff00", "#0f0", "0,255,0" or a basic CSS name.
+    """Return (blue, green, red), 0..255, of a color as people write it.
+
+    "#00ff00", "00ff00", "#0f0", "0,255,0", "rgb(0,255,0)" and basic CSS names are known.
 
     Raises:
         ValueError: `text` is no colour; the message gives examples.
@@ -53,10 +55,13 @@ def parse_colour(text: str) -> Bgr:
 
 def _rgb(text: str) -> tuple[int, ...] | None:
     plain = text.strip().lower()
+    if called := re.fullmatch(r"rgb ?\((.*)\)", plain):
+        plain = called[1].strip()
     if numbers := re.fullmatch(r"(\d{1,3}) ?, ?(\d{1,3}) ?, ?(\d{1,3})", plain, re.ASCII):
         levels = tuple(int(number) for number in numbers.groups())
         return levels if max(levels) <= 255 else None
-    digits = _NAMES.get(plain) or plain.removeprefix("#") * plain.startswith("#")
+    is_hex = plain.startswith("#") or re.fullmatch(r"[0-9a-f]{6}", plain)
+    digits = _NAMES.get(plain) or (plain.removeprefix("#") if is_hex else "")
     if re.fullmatch(r"[0-9a-f]{3}", digits):
         digits = "".join(digit * 2 for digit in digits)
     if not re.fullmatch(r"[0-9a-f]{6}", digits):

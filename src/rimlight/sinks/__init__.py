@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import re
+from pathlib import Path, PurePath
 from typing import Any
 
 from rimlight.config import parse_spec
 from rimlight.errors import ConfigError
-from rimlight.registry import Entry, Registry, suggest
+from rimlight.registry import Entry, Registry, find_near, suggest
 
 SINKS = Registry(
     "sink",
@@ -30,8 +31,12 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
-def guess(spec: str) -> dict[str, Any]:
+def guess(spec: str, *, into_folder: bool = False) -> dict[str, Any]:
     """Read a short spec such as "window", "video:rec.mp4", "out.mp4", "cutouts/" or "-".
+
+    Args:
+        spec: what the user wrote.
+        into_folder: a name without an ending is a folder, as several pictures need one.
 
     Returns:
         The kind and, where the spec holds one, the value of that kind's main option:
@@ -48,11 +53,18 @@ def guess(spec: str) -> dict[str, Any]:
         return {"kind": "pipe"}
     if spec.startswith("/dev/video"):
         return {"kind": "virtual-camera", "device": spec}
+    if re.match(r"[A-Za-z]:[\\/]", spec) and os.name != "nt":
+        raise ConfigError(
+            f"{spec} is a path of Windows, and this is not Windows",
+            hint="in WSL, the drive C: lies at /mnt/c",
+        )
     suffix = Path(spec).suffix.lower()
     if suffix in VIDEO_SUFFIXES:
         return {"kind": "video", "path": spec}
     if suffix in PICTURE_SUFFIXES or spec.endswith("/") or os.path.isdir(spec):
         return {"kind": "images", "path": spec}
+    if into_folder and re.fullmatch(r"[^:.]+", PurePath(spec).name):
+        return {"kind": "images", "path": f"{spec}/"}
     raise ConfigError(f"unknown sink {spec!r}", hint=_advice(spec))
 
 
@@ -64,6 +76,8 @@ def _main(kind: str) -> str:
 
 
 def _advice(spec: str) -> str:
+    if re.fullmatch(r"[^:.]+", PurePath(spec).name) and not find_near(spec, SINKS.names()):
+        return f"write {spec}.mp4 for a video, {spec}.png for a picture, {spec}/ for a folder"
     word = spec.partition(":")[0]
     files = "or a file such as out.mp4, or a folder with a / at its end"
     return f"{suggest(word, SINKS.names())}; {files}"
