@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "options parts registry writing",
     "pipeline": "addresses buffer errors frame imaging parts",
     "catalog": "errors options registry resources segmenters",
-    "objects": "effects errors frame parts writing",
+    "objects": "effects errors frame imaging parts writing",
     "road": "file_kinds folders config errors frame imaging media models options preview sources "
     "writing",
     "outputs": "config errors frame options parts registry sinks",

@@ -29,7 +29,7 @@ class Aside:
         shown = frame
         for effect in self._effects:
             shown = effect.apply(shown, mask)
-        self.sink.write(shown)
+        self.sink.write(shown.without_hidden())
         return frame
 
     def close(self) -> None:

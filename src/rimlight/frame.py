@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ from rimlight.imaging.colour import (
     i420_to_bgr,
     pad_even,
 )
+from rimlight.imaging.hidden import without_hidden_bgr, without_hidden_i420
 from rimlight.imaging.tags import NO_TAGS, Tags
 from rimlight.instances import Instance, Instances, Place
 from rimlight.mask import Mask
@@ -148,6 +150,17 @@ class Frame:
     def with_alpha(self, alpha: NDArray[np.uint8]) -> Frame:
         """Return the same picture, seen through `alpha`."""
         return replace(self, alpha=alpha)
+
+    def without_hidden(self) -> Frame:
+        """Return the same frame with nothing of its own under alpha 0.
+
+        Readers that leave the alpha out would see it there, and a blur would mix it in. The colours
+        of what is seen go on there instead.
+        """
+        if self.alpha is None or cv2.countNonZero(self.alpha) == self.alpha.size:
+            return self
+        clean = without_hidden_bgr if self.layout == "bgr" else without_hidden_i420
+        return replace(self, image=clean(self.image, self.alpha))
 
 
 def _check(what: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:

@@ -60,7 +60,7 @@ def _results(config: RunConfig, count: int) -> Iterator[tuple[Frame, Frame]]:
         frames = list(spread_frames(config.source, count))
         segmenter = stack.enter_context(closing(open_segmenter(config.segmenter, frames[0].size)))
         effects = [stack.enter_context(closing(open_effect(part))) for part in config.effects]
-        for frame in frames:
+        for frame in (each.without_hidden() for each in frames):
             mask = segmenter.segment(frame)
             for part in config.refiners:  # anew each time: these frames do not follow one another
                 with closing(open_refiner(part)) as refiner:
@@ -68,7 +68,7 @@ def _results(config: RunConfig, count: int) -> Iterator[tuple[Frame, Frame]]:
             shown = frame
             for effect in effects:
                 shown = effect.apply(shown, mask)
-            yield frame, shown
+            yield frame, shown.without_hidden()
 
 
 def spread_frames(part: PartConfig, count: int) -> Iterator[Frame]:

@@ -96,5 +96,5 @@ def test_an_empty_and_a_full_mask_are_no_trouble():
 def test_unknown_places_take_the_mean_of_known_ones_nearby():
     values, weight = np.full((40, 40), 10, np.float32), np.zeros((40, 40), np.float32)
     values[:, :20], weight[:, :20] = 200, 1
-    made = spread(values, weight)
+    made = spread(values, weight, values)
     assert (made[:, :20] == 200).all() and made[20, 24] == pytest.approx(200, abs=2)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -55,20 +56,21 @@ class BlurEffect:
         """Return `frame` with a blurred background, as transparent as it was."""
         sigma_px, keep = self._options.radius_px, self._options.keep
         small = small_alpha(mask, keep)
+        apart = _kept_apart(small, frame.alpha)
         if frame.layout == "bgr":
-            alpha = full_alpha(frame, mask, keep)
-            back = blurred_bgr(frame.image, small, sigma_px)
+            alpha = full_alpha(replace(frame, alpha=None), mask, keep)
+            back = blurred_bgr(frame.image, apart, sigma_px)
             return replace(frame, image=composite_bgr(frame.image, back, alpha))
-        back = self._background(frame, small)
+        back = self._background(frame, apart)
         shown = self._compositor.composite(frame.image, back, small, mask.edges)
         return replace(frame, image=shown)
 
-    def _background(self, frame: Frame, small: Image) -> Image:
+    def _background(self, frame: Frame, apart: Image) -> Image:
         """Return the blurred background; the one of a moment ago will do, a blur hides its age."""
-        form = (frame.size, frame.colour, small.shape)  # the last tells a cover from the room
+        form = (frame.size, frame.colour, apart.shape)  # the last tells a cover from the room
         recent = 0 <= frame.pts - self._back_pts < self._interval_s
         if self._back is None or form != self._back_form or not recent:
-            self._back = blurred_small(frame.image, small, self._options.radius_px)
+            self._back = blurred_small(frame.image, apart, self._options.radius_px)
             self._back_form, self._back_pts = form, frame.pts
         return self._back
 
@@ -78,3 +80,15 @@ class BlurEffect:
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+def _kept_apart(small: Image, alpha: Image | None) -> Image:
+    """Return how much each pixel of a mask's size stays out of the blur.
+
+    The foreground does, and what is transparent: its colours count as much as they are seen.
+    """
+    if alpha is None:
+        return small
+    size = small.shape[1], small.shape[0]
+    seen = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+    return cast(Image, cv2.max(small, cv2.bitwise_not(seen)))

@@ -10,11 +10,20 @@ from rimlight import options as opt
 from rimlight.effects.keep import Keep, full_alpha, small_alpha
 from rimlight.frame import Frame, Mask
 from rimlight.imaging.pool import ArrayPool
-from rimlight.imaging.rim import with_own_colours, with_own_colours_bgr
+from rimlight.imaging.rim import (
+    with_own_colours,
+    with_own_colours_bgr,
+    without_room,
+    without_room_bgr,
+)
 
 
 class CutoutEffect:
-    """Makes everything but the foreground transparent; the sink must be able to hold alpha."""
+    """Makes everything but the foreground transparent; the sink must be able to hold alpha.
+
+    Nothing of the background is left in the colours below: not where it cannot be seen at all, and
+    not where next to nothing of it can be seen.
+    """
 
     class Options(opt.Options):
         """What stays."""
@@ -34,15 +43,18 @@ class CutoutEffect:
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame`, seen through the mask."""
         alpha = full_alpha(frame, mask, self._keep)
-        return (self._cleaned(frame, mask) if self._own_colours else frame).with_alpha(alpha)
+        return self._cleaned(frame, mask).with_alpha(alpha)
 
     def _cleaned(self, frame: Frame, mask: Mask) -> Frame:
-        """Return `frame` with the foreground's own colours in its soft edge."""
-        small = small_alpha(mask, self._keep)
+        """Return `frame` with the foreground's own colours in its soft edge and around it."""
+        small, edges = small_alpha(mask, self._keep), mask.edges
         if frame.layout == "bgr":
-            return frame.with_bgr(with_own_colours_bgr(frame.image, small, mask.edges))
+            clean = with_own_colours_bgr if self._own_colours else without_room_bgr
+            return frame.with_bgr(clean(frame.image, small, edges))
         out = self._pool.take(frame.image.shape)
-        return frame.with_i420(with_own_colours(frame.image, small, mask.edges, out, deep=True))
+        if self._own_colours:
+            return frame.with_i420(with_own_colours(frame.image, small, edges, out, deep=True))
+        return frame.with_i420(without_room(frame.image, small, edges, out))
 
     def close(self) -> None:
         """Nothing to release."""

@@ -59,7 +59,7 @@ def blurred_bgr(bgr: Image, mask: Image, sigma_px: float) -> Image:
 
 
 def _normalised(plane: Image, mask: Image, size: tuple[int, int], sigma: float) -> Image:
-    small = _shrunk(plane, size).astype(np.float32)
+    small = shrunk(plane, size).astype(np.float32)
     share = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR)
     weight = cv2.LUT(share, _WEIGHTS)
     shaped = cv2.merge([weight] * 3) if small.ndim == 3 else weight
@@ -70,7 +70,7 @@ def _normalised(plane: Image, mask: Image, size: tuple[int, int], sigma: float) 
     return cast(Image, cv2.divide(total, shaped, dtype=cv2.CV_8U))
 
 
-def _shrunk(plane: Image, size: tuple[int, int]) -> Image:
+def shrunk(plane: Image, size: tuple[int, int]) -> Image:
     """Average down to `size`, by halves as far as they go: each is seven times as fast as AREA."""
     while plane.shape[1] >= 2 * size[0] and plane.shape[0] >= 2 * size[1]:
         half = plane.shape[1] // 2, plane.shape[0] // 2

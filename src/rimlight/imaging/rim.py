@@ -21,6 +21,15 @@ _DEEP = (1.0, 1.4)
 """Beyond alpha 1: where models are sure, a pixel or two of the room are left all the same."""
 _MOST = (0.9, 0.97)
 """Scores that the deep band does not go beyond: few masks reach 1 everywhere."""
+_HIDDEN, _SOLID = 0.35, 0.6
+"""Where in the soft edge nothing of the picture itself is left, and where all: opacities of 28 and
+65 %."""
+_SHORT = 1e-3
+"""What one constant colour weighs in `spread`: it takes over within 20 pixels of the mask."""
+_SMALL_PX = 512
+"""Longer side of the small picture in which colours are spread."""
+_BLACK = (16.0, 128.0, 128.0)
+"""Of the planes of I420."""
 
 
 def with_own_colours(
@@ -39,25 +48,95 @@ def with_own_colours(
         dst: takes the result; the shape of `front`, and not `front`.
         deep: reach into the sure part too, for backgrounds of quite another colour.
     """
-    size = even_size((mask.shape[1], mask.shape[0]))
     band, least = _band(edges, deep=deep)
-    sure = _resized((mask >= least).astype(np.float32), size)
-    small = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
-    for plane, out in zip(planes(front), planes(small), strict=True):
-        shape = (out.shape[1], out.shape[0])
-        out[...] = spread(cv2.resize(plane, shape).astype(np.float32), _resized(sure, shape))
-    return composite(front, small, mask, band, dst)
+    return composite(front, _pure(front, mask, edges, least, deep=deep), mask, band, dst)
+
+
+def without_room(front: Image, mask: Image, edges: Edges, dst: Image) -> Image:
+    """Return I420 `front` with the foreground's own colours where the mask hides nearly all.
+
+    What a cut-out hides is written all the same, and players that leave the alpha out show it.
+    Near the foreground its colours go on, further away they are one constant colour.
+
+    Args:
+        front: uint8 (rows*3/2, columns).
+        mask: uint8 (h, w), any size, covering the picture.
+        edges: (low, high) of the mask's smooth step.
+        dst: takes the result; the shape of `front`, and not `front`.
+    """
+    least = _band(edges, deep=True)[1]
+    return composite(front, _pure(front, mask, edges, least, deep=True), mask, _faint(edges), dst)
 
 
 def with_own_colours_bgr(front: Image, mask: Image, edges: Edges) -> Image:
     """Do what a deep `with_own_colours` does, for uint8 (h, w, 3) BGR; return a new picture."""
-    size, whole = (mask.shape[1], mask.shape[0]), (front.shape[1], front.shape[0])
-    band, least = _band(edges, deep=True)
-    sure = (mask >= least).astype(np.float32)
-    small = np.asarray(cv2.resize(front, size), np.float32)
-    pure = cv2.merge([spread(small[..., channel], sure) for channel in range(3)])
+    return _over_pure_bgr(front, mask, edges, _band(edges, deep=True)[0])
+
+
+def without_room_bgr(front: Image, mask: Image, edges: Edges) -> Image:
+    """Do what `without_room` does, for uint8 (h, w, 3) BGR; return a new picture."""
+    return _over_pure_bgr(front, mask, edges, _faint(edges))
+
+
+def _over_pure_bgr(front: Image, mask: Image, edges: Edges, band: Edges) -> Image:
+    whole = front.shape[1], front.shape[0]
+    few = _few(mask)
+    sure = (few >= _band(edges, deep=True)[1]).astype(np.float32)
+    small = np.asarray(cv2.resize(front, (few.shape[1], few.shape[0])), np.float32)
+    solid = _solid(few, edges)
+    channels = (small[..., channel] for channel in range(3))
+    pure = cv2.merge([spread(c, sure, _rest(c, sure, solid, 0.0), last=_SHORT) for c in channels])
     alpha = enlarge(mask, whole, band)
     return composite_bgr(front, cast(Image, cv2.resize(pure, whole)), alpha)
+
+
+def _pure(front: Image, mask: Image, edges: Edges, least: float, *, deep: bool) -> Image:
+    """Return a small I420 picture of the foreground's colours, spread over what is around it."""
+    few = _few(mask)
+    size = even_size((few.shape[1], few.shape[0]))
+    whole_sure, whole_solid = (few >= least).astype(np.float32), _solid(few, edges)
+    small = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
+    for plane, out, black in zip(planes(front), planes(small), _BLACK, strict=True):
+        shape = (out.shape[1], out.shape[0])
+        values = cv2.resize(plane, shape).astype(np.float32)
+        sure, solid = _resized(whole_sure, shape), _resized(whole_solid, shape)
+        if deep:
+            out[...] = spread(values, sure, _rest(values, sure, solid, black), last=_SHORT)
+        else:
+            out[...] = spread(values, sure, values)
+    return small
+
+
+def _few(mask: Image) -> Image:
+    """Return a mask that is no larger than colours need to be spread."""
+    factor = _SMALL_PX / max(mask.shape)
+    if factor >= 1:
+        return mask
+    size = max(1, round(mask.shape[1] * factor)), max(1, round(mask.shape[0] * factor))
+    return cast(Image, cv2.resize(mask, size, interpolation=cv2.INTER_AREA))
+
+
+def _solid(mask: Image, edges: Edges) -> NDArray[np.float32]:
+    """Return how much of a mask's pixels is the foreground's: 0 where it hides nearly all."""
+    low, high = 255 * _share(edges, _HIDDEN), 255 * _share(edges, _SOLID)
+    share = (mask.astype(np.float32) - np.float32(low)) * np.float32(1 / (high - low))
+    return np.clip(share, 0, 1)
+
+
+def _rest(
+    values: NDArray[np.float32],
+    sure: NDArray[np.float32],
+    solid: NDArray[np.float32],
+    empty: float,
+) -> NDArray[np.float32]:
+    """Return what `spread` takes far from sure pixels: solid ones as they are, else one colour."""
+    flat = next((mean(values, w) for w in (sure, solid) if w.any()), empty)
+    return np.float32(flat) + solid * (values - np.float32(flat))
+
+
+def mean(values: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
+    """Return the mean of `values`, each as much as its `weight`, which is not 0 everywhere."""
+    return float((values * weight).sum(dtype=np.float64) / weight.sum(dtype=np.float64))
 
 
 def with_light(front: Image, back: Image, mask: Image, strength: float, dst: Image) -> Image:
@@ -81,15 +160,23 @@ def with_light(front: Image, back: Image, mask: Image, strength: float, dst: Ima
     return composite(front, light, cast(Image, inside), (0.0, 1.0), dst)
 
 
-def spread(values: NDArray[np.float32], weight: NDArray[np.float32]) -> Image:
+def spread(
+    values: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    rest: NDArray[np.float32],
+    *,
+    last: float = _FAINT**3,
+) -> Image:
     """Return uint8 (h, w): `values` where `weight` is 1, their nearby means where it is 0.
 
     Args:
         values: float32 (h, w) in 0..255.
-        weight: float32 (h, w) in [0, 1]. Where there is none in reach, the values stay.
+        weight: float32 (h, w) in [0, 1].
+        rest: float32 (h, w), what stands where there is no weight in reach.
+        last: what `rest` weighs: the more, the shorter the reach.
     """
     weighted = values * weight
-    total, count = values * np.float32(_FAINT**3), np.full_like(values, _FAINT**3)
+    total, count = rest * np.float32(last), np.full_like(values, last)
     for sigma, trust in ((_FAR_PX, _FAINT), (_NEAR_PX, 1.0)):
         total += np.float32(trust) * cv2.GaussianBlur(weighted, (0, 0), sigma)
         count += np.float32(trust) * cv2.GaussianBlur(weight, (0, 0), sigma)
@@ -107,6 +194,11 @@ def _band(edges: Edges, *, deep: bool) -> tuple[Edges, float]:
         low, high = (min(_share(edges, at), most) for at, most in zip(_DEEP, _MOST, strict=True))
         return (low, high), 255 * high
     return (_share(edges, 0.5), _share(edges, 1.0)), 255 * _share(edges, SURE)
+
+
+def _faint(edges: Edges) -> Edges:
+    """Return between which scores a picture passes into its own colours where it is hidden."""
+    return _share(edges, _HIDDEN), _share(edges, _SOLID)
 
 
 def _share(edges: Edges, alpha: float) -> float:

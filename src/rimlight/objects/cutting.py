@@ -9,6 +9,7 @@ import numpy as np
 
 from rimlight.effects.keep import full_alpha
 from rimlight.frame import Frame, Instance, Mask
+from rimlight.imaging.rim import without_room_bgr
 
 Box = tuple[int, int, int, int]
 
@@ -40,6 +41,8 @@ class CutOut:
 def cut_outs(frame: Frame, mask: Mask) -> Iterator[CutOut]:
     """Yield each object of `mask` with a transparent background, trimmed, the surest first.
 
+    Nothing of what is around an object is left in the colours below.
+
     Objects whose masks cover no pixel of the frame are left out, as are all of a mask that was
     not made of single objects.
     """
@@ -54,7 +57,9 @@ def cut_outs(frame: Frame, mask: Mask) -> Iterator[CutOut]:
         if box is not None:
             left, top, right, bottom = box
             part = np.s_[top:bottom, left:right]
-            cut = frame.with_bgr(frame.bgr[part].copy(), alpha[part].copy())
+            seen = np.ascontiguousarray(alpha[part])
+            own = without_room_bgr(np.ascontiguousarray(frame.bgr[part]), seen, (0.0, 1.0))
+            cut = frame.with_bgr(own, seen).without_hidden()
             yield CutOut(item, number + 1, cut, box)
 
 

@@ -190,12 +190,15 @@ class LivePipeline(SwappablePipeline):
             return None
         self._meter.add("mask age", max(0.0, self._age_s(masked, frame)))
         try:
-            shown = without_hidden(self._applied(frame, masked[1]))
+            shown = self._applied(frame, masked[1])
         except Exception as exc:
             self._log.survive("effects", exc, worked=self._has_shown)
             return None
         self._holding.remember(shown, frame, masked[1])
         return shown
+
+    def _without_hidden(self, shown: Frame) -> Frame:
+        return without_hidden(shown)
 
     def _hold(self) -> None:
         """Send the holding picture when it is time for a picture and none comes."""

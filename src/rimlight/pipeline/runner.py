@@ -119,6 +119,7 @@ class Pipeline:
             with self._meter.time("read"):
                 frame = next(frames, None)
             self._is_read = frame is None
+            frame = frame and frame.without_hidden()
             if frame is None or not self._frames.put(frame):
                 return
             if self._settings.masks == "newest":
@@ -213,7 +214,11 @@ class Pipeline:
         with self._meter.time("effects"):
             for effect in self._effects:
                 frame = effect.apply(frame, mask)
-        return frame
+            return self._without_hidden(frame)
+
+    def _without_hidden(self, shown: Frame) -> Frame:
+        """Return a picture that holds nothing of the source's where it is transparent."""
+        return shown.without_hidden()
 
     def _send(self, shown: Frame) -> None:
         with self._meter.time("sinks"):
