@@ -30,13 +30,15 @@ MAY_IMPORT = {
     "writing": "errors",
     "options": "errors",
     "instances": "",
+    "interchange": "",
+    "wording": "",
     "choice": "",
     "mask": "instances",
     "frame": "imaging instances mask",
     "config": "documents errors options",
     "parts": "frame",
     "media": "addresses cores errors imaging libav",
-    "sources": "addresses file_kinds folders "
+    "sources": "addresses file_kinds folders wording "
     "config cores errors frame imaging libav media options parts registry",
     "segmenters": "cores documents errors frame imaging options parts registry",
     "refiners": "errors frame imaging options parts registry",
@@ -45,9 +47,9 @@ MAY_IMPORT = {
     "options parts registry writing",
     "pipeline": "addresses buffer errors frame imaging parts",
     "catalog": "errors options registry resources segmenters",
-    "objects": "effects errors frame imaging parts writing",
-    "road": "file_kinds folders config errors frame imaging media models options preview sources "
-    "writing",
+    "objects": "effects errors frame imaging interchange parts writing",
+    "road": "file_kinds folders config errors frame imaging interchange media models options "
+    "preview sources writing",
     "outputs": "config errors frame options parts registry sinks",
     "identity": "catalog config fingerprints models options",
     "resume": "config fingerprints identity options parts refiners segmenters sinks",
@@ -76,7 +78,7 @@ MAY_IMPORT = {
     "bench": "buffer build catalog config cores effects errors evaluation frame imaging jobs "
     "library outputs parts pipeline resources segmenters training",
     "evaluation": "addresses file_kinds folders "
-    "models build catalog config errors frame imaging options outputs parts pipeline "
+    "models build catalog config errors frame imaging interchange options outputs parts pipeline "
     "registry refiners segmenters sources writing",
     "training": "file_kinds folders "
     "build catalog config errors evaluation frame imaging models options registry "

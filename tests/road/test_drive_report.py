@@ -9,7 +9,8 @@ import pytest
 from fakes import make_frame
 
 from rimlight.errors import SinkError
-from rimlight.frame import Mask
+from rimlight.frame import Instances, Mask
+from rimlight.road.browser import unplayable
 from rimlight.road.gpx import Fix, Track
 from rimlight.road.places import Clip, Journey
 from rimlight.road.record import DriveRecorder
@@ -85,3 +86,48 @@ def test_shares_are_means_over_all_frames_the_largest_first():
     for road in (4, 10):
         tally.refine(street(road), make_frame(0))
     assert list(tally.shares.items()) == [("road", pytest.approx(0.7)), ("background", 0.3)]
+
+
+def test_files_that_gave_no_frame_are_not_in_the_report(tmp_path):
+    clips = [Clip(Path(f"{name}.mp4"), float(at)) for at, name in enumerate("abc")]
+    recorder = DriveRecorder(tmp_path, starts=[clip.start_s for clip in clips])
+    for index in (0, 70):  # 30 frames a second: the middle file is left out
+        recorder.refine(street(4), make_frame(index))
+    recorder.close()
+    write_report(recorder, Journey(clips).narrowed(recorder.seen), title="drive")
+    files = json.loads((tmp_path / "drive.json").read_text())["files"]
+    assert [file["file"] for file in files] == ["a.mp4", "c.mp4"]
+
+
+def test_a_class_that_looks_like_a_formula_is_none_in_the_table(tmp_path):
+    boxes, dots = np.zeros((1, 4), np.float32), (np.full((1, 1), 255, np.uint8),)
+    names = ("=HYPERLINK(1)",)
+    grid = ((0, 0, 1, 1),)
+    scores = np.ones(1, np.float32)
+    found = Instances(boxes, np.array([0]), scores, grid, dots, (4, 4), names)
+    recorder = DriveRecorder(tmp_path)
+    recorder.refine(Mask.from_instances(found), make_frame(0))
+    recorder.close()
+    row = (tmp_path / "frames.csv").read_text().splitlines()[1]
+    assert ",'=HYPERLINK(1):1" in row
+
+
+@pytest.mark.parametrize(
+    ("name", "coded", "plays"),
+    [
+        ("a.mp4", ("h264", "yuv420p"), True),
+        ("a.webm", ("vp9", "yuv420p"), True),
+        ("a.ts", ("h264", "yuv420p"), False),
+        ("a.AVI", ("mpeg4", "yuv420p"), False),
+        ("a.mp4", ("hevc", "yuv420p"), False),
+        ("a.mp4", ("h264", "yuv422p10le"), False),
+    ],
+)
+def test_videos_that_browsers_do_not_play_are_known(name, coded, plays):
+    assert (unplayable(Path(name), *coded) == "") == plays
+
+
+def test_the_page_has_room_to_say_that_a_video_does_not_play(recorder, journey, tmp_path):
+    write_report(recorder, journey, title="drive", videos=journey.clips)
+    page = (tmp_path / "index.html").read_text()
+    assert "id=unplayable class=warn hidden" in page and "video.onerror" in page

@@ -1,7 +1,9 @@
+import gzip
+
 import pytest
 
 from rimlight.errors import ConfigError
-from rimlight.road.gpx import Fix, Track, read_gpx
+from rimlight.road.gpx import Fix, Track, read_gpx, read_tracks
 
 POINT = '<trkpt lat="{}" lon="{}">{}</trkpt>'
 
@@ -45,6 +47,68 @@ def test_no_place_is_made_up_outside_the_track_or_in_a_long_gap():
 def test_the_date_line_is_crossed_the_short_way():
     track = Track([Fix(0, 0, 179.9), Fix(10, 0, -179.9)])
     assert abs(track.at(5)[1]) == pytest.approx(180)
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "time"),
+    [
+        ("nan", 2, "2026-05-01T10:00:00Z"),
+        (1, "inf", "2026-05-01T10:00:00Z"),
+        (0, 0, "2026-05-01T10:00:00Z"),
+        (91, 2, "2026-05-01T10:00:00Z"),
+        (1, 181, "2026-05-01T10:00:00Z"),
+        ("47,3", "8,5", "2026-05-01T10:00:00Z"),
+        (1, 2, "0001-01-01T00:00:00+14:00"),
+        (1, 2, "9999-12-31T23:59:59-14:00"),
+        (1, 2, "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_points_where_no_receiver_can_have_been_are_left_out_and_counted(tmp_path, lat, lon, time):
+    good = (3, 4, at("1970-01-01T00:00:05Z"))
+    track = read_gpx(gpx(tmp_path / "a.gpx", (lat, lon, at(time)), good))
+    assert track.span_s == (5, 5) and "points left out: 1 " in track.notes[0]
+    with pytest.raises(ConfigError, match=r"no track points .*: 1 "):
+        read_gpx(gpx(tmp_path / "a.gpx", (lat, lon, at(time))))
+
+
+def test_of_a_track_that_breaks_off_what_is_whole_is_read(tmp_path):
+    points = [(1, 2, at(f"1970-01-01T00:00:0{second}Z")) for second in range(1, 4)]
+    path = gpx(tmp_path / "a.gpx", *points)
+    path.write_text(path.read_text()[:-80])
+    assert read_gpx(path).span_s == (1, 2) and "breaks off" in read_gpx(path).notes[0]
+
+
+def test_a_track_packed_with_gzip_is_read(tmp_path):
+    plain = gpx(tmp_path / "a.gpx", (1, 2, at("1970-01-01T00:00:05Z")))
+    packed = tmp_path / "a.gpx.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert read_gpx(packed).span_s == (5, 5)
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(ConfigError, match="cannot unpack"):
+        read_gpx(packed)
+
+
+def test_several_tracks_are_one(tmp_path):
+    paths = [
+        gpx(tmp_path / f"{second}.gpx", (1, 2, at(f"1970-01-01T00:00:0{second}Z")))
+        for second in (7, 5)
+    ]
+    assert read_tracks(paths).span_s == (5, 7)
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        (b"$GPRMC,101500,A,4700.0000,N\n", "nmea"),
+        (b'<kml xmlns="http://www.opengis.net/kml/2.2"/>', "kml"),
+        (b"\x0e\x10\x00\x00\x00\x00\x00\x00.FIT", "garmin_fit"),
+    ],
+)
+def test_another_form_is_named_with_what_makes_gpx_of_it(tmp_path, content, form):
+    (tmp_path / "a.bin").write_bytes(content)
+    with pytest.raises(ConfigError, match="not GPX") as caught:
+        read_gpx(tmp_path / "a.bin")
+    assert f"gpsbabel -i {form} -f" in caught.value.hint
 
 
 ODD = '<?xml version="1.0" encoding="odd"?><gpx/>'

@@ -82,7 +82,6 @@ def bench(
         )
         return
     _refuse_without_networks({"model": model, "pictures": pictures, "limit": limit})
-    import json
 
     from rimlight.bench.footage import sample_clip
     from rimlight.bench.suite import Plan, run_suite
@@ -101,7 +100,9 @@ def bench(
     with console.status("starting", spinner="line") as status:
         report = run_suite(plan, status.update)
     if json_file:
-        write_text(json_file, json.dumps(report.as_dict(), indent=2) + "\n")
+        from rimlight.interchange import to_json
+
+        write_text(json_file, to_json(report.as_dict(), indent=2) + "\n")
     _print(report)
 
 

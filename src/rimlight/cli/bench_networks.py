@@ -37,7 +37,6 @@ def bench_networks(
     Raises:
         SinkError: `json_file` cannot be written.
     """
-    import json
     import tempfile
     from dataclasses import asdict
 
@@ -59,7 +58,9 @@ def bench_networks(
         table = measure(contenders, frames[:FRAMES], rounds=rounds, pictures=data)
     if json_file:
         content = {"machine": machine(), "networks": [asdict(line) for line in table]}
-        write_text(json_file, json.dumps(content, indent=2) + "\n")
+        from rimlight.interchange import to_json
+
+        write_text(json_file, to_json(content, indent=2) + "\n")
     _print(table, machine())
 
 

@@ -56,13 +56,13 @@ def road(
 
     rimlight road dashcam.mp4 --model road+cityscapes --opacity 0.4 -o painted.mp4
 
-    rimlight road DCIM/*.mp4 --report out/ --gpx track.gpx
+    rimlight road DCIM --report out/ --gpx track.gpx
 
     rimlight road dashcam.mp4 --redact person,car -o shared.mp4
     """
     from rimlight.choice import choice, words
     from rimlight.cli import road_run as parts
-    from rimlight.cli.run import print_plan, run_to_end
+    from rimlight.cli.run import print_plan, run_to_end, tell
     from rimlight.jobs import job_config, unpainted
     from rimlight.road.inputs import video_files
     from rimlight.road.shares import ShareTally
@@ -72,7 +72,8 @@ def road(
         check_can_be_folder(report)
     flag.check_used(report, {"--gpx": gpx, "--rules": rules, "--recorded": recorded})
     flag.check_used(report or show_ahead, {"--ahead": ahead})
-    files, title = video_files(source), parts.title_of(source)
+    footage, title = video_files(source), parts.title_of(source)
+    files = footage.files
     covered, said = words(redact), choice(keep, drop)
     flag.check_covered(covered, said)
     if model is None and config is None and not parts.says_model(set_ or ()):
@@ -91,16 +92,19 @@ def road(
         settings=set_ or (),
     )
     run = parts.surely_covered(run if output else unpainted(run), covered)
-    way = parts.journey(files if report else (), gpx, gpx_offset, recorded)
+    way = parts.journey(files if report else (), gpx or (), gpx_offset, recorded)
     path = parts.path_ahead(run, ahead) if report or show_ahead else None
     run = parts.outlined(run, path) if show_ahead else run
     if dry_run:
         print_plan(run)
         return
+    tell((*footage.notes, *(parts.notes_of(run, way, recorded) if report else ())))
     tally = ShareTally()
     with parts.reported(report, run, way, rules=rules, ahead=path, title=title) as recorder:
         watchers: list[Refiner] = [tally, recorder] if recorder else [tally]
-        run_to_end(run, label=title, watchers=watchers, quiet=quiet)
+        run_to_end(
+            run, label=title, watchers=watchers, quiet=quiet, place=parts.results_of(run, report)
+        )
     if not quiet:
         _print_shares(tally.shares, recorder)
 

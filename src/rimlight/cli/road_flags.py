@@ -17,8 +17,8 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT...",
-        help="A video, a folder of pictures or of videos, a camera or a URL. Several videos are "
-        "joined in time.",
+        help="A video, a folder of pictures or of videos, a glob, a camera or a URL. Several "
+        "videos are joined in time; of several cameras the front one is taken.",
     ),
 ]
 Output = Annotated[
@@ -34,14 +34,21 @@ RulesFile = Annotated[
     Path | None, typer.Option(help="What is an event, instead of configs/road-rules.yaml.")
 ]
 Gpx = Annotated[
-    Path | None, typer.Option(help="A GPS track: the report says where; events.geojson.")
+    list[Path] | None,
+    typer.Option(
+        help="A GPS track (GPX; several are one): the report says where; events.geojson. Times "
+        "without a zone count as UTC."
+    ),
 ]
 GpxOffset = Annotated[
     float, typer.Option(metavar="SECONDS", help="Added to the camera's clock, for --gpx.")
 ]
 Recorded = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="When the first frame was taken, if no file says."),
+    typer.Option(
+        metavar="TIME",
+        help="When the first frame was taken, if no file says (UTC unless it names a zone).",
+    ),
 ]
 Redact = Annotated[
     list[str] | None,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rimlight.cli.run import console, name_of
+from rimlight.cli.run import console, name_of, outputs
 
 if TYPE_CHECKING:
     from rimlight.config import RunConfig
@@ -95,7 +95,7 @@ def outlined(run: RunConfig, path: Trapezoid | None) -> RunConfig:
 
 
 def journey(
-    files: Sequence[Path], gpx: Path | None, offset_s: float, recorded: str | None
+    files: Sequence[Path], gpx: Sequence[Path], offset_s: float, recorded: str | None
 ) -> Journey:
     """Return the files of a drive along the time line, and along a track where there is one.
 
@@ -103,11 +103,11 @@ def journey(
         ConfigError: the track cannot be read, or does not belong to the drive.
         SourceOpenError: not one of the files opens.
     """
-    from rimlight.road.gpx import read_gpx
+    from rimlight.road.gpx import read_tracks
     from rimlight.road.inputs import clips_of
     from rimlight.road.places import Journey
 
-    track = read_gpx(gpx) if gpx else None
+    track = read_tracks(gpx) if gpx else None
     return Journey(clips_of(files, recorded), track, offset_s=offset_s)
 
 
@@ -140,15 +140,58 @@ def reported(
 
     events = read_rules(rules or resources.folder("configs") / "road-rules.yaml")
     hidden = any(part.kind == "redact" for part in run.effects)
-    recorder = DriveRecorder(folder, events, ahead=ahead, pictures=not hidden)
+    starts = [clip.start_s for clip in way.clips]
+    recorder = DriveRecorder(folder, events, ahead=ahead, pictures=not hidden, starts=starts)
     try:
         yield recorder
     finally:
         recorder.close()
         if recorder.frames:
+            way = way.narrowed(recorder.seen)
             videos = _videos(run, way, hidden=hidden)
             palette = palette_of(run.segmenter)
             write_report(recorder, way, title=title, videos=videos, palette=palette)
+
+
+def results_of(run: RunConfig, report: Path | None) -> str | None:
+    """Name where the results of a run are; None where its outputs say it."""
+    if report is None:
+        return None
+    shown = run.model_copy(update={"sinks": [s for s in run.sinks if s.kind != "null"]})
+    return ", ".join([*filter(None, [outputs(shown)]), str(report)])
+
+
+def notes_of(run: RunConfig, way: Journey, recorded: str | None) -> Iterator[str]:
+    """Yield what the user should know before a drive is reported: of videos, clocks and tracks."""
+    from rimlight.road.browser import unplayable
+
+    painted = [Path(str(part.options.get("path"))) for part in run.sinks if part.kind == "video"]
+    hidden = any(part.kind == "redact" for part in run.effects)
+    shown = [(path, "", "") for path in painted[:1]] or [
+        (clip.path, clip.codec, clip.pix_fmt) for clip in (() if hidden else way.clips)
+    ]
+    if odd := [(path.name, why) for path, *about in shown if (why := unplayable(path, *about))]:
+        more = f" (and {len(odd) - 1} more)" if odd[1:] else ""
+        yield (
+            f"most browsers do not play {odd[0][1]}, so the page may not show {odd[0][0]}{more}; "
+            "a run with -o painted.mp4 makes a video that it can show"
+        )
+    if way.track is None:
+        return
+    yield from way.track.notes
+    if recorded is not None and not _has_zone(recorded):
+        yield f"--recorded {recorded} has no zone: it counts as UTC"
+    elif recorded is None:
+        yield (
+            "the clock of the drive counts as UTC; where the camera wrote local time, correct "
+            "it with --gpx-offset, in seconds"
+        )
+
+
+def _has_zone(recorded: str) -> bool:
+    from datetime import datetime
+
+    return datetime.fromisoformat(recorded.strip()).tzinfo is not None
 
 
 def _videos(run: RunConfig, way: Journey, *, hidden: bool) -> Sequence[Clip]:

@@ -78,6 +78,7 @@ def run_to_end(
     quiet: bool = False,
     keep_going: bool = False,
     endless: bool = False,
+    place: str | None = None,
 ) -> Stats | None:
     """Run with a progress bar; what is done when the user stops it, or the source breaks, is kept.
 
@@ -88,6 +89,7 @@ def run_to_end(
         quiet: say nothing when all goes well.
         keep_going: a source that breaks is a warning; nothing is returned then.
         endless: only the user ends it, so that is no stop before its time.
+        place: where the results are, if not only in the outputs of the run.
 
     Raises:
         typer.Exit: the user stopped it; code 130.
@@ -96,7 +98,7 @@ def run_to_end(
     try:
         stopped, stats = _run(config, label, watchers, quiet)
     except SourceReadError as exc:
-        if made := _made(config):
+        if made := place or _made(config):
             exc.hint = f"{exc.hint or ''} (what could be read is in {made})".strip()
         if not keep_going:
             raise
@@ -104,7 +106,7 @@ def run_to_end(
         return None
     stopped = stopped and not endless
     if stopped or not quiet:
-        console.print(summary(config, stats))
+        console.print(summary(config, stats, place))
     if stopped:
         console.print("stopped before the end; " + _what_next(config))
         raise typer.Exit(STOPPED)
@@ -126,9 +128,9 @@ def _what_next(config: RunConfig) -> str:
     return "the same command goes on from here" if kept else "what is done is kept"
 
 
-def summary(config: RunConfig, stats: Stats) -> str:
+def summary(config: RunConfig, stats: Stats, place: str | None = None) -> str:
     """Say in one line what came out, and how fast."""
-    text = f"{outputs(config)}: {stats.frames} frames"
+    text = f"{place or outputs(config)}: {stats.frames} frames"
     if stats.elapsed_s:
         text += f" in {stats.elapsed_s:.1f} s ({stats.per_second:.1f} a second)"
     lost = sum(stats.dropped.values())

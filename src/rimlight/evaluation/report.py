@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from rimlight.evaluation.plots import bars, heatmap, lines
 from rimlight.evaluation.results import Evaluation, Measure, Result
+from rimlight.interchange import to_json
 from rimlight.writing import write_text
 
 _STYLE = """
@@ -50,7 +50,7 @@ def write_json(evaluation: Evaluation, path: Path) -> None:
     Raises:
         SinkError: the file cannot be written.
     """
-    write_text(path, json.dumps(evaluation.to_dict(), indent=1, ensure_ascii=False) + "\n")
+    write_text(path, to_json(evaluation.to_dict(), indent=1, ensure_ascii=False) + "\n")
 
 
 def write_html(evaluation: Evaluation, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any, TextIO
 
 from rimlight.frame import Frame, Mask
+from rimlight.interchange import to_json
 from rimlight.objects.cutting import cut_outs
 from rimlight.pipeline.parts import Sink
 from rimlight.writing import writing
@@ -66,7 +66,7 @@ class ObjectLog:
             SinkError: the file cannot be written.
         """
         line = {"frame": frame.index, "time_s": round(float(frame.pts), 6), "name": frame.name}
-        text = json.dumps({**line, "objects": _objects(mask, frame.size)})
+        text = to_json({**line, "objects": _objects(mask, frame.size)})
         with writing(self._path):
             self._file = self._file or self._path.open("w", encoding="utf-8")
             self._file.write(text + "\n")

@@ -6,35 +6,48 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from rimlight.errors import ConfigError, SourceOpenError
-from rimlight.folders import natural
-from rimlight.imaging.pictures import SUFFIXES
+from rimlight.file_kinds import VIDEOS, is_picture, is_video
 from rimlight.road.places import Clip
 from rimlight.sources import guess
-from rimlight.sources.recorded import lay_out
+from rimlight.sources.footage import Footage, look_into, one_drive
+from rimlight.sources.recorded import gap_s, lay_out
 
-_VIDEOS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".ts", ".mts", ".m4v", ".webm", ".3gp"})
+_YEARS = (1900, 2200)
+"""A clock outside of these, moved by an offset, may leave the calendar."""
 
 
-def video_files(sources: Sequence[str]) -> tuple[Path, ...]:
+def video_files(sources: Sequence[str]) -> Footage:
     """Return the video files that `sources` name; none for a camera, an address or pictures.
 
-    A folder stands for the videos in it, where there are no pictures.
+    A folder stands for the videos in it and in its sub-folders, a glob for those that match. What
+    is no part of one drive, such as photos and the files of a rear camera, is left out.
 
     Raises:
-        ConfigError: several sources were named, and one of them is no video file.
-        SourceOpenError: a folder may not be read.
+        ConfigError: several sources were named, and one of them is no file.
+        SourceOpenError: a folder may not be read, or holds nothing to look at.
     """
     found = [_files(source) for source in sources]
-    if len(sources) > 1 and not all(found):
-        odd = sources[found.index(())]
-        raise ConfigError(
-            f"{odd!r} is no video file, so it cannot be joined with others",
-            hint="name it alone, or video files only",
-        )
-    return tuple(dict.fromkeys(path for files in found for path in files))
+    named = [file for files in found for file in files]
+    if any(is_video(file.name) for file in named):
+        if odd := [source for source, files in zip(sources, found, strict=True) if not files]:
+            raise ConfigError(
+                f"{odd[0]!r} is no video file, so it cannot be joined with others",
+                hint="name it alone, or video files only",
+            )
+        return one_drive(named)
+    if len(sources) == 1:
+        return Footage(_odd_video(sources[0]))
+    odd_ones = tuple(file for source in sources for file in _odd_video(source))
+    if len(odd_ones) == len(sources):
+        return one_drive(odd_ones)
+    raise ConfigError(
+        f"none of the {len(sources)} inputs is a video file, so they cannot be joined",
+        hint=f"name video files, or a folder ({_kinds()})",
+    )
 
 
 def clips_of(files: Sequence[Path], recorded: str | None = None) -> tuple[Clip, ...]:
@@ -50,42 +63,75 @@ def clips_of(files: Sequence[Path], recorded: str | None = None) -> tuple[Clip, 
     """
     if not files:
         return ()
-    parts, _ = lay_out(files)
-    clips = tuple(Clip(part.path, float(part.start), part.recorded) for part in parts)
+    parts = lay_out(files).parts
+    gaps = [None, *(gap_s(before, after) for before, after in pairwise(parts))]
+    clips = tuple(
+        Clip(part.path, float(part.start), part.recorded, gap, part.codec, part.pix_fmt)
+        for part, gap in zip(parts, gaps, strict=True)
+    )
     if recorded is None:
         return clips
     first, begin = _moment(recorded), clips[0].start_s
     return tuple(
-        replace(clip, recorded=first + timedelta(seconds=clip.start_s - begin)) for clip in clips
+        replace(clip, recorded=first + timedelta(seconds=clip.start_s - begin), gap_s=None)
+        for clip in clips
     )
 
 
 def _files(source: str) -> tuple[Path, ...]:
-    path = Path(os.path.expanduser(source))
-    if os.path.isdir(path):
-        inside = sorted(_listed(path), key=lambda file: natural(file.name))
-        shown = [file for file in inside if not file.name.startswith(".")]
-        if any(file.suffix.lower() in SUFFIXES for file in shown):
-            return ()
-        return tuple(file for file in shown if file.suffix.lower() in _VIDEOS)
+    """Return the files that a source stands for; none for what is no file, as a camera."""
     part = guess(source)
-    return (path,) if part["kind"] == "video" and "://" not in source else ()
+    value = str(part.get("path", part.get("paths", "")))
+    if part["kind"] not in ("video", "images", "drive") or not value or "://" in value:
+        return ()
+    files = look_into(value)
+    if part["kind"] == "images" and not any(is_video(file.name) for file in files):
+        _check_pictures(value, files)
+    return files
 
 
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError as exc:
+def _check_pictures(source: str, files: Sequence[Path]) -> None:
+    """Check that what holds no videos has pictures that a run of pictures would find.
+
+    Raises:
+        SourceOpenError: it has none.
+    """
+    folder = Path(os.path.expanduser(source))
+    pictures = [file for file in files if is_picture(file.name)]
+    if not os.path.isdir(folder):
+        if len(files) > 1 and not pictures:
+            raise SourceOpenError(
+                f"none of {len(files)} files that {source} names is a video or a picture",
+                hint=f"looked for {_kinds()}",
+            )
+    elif not any(file.parent == folder for file in pictures):
+        deeper = f"; there are pictures in {pictures[0].parent}: name that" if pictures else ""
         raise SourceOpenError(
-            f"cannot read {folder}: {exc.strerror}", hint="check its permissions"
-        ) from exc
+            f"there are no videos in {folder} and its sub-folders, nor pictures in it",
+            hint=f"looked for {_kinds()}{deeper}",
+        )
+
+
+def _odd_video(source: str) -> tuple[Path, ...]:
+    """Return a file whose name does not say that it is a video; its opening says what it is."""
+    part = guess(source)
+    is_file = part["kind"] == "video" and "://" not in str(part.get("path", "://"))
+    return look_into(str(part["path"])) if is_file else ()
+
+
+def _kinds() -> str:
+    return ", ".join(sorted(suffix.removeprefix(".") for suffix in VIDEOS))
 
 
 def _moment(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as exc:
+        moment = datetime.fromisoformat(text.strip())
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None or not _YEARS[0] <= moment.year <= _YEARS[1]:
         raise ConfigError(
-            f"--recorded {text!r} is no time", hint="write 2026-05-01T10:15:00Z"
-        ) from exc
+            f"--recorded {text!r} is no time",
+            hint="write 2026-05-01T10:15:00Z; without a zone it counts as UTC",
+        )
+    return moment

@@ -22,12 +22,22 @@ function seek(second) {
     playing = number;
     video.src = data.videos[number][0];
     video.addEventListener("loadedmetadata", () => {
+      complain(!video.videoWidth); // sound alone plays where only the picture is unknown
       video.currentTime = moment;
       if (goes) video.play();
     }, { once: true });
   } else {
     video.currentTime = moment;
   }
+}
+
+function complain(wrong) {
+  const note = document.getElementById("unplayable");
+  const name = decodeURIComponent(data.videos[playing][0]).split("/").pop();
+  note.textContent =
+    `This browser cannot play ${name}: it does not know the format, or the file is not there. ` +
+    "A video player may open it; a run with -o painted.mp4 makes one that browsers play.";
+  note.hidden = !wrong;
 }
 
 function board(canvas, height) {
@@ -179,6 +189,7 @@ for (const button of document.querySelectorAll("button[data-at]")) {
   };
 }
 if (video) {
+  video.onerror = () => complain(true);
   seek(data.videos[0][1]);
   video.onended = () => {
     if (playing + 1 < data.videos.length) seek(data.videos[playing + 1][1]);

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from rimlight.imaging.palette import UNPAINTED, class_colours
+from rimlight.interchange import to_json
 from rimlight.road.places import Clip, Journey
 from rimlight.road.record import UNSURE_FROM, DriveRecorder
 from rimlight.road.rules import Event
@@ -26,6 +26,7 @@ _LINES = (
     ("count.person", "People", 0.0),
     ("unsure", "How unsure the model is (mean entropy)", 0.5),
 )
+_VIDEO = "<video controls preload=metadata></video><p id=unplayable class=warn hidden></p>"
 _VISIBLE = 0.005
 """A class with a smaller share than this in every second is left out of the picture."""
 
@@ -50,7 +51,7 @@ def page(
     parts = [
         f"<h1>{html.escape(title)}</h1>",
         verdict(recorder),
-        "<video controls preload=metadata></video>" if videos else "",
+        _VIDEO if videos else "",
         _timeline(recorder, palette or {}),
         _way(recorder, journey),
         _events(recorder, journey),
@@ -93,7 +94,7 @@ def _address(video: Path, folder: Path) -> str:
 
 
 def _as_json(data: Any) -> str:
-    return json.dumps(data).replace("<", "\\u003c")
+    return to_json(data).replace("<", "\\u003c")
 
 
 def _timeline(recorder: DriveRecorder, palette: Mapping[str, str]) -> str:
@@ -105,7 +106,7 @@ def _timeline(recorder: DriveRecorder, palette: Mapping[str, str]) -> str:
         if name not in UNPAINTED and max(recorder.series.get(f"share.{name}", [0.0])) >= _VISIBLE
     ]
     key = "".join(f"<span><i style='background:{c}'></i>{html.escape(n)}</span>" for n, c in shown)
-    stack = html.escape(json.dumps(shown))
+    stack = html.escape(to_json(shown))
     lines = "".join(_line(recorder, *line) for line in _LINES if line[0] in recorder.series)
     return (
         "<div class=band><canvas id=events></canvas><i id=now></i></div><canvas id=axis></canvas>"
@@ -162,9 +163,19 @@ def _files(journey: Journey) -> str:
     rows = "".join(
         f"<tr><td>{clock(clip.start_s)}<td>{html.escape(clip.path.name)}"
         f"<td>{f'{clip.recorded:%Y-%m-%d %H:%M:%S} UTC' if clip.recorded else ''}"
+        f"<td>{_gap(clip)}"
         for clip in journey.clips
     )
-    return f"<h2>Files</h2><table><tr><th>from<th>file<th>recorded{rows}</table>"
+    return (
+        "<h2>Files</h2><table><tr><th>from<th>file<th>recorded<th>gap before it, or overlap"
+        f"{rows}</table>"
+    )
+
+
+def _gap(clip: Clip) -> str:
+    if not clip.gap_s:
+        return ""
+    return f"{clip.gap_s:g} s" if clip.gap_s > 0 else f"overlaps by {-clip.gap_s:g} s"
 
 
 def clock(at_s: float) -> str:

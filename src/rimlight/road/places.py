@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from rimlight.errors import ConfigError
+from rimlight.interchange import to_json
 from rimlight.road.gpx import Track
 from rimlight.road.rules import Event
 from rimlight.writing import write_text
@@ -26,11 +27,18 @@ class Clip:
         path: the file.
         start_s: when it begins, in seconds of the drive.
         recorded: when its first frame was taken; None when it does not say.
+        gap_s: how long nothing was recorded before it, in seconds; negative where the file before
+            overlaps it, None when unknown.
+        codec: what its video is coded with.
+        pix_fmt: and its pixels.
     """
 
     path: Path
     start_s: float
     recorded: datetime | None = None
+    gap_s: float | None = None
+    codec: str = ""
+    pix_fmt: str = ""
 
 
 class Journey:
@@ -58,6 +66,13 @@ class Journey:
         self._offset = timedelta(seconds=offset_s)
         if track is not None:
             _check_overlap(self.clips, track, self._offset)
+
+    def narrowed(self, numbers: Collection[int]) -> Journey:
+        """Return the journey with those of its clips only that gave frames, by their numbers."""
+        clips = tuple(clip for number, clip in enumerate(self.clips) if number in numbers)
+        made = copy(self)
+        made.clips = clips
+        return made
 
     def clip_at(self, at_s: float) -> Clip | None:
         """Return the clip that a moment of the drive lies in."""
@@ -108,7 +123,7 @@ def write_geojson(
         at = {"type": "Point", "coordinates": _lon_lat(place)} if place else None
         features.append(_feature(at, asdict(event) | journey.about(event.peak_s)))
     data = {"type": "FeatureCollection", "features": features}
-    write_text(path, json.dumps(data, indent=1))
+    write_text(path, to_json(data, indent=1))
 
 
 def _feature(geometry: dict[str, Any] | None, properties: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 from array import array
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, TextIO
 import cv2
 
 from rimlight.frame import Frame, Mask
+from rimlight.interchange import csv_cell
 from rimlight.road.ahead import AHEAD, Trapezoid
 from rimlight.road.measures import Measurer
 from rimlight.road.rules import Event, Rule, Watch
@@ -34,6 +36,7 @@ class DriveRecorder:
         rules: what is an event.
         ahead: the path in front of the bonnet.
         pictures: keep one of each event; not where something in them must not be seen.
+        starts: when each file of the drive begins, in seconds of the drive.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class DriveRecorder:
         *,
         ahead: Trapezoid = AHEAD,
         pictures: bool = True,
+        starts: Sequence[float] = (),
     ) -> None:
         self.folder = folder
         self.ahead = ahead
@@ -60,6 +64,8 @@ class DriveRecorder:
         self.series: dict[str, array[float]] = {}
         self.events: list[tuple[Event, str]] = []
         self.frames = 0
+        self._starts = tuple(starts)
+        self.seen: set[int] = set()
 
     def refine(self, mask: Mask, frame: Frame) -> Mask:
         """Write down `mask` and return it.
@@ -70,6 +76,7 @@ class DriveRecorder:
         self.classes = mask.classes
         self.frames += 1
         at_s = float(frame.pts)
+        self.seen.add(max(0, bisect_right(self._starts, at_s) - 1))
         measures = self._measurer.measure(mask)
         self._write(at_s, measures)
         self._add(at_s, measures)
@@ -132,7 +139,8 @@ class DriveRecorder:
         counts = {name: value for name, value in measures.items() if name.startswith("count.")}
         row: dict[str, Any] = {"time_s": f"{at_s:.4f}"}
         row |= {name: f"{v:.5f}" for name, v in measures.items() if name not in counts}
-        row["objects"] = " ".join(f"{name[6:]}:{v:.0f}" for name, v in sorted(counts.items()))
+        found = " ".join(f"{name[6:]}:{v:.0f}" for name, v in sorted(counts.items()))
+        row["objects"] = csv_cell(found)
         with writing(self._file):
             self._writer = self._writer or self._opened(list(row))
             self._writer.writerow(row)

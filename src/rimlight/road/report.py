@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rimlight.config import read_yaml
+from rimlight.interchange import to_json
 from rimlight.options import validate
 from rimlight.road.page import page
 from rimlight.road.places import Clip, Journey, write_geojson
@@ -46,9 +46,11 @@ def write_report(
     """
     folder, data = recorder.folder, recorder.data()
     data["events"] = [event | journey.about(event["peak_s"]) for event in data["events"]]
-    starts = [clip.start_s for clip in journey.clips]
-    data["files"] = [{"start_s": start} | journey.about(start) for start in starts]
-    write_text(folder / "drive.json", json.dumps(data, indent=1))
+    data["files"] = [
+        {"start_s": clip.start_s, "gap_s": clip.gap_s} | journey.about(clip.start_s)
+        for clip in journey.clips
+    ]
+    write_text(folder / "drive.json", to_json(data, indent=1))
     shown = page(recorder, journey, title=title, videos=videos, palette=palette)
     write_text(folder / "index.html", shown)
     if journey.track is not None:

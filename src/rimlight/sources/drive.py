@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
-from glob import glob
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -17,14 +16,21 @@ from pydantic import BeforeValidator, Field
 from rimlight import options
 from rimlight.errors import SourceError, SourceOpenError, SourceReadError
 from rimlight.frame import Frame
+from rimlight.sources.footage import look_into, one_drive
 from rimlight.sources.recorded import Part, common_tick, lay_out
 from rimlight.sources.video import VideoSource
+from rimlight.wording import counted
 
 _log = logging.getLogger(__name__)
 
 
 def _listed(value: Any) -> Any:
-    return tuple(sorted(glob(value))) or (value,) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(str(file) for file in look_into(value))
+    except SourceOpenError as exc:
+        raise ValueError(f"{exc}; {exc.hint}") from exc
 
 
 class DriveSource:
@@ -45,13 +51,14 @@ class DriveSource:
         paths: Annotated[
             tuple[options.FileName, ...],
             BeforeValidator(_listed),
-            Field(min_length=1, description="video files in any order, or one glob"),
+            Field(min_length=1, description="video files in any order, a folder, or one glob"),
         ]
 
     def __init__(self, options: Options) -> None:
         paths = [Path(os.path.expanduser(name)) for name in options.paths]
-        parts, unread = lay_out(paths)
-        self._parts, self._unread = parts, list(unread)
+        footage = one_drive(paths)
+        paths, layout = list(footage.files), lay_out(footage.files)
+        self._parts, self._unread = layout.parts, list(layout.unread)
         self._closed = False
         self._open = self._first()
         first = self._open.info
@@ -59,11 +66,12 @@ class DriveSource:
         self.info = replace(
             first,
             name=first.name if len(paths) == 1 else f"{first.name} and {len(paths) - 1} more",
-            count=None if unread or None in counts else sum(count or 0 for count in counts),
+            count=None if self._unread or None in counts else sum(count or 0 for count in counts),
             time_base=common_tick([part.tick for part in self._parts]),
             duration_s=float(sum(part.length for part in self._parts)),
             container=None,
             origin=Fraction(0),
+            notes=(*footage.notes, *layout.notes, *first.notes),
         )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -81,9 +89,8 @@ class DriveSource:
                 index += 1
         if self._unread and not self._closed:
             raise SourceReadError(
-                f"{len(self._unread)} files of the drive are damaged: "
-                + "; ".join(self._unread[:3])
-                + ("; ..." if len(self._unread) > 3 else ""),
+                f"{counted(len(self._unread), 'file')} of the drive could not be read whole: "
+                + "; ".join(self._unread),
                 hint="what could be read of them, and all others, were processed",
             )
 

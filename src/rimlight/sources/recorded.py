@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil, gcd, lcm
 from pathlib import Path
 
 from rimlight.errors import SourceOpenError
-from rimlight.folders import natural
 from rimlight.media.opening import Target, open_container, video_stream
+from rimlight.sources.chapters import Recorded, in_order
+from rimlight.sources.clock import moment_of, time_in_name
 from rimlight.sources.container import announced
 from rimlight.sources.stamped import FALLBACK_TICK
-
-_IN_NAME = re.compile(r"(20\d\d)\D?(\d\d)\D?(\d\d)\D{0,2}(\d\d)\D?(\d\d)\D?(\d\d)")
-"""Year to second, as dashcams name their files: 2026_0501_101500_003.MP4."""
-
-_EARLIEST = 1990
-"""Cameras whose clock was never set write 1904, 1970 or 1980."""
+from rimlight.wording import shortened
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,9 @@ class Part:
         length: how long it says it is, in seconds.
         tick: the unit of its time stamps.
         frames: how many it announces; None when unknown.
-        recorded: when its first frame was taken, as the file, or else its name, says.
+        recorded: when its first frame was taken, by the clock that the whole drive goes by.
+        codec: what its video is coded with.
+        pix_fmt: and its pixels.
     """
 
     path: Path
@@ -43,40 +41,87 @@ class Part:
     tick: Fraction
     frames: int | None
     recorded: datetime | None
+    codec: str = ""
+    pix_fmt: str = ""
 
 
-def lay_out(paths: Sequence[Path]) -> tuple[tuple[Part, ...], tuple[str, ...]]:
-    """Return the parts of a drive in the order of recording, and what cannot be opened.
+@dataclass(frozen=True)
+class Layout:
+    """The files of a drive in order.
 
-    They are sorted by the times that they were recorded at, where all say so, else by name. Each
-    begins where the one before says it ends, and the first at its container's own start, so no
-    time is left out between them; `Part.recorded` keeps the clock.
+    Attributes:
+        parts: one for each file that opens, in the order of recording.
+        unread: why each of the others does not open.
+        notes: what the user should know of clocks, gaps and overlaps.
+    """
+
+    parts: tuple[Part, ...]
+    unread: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def lay_out(paths: Sequence[Path]) -> Layout:
+    """Put the files of a drive in the order of recording.
+
+    They are sorted by the times that they were recorded at, where all tell these by the same kind
+    of clock, else by name; see `in_order`. Each begins where the one before says it ends, and the
+    first at its container's own start, so no time is left out between them; `Part.recorded` keeps
+    the clock.
 
     Raises:
         SourceOpenError: not one of them opens.
     """
-    parts, unread = [], []
+    parts: dict[Path, Part] = {}
+    found, unread = [], []
     for path in paths:
         try:
-            parts.append(_probe(path))
+            parts[path], told = _probe(path)
+            found.append(told)
         except SourceOpenError as exc:
             if len(paths) == 1:
                 raise
             unread.append(str(exc))
     if not parts:
         raise SourceOpenError(
-            f"none of {len(paths)} files opens: {'; '.join(unread[:3])}",
+            f"none of {len(paths)} files opens: {'; '.join(unread)}",
             hint="check the paths; a drive is made of video files",
         )
-    parts.sort(key=lambda part: natural(part.path.name))
-    if all(part.recorded for part in parts):
-        parts.sort(key=lambda part: str(part.recorded))
-    return tuple(_end_to_end(parts)), tuple(unread)
+    ordered, notes = in_order(found)
+    placed = _end_to_end([replace(parts[one.path], recorded=one.clock) for one in ordered])
+    return Layout(tuple(placed), tuple(unread), (*notes, *_holes(placed)))
+
+
+def gap_s(before: Part, after: Part) -> float | None:
+    """Return the seconds between two files, negative where they overlap; None when unknown.
+
+    Clocks tell whole seconds only, so what is less than one is none.
+    """
+    if before.recorded is None or after.recorded is None:
+        return None
+    end = before.recorded + timedelta(seconds=float(before.length))
+    gap = round((after.recorded - end).total_seconds(), 1)
+    return gap if abs(gap) >= 1 else 0.0
 
 
 def common_tick(ticks: Sequence[Fraction]) -> Fraction:
     """Return the largest unit of which every one of `ticks` is a multiple."""
     return Fraction(gcd(*(t.numerator for t in ticks)), lcm(*(t.denominator for t in ticks)))
+
+
+def _holes(parts: Sequence[Part]) -> list[str]:
+    """Describe the gaps and overlaps between files that follow each other."""
+    gaps = [(gap_s(before, after) or 0.0, before, after) for before, after in pairwise(parts)]
+    notes = []
+    if missing := [(gap, before) for gap, before, _ in gaps if gap > 0]:
+        named = [f"{gap:g} s after {before.path.name}" for gap, before in missing]
+        notes.append(f"gaps between files, by their clocks: {shortened(named)}")
+    if doubled := [(-gap, one, two) for gap, one, two in gaps if gap < 0]:
+        named = [f"{one.path.name} and {two.path.name} by {gap:g} s" for gap, one, two in doubled]
+        notes.append(
+            f"files overlap, so what happened there comes twice: {shortened(named)} "
+            "(from two cameras? Then give the files of one alone)"
+        )
+    return notes
 
 
 def _end_to_end(parts: Sequence[Part]) -> list[Part]:
@@ -89,7 +134,7 @@ def _end_to_end(parts: Sequence[Part]) -> list[Part]:
     return placed
 
 
-def _probe(path: Path) -> Part:
+def _probe(path: Path) -> tuple[Part, Recorded]:
     target = Target.parse(str(path))
     with closing(open_container(target)) as container:
         stream = video_stream(container, target)
@@ -97,20 +142,6 @@ def _probe(path: Path) -> Part:
         length = whole.end or Fraction(0)
         begin = (stream.start_time or 0) * tick
         said = container.metadata.get("creation_time") or stream.metadata.get("creation_time", "")
-    recorded = _moment(said) or _moment_in(path.stem)
-    return Part(path, begin, length, tick, whole.count, recorded)
-
-
-def _moment(text: str) -> datetime | None:
-    """Read an ISO 8601 time; one without a zone counts as UTC."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC) if moment.year >= _EARLIEST else None
-
-
-def _moment_in(name: str) -> datetime | None:
-    found = _IN_NAME.search(name)
-    return _moment("{}-{}-{}T{}:{}:{}".format(*found.groups())) if found else None
+        coded = (stream.codec_context.name, stream.codec_context.pix_fmt or "")
+    told = Recorded(path, length, moment_of(said), time_in_name(path.stem))
+    return Part(path, begin, length, tick, whole.count, None, *coded), told
