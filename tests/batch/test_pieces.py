@@ -3,6 +3,8 @@
 Most results are lossless: x264 does not always give the same bytes twice for the same pictures.
 """
 
+import json
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,14 +15,15 @@ from media_files import decoded, sound_packets
 from rimlight import resources
 from rimlight.batch import kept, orders, report, steps, storage
 from rimlight.batch.held import HeldModels
-from rimlight.batch.pieces import Piece, join_pieces, make_piece
+from rimlight.batch.pieces import Piece, Staging, join_pieces, make_piece
 from rimlight.batch.plan import make_plan
+from rimlight.batch.secret import secret
 from rimlight.batch.work import Counted
 from rimlight.build import open_run
 from rimlight.config import PartConfig, load_run
 from rimlight.errors import MissingDependencyError, SinkError, SourceOpenError
 from rimlight.jobs import job_config
-from rimlight.sinks.journal import Journal
+from rimlight.sinks.journal import Segment, folder_of
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra [ray]")
 
@@ -74,7 +77,7 @@ def clip(tmp_path):
 def test_pieces_in_any_order_are_the_frames_of_one_run(tmp_path, clip):
     run = run_of(clip, tmp_path / "out.mkv")
     order = spread(run)
-    assert len(list(Path(order.staging).glob("piece-*.json"))) == 4
+    assert len(list(Path(order.staging.place).glob("piece-*.json"))) == 4
     assert decoded(tmp_path / "out.mkv") == local(run, tmp_path / "local.mkv")
 
 
@@ -172,10 +175,10 @@ def test_a_piece_that_is_there_is_not_made_again(tmp_path, clip):
     order = orders.order_for(run_of(clip, tmp_path / "out.mkv"), threads=1, piece_s=Fraction(2))
     first = steps.begin(order, {}).pieces[0]
     made = steps.make(order, first, {}).outcome
-    stamps = {p: p.stat().st_mtime_ns for p in Path(order.staging).iterdir()}
+    stamps = {p: p.stat().st_mtime_ns for p in Path(order.staging.place).iterdir()}
     again = steps.make(order, first, {}).outcome
     assert (again.frames, again.elapsed_s) == (made.frames, 0.0)
-    assert stamps == {p: p.stat().st_mtime_ns for p in Path(order.staging).iterdir()}
+    assert stamps == {p: p.stat().st_mtime_ns for p in Path(order.staging.place).iterdir()}
 
 
 def test_a_damaged_input_gives_what_one_run_would_give(tmp_path, clip):
@@ -198,17 +201,56 @@ def test_numbered_objects_stay_in_one_piece(tmp_path, clip):
     assert steps.begin(order, {}).outcome.frames == len(decoded(clip))
 
 
-def test_pieces_that_cannot_be_fetched_leave_the_result_to_the_next_try(tmp_path, clip):
+DAMAGES = {
+    "removed": lambda path: path.unlink(),
+    "emptied": lambda path: path.write_bytes(b""),
+    "changed": lambda path: path.write_bytes(path.read_bytes()[:-9] + b"123456789"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_video_whose_pieces_were_damaged_is_made_in_one_go(tmp_path, clip, damage):
     run = load_run(run_of(str(clip), str(tmp_path / "out.mkv")), where="the test")
     piece = Piece(0, None, None)
     counted = Counted(None, [0])
-    made = make_piece(run, piece, str(tmp_path / "staging"), counted=counted, models=HeldModels())
+    staging = Staging(str(tmp_path / "staging"), b"key", ".mkv")
+    made = make_piece(run, piece, staging, counted=counted, models=HeldModels())
     assert made.frames
-    for segment in (tmp_path / "staging").glob("*.mkv"):
-        segment.unlink()
-    with pytest.raises(SourceOpenError):
-        join_pieces(run, [piece], str(tmp_path / "staging"), counted)
-    Journal(tmp_path / "out.mkv", "the next try").close()
+    DAMAGES[damage](sorted((tmp_path / "staging").glob("*.mkv"))[1])
+    assert join_pieces(run, [piece], staging, counted).frames == made.frames
+    assert decoded(tmp_path / "out.mkv") == local(run_of(clip, ""), tmp_path / "local.mkv")
+    assert not folder_of(tmp_path / "out.mkv").exists()
+
+
+@pytest.mark.parametrize("name", ["../../../evil", "/tmp/evil", "00000000.sh", "piece.mkv", 7])
+def test_a_list_of_segments_that_somebody_else_wrote_is_not_believed(tmp_path, name):
+    staging, piece = Staging(str(tmp_path / "a" / "b"), b"key", ".mkv"), Piece(0, None, None)
+    file = tmp_path / "00000000.mkv"
+    file.write_bytes(b"their bytes")
+    one = Segment("00000000.mkv", 0, 1, 2, 1).of(file)
+    foreign = Staging(staging.place, b"another key", ".mkv")
+    foreign.keep(piece, [one], tmp_path)
+    assert foreign.known(piece) == [one] and staging.known(piece) is None
+    # Not even one with the right key may name another place.
+    storage.write(storage.below(staging.place, "x"), b"")
+    listed = [{**asdict(one), "name": name}]
+    sealed = {"segments": listed, "seal": staging._seal(piece, listed)}
+    (tmp_path / "a" / "b" / "piece-000000.json").write_text(json.dumps(sealed))
+    assert staging.known(piece) is None
+
+
+def test_the_secret_is_kept_for_later_runs_and_readable_by_its_user_only(tmp_path, monkeypatch):
+    monkeypatch.setenv("RIMLIGHT_CACHE", str(tmp_path))
+    secret.cache_clear()
+    first = secret()
+    kept = tmp_path / "batch" / "secret"
+    assert kept.stat().st_mode & 0o777 == 0o600 and kept.read_bytes() == first
+    secret.cache_clear()
+    assert secret() == first
+    kept.chmod(0o644)
+    secret.cache_clear()
+    assert secret() != first
+    secret.cache_clear()
 
 
 def test_a_worker_holds_its_model():

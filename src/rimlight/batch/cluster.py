@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -15,6 +16,7 @@ from rimlight.batch.pieces import Piece
 from rimlight.batch.session import ray_module
 from rimlight.batch.steps import Answer, Order
 from rimlight.batch.work import Outcome
+from rimlight.identity import contents_of
 from rimlight.writing import write_bytes
 
 PIECE_S = Fraction(60)
@@ -108,6 +110,7 @@ class RayPool:
         """
         waiting = deque(jobs)
         frames = [0] * (max((job.place for job in jobs), default=0) + 1)
+        self._contents: dict[str, list[Any]] = {}
         self._files = self._ray.put(files_named_by(job.run for job in jobs))
         try:
             while waiting or self._queue or self._running:
@@ -128,7 +131,12 @@ class RayPool:
         while len(self._running) < wanted:
             if not self._queue and waiting:
                 job = waiting.popleft()
-                order = order_for(job.run, threads=self._threads, piece_s=self._piece_s)
+                order = order_for(
+                    job.run,
+                    threads=self._threads,
+                    piece_s=self._piece_s,
+                    made_of=self._made_of(job.run),
+                )
                 self._queue.append(_Task(_Progress(job, order), steps.begin))
             if not self._queue:
                 return
@@ -136,6 +144,14 @@ class RayPool:
             remote = self._remote[task.step]
             reference = remote.remote(task.progress.order, *task.given, self._files)
             self._running[reference] = task
+
+    def _made_of(self, run: Mapping[str, Any]) -> list[Any]:
+        """Return what the model and the files of a run are; worked out once for all jobs."""
+        named = {"segmenter": run["segmenter"], "effects": run["effects"]}
+        key = json.dumps(named, sort_keys=True)
+        if key not in self._contents:
+            self._contents[key] = contents_of(named)
+        return self._contents[key]
 
     def _ended(self) -> Iterator[tuple[_Task, Answer]]:
         """Wait a moment; yield the tasks that have ended."""
@@ -171,7 +187,7 @@ class RayPool:
         self._queue = deque(task for task in self._queue if task.progress is not progress)
         self._cancel([ref for ref, task in self._running.items() if task.progress is progress])
         if progress.pieces and not outcome.error:
-            storage.remove(storage.parent(progress.order.staging))
+            storage.remove(storage.parent(progress.order.staging.place))
         progress.frames = outcome.frames
         return replace(outcome, elapsed_s=progress.elapsed_s)
 

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rimlight import __version__
 from rimlight.batch import storage
+from rimlight.batch.pieces import Staging
+from rimlight.batch.secret import secret
 from rimlight.batch.steps import Files, Order
+from rimlight.writing import hidden_name
 
 
-def order_for(run: Mapping[str, Any], *, threads: int, piece_s: Fraction) -> Order:
+def order_for(
+    run: Mapping[str, Any], *, threads: int, piece_s: Fraction, made_of: Sequence[Any] = ()
+) -> Order:
     """Return what a worker needs to know.
 
     Args:
         run: a RunConfig as data, with paths as the user gave them.
         threads: what a task may use.
         piece_s: about how long a piece is.
+        made_of: what tells the files that the run names, such as its model, from others.
     """
     rooted: dict[str, Any] = {key: _rooted(value) for key, value in run.items()}
     source, (sink, *more) = rooted["source"], rooted["sinks"]
     rooted["source"] = {**source, "path": _from_root(source["path"])}
     rooted["sinks"] = [{**sink, "path": _from_root(sink["path"])}, *more]
-    return Order(rooted, threads, _staging(rooted), piece_s)
+    return Order(rooted, threads, _staging(rooted, made_of), piece_s)
 
 
 def files_named_by(runs: Iterable[Mapping[str, Any]]) -> Files:
@@ -37,17 +44,26 @@ def files_named_by(runs: Iterable[Mapping[str, Any]]) -> Files:
     return {path: Path(path).read_bytes() for path in sorted(paths)}
 
 
-def _staging(run: Mapping[str, Any]) -> str:
-    """Return a folder beside the result whose name says how it is made, and of what."""
-    source, target = run["source"]["path"], run["sinks"][0]["path"].rstrip("/")
+def _staging(run: Mapping[str, Any], made_of: Sequence[Any]) -> Staging:
+    """Return a folder next to the result whose name says how it is made, and of what."""
+    source, sink = run["source"]["path"], run["sinks"][0]
+    target = sink["path"].rstrip("/")
     try:
         facts = storage.facts(source)
     except OSError:  # the worker will say so
         facts = []
-    made = json.dumps([__version__, run, facts], sort_keys=True)
-    name = hashlib.sha256(made.encode()).hexdigest()[:16]
-    hidden = f".{PurePosixPath(target).name}.pieces"
-    return storage.below(storage.parent(target), hidden, name)
+    asked = {**run, "sinks": [{**sink, "overwrite": None}, *run["sinks"][1:]]}
+    made = json.dumps([__version__, asked, facts, made_of], sort_keys=True)
+    name = hashlib.sha256(made.encode()).hexdigest()[:32]
+    place = storage.below(storage.parent(target), _hidden(target), name)
+    key = hmac.new(secret(), place.encode(errors="surrogateescape"), hashlib.sha256).digest()
+    return Staging(place, key, PurePosixPath(target).suffix)
+
+
+def _hidden(target: str) -> str:
+    if storage.is_url(target):
+        return f".{PurePosixPath(target).name}.pieces"
+    return hidden_name(Path(target), ".pieces")
 
 
 def _from_root(place: str) -> str:

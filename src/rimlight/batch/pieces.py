@@ -8,9 +8,11 @@ input's key frame before that second. The segments are the ones that a run on on
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -24,10 +26,10 @@ from rimlight.batch import storage
 from rimlight.batch.held import HeldModels
 from rimlight.batch.work import Counted, Outcome, carry_out
 from rimlight.config import RunConfig
-from rimlight.errors import SourceReadError
+from rimlight.errors import RimlightError, SourceReadError
 from rimlight.libav import av
 from rimlight.media.opening import Target, open_container, video_stream
-from rimlight.sinks.journal import Journal, Segment, folder_of
+from rimlight.sinks.journal import Journal, Segment, folder_of, segments_of
 
 _NAME = "pieces"
 """What the segments' list is called; staging folders have a name of their own for each run."""
@@ -67,22 +69,95 @@ def split(run: RunConfig, length_s: Fraction) -> list[Piece]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """Where the pieces of one run wait to be joined, and what proves that they are its own.
+
+    Attributes:
+        place: a folder that all workers can reach. Others may be able to write to it.
+        key: a secret of the run that never lies in `place`; lists of segments are signed with it.
+        suffix: of the video, and so of every segment.
+    """
+
+    place: str
+    key: bytes
+    suffix: str
+
+    def known(self, piece: Piece) -> list[Segment] | None:
+        """Return the segments of a piece that is whole, None where it must be made.
+
+        Only a list that a worker of this very run signed is believed, and only while files of the
+        sizes that it names are there.
+        """
+        content = storage.read(self._list_of(piece))
+        segments = None if content is None else self._opened(content, piece)
+        if segments is None or not all(self._is_there(segment) for segment in segments):
+            return None
+        return segments
+
+    def keep(self, piece: Piece, segments: Sequence[Segment], folder: Path) -> None:
+        """Store the segments of a piece, whose files lie in `folder`, and then their list.
+
+        Raises:
+            SinkError: they cannot be stored.
+        """
+        for segment in segments:
+            storage.store(folder / segment.name, self._place_of(segment))
+        listed = [asdict(segment) for segment in segments]
+        sealed = {"segments": listed, "seal": self._seal(piece, listed)}
+        storage.write(self._list_of(piece), json.dumps(sealed).encode())
+
+    def fetch(self, segment: Segment, file: Path) -> bool:
+        """Copy a segment to `file`; return False where it is not what was stored.
+
+        Raises:
+            SourceOpenError: it is not there.
+        """
+        storage.fetch(self._place_of(segment), file)
+        return segment.is_in(file)
+
+    def _opened(self, content: bytes, piece: Piece) -> list[Segment] | None:
+        try:
+            data = json.loads(content)
+            if not hmac.compare_digest(str(data["seal"]), self._seal(piece, data["segments"])):
+                return None
+            return list(segments_of(data["segments"], self.suffix))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+
+    def _seal(self, piece: Piece, listed: Any) -> str:
+        said = json.dumps([self.place, piece.number, listed], sort_keys=True)
+        return hmac.new(self.key, said.encode(), hashlib.sha256).hexdigest()
+
+    def _is_there(self, segment: Segment) -> bool:
+        try:
+            return bool(storage.facts(self._place_of(segment))[1] == segment.size)
+        except (OSError, RimlightError):
+            return False
+
+    def _place_of(self, segment: Segment) -> str:
+        return storage.below(self.place, segment.name)
+
+    def _list_of(self, piece: Piece) -> str:
+        return storage.below(self.place, f"piece-{piece.number:06d}.json")
+
+
 def make_piece(
-    run: RunConfig, piece: Piece, staging: str, *, counted: Counted, models: HeldModels
+    run: RunConfig, piece: Piece, staging: Staging, *, counted: Counted, models: HeldModels
 ) -> Outcome:
     """Make the segments of one piece and put them into `staging`; one that is there is kept.
 
     Args:
         run: with the input's path on this machine; its sink names the file that all pieces make.
         piece: what to make.
-        staging: a folder that all workers can reach.
+        staging: takes them.
         counted: sees the frames.
         models: keeps the model open for the next piece.
 
     Raises:
         RimlightError: it cannot be made. A damaged input makes an empty piece.
     """
-    known = _known(staging, piece)
+    known = staging.known(piece)
     if known is not None:
         return Outcome(frames=sum(segment.frames for segment in known))
     began = time.monotonic()
@@ -93,31 +168,31 @@ def make_piece(
             segments = _left_in(path)
         except SourceReadError:
             segments = []
-        for segment in segments:
-            local = folder_of(path) / segment.name
-            storage.store(local, storage.below(staging, segment.name))
-    listed = json.dumps([asdict(segment) for segment in segments])
-    storage.write(_list_of(staging, piece), listed.encode())
+        staging.keep(piece, segments, folder_of(path))
     return Outcome(sum(segment.frames for segment in segments), time.monotonic() - began)
 
 
-def join_pieces(run: RunConfig, pieces: Sequence[Piece], staging: str, counted: Counted) -> Outcome:
+def join_pieces(
+    run: RunConfig, pieces: Sequence[Piece], staging: Staging, counted: Counted
+) -> Outcome:
     """Join what is in `staging` to the file that the run's sink names, a path on this machine.
 
-    Where the pieces do not fit, as those of a damaged input, all is done again in one go.
+    Where the pieces do not fit, as those of a damaged input, or somebody changed one, all is done
+    again in one go.
 
     Raises:
         RimlightError: the result cannot be made.
     """
-    segments = [one for piece in pieces for one in _known(staging, piece) or ()]
+    segments = [one for piece in pieces for one in staging.known(piece) or ()]
     if len(segments) < len(pieces) or not _is_seamless(segments):
         return carry_out(run, counted)
     path = Path(run.sinks[0].options["path"])
     with closing(Journal(path, _NAME)) as journal:
-        for segment in segments:
-            storage.fetch(storage.below(staging, segment.name), journal.folder / segment.name)
-        journal.segments, journal.complete = segments, True
+        are_own = all(staging.fetch(one, journal.folder / one.name) for one in segments)
+        journal.segments, journal.complete = (segments, True) if are_own else ([], False)
         journal.save()
+    if not are_own:
+        return carry_out(run, counted)
     outcome = carry_out(_with_sink(run, {"resume": _NAME}), counted)
     return Outcome(sum(segment.frames for segment in segments), outcome.elapsed_s)
 
@@ -174,17 +249,3 @@ def _left_in(path: Path) -> list[Segment]:
 def _is_seamless(segments: Sequence[Segment]) -> bool:
     """Say whether each segment begins with the frame that ended the one before."""
     return all(one.end == other.begin for one, other in pairwise(segments))
-
-
-def _list_of(staging: str, piece: Piece) -> str:
-    return storage.below(staging, f"piece-{piece.number:06d}.json")
-
-
-def _known(staging: str, piece: Piece) -> list[Segment] | None:
-    content = storage.read(_list_of(staging, piece))
-    return None if content is None else list(_parsed(content))
-
-
-def _parsed(content: bytes) -> Iterator[Segment]:
-    for data in json.loads(content):
-        yield Segment(**{**data, "early": tuple(data["early"])})

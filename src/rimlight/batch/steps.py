@@ -12,7 +12,7 @@ from typing import Any
 
 from rimlight.batch import kept, storage
 from rimlight.batch.held import HeldModels
-from rimlight.batch.pieces import Piece, join_pieces, make_piece, split
+from rimlight.batch.pieces import Piece, Staging, join_pieces, make_piece, split
 from rimlight.batch.plan import pictures_in
 from rimlight.batch.work import Counted, Outcome, attempt, carry_out, use_threads
 from rimlight.config import RunConfig, load_run
@@ -31,13 +31,13 @@ class Order:
     Attributes:
         run: a RunConfig as data; source and sink as the user named them, paths from the root on.
         threads: what one task may use.
-        staging: the folder for the pieces of this very run.
+        staging: takes the pieces of this very run.
         piece_s: about how long a piece is.
     """
 
     run: dict[str, Any]
     threads: int
-    staging: str
+    staging: Staging
     piece_s: Fraction
 
 
