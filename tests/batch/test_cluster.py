@@ -2,6 +2,9 @@
 
 import json
 import os
+import subprocess
+import sys
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -128,7 +131,7 @@ def test_an_input_that_is_broken_fails_alone(folder):
 
 
 def test_a_cluster_that_does_not_start_is_one_clear_error(monkeypatch):
-    monkeypatch.setenv("RAY_TMPDIR", "/proc")  # where nobody can make a folder
+    monkeypatch.setattr(tempfile, "tempdir", "/proc")  # where nobody can make a folder
     with pytest.raises(RimlightError, match="does not start") as caught, connected(None, cpus=1):
         pass
     assert caught.value.hint
@@ -137,3 +140,42 @@ def test_a_cluster_that_does_not_start_is_one_clear_error(monkeypatch):
 def test_a_cluster_that_is_not_there_is_named():
     with pytest.raises(ConfigError, match=r"127\.0\.0\.1:1"), connected("127.0.0.1:1"):
         pass
+
+
+# What the sockets of this process and its descendants listen on.
+LISTENING = """
+import os, sys
+from pathlib import Path
+from rimlight.batch.session import connected
+
+def addresses():
+    ours = set()
+    for fd in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if os.getsid(int(fd.parts[2])) == os.getsid(0):
+                ours.add(os.readlink(fd))
+        except OSError:
+            pass
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and f"socket:[{words[9]}]" in ours:
+                yield words[1].partition(":")[0]
+
+with connected(None, cpus=1):
+    import ray
+    print(ray.nodes()[0]["NodeManagerAddress"], *sorted(set(addresses())))
+"""
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+
+
+def test_a_cluster_of_its_own_is_reached_from_this_machine_only_whatever_ray_is_told(tmp_path):
+    foreign = {"RAY_ADDRESS": "192.0.2.9:6379", "RAY_AUTH_MODE": "disabled"}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    done = subprocess.run(
+        [sys.executable, "-c", LISTENING], capture_output=True, text=True, timeout=120, check=False,
+        env={**env, **foreign, "HOME": str(tmp_path)}, start_new_session=True,
+    )  # fmt: skip
+    address, *listening = done.stdout.split()
+    assert address == "127.0.0.1" and set(listening) <= LOOPBACK and len(listening) > 1, done.stderr
+    assert not (tmp_path / ".ray").exists()

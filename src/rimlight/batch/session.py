@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rimlight.errors import ConfigError, MissingDependencyError, RimlightError
 
 _PATIENCE_S = 10.0
+_LOOPBACK = "127.0.0.1"
+_CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+_LONGEST_FOLDER = 20
+"""Bytes of the folder of temporary files; Ray's sockets lie deep in it and may have 107."""
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
 def ray_module() -> Any:
@@ -44,27 +52,116 @@ def connected(address: str | None, *, cpus: int | None = None) -> Iterator[None]
         ConfigError: there is no cluster at `address`.
         RimlightError: the cluster of its own does not start.
     """
+    if address is None:
+        with _private_folder() as folder, _guarded(), _started(cpus, folder):
+            yield
+        return
     ray = ray_module()
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of ours reports to nobody
-    if address not in {None, "auto"}:
-        _knock(str(address))
+    if address != "auto":
+        _knock(address)
     try:
-        if address is None:
-            ray.init(num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-        else:
-            ray.init(address=address, **quiet)
+        ray.init(address=address, **_QUIET)
     except (ConnectionError, ValueError) as exc:
-        raise _absent(str(address)) from exc
-    except Exception as exc:  # Ray raises nothing narrower when its processes do not come up
+        raise _absent(address) from exc
+    except Exception as exc:  # Ray raises nothing narrower
         ray.shutdown()
         raise RimlightError(
-            f"Ray does not start: {exc}", hint="try again when the machine is less busy"
+            f"cannot connect to the Ray cluster at {address}: {exc}",
+            hint="check that its Ray and Python are of the same version as here",
         ) from exc
     try:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _started(cpus: int | None, folder: str) -> Iterator[None]:
+    """Run a cluster of this process's own, whatever cluster RAY_ADDRESS or a file names."""
+    ray = ray_module()
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of ours reports to nobody
+    try:
+        try:
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                _node_ip_address=_LOOPBACK,
+                _temp_dir=folder,
+                **_QUIET,
+            )
+        except Exception as exc:  # Ray raises nothing narrower when its processes do not come up
+            raise RimlightError(
+                f"Ray does not start: {exc}", hint="try again when the machine is less busy"
+            ) from exc
+        outside = {node["NodeManagerAddress"] for node in ray.nodes()} - {_LOOPBACK}
+        if outside:
+            raise RimlightError(
+                f"Ray listens on {sorted(outside)[0]}, where other machines reach it",
+                hint="use another version of Ray, or --engine local",
+            )
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    """Have Ray bind its ports to the loopback address and take work from this process alone.
+
+    Ray turns 127.0.0.1 into an outer address unless it is told that there are no clusters here. It
+    reads that when it is imported; its processes inherit the variables.
+    """
+    wanted = {
+        _CLUSTERS: "0",
+        # Not the token in ~/.ray, which other users may read: they could send work as this user.
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    ray_module()
+    from ray._private import ray_constants
+
+    was_on = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    _read_token_again()
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = was_on
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+        _read_token_again()
+
+
+def _read_token_again() -> None:
+    """Have Ray forget the token that it read in this process."""
+    with suppress(ImportError, AttributeError):  # a Ray without tokens
+        from ray._raylet import AuthenticationTokenLoader, Config
+
+        Config.initialize("")
+        AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextmanager
+def _private_folder() -> Iterator[str]:
+    """Yield a folder for Ray's sockets and logs that no other user may enter."""
+    usual = tempfile.gettempdir()
+    where = usual if len(os.fsencode(usual)) <= _LONGEST_FOLDER else "/tmp"
+    try:
+        folder = tempfile.mkdtemp(prefix="rimlight-ray-", dir=where)
+    except OSError as exc:
+        raise RimlightError(
+            f"Ray does not start: cannot write in {where}: {exc.strerror}",
+            hint="name a folder for temporary files with TMPDIR",
+        ) from exc
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _knock(address: str) -> None:
