@@ -52,7 +52,7 @@ def estimate(config: RunConfig, *, clock: Callable[[], float] = time.monotonic) 
     Raises:
         RimlightError: a part of the run does not open, or fails.
     """
-    if config.source.kind not in {"video", "images"}:
+    if config.source.kind not in {"video", "images", "animation"}:
         return None
     with closing(open_source(config.source)) as source:
         info = source.info

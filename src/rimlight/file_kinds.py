@@ -40,7 +40,6 @@ RAWS = frozenset(
 )  # fmt: skip
 """Unprocessed photos. Most are built like TIFF, with a thumbnail as their first picture."""
 
-_ANIMATED = frozenset({".gif", ".png", ".apng", ".webp", ".avif", ".avifs"})
 _RAW_STREAMS = frozenset({".mjpg", ".mjpeg"})  # JPEG after JPEG, so the content looks like one
 
 HEAD = 4096
@@ -156,7 +155,12 @@ def kind_of_file(path: str) -> Kind | None:
 
 def may_be_animated(path: str) -> bool:
     """Return True if the regular file at `path` holds an animation, or is a GIF."""
-    return suffix_of(path) in _ANIMATED and is_animated(read_head(path))
+    return is_animated(read_head(path))
+
+
+def is_still(path: str) -> bool:
+    """Return True if the regular file at `path` is a picture that does not move."""
+    return kind_of_file(path) == "picture" and not may_be_animated(path)
 
 
 def read_head(path: str) -> bytes:

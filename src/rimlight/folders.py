@@ -59,13 +59,16 @@ def is_among_companions(place: str) -> bool:
     return any(is_companion(part) for part in place.split("/") if part not in {"", ".", ".."})
 
 
-def list_folder(top: Path, *, recursive: bool = False, own: Iterable[Path] = ()) -> Listing:
+def list_folder(
+    top: Path, *, recursive: bool = False, own: Iterable[Path] = (), strict: bool = True
+) -> Listing:
     """List the files in a folder.
 
     Args:
         top: the folder.
         recursive: look into the folders in it too, but not behind links.
         own: folders that are passed over, where they lie below `top`.
+        strict: raise where a folder may not be read, instead of passing over it.
 
     Raises:
         OSError: a folder may not be read.
@@ -74,7 +77,7 @@ def list_folder(top: Path, *, recursive: bool = False, own: Iterable[Path] = ())
     passed = tuple(sorted(path for path in results if path.is_relative_to(_real(top))))
     files: list[Path] = []
     skipped = 0
-    for root, folders, names in os.walk(top, onerror=_fail):
+    for root, folders, names in os.walk(top, onerror=_fail if strict else None):
         here = Path(root)
         files += [here / name for name in names if not is_companion(name)]
         inside = [
@@ -153,7 +156,8 @@ def describe_left_out(
         told.append(f"results in {', '.join(map(str, listing.own))} left out")
     heif = next((kind for kind in kinds if kind in HEIFS), "")
     hint = f" ({heif} needs: pip install 'rimlight[heic]')" if heif else ""
-    return f"{where}: {'; '.join(told)}{hint}" if told else ""
+    start = f"{where}: " if where else ""
+    return f"{start}{'; '.join(told)}{hint}" if told else ""
 
 
 def _globbed(pattern: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from rimlight import resources
 from rimlight.config import RunConfig, apply_settings, load_run, merge, read_yaml
 from rimlight.errors import ConfigError
+from rimlight.file_kinds import is_picture
 from rimlight.options import shorten
 from rimlight.registry import suggest
 from rimlight.sinks import guess as guess_sink
@@ -87,6 +88,7 @@ def job_config(
     if "source" not in data:
         raise ConfigError(f"{where} has no source", hint="name a camera, a file or a folder")
     data["source"] = _over(_checked_part(data["source"], "source", where), source_options or {})
+    data["source"] = _without_results(data["source"], data.get("sinks"))
     if measures and not data.get("sinks"):
         data["sinks"] = [{"kind": "null"}]
     if not data.get("sinks"):
@@ -122,7 +124,7 @@ def _said(
 ) -> dict[str, Any]:
     said: dict[str, Any] = {}
     if source is not None:
-        said["source"] = guess_source(source)
+        said["source"] = guess_source(source, still=_is_one_picture(sinks))
     if sinks:
         many = source is not None and _is_many_pictures(said["source"])
         said["sinks"] = [guess_sink(spec, into_folder=many) for spec in sinks]
@@ -169,6 +171,23 @@ def _with_options(
 
 def _over(part: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     return {**part, **{key: value for key, value in said.items() if value is not None}}
+
+
+def _without_results(source: Mapping[str, Any], sinks: Any) -> Mapping[str, Any]:
+    """Let a walk or a glob pass over the folders that this run writes to."""
+    text = str(source.get("path", ""))
+    walks = source.get("recursive") or any(sign in text for sign in "*?[")
+    if source.get("kind") != "images" or not walks or "results" in source:
+        return source
+    named = [part for part in sinks or () if isinstance(part, Mapping)]
+    folders = [one["path"] for one in named if one.get("kind") == "images" and "path" in one]
+    folders = [path for path in folders if not is_picture(path)]
+    return {**source, "results": folders} if folders else source
+
+
+def _is_one_picture(sinks: Sequence[str]) -> bool:
+    """Return True if every result is a single picture file."""
+    return bool(sinks) and all(is_picture(spec) and not spec.endswith("/") for spec in sinks)
 
 
 def background_effects(

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from clip_maker import write_video
+from PIL import Image
 
 from rimlight.frame import SourceInfo
 from rimlight.sources import SOURCES
@@ -22,6 +23,10 @@ def options_of(kind, folder):
         return {"device": os.environ["RIG_CAM"]}
     if kind == "video":
         return {"path": str(write_video(folder / "clip.mkv", size=(65, 47)))}
+    if kind == "animation":
+        shots = [Image.new("RGB", (65, 47), (index * 20, 0, 0)) for index in range(10)]
+        shots[0].save(folder / "a.gif", save_all=True, append_images=shots[1:], duration=50)
+        return {"path": str(folder / "a.gif")}
     if kind == "drive":
         for name in ("a", "b"):
             write_video(folder / f"{name}.mkv", size=(65, 47))

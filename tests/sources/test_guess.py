@@ -3,8 +3,7 @@ import sys
 
 import pytest
 
-from rimlight.imaging.pictures import SUFFIXES
-from rimlight.sources import _PICTURES, MAIN, SOURCES, guess
+from rimlight.sources import MAIN, SOURCES, guess
 
 
 @pytest.mark.parametrize(
@@ -46,10 +45,6 @@ def test_an_existing_file_with_a_star_in_its_name_is_not_a_glob(tmp_path):
 @pytest.mark.parametrize("kind", SOURCES.names())
 def test_the_short_form_sets_the_option_that_the_source_names(kind):
     assert SOURCES.load(kind).Options.main == MAIN[kind]
-
-
-def test_picture_suffixes_are_those_that_the_reader_looks_for():
-    assert _PICTURES == SUFFIXES
 
 
 def test_guessing_loads_no_heavy_module():

@@ -126,3 +126,12 @@ def test_a_list_of_nothing_says_so(tmp_path, text, says):
 def test_a_list_that_is_not_there_says_so(tmp_path):
     with pytest.raises(SourceOpenError, match="cannot read the list"):
         open_images(f"@{tmp_path}/list.txt")
+
+
+def test_what_a_folder_holds_besides_pictures_is_told_once(tmp_path):
+    save(tmp_path / "a.png")
+    for name in ("b.txt", "c.mp4", "._a.png", "Thumbs.db"):
+        (tmp_path / name).touch()
+    (tmp_path / "sub").mkdir()
+    (note,) = open_images(tmp_path).info.notes
+    assert note == f"{tmp_path}: 2 files left out: 1 .txt, 1 .mp4; 1 folder not looked into"

@@ -14,10 +14,8 @@ from typing import Literal
 from rimlight.addresses import hide_secrets
 from rimlight.batch import storage
 from rimlight.errors import ConfigError, SourceOpenError
-from rimlight.imaging.pictures import SUFFIXES as PICTURES
+from rimlight.file_kinds import PICTURES, VIDEOS
 
-VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".m4v", ".avi", ".mpg", ".mpeg", ".ts",
-                    ".mts", ".flv", ".wmv", ".3gp", ".ogv"})  # fmt: skip
 _WILD = "*?["
 Kind = Literal["video", "picture", "folder"]
 

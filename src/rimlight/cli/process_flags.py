@@ -109,7 +109,7 @@ def check_pictures(source: str, wanted: Mapping[str, object]) -> None:
     from rimlight.sources import guess
 
     flags = [flag for flag, is_wanted in wanted.items() if is_wanted]
-    if flags and guess(source)["kind"] not in {"images", "watch"}:
+    if flags and guess(source)["kind"] not in {"images", "watch", "animation"}:
         raise ConfigError(f"{flags[0]} is for pictures, and {source} is none", hint="leave it out")
 
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from rimlight.effects.loop import LoopingVideo
 from rimlight.errors import ConfigError
+from rimlight.file_kinds import is_still
 from rimlight.frame import Frame
 from rimlight.imaging.blend import blend
 from rimlight.imaging.colour import bgr_to_i420, even_size
 from rimlight.imaging.fit import Fit, fit_picture
 from rimlight.imaging.palette import Bgr, is_colour, parse_colour
-from rimlight.imaging.pictures import SUFFIXES, read_picture
+from rimlight.imaging.pictures import read_picture, reason_of
 
 Image = NDArray[np.uint8]
 
@@ -103,8 +104,7 @@ def open_background(text: str, *, fit: Fit, backdrop: Bgr) -> FittedBackground:
             f"there is no background {text!r}",
             hint="give a picture, a video, or a colour such as '#00ff00' or white",
         )
-    is_picture = path.suffix.lower() in SUFFIXES
-    opened = Still(_read(path, backdrop)) if is_picture else LoopingVideo(path)
+    opened = Still(_read(path, backdrop)) if is_still(str(path)) else LoopingVideo(path)
     return FittedBackground(opened, fit, backdrop)
 
 
@@ -113,9 +113,8 @@ def _read(path: Path, backdrop: Bgr) -> Image:
     try:
         bgr, alpha = read_picture(path)
     except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else exc
         raise ConfigError(
-            f"the background {path} cannot be read: {reason}",
+            f"the background {path} cannot be read: {reason_of(exc)}",
             hint="use a JPEG, PNG, WebP, BMP or TIFF picture",
         ) from exc
     if alpha is None:

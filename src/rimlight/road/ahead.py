@@ -21,7 +21,7 @@ AHEAD: Trapezoid = (0.15, 0.85, 0.92, 0.42, 0.58, 0.62)
 
 GROUND = ("road", "mark", "lane")
 
-_LASTING = ("video", "drive", "images")
+_LASTING = ("video", "drive", "images", "animation")
 """Sources that give the same frames again when they are opened for the run."""
 _LOOKS = 12
 """Frames that a guess is made from."""

@@ -7,12 +7,16 @@ import stat
 from typing import Any
 
 from rimlight.config import parse_spec
+from rimlight.file_kinds import is_animated, kind_of_file, picture_format, read_head
 from rimlight.media.paths import plain_path
 from rimlight.registry import Entry, Registry
 
 SOURCES = Registry(
     "source",
     {
+        "animation": Entry(
+            "rimlight.sources.animation:AnimationSource", summary="GIF, APNG and animated WebP"
+        ),
         "camera": Entry("rimlight.sources.camera:CameraSource", summary="a webcam"),
         "drive": Entry("rimlight.sources.drive:DriveSource", summary="video files joined in time"),
         "images": Entry("rimlight.sources.images:ImagesSource", summary="pictures, folders, globs"),
@@ -26,6 +30,7 @@ SOURCES = Registry(
 # The option that "kind:value" sets, here so that guessing needs no heavy import. A test compares
 # it with each source's own `Options.main`.
 MAIN = {
+    "animation": "path",
     "camera": "device",
     "drive": "paths",
     "images": "path",
@@ -38,21 +43,26 @@ MAIN = {
 _STREAMS = ("/dev/stdin", "/dev/fd/")
 """How shells name what is piped in, as `<(...)`."""
 
-_PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
-
-def guess(spec: str) -> dict[str, Any]:
+def guess(spec: str, *, still: bool = False) -> dict[str, Any]:
     """Return the source that a user means by `spec`, as {"kind": ..., option: ...}.
 
     "kind:value" and the bare name of a kind are taken at their word, unless there is a file of
     that whole name. Else "0" and "/dev/video0" are cameras, "-" is standard input, an address with
     "://" is a stream, a folder, a glob, a picture or "@list.txt" is `images`, and every other path
-    is a video, whose opening says what is wrong with it. A `file://` address is its path.
+    is a video, whose opening says what is wrong with it. A `file://` address is its path. What a
+    file is, its content says, and its name where that does not tell.
+
+    Args:
+        spec: what the user wrote.
+        still: of an animation the first frame is wanted, as the result is one picture.
     """
     spec = plain_path(spec)
     kind, value = parse_spec(spec, SOURCES.names())
     if not kind or (value is not None and os.path.isfile(spec)):
         kind, value = _kind(spec), spec
+        if kind == "images" and not still and _moves(os.path.expanduser(spec)):
+            kind = "animation"
     if value is None or (kind, value) == ("pipe", "-"):
         return {"kind": kind}
     is_index = kind == "camera" and value.isdecimal()
@@ -69,8 +79,18 @@ def _kind(spec: str) -> str:
         return "video"
     is_glob = not os.path.exists(path) and any(sign in spec for sign in "*?[")
     is_list = spec.startswith("@") and (os.path.exists(spec[1:]) or not os.path.exists(spec))
-    is_picture = is_list or os.path.splitext(path)[1].lower() in _PICTURES
+    is_picture = is_list or kind_of_file(path) == "picture"
     return "images" if is_glob or is_picture or os.path.isdir(path) else "video"
+
+
+def _moves(path: str) -> bool:
+    """Return True for an animation; a GIF announces nothing, so its frames are counted."""
+    head = read_head(path)
+    if not is_animated(head) or picture_format(head) != "gif":
+        return is_animated(head)
+    from rimlight.imaging.headers import count_frames
+
+    return count_frames(path) > 1
 
 
 def _is_readable(path: str) -> bool:

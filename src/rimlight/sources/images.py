@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -13,8 +14,18 @@ from pydantic import Field
 from rimlight import options
 from rimlight.errors import SourceOpenError, SourceReadError
 from rimlight.frame import Frame, SourceInfo
-from rimlight.imaging.pictures import read_tagged
+from rimlight.imaging.pictures import (
+    MAX_BYTES,
+    MAX_MEGAPIXELS,
+    Picture,
+    decode,
+    read_tagged,
+    reason_of,
+)
+from rimlight.media.pipes import PipeReader
 from rimlight.sources.listing import find
+
+_PIPE_WAIT_S = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -38,10 +49,19 @@ class ImagesSource:
             Field(min_length=1, description="a folder, a glob, a picture, or @ and a list of them"),
         ]
         recursive: Annotated[bool, Field(description="look into folders in the folder")] = False
+        max_megapixels: Annotated[
+            float, Field(gt=0, le=1073, description="a larger picture is refused, not decoded")
+        ] = MAX_MEGAPIXELS
+        results: Annotated[
+            tuple[Path, ...], Field(description="folders to pass over, as results go there")
+        ] = ()
 
     def __init__(self, options: Options) -> None:
-        self._base, self._paths = find(options.path, recursive=options.recursive)
+        found = find(options.path, recursive=options.recursive, own=options.results)
+        self._base, self._paths = found.base, found.paths
+        self._options = options
         self._unread: list[str] = []
+        self._more: list[str] = []
         self._closed = False
         self._frames = self._read()
         first = next(self._frames, None)
@@ -57,6 +77,7 @@ class ImagesSource:
             count=len(self._paths),
             time_base=Fraction(1),
             stills=True,
+            notes=tuple(note for note in (found.note, self._told_alone()) if note),
         )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -68,12 +89,17 @@ class ImagesSource:
         while self._first and not self._closed:
             yield self._first.pop()
         yield from self._frames
+        if self._more and len(self._paths) > 1 and not self._closed:
+            _log.warning(
+                "%d files hold more pictures than one, the first was taken: %s",
+                len(self._more),
+                _first_three(self._more, ", "),
+            )
         if self._unread and not self._closed:
             count = len(self._paths)
             raise SourceReadError(
                 f"{len(self._unread)} of {count} pictures could not be read: "
-                + "; ".join(self._unread[:3])
-                + ("; ..." if len(self._unread) > 3 else ""),
+                + _first_three(self._unread, "; "),
                 hint="the others were processed; replace these files and run again",
             )
 
@@ -82,6 +108,12 @@ class ImagesSource:
         self._closed = True
         self._first = []
 
+    def _told_alone(self) -> str:
+        """Say how many pictures the only file holds, if not one."""
+        return (
+            f"{self._more[0]}; the first is taken" if self._more and len(self._paths) == 1 else ""
+        )
+
     def _read(self) -> Iterator[Frame]:
         index = 0
         for path in self._paths:
@@ -89,12 +121,13 @@ class ImagesSource:
                 return
             name = path.relative_to(self._base).as_posix()
             try:
-                picture = read_tagged(path)
+                picture = self._opened(path)
             except (OSError, ValueError) as exc:
-                reason = exc.strerror if isinstance(exc, OSError) else exc
-                self._unread.append(f"{name}: {reason}")
-                _log.warning("skipped %s: %s", path, reason)
+                self._unread.append(f"{name}: {reason_of(exc)}")
+                _log.warning("skipped %s: %s", path, reason_of(exc))
                 continue
+            if picture.count > 1:
+                self._more.append(f"{name} ({picture.count} pictures)")
             yield Frame.from_bgr(
                 picture.bgr,
                 index=index,
@@ -105,3 +138,30 @@ class ImagesSource:
                 tags=picture.tags,
             )
             index += 1
+
+    def _opened(self, path: Path) -> Picture:
+        limit = self._options.max_megapixels
+        # A pipe can be read once, so it is waited for where it is all that the user names.
+        if len(self._paths) == 1 and path.is_fifo():
+            return decode(_from_pipe(path), max_megapixels=limit)
+        return read_tagged(path, max_megapixels=limit)
+
+
+def _from_pipe(path: Path) -> bytes:
+    pipe = PipeReader(path)
+    try:
+        if not pipe.wait(_PIPE_WAIT_S):
+            raise ValueError(f"nothing came through the pipe for {_PIPE_WAIT_S:g} s")
+        pieces, size = [], 0
+        while piece := pipe.read(1 << 20):
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_BYTES:
+                raise ValueError("more than 2 GiB come through the pipe")
+        return b"".join(pieces)
+    finally:
+        pipe.close()
+
+
+def _first_three(names: Sequence[str], between: str) -> str:
+    return between.join(names[:3]) + (f"{between}..." if len(names) > 3 else "")

@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 import os
-import re
-from glob import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rimlight.errors import SourceOpenError
-from rimlight.folders import natural
-from rimlight.imaging.pictures import SUFFIXES
+from rimlight.file_kinds import PICTURES, is_picture, is_video
+from rimlight.folders import (
+    Listing,
+    describe_left_out,
+    glob_base,
+    is_glob,
+    list_folder,
+    matching,
+)
 
-_WILD = re.compile(r"[*?\[]")
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The pictures that a user means.
+
+    Attributes:
+        base: the folder that names are relative to.
+        paths: the pictures, in order.
+        note: what is left out; "" for nothing.
+    """
+
+    base: Path
+    paths: list[Path]
+    note: str = ""
 
 
-def find(text: str, *, recursive: bool) -> tuple[Path, list[Path]]:
-    """Return the folder that names are relative to, and the pictures in order.
+def find(text: str, *, recursive: bool, own: Sequence[Path] = ()) -> Found:
+    """Find the pictures.
 
     Args:
         text: a folder, a glob, a picture, or "@FILE" for a text file with a picture in each line.
         recursive: look into the folders in a folder.
+        own: folders of results, which are passed over where they lie among the pictures.
 
     Raises:
         SourceOpenError: there is none, or no permission to look.
@@ -28,89 +49,73 @@ def find(text: str, *, recursive: bool) -> tuple[Path, list[Path]]:
         return _from_list(Path(os.path.expanduser(text[1:])))
     path = Path(os.path.expanduser(text))
     try:
-        found = _listed(path, recursive=recursive)
+        if os.path.isdir(path):
+            return _in_folder(path, list_folder(path, recursive=recursive, own=own), recursive)
+        if os.path.lexists(path):
+            return Found(path.parent, [path])
+        path.stat()  # tells "not there" from "may not be looked at"
+    except FileNotFoundError:
+        return _matching(path, own)
     except OSError as exc:
         raise SourceOpenError(
             f"cannot read {path}: {(exc.strerror or str(exc)).lower()}",
             hint="check the permissions of the folder (ls -ld shows them)",
         ) from exc
-    if found is None:
-        return _matching(path)
-    base, pictures = found
-    if not pictures:
-        kinds = ", ".join(sorted(suffix.removeprefix(".") for suffix in SUFFIXES))
-        deeper = "" if recursive else "; for folders in it set recursive"
-        raise SourceOpenError(
-            f"there are no pictures in {path}", hint=f"looked for {kinds}{deeper}"
-        )
-    return base, sorted(pictures, key=in_order)
+    return _matching(path, own)
 
 
-def _listed(path: Path, *, recursive: bool) -> tuple[Path, list[Path]] | None:
-    """Return what lies at an existing path, None where nothing exists.
-
-    Raises:
-        OSError: the path may not be looked at.
-    """
-
-    def fail(error: OSError) -> None:
-        raise error  # os.walk passes over what it may not read, unless told otherwise
-
-    if not path.exists():
-        return None
-    if not path.is_dir():
-        return path.parent, [path]
-    found: list[Path] = []
-    for root, folders, files in os.walk(path, onerror=fail):
-        found += [Path(root, name) for name in files if is_picture(name)]
-        if not recursive:
-            folders.clear()
-    return path, found
+def _in_folder(folder: Path, listing: Listing, recursive: bool) -> Found:
+    pictures = [path for path in listing.files if is_picture(path)]
+    others = [path for path in listing.files if not is_picture(path)]
+    note = describe_left_out(others, listing, where=str(folder))
+    if pictures:
+        return Found(folder, pictures, note)
+    kinds = ", ".join(sorted(suffix.removeprefix(".") for suffix in PICTURES))
+    deeper = "" if recursive else "; for folders in it set recursive"
+    videos = sum(is_video(path) for path in others)
+    hint = f"looked for {kinds}{deeper}"
+    if videos:
+        hint = f"{videos} of its files are videos: rimlight batch {folder} -o RESULTS does them"
+    left = f" ({note.removeprefix(f'{folder}: ')})" if others else ""
+    raise SourceOpenError(f"there are no pictures in {folder}{left}", hint=hint)
 
 
-def _from_list(file: Path) -> tuple[Path, list[Path]]:
+def _from_list(file: Path) -> Found:
     """Return the pictures that `file` lists, in its order; relative ones lie beside it."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is no text"
+        lines = file.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+    except OSError as exc:
         raise SourceOpenError(
-            f"cannot read the list {file}: {reason}", hint="a text file, one picture in each line"
+            f"cannot read the list {file}: {exc.strerror}",
+            hint="a text file, one picture in each line",
         ) from exc
+    if any("\0" in line for line in lines):
+        raise SourceOpenError(
+            f"cannot read the list {file}: it is no text",
+            hint="a text file, one picture in each line",
+        )
     here = Path(os.path.abspath(file)).parent
     paths = [here / Path(os.path.expanduser(line)) for line in map(str.strip, lines) if line]
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not os.path.isfile(path)]
     if missing or not paths:
         what = f"{missing[0]}, which is not there" if missing else "no picture"
         raise SourceOpenError(f"the list {file} names {what}", hint="correct the list")
     # abspath, as names must not lead out of the base by "..", nor be changed by links.
     paths = [Path(os.path.abspath(path)) for path in paths]
-    return Path(os.path.commonpath([path.parent for path in paths])), paths
+    return Found(Path(os.path.commonpath([path.parent for path in paths])), paths)
 
 
-def _matching(pattern: Path) -> tuple[Path, list[Path]]:
-    if not _WILD.search(str(pattern)):
+def _matching(pattern: Path, own: Sequence[Path]) -> Found:
+    if not is_glob(str(pattern)):
         raise SourceOpenError(
             f"no such file or folder: {pattern}", hint="check the path and its spelling"
         )
-    found = [Path(name) for name in glob(str(pattern), recursive=True)]
-    pictures = sorted((path for path in found if is_picture(path.name)), key=in_order)
+    found = matching(str(pattern), own=own)
+    pictures = [path for path in found if is_picture(path)]
+    others = [path for path in found if not is_picture(path)]
     if not pictures:
         raise SourceOpenError(
-            f"no picture matches {pattern}", hint="quote the pattern so that the shell leaves it"
+            f"no picture matches {pattern}" + (f" ({describe_left_out(others)})" if others else ""),
+            hint="quote the pattern so that the shell leaves it",
         )
-    base = pattern
-    while _WILD.search(str(base)):
-        base = base.parent
-    return base, pictures
-
-
-def in_order(path: Path) -> list[tuple[int, int, str]]:
-    """Return a key that sorts paths as people do: 2.png before 10.png."""
-    return natural(str(path))
-
-
-def is_picture(name: str) -> bool:
-    """Say whether a file of that name is looked at."""
-    is_hidden = name.startswith(".")  # macOS leaves "._photo.jpg", which is no picture
-    return not is_hidden and os.path.splitext(name)[1].lower() in SUFFIXES
+    return Found(glob_base(str(pattern)), pictures, describe_left_out(others, where=str(pattern)))

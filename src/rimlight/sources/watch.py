@@ -16,9 +16,10 @@ from pydantic import Field
 
 from rimlight import options
 from rimlight.errors import SourceOpenError
+from rimlight.file_kinds import HEIFS, PICTURES, RAWS, VIDEOS, is_picture, suffix_of
+from rimlight.folders import Listing, describe_left_out, in_order, list_folder
 from rimlight.frame import Frame, SourceInfo
-from rimlight.imaging.pictures import SUFFIXES, check_whole, read_tagged
-from rimlight.sources.listing import in_order, is_picture
+from rimlight.imaging.pictures import MAX_MEGAPIXELS, check_whole, read_tagged, reason_of
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +57,9 @@ class WatchSource:
         results: Annotated[
             tuple[Path, ...], Field(description="leave out what has a newer result in all of these")
         ] = ()
+        max_megapixels: Annotated[
+            float, Field(gt=0, le=1073, description="a larger picture is refused, not decoded")
+        ] = MAX_MEGAPIXELS
 
     def __init__(self, options: Options, *, wait: Callable[[float], bool] | None = None) -> None:
         self._folder = Path(os.path.expanduser(options.path))
@@ -64,6 +68,9 @@ class WatchSource:
                 f"there is no folder {self._folder} to watch", hint=f"mkdir -p {self._folder}"
             )
         self._recursive, self._poll_s = options.recursive, options.poll_s
+        self._own, self._limit = options.results, options.max_megapixels
+        listing = self._listing()
+        self._told = {suffix_of(path) for path in listing.files}
         self._stopped = threading.Event()
         self._wait = wait or (lambda seconds: not self._stopped.wait(seconds))
         self._seen: dict[Path, State] = {}
@@ -74,7 +81,10 @@ class WatchSource:
             self._usual_size(),
             time_base=Fraction(1),
             stills=True,
-            notes=(f"watching {self._folder} for pictures; Ctrl-C ends it", *self._told()),
+            notes=(
+                f"watching {self._folder} for pictures; Ctrl-C ends it",
+                *self._notes(listing),
+            ),
         )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -120,16 +130,20 @@ class WatchSource:
             and all(_newest(one / path.relative_to(self._folder)) >= state[1] for one in results)
         }
 
-    def _told(self) -> list[str]:
+    def _notes(self, listing: Listing) -> list[str]:
         count = len(self._done)
-        return [f"left out {count} of them, which have a newer result"] if count else []
+        done = f"left out {count} of them, which have a newer result" if count else ""
+        others = [path for path in listing.files if not is_picture(path)]
+        return [note for note in (done, describe_left_out(others, listing)) if note]
+
+    def _listing(self) -> Listing:
+        return list_folder(self._folder, recursive=self._recursive, own=self._own, strict=False)
 
     def _states(self) -> dict[Path, State]:
-        found = self._folder.rglob("*") if self._recursive else self._folder.glob("*")
         states = {}
-        for path in found:
-            inside = path.relative_to(self._folder).parts
-            if not is_picture(path.name) or any(part.startswith(".") for part in inside):
+        for path in self._listing().files:
+            if not is_picture(path):
+                self._tell_kind(path)
                 continue
             try:
                 status = path.stat()
@@ -138,15 +152,23 @@ class WatchSource:
             states[path] = (status.st_size, status.st_mtime_ns)
         return states
 
+    def _tell_kind(self, path: Path) -> None:
+        """Say once of each kind of picture or video that it is left out."""
+        suffix = suffix_of(path)
+        if suffix in VIDEOS | HEIFS | RAWS and suffix not in self._told:
+            self._told.add(suffix)
+            _log.warning("%s", describe_left_out([path]))
+
     def _read(self, path: Path) -> Frame | None:
         self._done[path] = self._seen[path]
         try:
             check_whole(path)
-            picture = read_tagged(path)
+            picture = read_tagged(path, max_megapixels=self._limit)
         except (OSError, ValueError) as exc:
-            reason = exc.strerror if isinstance(exc, OSError) else exc
-            _log.warning("left out %s until it changes: %s", path, reason)
+            _log.warning("left out %s until it changes: %s", path, reason_of(exc))
             return None
+        if picture.count > 1:
+            _log.warning("%s holds %d pictures; the first is taken", path, picture.count)
         self._count += 1
         return Frame.from_bgr(
             picture.bgr,
@@ -171,5 +193,5 @@ class WatchSource:
 
 def _newest(path: Path) -> int:
     """Return when a picture of that name, whatever its suffix, was changed; 0: there is none."""
-    kinds = (path.with_suffix(suffix) for suffix in SUFFIXES)
+    kinds = (path.with_suffix(suffix) for suffix in PICTURES)
     return max((kind.stat().st_mtime_ns for kind in kinds if kind.is_file()), default=0)

@@ -11,7 +11,7 @@ import numpy as np
 from rimlight.errors import ConfigError
 from rimlight.evaluation.labels import CAMVID, COMMA10K
 from rimlight.evaluation.pairs import matched, read_mask
-from rimlight.imaging.pictures import SUFFIXES
+from rimlight.folders import files_in
 from rimlight.training.data.mapping import (
     ColourTable,
     IdTable,
@@ -103,8 +103,7 @@ def pictures_by_name(folder: Path) -> dict[str, Path]:
     Raises:
         ConfigError: there is no folder, or no picture in it.
     """
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
-    found = {path.stem: path for path in files if path.suffix.lower() in SUFFIXES}
+    found = {path.stem: path for path in files_in(folder)} if folder.is_dir() else {}
     if not found:
         raise ConfigError(f"{folder} holds no pictures", hint="check the path")
     return found

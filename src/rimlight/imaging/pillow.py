@@ -1,0 +1,165 @@
+"""What only Pillow reads: GIF, AVIF, HEIC, animations, CMYK and grey TIFF with alpha.
+
+Imported when the first such file comes: most runs need none of it. Pillow raises whatever it
+likes for a damaged file; here all of it becomes ValueError.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pil
+from PIL import ImageFile
+
+from rimlight.file_kinds import picture_format, read_head, reads_heif
+
+Image = NDArray[np.uint8]
+
+Pil.MAX_IMAGE_PIXELS = None  # callers check the size against a limit of their own
+
+_SHORTEST_MS, _USUAL_MS = 20, 100
+"""Browsers show a frame with a shorter time, such as 0, for the usual one."""
+
+_EXACT = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The first picture of a file.
+
+    Attributes:
+        size: (width, height).
+        count: how many pictures are in the file.
+        exif: the EXIF block; empty where there is none.
+        icc: the ICC profile; empty where there is none.
+        image: Pillow's, not decoded yet.
+    """
+
+    size: tuple[int, int]
+    count: int
+    exif: bytes
+    icc: bytes
+    image: Any
+
+
+@contextmanager
+def opened(data: bytes) -> Iterator[Opened]:
+    """Open a picture file without decoding it.
+
+    Raises:
+        ValueError: Pillow does not know it, or it is damaged; or HEIC without pillow-heif.
+    """
+    with _as_value_error(), _open(io.BytesIO(data), data[:64]) as image:
+        exif = image.getexif()
+        yield Opened(
+            image.size,
+            getattr(image, "n_frames", 1),
+            exif.tobytes() if exif else b"",
+            image.info.get("icc_profile") or b"",
+            image,
+        )
+
+
+def pixels_of(image: Any) -> tuple[Image, Image | None]:
+    """Decode to BGR, uint8 (h, w, 3), and alpha, uint8 (h, w); None where all is opaque.
+
+    Raises:
+        ValueError: the pixels are floating point, or 32 bit.
+    """
+    if image.mode in _EXACT:
+        deep = np.frombuffer(image.tobytes(), _EXACT[image.mode])
+        grey = np.round(deep / 257).astype(np.uint8).reshape(image.height, image.width)
+        return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8), None
+    if image.mode in {"F", "I"}:
+        raise ValueError("its pixels are 32 bit; only 8 and 16 bit are supported")
+    if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
+        rgba = np.asarray(image.convert("RGBA"))
+        return np.ascontiguousarray(rgba[..., 2::-1]), np.ascontiguousarray(rgba[..., 3])
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[..., ::-1]), None
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A frame of an animation.
+
+    Attributes:
+        bgr: uint8 (h, w, 3).
+        alpha: uint8 (h, w); None where all is opaque.
+        lasts: how many seconds it is shown.
+    """
+
+    bgr: Image
+    alpha: Image | None
+    lasts: Fraction
+
+
+class Animation:
+    """A GIF, APNG, animated WebP or AVIF sequence.
+
+    Attributes:
+        size: (width, height).
+        count: of frames.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with _as_value_error():
+            self._image = _open(path, read_head(str(path)))
+            self.size: tuple[int, int] = self._image.size
+            # An APNG may begin with a picture for those who do not know APNG.
+            self._first = int(bool(self._image.info.get("default_image")))
+            self.count = int(getattr(self._image, "n_frames", 1)) - self._first
+
+    def __iter__(self) -> Iterator[Shot]:
+        """Yield the frames as they are shown, each whole.
+
+        Raises:
+            ValueError: one is damaged.
+        """
+        for number in range(self._first, self._first + self.count):
+            with _as_value_error():
+                self._image.seek(number)
+                bgr, alpha = pixels_of(self._image)
+                lasts = float(self._image.info.get("duration") or 0)
+            shown_ms = lasts if lasts >= _SHORTEST_MS else _USUAL_MS
+            yield Shot(bgr, alpha, Fraction(round(shown_ms * 1000), 1_000_000))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._image.close()
+
+
+def _open(file: Path | IO[bytes], head: bytes) -> ImageFile.ImageFile:
+    if picture_format(head) == "heif":
+        if not reads_heif():
+            raise ValueError("HEIC is not read here: pip install 'rimlight[heic]'")
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    return Pil.open(file)
+
+
+@contextmanager
+def _as_value_error() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except ValueError:
+        raise
+    except MemoryError as exc:
+        raise ValueError("there is not enough memory for it") from exc
+    except Exception as exc:  # Pillow's plugins raise SyntaxError, struct.error, OSError, ...
+        raise ValueError("it is damaged, or not a picture") from exc

@@ -1,0 +1,167 @@
+"""GIF, APNG, animated WebP and AVIF sequences as films: every frame at its time, with its alpha."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, ClassVar, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from rimlight import options
+from rimlight.errors import ConfigError, SourceOpenError, SourceReadError
+from rimlight.frame import Frame, SourceInfo
+from rimlight.imaging.pictures import MAX_MEGAPIXELS, reason_of
+from rimlight.imaging.pillow import Animation, Shot
+from rimlight.sources.planes import fit_within
+from rimlight.sources.span import Span
+
+_MS, _US = Fraction(1, 1000), Fraction(1, 1_000_000)
+Image = NDArray[np.uint8]
+
+
+class AnimationSource:
+    """Reads an animation as a film that plays once.
+
+    Raises:
+        SourceOpenError: it does not open, or not one frame of it can be decoded.
+        ConfigError: the end asked for is not after the start.
+    """
+
+    class Options(options.Options):
+        """What to open."""
+
+        main: ClassVar[str | None] = "path"
+
+        path: Annotated[str, Field(min_length=1, description="a GIF, APNG, WebP or AVIF")]
+        start_s: Annotated[
+            options.Seconds, Field(ge=0, description="leave out what is before, from 0 on")
+        ] = Fraction(0)
+        end_s: Annotated[
+            options.Seconds | None, Field(gt=0, description="leave out what is after")
+        ] = None
+        every: Annotated[int, Field(ge=1, description="take one frame in every N")] = 1
+        max_size: Annotated[
+            options.Size | None, Field(description="scale larger frames down to fit into it")
+        ] = None
+
+        @property
+        def span(self) -> Span:
+            """The part that is wanted."""
+            return Span(self.start_s, self.end_s, self.every)
+
+    def __init__(self, options: Options) -> None:
+        if options.end_s is not None and options.end_s <= options.start_s:
+            raise ConfigError("the end is not after the start", hint="both count from the start")
+        self._span, self._closed = options.span, False
+        path = Path(os.path.expanduser(options.path))
+        try:
+            self._animation = _opened(path)
+        except (OSError, ValueError) as exc:
+            raise _unreadable(path, exc) from exc
+        try:
+            self._set_up(path, options)
+        except BaseException:
+            self._animation.close()
+            raise
+
+    def _set_up(self, path: Path, options: Options) -> None:
+        try:
+            lengths = [shot.lasts for shot in self._animation]
+        except (OSError, ValueError) as exc:
+            raise _unreadable(path, exc) from exc
+        self._name = path.name
+        self._size = fit_within(self._animation.size, options.max_size)
+        wanted = list(self._wanted(lengths))
+        if not wanted:
+            raise SourceOpenError(
+                f"{path.name} has no frame from {float(options.start_s):g} s on",
+                hint=f"it lasts {float(sum(lengths)):g} s",
+            )
+        self._wanted_at = dict(wanted)
+        end = min(sum(lengths, Fraction(0)), options.end_s or sum(lengths, Fraction(0)))
+        duration = end - options.start_s
+        is_exact = all((at / _MS).denominator == 1 for at in self._wanted_at.values())
+        self.info = SourceInfo(
+            path.name,
+            self._size,
+            rate=Fraction(len(wanted)) / duration,
+            count=len(wanted),
+            time_base=_MS if is_exact else _US,
+            duration_s=float(duration),
+        )
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames as BGR, with alpha where there is some.
+
+        Raises:
+            SourceReadError: a frame is damaged; those before it were yielded.
+        """
+        index = 0
+        try:
+            for number, shot in enumerate(self._animation):
+                if self._closed:
+                    return
+                if number in self._wanted_at:
+                    yield self._frame(shot, index, self._wanted_at[number])
+                    index += 1
+        except ValueError as exc:
+            if self._closed:
+                return
+            raise SourceReadError(
+                f"{self._name} is damaged: {index} of {self.info.count} frames could be read",
+                hint="what could be read was processed; get the file again for the rest",
+            ) from exc
+
+    def close(self) -> None:
+        """End the iteration and close the file."""
+        self._closed = True
+        self._animation.close()
+
+    def _wanted(self, lengths: list[Fraction]) -> Iterator[tuple[int, Fraction]]:
+        """Yield the number of each frame that is wanted, and when it is shown."""
+        at, taken = Fraction(0), 0
+        for number, length in enumerate(lengths):
+            is_inside = at >= self._span.start_s and (
+                self._span.end_s is None or at < self._span.end_s
+            )
+            if is_inside:
+                if taken % self._span.every == 0:
+                    yield number, at - self._span.start_s
+                taken += 1
+            at += length
+
+    def _frame(self, shot: Shot, index: int, at: Fraction) -> Frame:
+        bgr, alpha = self._scaled(shot.bgr), shot.alpha
+        if alpha is not None:
+            alpha = None if int(alpha.min()) == 255 else self._scaled(alpha)
+        return Frame.from_bgr(bgr, index=index, pts=at, captured=time.monotonic(), alpha=alpha)
+
+    def _scaled(self, pixels: Image) -> Image:
+        if (pixels.shape[1], pixels.shape[0]) == self._size:
+            return pixels
+        return cast(Image, cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA))
+
+
+def _unreadable(path: Path, exc: Exception) -> SourceOpenError:
+    return SourceOpenError(
+        f"cannot read {path}: {reason_of(exc)}", hint="check that the file is whole"
+    )
+
+
+def _opened(path: Path) -> Animation:
+    if not path.is_file():
+        path.stat()
+        raise ValueError("it is not a file")
+    animation = Animation(path)
+    width, height = animation.size
+    if width * height > MAX_MEGAPIXELS * 1e6:
+        animation.close()
+        raise ValueError(f"its {width}x{height} pixels are more than {MAX_MEGAPIXELS} million")
+    return animation
