@@ -116,7 +116,8 @@ class Animation:
 
     def __init__(self, path: Path) -> None:
         with _as_value_error():
-            self._image = _open(path, read_head(str(path)))
+            head = read_head(str(path))
+            self._image = _open(_with_alpha(path, head) or path, head)
             self.size: tuple[int, int] = self._image.size
             # An APNG may begin with a picture for those who do not know APNG.
             self._first = int(bool(self._image.info.get("default_image")))
@@ -139,6 +140,15 @@ class Animation:
     def close(self) -> None:
         """Close the file."""
         self._image.close()
+
+
+def _with_alpha(path: Path, head: bytes) -> IO[bytes] | None:
+    """Let an animated WebP announce alpha: where no frame covers the canvas, it is transparent."""
+    if picture_format(head) != "webp" or head[12:16] != b"VP8X":
+        return None
+    data = bytearray(path.read_bytes())
+    data[20] |= 0x10
+    return io.BytesIO(data)
 
 
 def _open(file: Path | IO[bytes], head: bytes) -> ImageFile.ImageFile:
