@@ -7,10 +7,10 @@ so that `import rimlight` alone stays cheap.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from rimlight.build import open_run
     from rimlight.config import RunConfig
     from rimlight.errors import (
@@ -83,10 +83,12 @@ __all__ = [
     "open_source",
 ]
 
-__version__ = version("rimlight")
-
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("rimlight")
     if name not in _HOME:
         raise AttributeError(f"module 'rimlight' has no attribute {name!r}")
     return getattr(import_module(f"rimlight.{_HOME[name]}"), name)

@@ -84,7 +84,8 @@ def work(
         threads: for what OpenCV does; 0 for as many as it likes.
         answer: takes the Outcome.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides, and sends SIGTERM
+    for number in (signal.SIGINT, signal.SIGHUP):  # the main process decides, and sends SIGTERM
+        signal.signal(number, signal.SIG_IGN)
     _end_with_parent()
     use_threads(threads)
 

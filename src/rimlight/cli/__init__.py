@@ -10,10 +10,14 @@ import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import typer
-from typer.exceptions import TyperException
+from rimlight.cli import interrupts
 
-from rimlight.cli import (
+_before = interrupts.leave_while_loading()
+
+import typer  # noqa: E402
+from typer.exceptions import TyperException  # noqa: E402
+
+from rimlight.cli import (  # noqa: E402
     batch,
     bench,
     ctl,
@@ -34,10 +38,10 @@ from rimlight.cli import (
     streams,
     train,
 )
-from rimlight.errors import ConfigError, RimlightError
+from rimlight.cli.interrupts import INTERRUPTED  # noqa: E402
+from rimlight.errors import ConfigError, RimlightError  # noqa: E402
 
-INTERRUPTED = 130
-"""The exit code after Ctrl-C, as shells have it."""
+interrupts.loaded(_before)
 
 BUG = 70
 """The exit code of a mistake of ours (EX_SOFTWARE of sysexits.h)."""
@@ -113,8 +117,12 @@ def root(
 
 def main() -> None:
     """Run the app; a failure is two lines and an exit code, never a traceback."""
-    streams.prepare()
-    raise SystemExit(streams.finish(run_words(sys.argv[1:])))
+    interrupts.raise_from_now_on()
+    try:
+        streams.prepare()
+        raise SystemExit(streams.finish(run_words(sys.argv[1:])))
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
 
 
 def run_words(words: list[str]) -> int:
@@ -133,7 +141,7 @@ def run_words(words: list[str]) -> int:
 
 def _fail_unexpectedly(error: BaseException) -> int:
     """Say what the machine lacks, or that it is our mistake; return the exit code."""
-    if isinstance(error, typer.Abort):
+    if isinstance(error, typer.Abort) or interrupts.was_asked():
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):  # the reader of our output has gone, as `| head` does
         return 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from rimlight.addresses import hide_secrets
+from rimlight.cli import interrupts
 from rimlight.cli.run import STOPPED, console
 
 if TYPE_CHECKING:
@@ -103,9 +103,11 @@ def work_through(
     from rimlight.batch import report
 
     report.begin(work.manifest.path.parent, out)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: end in order
     try:
-        with _progress(len(todo.tasks), frames, quiet=quiet) as (on_tick, on_end):
+        with (
+            interrupts.interrupted_by_signals(),
+            _progress(len(todo.tasks), frames, quiet=quiet) as (on_tick, on_end),
+        ):
             pool.watch(on_tick, _tell_of_kill)
             for entry in work.run(todo.tasks, pool):
                 on_end(entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rimlight.addresses import hide_secrets, hide_secrets_in
+from rimlight.cli import interrupts
 from rimlight.errors import SourceReadError
 
 if TYPE_CHECKING:
@@ -25,8 +27,11 @@ if TYPE_CHECKING:
     from rimlight.pipeline.runner import Pipeline
     from rimlight.pipeline.stats import Stats
 
-STOPPED = 130
+STOPPED = interrupts.INTERRUPTED
 """The exit code of a run that the user ended before its time, as shells have it."""
+
+_SAME_S = 0.3
+"""A second Ctrl-C within this time is the same one: `timeout -s INT` sends it twice."""
 
 # Standard output may carry raw frames or a table, so everything about the run goes to stderr.
 console = Console(stderr=True, highlight=False, markup=False)
@@ -46,24 +51,31 @@ def table_console() -> Console:
 
 @dataclass
 class Stop:
-    """Whether a signal asked the run to end."""
+    """Whether a signal asked the run to end, and when, in monotonic seconds."""
 
     asked: bool = False
+    asked_at: float = 0.0
 
 
 @contextmanager
 def stop_on_signals(pipeline: Pipeline) -> Iterator[Stop]:
-    """Let Ctrl-C and SIGTERM end the run in order; a second Ctrl-C ends it at once."""
+    """Let Ctrl-C, SIGTERM, SIGHUP and SIGQUIT end the run in order; a second Ctrl-C at once.
+
+    A run that was started with SIGHUP ignored, as nohup does, goes on through it.
+    """
     stop = Stop()
 
     def handle(number: int, _: FrameType | None) -> None:
-        if stop.asked and number == signal.SIGINT:
+        now = time.monotonic()
+        if stop.asked and number == signal.SIGINT and now - stop.asked_at > _SAME_S:
             raise KeyboardInterrupt
-        stop.asked = True
+        if not stop.asked:
+            stop.asked, stop.asked_at = True, now
         pipeline.stop()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in interrupts.ending_signals()}
     try:
+        interrupts.check()
         yield stop
     finally:
         for number, handler in before.items():
@@ -130,7 +142,12 @@ def _what_next(config: RunConfig) -> str:
 
 def summary(config: RunConfig, stats: Stats, place: str | None = None) -> str:
     """Say in one line what came out, and how fast."""
-    text = f"{place or outputs(config)}: {stats.frames} frames"
+    return f"{place or outputs(config)}: {figures(stats)}"
+
+
+def figures(stats: Stats) -> str:
+    """Say in one line how many frames there were, and how fast."""
+    text = f"{stats.frames} frames"
     if stats.elapsed_s:
         text += f" in {stats.elapsed_s:.1f} s ({stats.per_second:.1f} a second)"
     lost = sum(stats.dropped.values())

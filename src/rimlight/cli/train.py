@@ -130,11 +130,13 @@ def watching(*, quiet: bool) -> Iterator[Watch]:
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """Let Ctrl-C end the run with a line that says how it goes on."""
+    """Let Ctrl-C, SIGTERM and SIGHUP end the run with a line that says how it goes on."""
+    from rimlight.cli import interrupts
     from rimlight.cli.run import STOPPED, console
 
     try:
-        yield
+        with interrupts.interrupted_by_signals():
+            yield
     except KeyboardInterrupt:
         console.print("stopped; the same command goes on after the last whole epoch")
         raise typer.Exit(STOPPED) from None
