@@ -70,7 +70,7 @@ def open_asides(
     """
     asides = []
     for config in configs:
-        (sink,), _ = open_sinks(config, info, stack)
+        (sink,), *_ = open_sinks(config, info, stack)
         aside = Aside([open_effect(part) for part in config.effects], sink)
         stack.callback(aside.close)
         asides.append(aside)

@@ -40,6 +40,7 @@ class OpenRun:
         effects: what is made of them.
         sinks: where they go.
         info: what the source is.
+        places: where the results of each sink go, for people.
         notes: what the user should know: settings the camera refused, sinks that were left out.
     """
 
@@ -48,6 +49,7 @@ class OpenRun:
     effects: tuple[Effect, ...]
     sinks: tuple[Sink, ...]
     info: SourceInfo
+    places: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -82,7 +84,7 @@ def open_run(
         stack.enter_context(fast.switched(on=_is_compiled(config.pipeline, info)))
         _warm_up(config)
         main, beside = split(config)
-        sinks, left_out = open_sinks(main, info, stack)
+        sinks, places, left_out = open_sinks(main, info, stack)
         asides = open_asides(beside, info, stack=stack, open_effect=open_effect)
         segmenter = resume.fresh(config, partial(open_model, config.segmenter, info.size))
         stack.callback(segmenter.close)
@@ -103,7 +105,8 @@ def open_run(
         plain = _without_compiled(config.pipeline, info)
         notes = (*info.notes, *left_out, *plain, *known, *resume.go_on(config, source, every))
         stack.callback(lambda: resume.settle(source, every, cut_short=pipeline.cut_short))
-        yield OpenRun(pipeline, source, tuple(effects), tuple(sinks), info, notes)
+        parts = tuple(effects), tuple(sinks)
+        yield OpenRun(pipeline, source, *parts, info, tuple(places), notes)
 
 
 def open_source(part: PartConfig) -> Source:

@@ -46,10 +46,15 @@ def open_sink(part: SinkConfig, info: SourceInfo) -> Sink:
 
 def open_sinks(
     config: RunConfig, info: SourceInfo, stack: ExitStack
-) -> tuple[list[Sink], list[str]]:
-    """Open all sinks; optional ones that do not open are left out, but one must remain."""
+) -> tuple[list[Sink], list[str], list[str]]:
+    """Open all sinks; optional ones that do not open are left out, but one must remain.
+
+    Returns:
+        The sinks, where each one's results go, and what the user should know.
+    """
     transparent = any(effect.kind == "cutout" for effect in config.effects)
     sinks: list[Sink] = []
+    places: list[str] = []
     failures: list[SinkError] = []
     for part in config.sinks:
         try:
@@ -61,9 +66,22 @@ def open_sinks(
         else:
             stack.push(_finisher(sink))
             sinks.append(sink)
+            places.append(_place_of(part, sink))
     if not sinks:
         raise failures[0]
-    return sinks, [f"left out: {exc}" + (f" ({exc.hint})" if exc.hint else "") for exc in failures]
+    notes = [f"left out: {exc}" + (f" ({exc.hint})" if exc.hint else "") for exc in failures]
+    return sinks, places, notes
+
+
+def _place_of(part: SinkConfig, sink: Sink) -> str:
+    """Name where the results of a sink go: its file or device, or what it is."""
+    named = part.options.get("path") or part.options.get("device") or part.kind
+    return str(getattr(_worker(sink), "path", named))
+
+
+def _worker(sink: Sink) -> Sink:
+    """Return the sink that does the work of one on a thread of its own."""
+    return sink.sink if isinstance(sink, BackgroundSink | SteadySink) else sink
 
 
 def _with_alpha(part: SinkConfig) -> SinkConfig:

@@ -105,6 +105,21 @@ def test_a_sink_that_fails_is_left_out_and_the_others_go_on():
     assert (broken.indices, sink.indices) == ([0, 1, 2], list(range(10)))
 
 
+def test_a_sink_that_failed_is_released_and_named_with_its_error():
+    class Released(RecordingSink):
+        released = False
+
+        def abort(self):
+            self.released = True
+
+    full = SinkError("disk full")
+    good, bad = Released(), Released(fail_at=2, error=full)
+    pipeline = live(ListSource(6), [bad, good])
+    pipeline.run()
+    assert pipeline.failures == ((bad, full),)
+    assert (bad.released, good.released) == (True, False)
+
+
 def test_the_last_sink_that_fails_ends_the_run():
     with pytest.raises(SinkError, match="disk full"):
         live(ListSource(10), [RecordingSink(fail_at=3, error=SinkError("disk full"))]).run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ from rimlight.cli.live_flags import (
 )
 
 if TYPE_CHECKING:
+    from rimlight.build import OpenRun
     from rimlight.cli.desk import Wishes
     from rimlight.config import RunConfig
     from rimlight.controls import Controls
@@ -132,7 +134,7 @@ def live(
 def _run(config: RunConfig, wishes: Wishes, *, quiet: bool) -> None:
     from rimlight.build import open_run
     from rimlight.cli.desk import desk
-    from rimlight.cli.run import console, stop_on_signals, summary, tell
+    from rimlight.cli.run import console, figures, stop_on_signals, tell
     from rimlight.status import delay_ms
 
     with console.status("opening", spinner="line") as status:
@@ -148,9 +150,40 @@ def _run(config: RunConfig, wishes: Wishes, *, quiet: bool) -> None:
                 tick.append(every(STATUS_EVERY_S, lambda: status.update(line())))
                 stats = run.pipeline.run()
                 delay = delay_ms(run, stats)
-    if not quiet:
+            ended = _Ended.of(run)
+    if not quiet or ended.failed:
         late = f", {delay:.0f} ms late (sync offset of the sound)" if delay else ""
-        console.print(summary(config, stats) + late)
+        console.print(f"{ended.places}: {figures(stats)}{late}{ended.failed}", soft_wrap=True)
+    if ended.error is not None:
+        raise ended.error
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """What became of the sinks of a run.
+
+    Attributes:
+        places: where the results of those that lasted are.
+        failed: names those that failed, "" where none did.
+        error: why the first one failed.
+    """
+
+    places: str
+    failed: str = ""
+    error: Exception | None = None
+
+    @classmethod
+    def of(cls, run: OpenRun) -> _Ended:
+        from rimlight.pipeline.live import LivePipeline
+
+        failures = run.pipeline.failures if isinstance(run.pipeline, LivePipeline) else ()
+        lost = {id(sink) for sink, _ in failures}
+        named = [(place, id(sink)) for place, sink in zip(run.places, run.sinks, strict=True)]
+        lasted = ", ".join(place for place, sink in named if sink not in lost)
+        failed = ", ".join(place for place, sink in named if sink in lost)
+        if not failures:
+            return cls(lasted)
+        return cls(lasted, f"; failed: {failed}", failures[0][1])
 
 
 def every(interval_s: float, action: Callable[[], None]) -> Callable[[], None]:

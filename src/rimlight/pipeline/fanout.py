@@ -42,6 +42,8 @@ class Fanout:
         self._faults = faults
         self._unit = unit
         self._clock = clock
+        self.failures: tuple[tuple[Sink, Exception], ...] = ()
+        """The sinks that were left out because they failed, and why."""
         self._index = -1
         self.pts = Fraction(-1)
         """Of the last picture."""
@@ -88,7 +90,16 @@ class Fanout:
                 others = tuple(each for each in self._sinks if each is not sink)
                 self._faults.survive("sinks", exc, worked=worked and bool(others))
                 self._sinks = others
+                self._let_go(sink, exc)
         return shown
+
+    def _let_go(self, sink: Sink, exc: Exception) -> None:
+        """Release a sink that has failed while the others go on."""
+        self.failures = (*self.failures, (sink, exc))
+        try:
+            sink.abort()
+        except Exception as error:
+            self._faults.survive("sinks", error, worked=True)
 
     def _placed(self, frame: Frame) -> Frame:
         index, pts = max(frame.index, self._index + 1), max(frame.pts, self.pts + self._unit)

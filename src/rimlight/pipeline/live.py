@@ -99,6 +99,11 @@ class LivePipeline(SwappablePipeline):
         """What went wrong up to now."""
         return self._log.faults
 
+    @property
+    def failures(self) -> tuple[tuple[Sink, Exception], ...]:
+        """The sinks that failed while others went on, and why."""
+        return self._fanout.failures
+
     def _tasks(self) -> dict[str, Callable[[], None]]:
         tasks = super()._tasks()
         return {**tasks, "attend": self._attend} if self.attend else tasks

@@ -50,7 +50,8 @@ class BackgroundSink:
         writers: int = 1,
     ) -> None:
         policy = Policy.LATEST if info.is_live else Policy.WAIT
-        self._sink = sink
+        self.sink = sink
+        """The sink that does the work."""
         self._frames: FrameBuffer[Frame] = FrameBuffer(
             capacity, policy, max_bytes=max_bytes, size_of=_bytes_of
         )
@@ -90,7 +91,7 @@ class BackgroundSink:
         self._frames.close()
         for thread in self._threads:
             thread.join()
-        _settle(self._sink, self._error)
+        _settle(self.sink, self._error)
 
     def abort(self) -> None:
         """Drop what is waiting and abort the sink."""
@@ -99,12 +100,12 @@ class BackgroundSink:
         self._done = True
         self._frames.discard()
         if _have_ended(self._threads):
-            self._sink.abort()
+            self.sink.abort()
 
     def _work(self) -> None:
         try:
             for frame in self._frames:
-                self._sink.write(frame)
+                self.sink.write(frame)
         except BaseException as exc:  # raised again on the caller's thread
             self._error = self._error or exc
             self._frames.discard()

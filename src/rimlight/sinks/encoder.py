@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging.colour import even_size
@@ -20,6 +21,22 @@ from rimlight.sinks.sound import Sound
 log = logging.getLogger(__name__)
 
 
+class Writable(Protocol):
+    """A file that libav can write to."""
+
+    def write(self, data: bytes, /) -> int:
+        """Write all of `data`; return how many bytes that were."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move to `offset`, as in any file."""
+        ...
+
+    def tell(self) -> int:
+        """Return the position, as in any file."""
+        ...
+
+
 class Encoder:
     """Writes one file. The first frame, given here, fixes size and colour.
 
@@ -30,6 +47,8 @@ class Encoder:
         info: the run's source.
         sound: streams to copy, not yet attached; closed with the encoder.
         threads: of the encoder; 0 lets it choose.
+        file: written to in the place of `path`.
+        container_options: more options of the muxer.
 
     Raises:
         av.error.FFmpegError: the encoder refuses, or the file cannot be created.
@@ -44,6 +63,8 @@ class Encoder:
         info: SourceInfo,
         sound: Sound | None,
         threads: int,
+        file: Writable | None = None,
+        container_options: Mapping[str, str] | None = None,
     ) -> None:
         self._base = time_base_of(info)
         self._plan = plan
@@ -64,7 +85,10 @@ class Encoder:
         os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 has no other switch for its banner
         options = muxer_options(plan, self._base, sound.time_bases if sound else ())
         self._output = av.open(
-            str(path.resolve()), "w", format=plan.format, container_options=options
+            file or str(path.resolve()),
+            "w",
+            format=plan.format,
+            container_options={**options, **(container_options or {})},
         )
         self._stream = self._add_stream(plan, info, threads)
         self._pictures.tag(self._stream.codec_context)

@@ -22,6 +22,7 @@ from rimlight.sinks.hardware import check_present
 from rimlight.sinks.journal import Journal
 from rimlight.sinks.muxing import USUAL_RATE
 from rimlight.sinks.paths import check_folder, check_not_source
+from rimlight.sinks.recording import RecordingWriter
 from rimlight.sinks.segments import SegmentWriter
 from rimlight.sinks.sound import Sound
 from rimlight.sinks.whole import WholeWriter
@@ -32,6 +33,9 @@ class VideoSink:
 
     The file is written beside its place under a temporary name and moved there by `close`. mp4
     and mov keep the input's time stamps exactly; mkv and webm count in milliseconds.
+
+    A live recording grows under its own name, and is kept whatever ends it. It replaces an earlier
+    one only where `overwrite` says so; else it is called NAME-2, NAME-3 and so on.
 
     Raises:
         ConfigError: the container cannot hold what is asked for, or hardware for it is missing.
@@ -82,6 +86,7 @@ class VideoSink:
         check_present(self._plan.codec)
         _check_codec(self._plan, options.path)
         check_folder(options.path, overwrite=options.overwrite or options.resume is not None)
+        self._is_recording = info.is_live and options.resume is None
         check_not_source(options.path, info)
         self._writer = self._open_writer(self._open_sound())
         self._held: Frame | None = None
@@ -90,9 +95,16 @@ class VideoSink:
         self._is_all = True
         self._done = False
 
-    def _open_writer(self, sound: Sound | None) -> WholeWriter | SegmentWriter:
+    def _open_writer(self, sound: Sound | None) -> WholeWriter | SegmentWriter | RecordingWriter:
         options, info = self._options, self._info
         threads = options.threads or usable_cores()
+        if self._is_recording:
+            replace = options.overwrite and "overwrite" in options.model_fields_set
+            recording = RecordingWriter(
+                self._path, self._plan, info=info, sound=sound, threads=threads, replace=replace
+            )
+            self._path = recording.path
+            return recording
         if options.resume is None:
             return WholeWriter(self._path, self._plan, info=info, sound=sound, threads=threads)
         journal: Journal | None = None
@@ -121,6 +133,11 @@ class VideoSink:
         if self._info.container is None or not self._options.audio:
             return None
         return Sound(self._info.container, self._plan.format, origin=self._info.origin)
+
+    @property
+    def path(self) -> Path:
+        """Where the video is, or will be."""
+        return self._path
 
     @property
     def resume_at(self) -> Fraction | None:
@@ -212,12 +229,15 @@ class VideoSink:
         return self._held.pts + shown_s
 
     def abort(self) -> None:
-        """Close and remove the unfinished file."""
+        """Close and remove the unfinished file; a live recording is kept."""
         if self._done:
             return
         self._done = True
+        # The file's end could perhaps not be written; the file goes anyway, unless it is live.
+        if self._is_recording:
+            with suppress(av.error.FFmpegError, OSError):
+                self._end_s()
         self._held = None
-        # The file's end could perhaps not be written; the file goes anyway.
         with suppress(av.error.FFmpegError, OSError):
             self._writer.close()
 
@@ -230,12 +250,16 @@ class VideoSink:
         return self._gap
 
     def _fail(self, exc: Exception) -> NoReturn:
-        """Remove what there is of the file and say what went wrong."""
+        """Remove what there is of the file, unless it is live, and say what went wrong."""
         self.abort()
+        if isinstance(exc, SinkError):
+            raise exc
         code = getattr(exc, "errno", None)
         reason = getattr(exc, "strerror", None) or str(exc)
         hint = "check the folder's permissions, and the space on its disk"
-        if code == errno.ENOSPC:
+        if self._is_recording and self._start is not None and self._path.exists():
+            hint = f"what was recorded until then is in {self._path}"
+        elif code == errno.ENOSPC:
             hint = "free some space, or write to another disk"
             if self.resume_at is not None:
                 hint = "free some space and run the same command again: it goes on from there"

@@ -1,0 +1,247 @@
+"""A live recording: it grows in sight under its own name, and plays up to whatever ends it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from fractions import Fraction
+from itertools import count
+from pathlib import Path
+
+from rimlight.errors import SinkError
+from rimlight.frame import Frame, SourceInfo
+from rimlight.libav import av
+from rimlight.sinks.codecs import Plan
+from rimlight.sinks.encoder import Encoder
+from rimlight.sinks.muxing import is_quicktime, time_base_of
+from rimlight.sinks.sound import Sound
+
+_FRAGMENT_MS = 1000
+"""What the file's end may miss when the run is killed, besides what the encoder still holds."""
+
+_FRAGMENTS = (b"moof", b"moov")
+"""What a fragment of mp4, or an index, begins with. Players read a broken mkv cluster."""
+
+_FIRST = 2
+"""The index of the first fragment and that fragment: without them nothing plays."""
+
+
+class GrowingFile:
+    """A new file that libav writes to and that can be protected from it.
+
+    libav converts the fragments into one indexed file at the end. Where a write has failed, that
+    would destroy what plays: `freeze` first.
+
+    Raises:
+        FileExistsError: there is a file of that name.
+        OSError: it cannot be created.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("xb", buffering=0)
+        self._begun = 0
+        self._whole: int | None = None
+        self.frozen = False
+        """Nothing changes the file any more."""
+
+    def write(self, data: bytes) -> int:
+        """Write all of `data`; nothing once it is frozen.
+
+        Raises:
+            OSError: the disk is full; an mp4 ends with its last whole fragment then.
+        """
+        if self.frozen:
+            return len(data)
+        if data[4:8] in _FRAGMENTS:
+            self._begun += 1
+            self._whole = self._file.tell() if self._begun > _FIRST else None
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError:
+            self.freeze()
+            if self._whole is not None:
+                self._file.truncate(self._whole)
+            raise
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to `offset`, as in any file."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the position, as in any file."""
+        return self._file.tell()
+
+    def freeze(self) -> None:
+        """Ignore what is written from now on."""
+        self.frozen = True
+
+    def is_at(self, path: Path) -> bool:
+        """Return True if `path` still leads to this file."""
+        try:
+            return os.path.samestat(path.stat(), os.fstat(self._file.fileno()))
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Close it; what was written stays."""
+        self._file.close()
+
+
+class RecordingWriter:
+    """Writes `path` in fragments (mp4, mov) or short clusters (mkv, webm), each playable at once.
+
+    `finish` turns the fragments into one file with an index, without copying them. An error, or
+    `close` before that, keeps what was recorded.
+
+    Args:
+        path: the file; the first frame creates it.
+        plan: container and codec.
+        info: the run's source.
+        sound: streams to copy along.
+        threads: of the encoder.
+        replace: an existing file of that name may go; else another name is found.
+    """
+
+    resume_at: Fraction | None = None
+    complete = False
+
+    def __init__(
+        self,
+        path: Path,
+        plan: Plan,
+        *,
+        info: SourceInfo,
+        sound: Sound | None,
+        threads: int,
+        replace: bool,
+    ) -> None:
+        self.path = path if replace else free_place(path)
+        """The file: `path`, or the first of NAME-2, NAME-3 and so on that was not taken."""
+        is_other = self.path != path
+        self.notes = [f"{path} is kept; this run records to {self.path}"] if is_other else []
+        self._plan = plan
+        self._info = info
+        self._sound = sound
+        self._threads = threads
+        self._replace = replace
+        self._base = time_base_of(info)
+        self._file: GrowingFile | None = None
+        self._encoder: Encoder | None = None
+        self._last_s = self._end_s = Fraction(0)
+
+    def ticks(self, time_s: Fraction) -> int:
+        """Return `time_s` in units of the video's time base."""
+        return round(time_s / self._base)
+
+    def begin(self, first: Frame) -> None:
+        """Create the file, and open the encoder for frames like `first`.
+
+        Raises:
+            av.error.FFmpegError: the encoder refuses.
+            OSError: the file cannot be created.
+        """
+        if self._encoder is not None:
+            return
+        if self._replace:
+            self.path.unlink(missing_ok=True)
+        self._file = GrowingFile(self.path)
+        try:
+            self._encoder = Encoder(
+                self.path,
+                self._plan,
+                first=first,
+                info=self._info,
+                sound=self._sound,
+                threads=self._threads,
+                file=self._file,
+                container_options=_growing(self._plan),
+            )
+        except BaseException:
+            self._file.close()
+            self.path.unlink(missing_ok=True)
+            raise
+
+    def write(self, frame: Frame, duration_s: Fraction) -> None:
+        """Encode `frame`, shown for `duration_s`; nothing where that has failed before.
+
+        Raises:
+            av.error.FFmpegError: it cannot be encoded.
+            OSError: the disk is full.
+        """
+        self.begin(frame)
+        assert self._encoder is not None
+        assert self._file is not None
+        if self._file.frozen:
+            return
+        try:
+            self._encoder.write(frame, duration_s)
+        except BaseException:
+            self._file.freeze()
+            raise
+        self._last_s, self._end_s = frame.pts, frame.pts + duration_s
+
+    def finish(self, end_s: Fraction | None, *, is_all: bool) -> None:
+        """End the file; whether that `is_all` makes no difference.
+
+        Args:
+            end_s: until when the last picture is shown; None when none was written.
+            is_all: the source has ended.
+
+        Raises:
+            SinkError: it is not at its place any more.
+            av.error.FFmpegError: the rest cannot be encoded.
+            OSError: the disk is full.
+        """
+        assert self._encoder is not None
+        assert self._file is not None
+        assert end_s is not None
+        file, self._end_s = self._file, end_s
+        try:
+            self._encoder.finish(self._last_s, end_s)
+            self._encoder = None
+            if not file.is_at(self.path):
+                raise SinkError(
+                    f"{self.path} was moved or deleted while it was recorded",
+                    hint="if it was moved, with its folder or alone, the recording is whole there",
+                )
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the file with what was recorded; without a frame there is none."""
+        file, encoder, self._file, self._encoder = self._file, self._encoder, None, None
+        if file is None:
+            if self._sound is not None:
+                self._sound.close()
+            return
+        try:
+            if encoder is not None:
+                self._end(encoder, file)
+        finally:
+            file.close()
+
+    def _end(self, encoder: Encoder, file: GrowingFile) -> None:
+        """Write the file's end as far as possible; what plays already stays as it is."""
+        with suppress(av.error.FFmpegError, OSError):
+            if not file.frozen:
+                encoder.finish(self._last_s, self._end_s)
+        file.freeze()
+        with suppress(av.error.FFmpegError, OSError):
+            encoder.close()
+
+
+def free_place(path: Path) -> Path:
+    """Return `path`, or the first of NAME-2, NAME-3 and so on that is not taken."""
+    names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
+    return path if not os.path.lexists(path) else next(n for n in names if not os.path.lexists(n))
+
+
+def _growing(plan: Plan) -> dict[str, str]:
+    """Return muxer options for a file that plays at any moment."""
+    if is_quicktime(plan):
+        flags = "hybrid_fragmented+delay_moov"
+        return {"movflags": flags, "frag_duration": str(_FRAGMENT_MS * 1000)}
+    return {"cluster_time_limit": str(_FRAGMENT_MS), "flush_packets": "1"}
