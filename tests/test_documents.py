@@ -1,8 +1,10 @@
 """Documents of others: within limits, and every fault is a DocumentError."""
 
+from pathlib import Path
+
 import pytest
 
-from rimlight.documents import MAX_DEPTH, DocumentError, parse_json, parse_yaml
+from rimlight.documents import MAX_DEPTH, DocumentError, parse_json, parse_yaml, read_text
 
 
 def bomb(levels=9, width=9):
@@ -70,3 +72,14 @@ def test_hostile_json_is_refused(text):
 
 def test_json_is_read():
     assert parse_json(b'{"a": [1, 2.5, null]}') == {"a": [1, 2.5, None]}
+
+
+def test_a_file_without_an_end_is_given_up_at_the_limit():
+    with pytest.raises(DocumentError, match="larger than 16 MiB"):
+        read_text(Path("/dev/zero"))
+
+
+def test_text_with_a_byte_order_mark_is_read_without_it(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_bytes(b"\xef\xbb\xbfa: 1")
+    assert parse_yaml(read_text(path)) == {"a": 1}

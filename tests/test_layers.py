@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "parts": "frame",
     "media": "addresses cores errors imaging libav",
     "sources": "addresses file_kinds folders wording "
-    "config cores errors frame imaging libav media options parts registry",
+    "config cores documents errors frame imaging libav media options parts registry",
     "segmenters": "cores documents errors frame imaging options parts registry",
     "refiners": "errors frame imaging options parts registry",
     "effects": "file_kinds errors frame imaging libav media options parts registry",
@@ -48,8 +48,8 @@ MAY_IMPORT = {
     "pipeline": "addresses buffer errors frame imaging parts",
     "catalog": "errors options registry resources segmenters",
     "objects": "effects errors frame imaging interchange parts writing",
-    "road": "file_kinds folders config errors frame imaging interchange media models options "
-    "preview sources writing",
+    "road": "documents file_kinds folders config errors frame imaging interchange media models "
+    "options preview sources writing",
     "outputs": "config errors frame options parts registry sinks",
     "identity": "catalog config fingerprints models options",
     "resume": "config fingerprints identity options parts refiners segmenters sinks",

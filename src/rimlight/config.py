@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rimlight.documents import DocumentError, parse_yaml
+from rimlight.documents import DocumentError, parse_yaml, read_text
 from rimlight.errors import ConfigError
 from rimlight.options import Options, validate
 
@@ -105,10 +105,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: the file cannot be read, is not YAML, or does not hold a mapping.
     """
     try:
-        data = parse_yaml(path.read_text(encoding="utf-8"))
+        data = parse_yaml(read_text(path))
     except OSError as exc:
         raise ConfigError(f"cannot read {path}: {exc.strerror}", hint="check the path") from exc
-    except (DocumentError, UnicodeDecodeError) as exc:
+    except DocumentError as exc:
         raise ConfigError(f"{path} is not valid YAML: {exc}") from exc
     if data is None:
         return {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,8 +20,39 @@ MAX_NODES = 100_000
 """Values that a YAML document may have after its aliases are expanded."""
 
 
+MAX_BYTES = 16 << 20
+"""Bytes of a configuration, a card or a list."""
+
+
 class DocumentError(ValueError):
     """The text is not a document that can be used; the message says why, in one line."""
+
+
+def read_limited(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """Read a file that may be a pipe, or a device without an end.
+
+    Raises:
+        DocumentError: it holds more than `max_bytes`.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise DocumentError(f"it is larger than {max_bytes >> 20} MiB")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text of at most `MAX_BYTES`.
+
+    Raises:
+        DocumentError: it is longer, or not UTF-8.
+        OSError: it cannot be read.
+    """
+    try:
+        return read_limited(path).decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise DocumentError(f"it is not UTF-8 text: {exc.reason} at byte {exc.start}") from exc
 
 
 def parse_yaml(text: str) -> Any:

@@ -2,6 +2,8 @@
 
 import os
 import random
+import resource
+import time
 
 import cv2
 import numpy as np
@@ -13,6 +15,9 @@ from clip_maker import write_video
 from rimlight import cli
 
 CASES = int(os.environ.get("RIMLIGHT_HOSTILE_CASES", "200"))
+
+LONGEST_S = 30  # of processor time, for one command line
+MOST_MB = 1500
 
 VALUES = [
     "", " ", "nan", "inf", "-1", "0", "1e400", "9" * 40, "9" * 5000, "0x_", "0b_", "1:2:3:4", "-",
@@ -84,14 +89,22 @@ def write_line(name, option, value):
     return [*name.split(), *base, option, value]
 
 
+def find_peak_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 @pytest.mark.slow
 def test_no_command_line_ends_in_a_crash(place, capfd):
     wrong = []
     for name, option, value in make_lines():
         words = write_line(name, option, value)
+        started, before = time.process_time(), find_peak_mb()
         code = cli.run_words(words)
+        spent, grown = time.process_time() - started, find_peak_mb() - before
         said = capfd.readouterr().err
         errors = [line for line in said.splitlines() if line.lower().startswith("error:")]
         if code == cli.BUG or "Traceback" in said or (code not in (0, 130) and len(errors) != 1):
             wrong.append((code, words, said[-300:]))
+        if spent > LONGEST_S or grown > MOST_MB:
+            wrong.append((code, words, f"{spent:.0f} s, {grown:.0f} MB more"))
     assert not wrong, "\n".join(map(str, wrong))

@@ -15,6 +15,7 @@ from pathlib import Path
 from shlex import quote
 from typing import cast
 
+from rimlight.documents import DocumentError, read_limited
 from rimlight.errors import ConfigError
 
 MAX_GAP_S = 30
@@ -149,10 +150,12 @@ def _read(path: Path) -> tuple[list[Fix], list[str]]:
 
 def _unpacked(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        content = read_limited(path, MAX_BYTES)
         if content[:2] == b"\x1f\x8b":
             with gzip.open(path) as packed:
                 content = packed.read(MAX_BYTES + 1)
+    except DocumentError as exc:
+        raise ConfigError(f"{path}: {exc}", hint="cut the track to the drive") from exc
     except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
         raise ConfigError(f"cannot unpack {path}: {exc}", hint="get the file again") from exc
     except OSError as exc:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rimlight.documents import DocumentError, parse_yaml
+from rimlight.documents import DocumentError, parse_yaml, read_text
 from rimlight.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
 from rimlight.options import Options, validate
 
@@ -179,11 +179,11 @@ def load_card(path: Path) -> ModelCard:
         ModelFormatError: it is not a card; the hint names the key nearest to an unknown one.
     """
     try:
-        data = parse_yaml(path.read_text(encoding="utf-8"))
+        data = parse_yaml(read_text(path))
     except OSError as exc:
         reason = f"cannot read the model card {path}: {exc.strerror}"
         raise ModelNotFoundError(reason, hint="check the path") from exc
-    except (DocumentError, UnicodeDecodeError) as exc:
+    except DocumentError as exc:
         reason = f"{path} is not a model card: {exc}"
         raise ModelFormatError(reason, hint="a card is a YAML file") from exc
     if not isinstance(data, dict):

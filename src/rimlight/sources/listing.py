@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rimlight.documents import DocumentError, read_limited
 from rimlight.errors import SourceOpenError
 from rimlight.file_kinds import PICTURES, is_picture, is_video
 from rimlight.folders import (
@@ -83,10 +84,11 @@ def _in_folder(folder: Path, listing: Listing, recursive: bool) -> Found:
 def _from_list(file: Path) -> Found:
     """Return the pictures that `file` lists, in its order; relative ones lie beside it."""
     try:
-        lines = file.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
-    except OSError as exc:
+        lines = read_limited(file).decode("utf-8-sig", "surrogateescape").splitlines()
+    except (OSError, DocumentError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else exc
         raise SourceOpenError(
-            f"cannot read the list {file}: {exc.strerror}",
+            f"cannot read the list {file}: {reason}",
             hint="a text file, one picture in each line",
         ) from exc
     if any("\0" in line for line in lines):
