@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rimlight import resume
 from rimlight.asides import open_asides, split
 from rimlight.buffer import Policy
-from rimlight.checks import check
+from rimlight.checks import check, check_cover
 from rimlight.config import PartConfig, PipelineConfig, RunConfig
 from rimlight.effects import COMPOSITING, EFFECTS
 from rimlight.errors import ConfigError
@@ -81,6 +81,7 @@ def open_run(
         source = _lasting(open_source(config.source), config)
         stack.callback(source.close)
         info = source.info
+        check_cover(config, info.size[1])
         stack.enter_context(fast.switched(on=_is_compiled(config.pipeline, info)))
         _warm_up(config)
         main, beside = split(config)

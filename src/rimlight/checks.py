@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from rimlight.config import RunConfig
-from rimlight.effects import COVERING, EFFECTS
+from rimlight.cover import check_effects, check_kept
+from rimlight.effects import EFFECTS
 from rimlight.errors import ConfigError
-from rimlight.models import check_segmenter
+from rimlight.models import check_segmenter, foreground_of
 from rimlight.outputs import part_options
 from rimlight.refiners import REFINERS
 from rimlight.sinks import SINKS
@@ -38,7 +39,21 @@ def check(config: RunConfig) -> None:
         )
     if config.look_ahead and (config.pipeline.masks == "newest" or config.pipeline.when_unsure):
         raise ConfigError("a live run cannot look ahead", hint="leave look_ahead out")
-    _check_cover(config)
+    check_cover(config)
+
+
+def check_live(config: RunConfig) -> None:
+    """Check what only a live run promises: no frame without a mask of its own moment.
+
+    Raises:
+        ConfigError: that rule is switched off, and the room was not asked for.
+    """
+    if config.pipeline.when_unsure is None and not config.pipeline.allow_passthrough:
+        raise ConfigError(
+            "without pipeline.when_unsure nothing sees to it that a live run covers the room",
+            hint="leave it at last, blur or background; or ask for the room with "
+            "--allow-passthrough",
+        )
 
 
 def _check_places(config: RunConfig) -> None:
@@ -55,8 +70,16 @@ def _check_places(config: RunConfig) -> None:
         taken.add(place)
 
 
-def _check_cover(config: RunConfig) -> None:
-    """Refuse a run that promises to cover the room and has no effect, or not for all, that does."""
+def check_cover(config: RunConfig, height: int | None = None) -> None:
+    """Refuse a run that promises to cover the room and has no effect, or not for all, that does.
+
+    Args:
+        config: the run.
+        height: of its pictures, in pixels, once it is known: a blur covers by its share of that.
+
+    Raises:
+        ConfigError: the room would be seen.
+    """
     if config.pipeline.when_unsure is None:
         return
     if any(sink.effects for sink in config.sinks):
@@ -64,9 +87,10 @@ def _check_cover(config: RunConfig) -> None:
             "the sinks of a live run show the same, as all are covered at once",
             hint="leave `effects` out of the sinks",
         )
-    passes = config.pipeline.allow_passthrough
-    if not passes and not any(part.kind in COVERING for part in config.effects):
-        raise ConfigError(
-            "no effect covers the background: the room would be seen",
-            hint="choose --background or --blur; or ask for the room with --allow-passthrough",
-        )
+    if config.pipeline.allow_passthrough:
+        return
+    check_effects(config.effects, height)
+    check_kept(foreground_of(config.segmenter), "the model")
+    for part in config.refiners:
+        if part.kind == "choose":
+            check_kept(part.options.get("keep") or (), "the refiner 'choose'")

@@ -10,9 +10,11 @@ from pathlib import Path
 from rimlight import looks, resources
 from rimlight.build import OpenRun, open_effect
 from rimlight.config import PartConfig, RunConfig, read_yaml
+from rimlight.cover import check_effects, check_kept, least_blur_px
 from rimlight.errors import ConfigError
 from rimlight.looks import Parts
 from rimlight.model_switch import ModelSwitch
+from rimlight.models import foreground_of
 from rimlight.options import Options, validate
 from rimlight.pipeline.governor import Governor, Step, ladder, smaller_pictures
 from rimlight.pipeline.live import LivePipeline
@@ -92,7 +94,8 @@ class Controls:
         """
         verb = words[0] if words else ""
         if verb not in self._verbs:
-            raise ConfigError(f"unknown verb {verb!r}", hint=suggest(verb, tuple(self._verbs)))
+            known = (*self._verbs, "status")
+            raise ConfigError(f"unknown verb {verb!r}", hint=suggest(verb, known))
         return self._verbs[verb](words[1:])
 
     def govern(self, *, most_cpu: float | None, least_fps: float | None) -> Governor:
@@ -155,7 +158,10 @@ class Controls:
         return f"background {background}"
 
     def _blur(self, values: Sequence[str]) -> str:
-        self._wear(looks.with_blur(self._parts, _one(values, "blur PIXELS")))
+        free, height = self._allow_passthrough, self._run.info.size[1]
+        least_px = looks.LEAST_BLUR_PX if free else least_blur_px(height)
+        amount = _one(values, "blur PIXELS")
+        self._wear(looks.with_blur(self._parts, amount, least_px=least_px))
         radius = next(p.options["radius_px"] for p in self._parts if p.kind == "blur")
         return f"blur {radius:g}"
 
@@ -180,9 +186,10 @@ class Controls:
 
     def _model(self, values: Sequence[str]) -> str:
         name = _one(values, "model NAME or FILE")
-        self._model_switch.use(
-            PartConfig.model_validate({"kind": "model", "model": name}), self._parts
-        )
+        part = PartConfig.model_validate({"kind": "model", "model": name})
+        if not self._allow_passthrough:
+            check_kept(foreground_of(part), "the model")
+        self._model_switch.use(part, self._parts)
         return f"model {name}"
 
     def _profile(self, values: Sequence[str]) -> str:
@@ -204,8 +211,10 @@ class Controls:
             parts: the effects that are wanted.
             model: another model, that is changed over to as well.
         """
-        if not (self._allow_passthrough or looks.covered(parts)):
-            raise ConfigError("no effect covers the background", hint="it stays as it is")
+        if not self._allow_passthrough:
+            check_effects(parts, self._run.info.size[1])
+            if model is not None:
+                check_kept(foreground_of(model), "the model")
         old = list(self._effects)
         worn: list[tuple[PartConfig, Effect]] = []
         with ExitStack() as on_error:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rimlight.config import PartConfig
+from rimlight.cover import USUAL_BLUR_PX, is_covering
 from rimlight.effects import COVERING, LIVE_REFRESH_HZ
 from rimlight.errors import ConfigError
 
 Parts = tuple[PartConfig, ...]
 
-USUAL_BLUR_PX, LEAST_BLUR_PX = 20.0, 1.0
+LEAST_BLUR_PX = 1.0
 _PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 
@@ -22,12 +23,13 @@ def with_background(parts: Parts, background: str) -> Parts:
     return _with_cover(parts, "replace", {"background": background, **fit})
 
 
-def with_blur(parts: Parts, amount: str) -> Parts:
+def with_blur(parts: Parts, amount: str, *, least_px: float = LEAST_BLUR_PX) -> Parts:
     """Return `parts` with a blurred background.
 
     Args:
         parts: the effects as they are.
         amount: pixels, such as "20"; "+5" and "-5" change what there is.
+        least_px: what "-5" ends at.
 
     Raises:
         ConfigError: it is no number.
@@ -41,7 +43,7 @@ def with_blur(parts: Parts, amount: str) -> Parts:
     if amount[:1] in "+-":
         old = _cover(parts)
         blurred = old.options.get("radius_px", USUAL_BLUR_PX) if old and old.kind == "blur" else 0
-        value = max(LEAST_BLUR_PX, blurred + value)
+        value = max(least_px, blurred + value)
     return _with_cover(parts, "blur", {"radius_px": value, "refresh_hz": LIVE_REFRESH_HZ})
 
 
@@ -75,9 +77,9 @@ def with_mirror(parts: Parts, *, on: bool | None) -> Parts:
     )
 
 
-def covered(parts: Sequence[PartConfig]) -> bool:
-    """Say whether one of `parts` covers the room."""
-    return _cover(parts) is not None
+def covered(parts: Sequence[PartConfig], height: int | None = None) -> bool:
+    """Say whether one of `parts` covers the room; see `cover.is_covering`."""
+    return any(is_covering(part, height) for part in parts)
 
 
 def _cover(parts: Sequence[PartConfig]) -> PartConfig | None:

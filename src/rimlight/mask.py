@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from rimlight.instances import Instances
 
+_ROUNDING = 1e-3
+"""How far scores may lie outside of [0, 1]."""
+
 
 @dataclass(frozen=True)
 class Mask:
@@ -86,8 +89,10 @@ class Mask:
 
     @cached_property
     def is_sound(self) -> bool:
-        """Whether all scores are numbers: a model that broke down may give NaN."""
-        return self.given.dtype == np.uint8 or bool(np.isfinite(self.given).all())
+        """Whether all scores are numbers in [0, 1]: a model that broke down may give NaN."""
+        if self.given.dtype == np.uint8 or not self.given.size:
+            return True
+        return bool(self.given.min() >= -_ROUNDING and self.given.max() <= 1 + _ROUNDING)
 
     @cached_property
     def scores(self) -> NDArray[np.float32]:

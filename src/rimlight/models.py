@@ -160,6 +160,17 @@ def palette_of(part: PartConfig) -> dict[str, str]:
     return {name: colour for card in reversed(cards) for name, colour in card.palette.items()}
 
 
+def foreground_of(part: PartConfig) -> tuple[str, ...]:
+    """Return the classes that the card of a segmenter's model leaves by itself, or none."""
+    if part.kind != "model":
+        return ()
+    wanted = validate(ModelOptions, part.options, where="segmenter")
+    if wanted.model == "auto":
+        return ()
+    cards = [Catalog(wanted.models_dir).resolve(name)[0] for name in names_in(wanted.model)]
+    return tuple(name for card in cards for name in card.foreground)
+
+
 def lighter(part: PartConfig, size: tuple[int, int]) -> PartConfig | None:
     """Return what finds people with less work than `part` does; None if nothing does.
 

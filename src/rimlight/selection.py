@@ -7,6 +7,7 @@ from itertools import zip_longest
 
 from rimlight.choice import choice, words
 from rimlight.config import PartConfig, RunConfig
+from rimlight.cover import check_kept
 from rimlight.errors import ConfigError
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.parts import Refiner
@@ -33,6 +34,7 @@ class Selection:
         rest = [(kind, refiner) for kind, refiner in given if kind not in LASTING]
         self._choice = SwitchedChoice([refiner for kind, refiner in given if kind in LASTING])
         self._effects = effects
+        self._allow_passthrough = config.pipeline.allow_passthrough
         self.needed: list[Refiner] = [
             self._choice,
             *(refiner for kind, refiner in rest if kind not in COSMETIC),
@@ -70,6 +72,8 @@ class Selection:
             raise ConfigError("this takes classes, or which one", hint=f"say: {usage}")
         if any(part.options.get("keep") for part in self._effects()):
             raise ConfigError("an effect of this run chooses by itself", hint="take `keep` from it")
+        if verb == "keep" and not self._allow_passthrough:
+            check_kept(words(values), "this")
         said = choice(values) if verb == "keep" else choice(None, values)
         for part in said.as_refiners:
             if part["kind"] == "choose":

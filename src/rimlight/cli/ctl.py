@@ -15,6 +15,9 @@ VERBS = """background FILE or COLOUR, blur PIXELS (or +5, -5), next, mirror, fre
 on, off, or without a value the other way round), keep CLASSES (or largest, center, id:3,
 all), drop CLASSES, objects, model NAME, profile NAME, status, stop"""
 
+_WITH_FILE = frozenset({"background", "model", "profile"})
+"""Verbs whose value may be a file."""
+
 
 def ctl(
     words: Annotated[list[str], typer.Argument(metavar="VERB [VALUE]", help=VERBS)],
@@ -33,14 +36,31 @@ def ctl(
     """
     from rimlight.remote import ask, default_socket
 
-    said = [str(Path(word).resolve()) if os.path.isfile(word) else word for word in words]
-    answer = ask(path or default_socket(), said)
+    answer = ask(path or default_socket(), _said(words))
     if as_json:
         typer.echo(json.dumps(answer.get("status", answer)))
     if not answer["ok"]:
         raise ConfigError(answer["text"], hint=answer["hint"])
     if not as_json:
         typer.echo(answer.get("text") or _table(answer["status"]))
+
+
+def _said(words: list[str]) -> list[str]:
+    """Return the words with the path of a file in full: the run may have another folder.
+
+    Only where a verb takes a file, and not in place of a name or color: whatever lies in the
+    folder here, `panic on` stays `panic on`.
+    """
+    if len(words) != 2 or words[0] not in _WITH_FILE or not os.path.isfile(words[1]):
+        return words
+    verb, word = words
+    if verb == "background":
+        from rimlight.imaging.palette import is_colour
+
+        is_name = is_colour(word)
+    else:
+        is_name = not os.path.dirname(word) and not Path(word).suffix
+    return words if is_name else [verb, str(Path(word).resolve())]
 
 
 def _table(status: dict[str, Any]) -> str:

@@ -91,6 +91,7 @@ def live(
 
       rimlight live --source rtsp://camera.local/stream --sink window --sink video:rec.mp4
     """
+    from rimlight.checks import check_live
     from rimlight.choice import choice
     from rimlight.cli.run import print_plan
     from rimlight.effects import LIVE_REFRESH_HZ
@@ -122,6 +123,7 @@ def live(
         config=config,
         settings=set_ or (),
     )
+    check_live(run)
     if dry_run:
         print_plan(run)
     else:

@@ -81,7 +81,10 @@ class RedactEffect:
 
     def _covered(self, mask: Mask, frame: Frame) -> Image:
         """Return how many frames each mask pixel stays covered, this one included."""
-        found = quantise(mask.alpha(self._options.classes)) >= SOFT
+        if mask.is_sound:
+            found = quantise(mask.alpha(self._options.classes)) >= SOFT
+        else:  # nobody knows where they are
+            found = np.ones(mask.shape, bool)
         radius = round(self._options.margin * mask.shape[0]) + 1
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
         around = cv2.dilate(found.astype(np.uint8), kernel)

@@ -33,8 +33,13 @@ _ONLY_OURS = 2  # references to a canvas's picture: the attribute and the call
 
 
 def quantise(alpha: NDArray[np.float32]) -> Image:
-    """Return float32 (h, w) in [0, 1] as uint8 levels."""
-    return cast(Image, (alpha * np.float32(255) + np.float32(0.5)).astype(np.uint8))
+    """Return float32 (h, w) in [0, 1] as uint8 levels.
+
+    What lies outside counts as 0 or 1, and what is no number as 0.
+    """
+    levels = alpha * np.float32(255) + np.float32(0.5)
+    np.fmax(levels, 0, out=levels)
+    return cast(Image, np.fmin(levels, 255, out=levels).astype(np.uint8))
 
 
 def enlarge(mask: Image, size: tuple[int, int], edges: Edges = (0.0, 1.0)) -> Image:
