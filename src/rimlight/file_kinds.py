@@ -12,6 +12,9 @@ Kind = Literal["picture", "video"]
 JPEGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"})
 """All of these hold a JPEG; results are called .jpg or .jpeg."""
 
+WRITTEN_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+"""What results can be."""
+
 HEIFS = frozenset({".heic", ".heif", ".hif", ".heics", ".heifs"})
 """What phones write; read where pillow-heif is installed."""
 
@@ -66,6 +69,14 @@ def is_picture(name: str | os.PathLike[str]) -> bool:
 def is_video(name: str | os.PathLike[str]) -> bool:
     """Return True if a file of that name is taken for a video."""
     return suffix_of(name) in VIDEOS
+
+
+def result_suffix(name: str | os.PathLike[str]) -> str:
+    """Return the suffix of a picture's result where the user names none."""
+    suffix = suffix_of(name)
+    if suffix in WRITTEN_PICTURES:
+        return suffix
+    return ".jpg" if suffix in JPEGS else ".png"
 
 
 @cache

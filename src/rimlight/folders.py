@@ -146,7 +146,7 @@ def describe_left_out(
         listing: of the folder they lie in, which tells folders that were not looked into.
         where: the folder, named at the start.
     """
-    kinds = Counter(suffix_of(name) or "without a suffix" for name in names)
+    kinds = Counter(map(_kind, names))
     counts = [f"{count} {kind}" for kind, count in kinds.most_common()]
     files = f"{len(names)} file{'s' * (len(names) > 1)}"
     told = [f"{files} left out: {', '.join(counts)}"] if names else []
@@ -158,6 +158,13 @@ def describe_left_out(
     hint = f" ({heif} needs: pip install 'rimlight[heic]')" if heif else ""
     start = f"{where}: " if where else ""
     return f"{start}{'; '.join(told)}{hint}" if told else ""
+
+
+def _kind(path: Path) -> str:
+    """Name what a file is counted as: by its suffix, or itself where it is no regular file."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        return f"{path.name} (a pipe or device)"
+    return suffix_of(path) or "without a suffix"
 
 
 def _globbed(pattern: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ from rimlight.batch.capacity import free_bytes, jobs_that_fit
 from rimlight.batch.extent import cost_of, extent_of
 from rimlight.batch.local import Job, LocalPool
 from rimlight.batch.manifest import Entry, Manifest, results_of
-from rimlight.batch.plan import make_plan
+from rimlight.batch.plan import left_out, make_plan
 from rimlight.batch.run import Batch
 from rimlight.batch.summary import write_summary
 from rimlight.batch.work import Counted, attempt, carry_out
@@ -435,3 +435,31 @@ def test_a_strangers_file_is_never_replaced_and_a_changed_result_is_kept(tmp_pat
     (out / "a.mp4").unlink()
     assert [e.state for e in again.run(todo.tasks, Here())] == ["done", "done"]
     assert (out / "b.changed.mp4").read_bytes() == b"my cut"
+
+
+def test_a_plan_takes_pictures_of_every_kind_and_says_what_it_leaves_out(tmp_path):
+    for name in ("a.jfif", "b.avif", "c.txt", "sub/d.m2ts", "sub/e.doc", "@eaDir/t.jpg", "._x.mp4"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).touch()
+    os.mkfifo(tmp_path / "in/f.mp4")
+    inputs, out = [str(tmp_path / "in")], str(tmp_path / "in/out")
+    tasks = make_plan(inputs, out, suffix=".mp4")
+    assert [(Path(task.source).name, task.kind) for task in tasks] == [
+        ("in", "folder"),
+        ("d.m2ts", "video"),
+    ]
+    (told,) = left_out(inputs, out)
+    assert told == f"{tmp_path}/in: 3 files left out: 1 .txt, 1 f.mp4 (a pipe or device), 1 .doc"
+
+
+def test_a_picture_is_planned_by_its_content_and_gets_a_suffix_that_can_be_written(tmp_path):
+    jpeg = b"\xff\xd8\xff\xe0"
+    for name in ("a.jfif", "b", "c.gif"):
+        (tmp_path / name).write_bytes(jpeg)
+    inputs = [str(tmp_path / name) for name in ("a.jfif", "b", "c.gif")]
+    tasks = make_plan(inputs, "out", suffix=".mp4")
+    assert [(task.target, task.kind) for task in tasks] == [
+        ("out/a.jpg", "picture"),
+        ("out/b.png", "picture"),
+        ("out/c.png", "picture"),
+    ]

@@ -13,6 +13,7 @@ from rimlight.config import PartConfig, RunConfig
 from rimlight.errors import RimlightError
 from rimlight.estimate import estimate
 from rimlight.media.opening import Target
+from rimlight.sources import guess
 
 _LOOKED_AT = 300
 """Of more videos than this, an even choice is opened, and the rest taken to be like them."""
@@ -83,8 +84,9 @@ def _facts(task: Task) -> Extent | None:
     if Target.parse(task.source).is_pipe:  # what is read of it now would be missing later
         return None
     try:
-        source = open_source(PartConfig(kind="video", path=task.source))
-    except (RimlightError, OSError):
+        moves = guess(task.source).get("kind") == "animation"
+        source = open_source(PartConfig(kind="animation" if moves else "video", path=task.source))
+    except Exception:  # whatever is wrong with one file must not stop the plan
         return None
     info = source.info
     source.close()

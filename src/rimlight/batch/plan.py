@@ -14,7 +14,9 @@ from typing import Literal
 from rimlight.addresses import hide_secrets
 from rimlight.batch import storage
 from rimlight.errors import ConfigError, SourceOpenError
-from rimlight.file_kinds import PICTURES, VIDEOS
+from rimlight.file_kinds import is_picture, is_video, result_suffix
+from rimlight.folders import describe_left_out, is_among_companions, is_companion, list_folder
+from rimlight.sources import guess
 
 _WILD = "*?["
 Kind = Literal["video", "picture", "folder"]
@@ -95,8 +97,23 @@ def pictures_in(folder: str) -> list[str]:
     """Return the pictures that lie directly in `folder`, sorted."""
     if storage.is_url(folder):
         files = storage.files_below(folder)
-        return [f for f in files if _is(f, PICTURES) and storage.parent(f) == folder.rstrip("/")]
-    return sorted(str(path) for path in Path(folder).iterdir() if _is(path, PICTURES))
+        shown = [f for f in files if storage.parent(f) == folder.rstrip("/")]
+        return [f for f in shown if is_picture(f) and not is_companion(PurePosixPath(f).name)]
+    return [str(path) for path in list_folder(Path(folder)).files if is_picture(path)]
+
+
+def left_out(inputs: Sequence[str], out: str) -> list[str]:
+    """Say for each folder and glob what in it is neither a video nor a picture, with numbers."""
+    notes = []
+    for place in map(_place, inputs):
+        if storage.is_url(place):
+            continue
+        files = list(_listed(place, out)) if storage.is_folder(place) else []
+        if not storage.exists(place):
+            files = [Path(name) for name in storage.matching(place)]
+        others = [path for path in files if not _is_taken(path)]
+        notes.append(describe_left_out(others, where=place))
+    return [note for note in notes if note]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +142,7 @@ def _once(found: Sequence[_Found]) -> Iterator[_Found]:
 
 
 def _identified(place: str) -> str:
-    return place if storage.is_url(place) else str(Path(place).resolve())
+    return place if storage.is_url(place) else os.path.realpath(place)
 
 
 def _free(one: _Found, ending: str | None, still: str | None, taken: set[str]) -> str:
@@ -142,7 +159,7 @@ def _free(one: _Found, ending: str | None, still: str | None, taken: set[str]) -
 def _files(place: str, ending: str | None) -> Iterator[str]:
     """Yield names for the result of a file: talk.mp4, talk.mov.mp4, talk-2.mp4, ..."""
     path = PurePosixPath(place)
-    suffix = path.suffix if ending is None else ending
+    suffix = result_suffix(path) if ending is None else ending
     yield str(path.with_suffix(suffix))
     if path.suffix != suffix:
         yield place + suffix
@@ -157,43 +174,55 @@ def _folders(one: _Found) -> Iterator[str]:
     yield from (f"{name}-{number}" for number in count(2))
 
 
+def _place(text: str) -> str:
+    return text if storage.is_url(text) else str(Path(os.path.expanduser(text)))
+
+
 def _found(text: str, out: str) -> Iterator[_Found]:
-    place = text if storage.is_url(text) else str(Path(os.path.expanduser(text)))
+    place = _place(text)
     if storage.is_folder(place):
         yield from (_below_address if storage.is_url(place) else _below)(place, out)
     elif storage.exists(place):
         yield _single(place)
     elif any(sign in text for sign in _WILD):
-        yield from (
-            _single(name) for name in storage.matching(place) if _is(name, VIDEOS | PICTURES)
-        )
+        names = storage.matching(place)
+        yield from (_single(name) for name in names if is_picture(name) or is_video(name))
     else:
         raise SourceOpenError(f"no such file or folder: {place}", hint="check its spelling")
 
 
 def _single(place: str) -> _Found:
-    return _Found(place, PurePosixPath(place).name, "picture" if _is(place, PICTURES) else "video")
+    """Take one file for what its content is; of an address only the name is known."""
+    far = storage.is_url(place)
+    is_one = is_picture(place) if far else guess(place).get("kind") == "images"
+    return _Found(place, PurePosixPath(place).name, "picture" if is_one else "video")
 
 
 def _below(top: str, out: str) -> Iterator[_Found]:
-    own = None if storage.is_url(out) else Path(out).resolve()
-    if Path(top).resolve() == own:
+    if not storage.is_url(out) and os.path.realpath(top) == os.path.realpath(out):
         raise _among_inputs(out)
-    for root, folders, names in os.walk(top, onerror=_refuse):
-        here = Path(root)
-        # What an earlier run made must not become its input.
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and (here / name).resolve() != own
-        )
-        place = here.relative_to(top)
-        yield from _in_folder(str(here), place.as_posix(), sorted(names))
+    files = sorted(filter(_is_taken, _listed(top, out)), key=lambda path: str(path.parent))
+    for here, inside in groupby(files, key=lambda path: path.parent):
+        place = here.relative_to(top).as_posix()
+        yield from _in_folder(str(here), place, sorted(path.name for path in inside))
 
 
-def _refuse(error: OSError) -> None:
-    raise SourceOpenError(
-        f"cannot read {error.filename}: {(error.strerror or str(error)).lower()}",
-        hint="check the permissions of the folder (ls -ld shows them)",
-    ) from error
+def _listed(top: str, out: str) -> Iterator[Path]:
+    """Yield the files below a folder; what an earlier run made must not become its input."""
+    own = [] if storage.is_url(out) else [Path(out)]
+    try:
+        yield from list_folder(Path(top), recursive=True, own=own).files
+    except OSError as error:
+        raise SourceOpenError(
+            f"cannot read {error.filename}: {(error.strerror or str(error)).lower()}",
+            hint="check the permissions of the folder (ls -ld shows them)",
+        ) from error
+
+
+def _is_taken(path: Path) -> bool:
+    """Return True for videos and pictures; of videos, what is no file cannot be read twice."""
+    is_odd = os.path.exists(path) and not os.path.isfile(path)
+    return is_picture(path) or (is_video(path) and not is_odd)
 
 
 def _among_inputs(out: str) -> ConfigError:
@@ -207,7 +236,11 @@ def _below_address(top: str, out: str) -> Iterator[_Found]:
     top, own = top.rstrip("/"), out.rstrip("/")
     if top == own:
         raise _among_inputs(out)
-    files = (f for f in storage.files_below(top) if not f.startswith(f"{own}/") and "/." not in f)
+    files = (
+        f
+        for f in storage.files_below(top)
+        if not f.startswith(f"{own}/") and not is_among_companions(f[len(top) :])
+    )
     for here, inside in groupby(sorted(files, key=storage.parent), key=storage.parent):
         names = sorted(file.rpartition("/")[2] for file in inside)
         yield from _in_folder(here, here[len(top) + 1 :] or ".", names)
@@ -216,13 +249,8 @@ def _below_address(top: str, out: str) -> Iterator[_Found]:
 def _in_folder(here: str, place: str, names: Sequence[str]) -> Iterator[_Found]:
     """Yield what lies directly in a folder; its pictures are one piece of work."""
     for name in names:
-        if _is(name, VIDEOS):
+        if is_video(name):
             yield _Found(storage.below(here, name), str(PurePosixPath(place, name)), "video")
-    pictures = tuple(name for name in names if _is(name, PICTURES))
+    pictures = tuple(name for name in names if is_picture(name))
     if pictures:
         yield _Found(here, place, "folder", pictures)
-
-
-def _is(place: str | Path, suffixes: frozenset[str]) -> bool:
-    path = PurePosixPath(place)
-    return path.suffix.lower() in suffixes and not path.name.startswith(".")

@@ -6,10 +6,10 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from glob import glob
 from pathlib import Path
 from typing import Any
 
+from rimlight import folders
 from rimlight.errors import MissingDependencyError, RimlightError, SinkError, SourceOpenError
 
 _MARKS_OF_CONTENT = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
@@ -56,7 +56,7 @@ def is_folder(place: str) -> bool:
 def matching(pattern: str) -> list[str]:
     """Return the places that a glob stands for, sorted."""
     if not is_url(pattern):
-        return sorted(glob(pattern, recursive=True))
+        return [str(path) for path in folders.matching(pattern)]
     with _asked(pattern) as (system, path):
         return sorted(system.unstrip_protocol(found) for found in system.glob(path))
 

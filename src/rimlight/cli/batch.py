@@ -92,13 +92,15 @@ def batch(
 
       rimlight batch s3://talks/2026 -b white -o s3://talks/white --engine ray --address auto
     """
-    from rimlight.batch.plan import make_plan
+    from rimlight.batch.plan import left_out, make_plan
     from rimlight.batch.report import bring
     from rimlight.batch.run import Batch
     from rimlight.choice import choice
     from rimlight.cli.batch_run import show_plan, work_through
+    from rimlight.cli.run import tell
     from rimlight.jobs import background_effects, job_config
     from rimlight.media.paths import plain_path
+    from rimlight.sources import guess
 
     said = choice(keep, drop)
     effects = None
@@ -109,9 +111,10 @@ def batch(
 
     def describe(task: Task) -> RunConfig:
         kind = "video" if task.kind == "video" else "images"
+        moves = task.kind == "video" and guess(task.source).get("kind") == "animation"
         return job_config(
             "process",
-            source=f"{kind}:{task.source}",
+            source=f"{'animation' if moves else kind}:{task.source}",
             sinks=[f"{kind}:{task.target}{'/' if task.kind == 'folder' else ''}"],
             segmenter=segmenter_keys(model, None),
             effects=effects,
@@ -129,6 +132,7 @@ def batch(
     _check_places([*inputs, output], engine)
     ending = suffix or (".mov" if is_clear else ".mp4")
     tasks = make_plan(inputs, output, suffix=ending, still=".png" if is_clear else None)
+    tell(left_out(inputs, output))
     _check_first_of_each_kind(tasks, describe)
     work = Batch(bring(output), describe)
     todo = work.todo(tasks, retry_failed=retry_failed)

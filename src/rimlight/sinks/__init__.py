@@ -9,6 +9,7 @@ from typing import Any
 
 from rimlight.config import parse_spec
 from rimlight.errors import ConfigError
+from rimlight.file_kinds import WRITTEN_PICTURES, is_picture, is_video
 from rimlight.registry import Entry, Registry, find_near, suggest
 
 SINKS = Registry(
@@ -28,7 +29,7 @@ SINKS = Registry(
 )
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+PICTURE_SUFFIXES = WRITTEN_PICTURES
 
 
 def guess(spec: str, *, into_folder: bool = False) -> dict[str, Any]:
@@ -65,6 +66,13 @@ def guess(spec: str, *, into_folder: bool = False) -> dict[str, Any]:
         return {"kind": "images", "path": spec}
     if into_folder and re.fullmatch(r"[^:.]+", PurePath(spec).name):
         return {"kind": "images", "path": f"{spec}/"}
+    if is_picture(spec) or is_video(spec):
+        videos, pictures = " ".join(VIDEO_SUFFIXES), " ".join(PICTURE_SUFFIXES)
+        raise ConfigError(
+            f"{suffix} files are not written: {spec}",
+            hint=f"a video ({videos}; with alpha .webm .mov), a picture ({pictures}), or a folder "
+            f"with a / at its end for a picture of each frame: {Path(spec).with_suffix('')}/",
+        )
     raise ConfigError(f"unknown sink {spec!r}", hint=_advice(spec))
 
 

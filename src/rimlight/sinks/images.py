@@ -13,6 +13,7 @@ from pydantic import Field
 
 from rimlight import options
 from rimlight.errors import ConfigError, SinkError
+from rimlight.file_kinds import result_suffix
 from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging.colour import Image
 from rimlight.imaging.tags import encode
@@ -152,9 +153,7 @@ def _suffix_of(options: ImagesSink.Options) -> str:
 
 
 def _auto_suffix(frame: Frame) -> str:
-    suffix = Path(frame.name).suffix.lower()
-    fits = _ALPHA_SUFFIXES if frame.alpha is not None else PICTURE_SUFFIXES
-    return suffix if suffix in fits and frame.alpha is None else ".png"
+    return ".png" if frame.alpha is not None else result_suffix(frame.name)
 
 
 def _replace(target: Path, data: bytes) -> None:
