@@ -147,6 +147,9 @@ def _fail_unexpectedly(error: BaseException) -> int:
         return 1
     if isinstance(error, MemoryError):
         return _fail("there is not enough memory", "close other programs, or try smaller input", 1)
+    if isinstance(error, ImportError):
+        hint = "install rimlight again, or raise the limit of memory (ulimit -v)"
+        return _fail(f"a library cannot be loaded: {error}", hint, 6)
     if isinstance(error, OSError):
         hint = "check the disk, the permissions and the limits (ulimit -a)"
         return _fail(_system_error(error), hint, 1)

@@ -7,7 +7,6 @@ import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from rimlight.addresses import ENCODE, hide_secrets
 from rimlight.errors import SourceOpenError
@@ -56,7 +55,7 @@ class Target:
     @property
     def scheme(self) -> str:
         """The protocol, "" for a local file."""
-        return "" if self.path else urlsplit(self.address).scheme.lower()
+        return "" if self.path else self.address.partition("://")[0].lower()
 
     @property
     def is_pipe(self) -> bool:
