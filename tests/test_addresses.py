@@ -8,7 +8,7 @@ from rimlight.batch.plan import Task
 from rimlight.cli import app
 from rimlight.cli.road_run import title_of
 from rimlight.errors import ConfigError
-from rimlight.sources.container import Target
+from rimlight.media.opening import Target
 
 HOST = "127.0.0.1:9"
 WITH_SECRETS = {

@@ -57,6 +57,8 @@ class Frame:
         alpha: uint8 (height, width), 255 where the picture is opaque; None for all opaque.
         name: for pictures, the path relative to the folder they came from.
         tags: for pictures, what their file says beside the pixels.
+        duration: how long it is shown, in seconds; said of a film's last frame only, for the others
+            are shown until the next one.
 
     Raises:
         TypeError: `image` or `alpha` is not uint8.
@@ -73,6 +75,7 @@ class Frame:
     alpha: NDArray[np.uint8] | None = None
     name: str = ""
     tags: Tags = NO_TAGS
+    duration: Fraction | None = None
 
     def __post_init__(self) -> None:
         width, height = self.size

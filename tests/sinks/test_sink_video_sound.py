@@ -1,13 +1,11 @@
 """Sound and subtitles beside the new picture."""
 
-import logging
 from fractions import Fraction
 from itertools import islice
 
 import pytest
 from media import make_clip, packets, source_frames, source_info, times
 
-from rimlight.errors import SinkError
 from rimlight.libav import av
 from rimlight.sinks.video import VideoSink
 
@@ -101,13 +99,6 @@ def test_sound_can_be_left_out(tmp_path):
     assert packets(out, "audio") == []
 
 
-def test_sound_that_the_container_cannot_hold_is_refused_before_the_work(tmp_path):
-    path = make_clip(tmp_path / "in.mp4", seconds=1)
-    with pytest.raises(SinkError, match=r"webm cannot hold the sound of .* \(aac\)") as caught:
-        VideoSink(VideoSink.Options(path=tmp_path / "out.webm"), source_info(path))
-    assert caught.value.hint == "write a .mkv, or add --no-audio"
-
-
 def test_opus_sound_goes_into_webm(tmp_path):
     path = make_clip(tmp_path / "in.mkv", seconds=1, codec="libopus")
     out = copy(path, tmp_path / "out.webm")
@@ -140,14 +131,6 @@ def test_subtitles_are_copied_where_the_container_can_hold_them(tmp_path):
     out = copy(path, tmp_path / "out.mkv")
     assert packets(path, "subtitle")
     assert packets(out, "subtitle") == packets(path, "subtitle")
-
-
-def test_subtitles_that_the_container_cannot_hold_are_left_out_with_a_word(tmp_path, caplog):
-    path = add_subtitles(make_clip(tmp_path / "in.mp4"), tmp_path / "in.mkv")
-    caplog.set_level(logging.WARNING, "rimlight")
-    out = copy(path, tmp_path / "out.mp4")
-    assert packets(out, "subtitle") == []
-    assert "mp4 cannot hold srt subtitles" in caplog.text
 
 
 def test_a_file_that_breaks_off_keeps_the_sound_that_there_is(tmp_path):

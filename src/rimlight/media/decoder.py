@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import TypeAlias
 
 from rimlight.libav import av
 from rimlight.media.film import Film
 from rimlight.media.guard import ReadGuard
 from rimlight.media.interlace import deinterlaced
+from rimlight.media.seams import seams_of
 
 Packet: TypeAlias = "av.Packet[av.VideoStream]"
 
@@ -25,6 +27,8 @@ class Decoder:
     Attributes:
         skipped: packets that were incomplete or could not be decoded, after the first frame.
         damaged: frames that were decoded with visible errors.
+        empty_end: until when packets without bytes ask to show the picture before them.
+        has_seams: the clock started again, so the header tells no length.
         error: what ended the stream before its end, if anything did.
     """
 
@@ -36,6 +40,8 @@ class Decoder:
         self._started = False
         self.skipped = 0
         self.damaged = 0
+        self.has_seams = False
+        self.empty_end = Fraction(0)
         self.error: av.error.FFmpegError | None = None
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
@@ -75,6 +81,11 @@ class Decoder:
             self.skipped += self._started
             return []
 
+    def _pass_over(self, packet: Packet) -> None:
+        at = packet.pts if packet.pts is not None else packet.dts or 0
+        end = (at + (packet.duration or 0)) * packet.time_base
+        self.empty_end = max(self.empty_end, Fraction(end))
+
     def _whole_packets(self) -> Iterator[Packet | None]:
         """Yield packets, but not the one in the middle of which a file ends.
 
@@ -93,12 +104,31 @@ class Decoder:
             yield following
 
     def _all_packets(self) -> Iterator[Packet | None]:
-        """Yield packets, the last of which (None after an error) drains the decoder."""
+        """Yield packets, the last of which (None after an error) drains the decoder.
+
+        Their times rise where the clock starts again. Packets without bytes mean "show the last
+        picture": decoding one would drain the decoder for good.
+        """
+        seams = seams_of(self._film.container, self._film.stream)
         try:
-            yield from self._film.container.demux(self._film.stream)
+            for packet in self._film.container.demux(self._film.stream):
+                if packet.pts is not None or packet.dts is not None:
+                    shift = seams.shift(packet.pts, packet.dts)
+                    if shift:
+                        self.has_seams = True
+                        _move(packet, shift)
+                    if not packet.size:
+                        self._pass_over(packet)
+                        continue
+                yield packet
         except av.error.FFmpegError as exc:
             self.error = exc
             yield None
+
+
+def _move(packet: Packet, ticks: int) -> None:
+    packet.pts = None if packet.pts is None else packet.pts + ticks
+    packet.dts = None if packet.dts is None else packet.dts + ticks
 
 
 def _is_last(packet: Packet | None) -> bool:

@@ -1,96 +1,97 @@
-"""Sound and subtitles of the input, copied packet by packet beside the new picture."""
+"""Sound and subtitles of the input, beside the new picture and in step with it."""
 
 from __future__ import annotations
 
-import io
+import errno
 import logging
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
 from fractions import Fraction
+from math import floor
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from rimlight.errors import SinkError
+from rimlight.errors import SinkError, SourceOpenError
 from rimlight.libav import av
+from rimlight.media.opening import Target, open_again, video_stream
+from rimlight.media.seams import FALLBACK_TICK, Follower, seams_of
+from rimlight.sinks.tracks import Track, plan_tracks
 
 Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when it runs
 Stream: TypeAlias = "av.stream.Stream"
+Input: TypeAlias = "av.container.InputContainer"
 
 log = logging.getLogger(__name__)
 
 NOTHING = Fraction(-(1 << 40))
+_TRIED_PACKETS = 400
+_MOST_HELD = 500
+_FAR_BEHIND_S = Fraction(1, 2)
 
 
 class Sound:
     """The sound and subtitle streams of `path`, read as far as the video has got.
+
+    What the output container cannot hold is converted, or left out; both are logged.
 
     Args:
         path: the input file.
         container: FFmpeg's name of the output container.
         origin: the moment of the input's clock at which the output's begins; what is earlier is
             left out, unless it is 0.
+        private: only sound is taken, and of its tags only the language.
 
     Raises:
-        SinkError: the file does not open, or `container` cannot hold one of its sound codecs.
-            Subtitles that it cannot hold are left out, which is logged.
+        SinkError: the file does not open.
     """
 
-    def __init__(self, path: Path, container: str, *, origin: Fraction = Fraction(0)) -> None:
-        try:
-            self._input = av.open(str(path.resolve()))
-        except av.error.FFmpegError as exc:
-            raise SinkError(
-                f"cannot read the sound of {path}: {exc.strerror}", hint="add --no-audio"
-            ) from exc
+    def __init__(
+        self,
+        path: Path,
+        container: str,
+        *,
+        origin: Fraction = Fraction(0),
+        private: bool = False,
+    ) -> None:
         self._path = path
         self._origin = origin
+        self._private = private
+        self._input = _opened(path)
         try:
-            self._streams = self._copyable(container)
-        except SinkError:
+            self._plan = plan_tracks(self._input, container, _begin(path), private=private)
+        except BaseException:
             self._input.close()
             raise
-        self._video = self._input.streams.best("video")
+        for note in self._plan.notes:
+            log.warning("%s: %s", path.name, note)
+        self._tracks = {track.stream.index: track for track in self._plan.tracks}
+        self._video = _pictures(self._input, path)
         self._video_end = NOTHING
         self._out: dict[int, Stream] = {}
+        self._last: dict[int, int] = {}
+        self._misplaced = 0
         self._output: av.container.OutputContainer | None = None
         self._packets = self._read()
         self._next: Packet | None = None
 
-    def _copyable(self, container: str) -> list[Stream]:
-        streams: list[Stream] = []
-        for stream in self._input.streams:
-            if stream.type not in ("audio", "subtitle"):
-                continue
-            problem = _refusal(stream, container)
-            if problem is None:
-                streams.append(stream)
-            elif stream.type == "audio":
-                raise SinkError(
-                    f"{container} cannot hold the sound of {self._path} ({_codec(stream)})",
-                    hint="write a .mkv, or add --no-audio",
-                )
-            else:
-                log.warning("%s cannot hold %s subtitles; left out", container, _codec(stream))
-        return streams
-
     @property
     def time_bases(self) -> list[Fraction]:
         """The units of the streams' time stamps."""
-        return [stream.time_base for stream in self._streams if stream.time_base]
+        return [base for track in self._tracks.values() if (base := _time_base(track))]
 
     def attach(self, output: av.container.OutputContainer) -> None:
         """Add the streams to `output`, before its first packet."""
         self._output = output
-        for stream in self._streams:
-            copy = output.add_stream_from_template(stream)
-            copy.metadata.update(stream.metadata)
-            copy.disposition = stream.disposition
-            self._out[stream.index] = copy
+        for index, track in self._tracks.items():
+            self._out[index] = track.attach(output, tags=self._tags(track.stream))
+        for name, mime, data in self._plan.attachments:
+            output.add_attachment(name, mime, data)
         self._next = next(self._packets, None)
 
     def up_to(self, time_s: Fraction) -> None:
         """Copy what is to be decoded up to `time_s`, in seconds of the output's clock."""
         while self._next is not None and _time_s(self._next) <= time_s:
-            self._copy(self._next)
+            self._write(self._next)
             self._next = next(self._packets, None)
 
     def finish(self, last_s: Fraction, end_s: Fraction) -> None:
@@ -104,60 +105,207 @@ class Sound:
         while self._next is not None:
             packet, self._next = self._next, next(self._packets, None)
             if _time_s(packet) < end_s:
-                self._copy(packet)
+                self._write(packet)
             elif self._video_end > last_s:
-                return
+                break
             else:
                 tail.append(packet)
         if self._video_end <= last_s:
             for packet in tail:
-                self._copy(packet)
+                self._write(packet)
+        for index, track in self._tracks.items():
+            self._mux(index, track.flush())
+        if self._misplaced:
+            log.warning(
+                "%s: %d packets of sound could not be placed; left out",
+                self._path.name,
+                self._misplaced,
+            )
 
     def close(self) -> None:
         """Close the input."""
         self._packets.close()
         self._input.close()
 
-    def _copy(self, packet: Packet) -> None:
+    def _tags(self, stream: Stream) -> dict[str, str]:
+        if not self._private:
+            return dict(stream.metadata)
+        language = stream.metadata.get("language")
+        return {"language": language} if language else {}
+
+    def _write(self, packet: Packet) -> None:
+        index = packet.stream_index
+        self._mux(index, self._tracks[index].packets(packet))
+
+    def _mux(self, index: int, packets: Sequence[Packet]) -> None:
+        """Write packets of one stream; one that the container does not take is left out."""
         assert self._output is not None
-        packet.stream = self._out[packet.stream_index]
-        self._output.mux(packet)
+        stream = self._out[index]
+        for packet in packets:
+            packet.stream = stream
+            if not self._place(index, packet, stream):
+                self._misplaced += 1
+                continue
+            try:
+                self._output.mux(packet)
+            except av.error.FFmpegError as exc:
+                # The work of hours is not lost for one packet of sound.
+                if exc.errno != errno.EINVAL and not isinstance(exc, av.error.InvalidDataError):
+                    raise
+                self._misplaced += 1
+
+    def _place(self, index: int, packet: Packet, stream: Stream) -> bool:
+        """Put the packet's times into the output's unit, rising; return False where they cannot.
+
+        Times that are equal, as in a file that counts in milliseconds, are a tick apart then.
+        """
+        base = stream.time_base or packet.time_base
+        unit = packet.time_base / base
+        given = packet.dts if packet.dts is not None else packet.pts
+        if given is None:
+            return False
+        dts = _rounded(given * unit)
+        pts = dts if packet.pts is None else _rounded(packet.pts * unit)
+        last = self._last.get(index)
+        least = None if last is None else last + (stream.type != "subtitle")
+        if least is not None and dts < least:
+            if (least - dts) * base > _FAR_BEHIND_S:
+                return False
+            dts, pts = least, max(pts, least)
+        self._last[index] = dts
+        packet.duration = _rounded((packet.duration or 0) * unit)
+        packet.time_base, packet.dts, packet.pts = base, dts, pts
+        return True
 
     def _read(self) -> Generator[Packet]:
         """Yield the packets to copy, and note how far the input's own pictures go."""
-        wanted = [*self._streams, *([self._video] if self._video else [])]
+        placed = _Placed(self._input, self._video, list(self._tracks))
         try:
-            for packet in self._input.demux(wanted):
-                if packet.size == 0 or (packet.pts is None and packet.dts is None):
-                    continue
-                if packet.stream is self._video:
+            for packet in placed:
+                if self._video is not None and packet.stream_index == self._video.index:
                     self._video_end = max(self._video_end, _shown_s(packet) - self._origin)
                 elif not self._origin or _time_s(packet) >= self._origin:
-                    yield self._moved(packet)
+                    yield _moved(packet, -self._origin)
         except av.error.FFmpegError as exc:
             log.warning("the sound of %s breaks off: %s", self._path, exc.strerror)
 
-    def _moved(self, packet: Packet) -> Packet:
-        """Return `packet` with its times on the output's clock."""
-        ticks = round(self._origin / packet.time_base)
-        packet.pts = None if packet.pts is None else packet.pts - ticks
-        packet.dts = None if packet.dts is None else packet.dts - ticks
-        return packet
+
+class _Placed:
+    """The packets of some streams on one clock, that of the pictures, in the order of the file.
+
+    Args:
+        source: the input.
+        video: its pictures; None where there are none.
+        wanted: the other streams, by number.
+    """
+
+    def __init__(self, source: Input, video: av.VideoStream | None, wanted: Sequence[int]) -> None:
+        self._source = source
+        self._video = video
+        self._streams = [stream for stream in source.streams if stream.index in wanted]
+        self._followers: dict[int, Follower] = {}
+        self._held: dict[int, deque[Packet]] = {index: deque() for index in wanted}
+
+    def __iter__(self) -> Iterator[Packet]:
+        video = self._video
+        seams = None if video is None else seams_of(self._source, video)
+        if seams is not None and video is not None:
+            tick = video.time_base or FALLBACK_TICK
+            for stream in self._streams:
+                sparse = stream.type == "subtitle"
+                self._followers[stream.index] = Follower(seams, tick, sparse=sparse)
+        for packet in self._source.demux([*self._streams, *([video] if video else [])]):
+            if packet.size == 0 or (packet.pts is None and packet.dts is None):
+                continue
+            if video is None or seams is None:
+                yield packet
+            elif packet.stream_index == video.index:
+                crossed = len(seams.shifts)
+                yield _moved_by(packet, seams.shift(packet.pts, packet.dts))
+                if len(seams.shifts) > crossed:
+                    yield from self._released()
+            else:
+                held = self._held[packet.stream_index]
+                held.append(packet)
+                yield from self._ready(packet.stream_index, force=len(held) > _MOST_HELD)
+        for index in self._held:
+            yield from self._ready(index, force=True)
+
+    def _released(self) -> Iterator[Packet]:
+        for index in self._held:
+            yield from self._ready(index)
+
+    def _ready(self, index: int, *, force: bool = False) -> Iterator[Packet]:
+        """Yield the held packets of a stream whose place is known by now."""
+        held = self._held[index]
+        while held:
+            packet = held[0]
+            length = Fraction(packet.duration or 0) * packet.time_base
+            shift = self._followers[index].shift(_time_s(packet), length, force=force)
+            if shift is None:
+                return
+            yield _moved(held.popleft(), shift)
 
 
-def _refusal(stream: Stream, container: str) -> str | None:
-    """Say why `container` cannot hold `stream`, or None: tried on a file in memory."""
+def _opened(path: Path) -> Input:
     try:
-        with av.open(io.BytesIO(), "w", format=container) as trial:
-            trial.add_stream_from_template(stream)
-            trial.start_encoding()
-    except (ValueError, av.error.FFmpegError) as exc:
-        return str(exc)
-    return None
+        return open_again(path)
+    except av.error.FFmpegError as exc:
+        raise SinkError(
+            f"cannot read the sound of {path}: {exc.strerror}", hint="add --no-audio"
+        ) from exc
 
 
-def _codec(stream: Stream) -> str:
-    return str(stream.codec_context.name) if stream.codec_context else "unknown"
+def _pictures(source: Input, path: Path) -> av.VideoStream | None:
+    try:
+        return video_stream(source, Target.parse(str(path)))
+    except SourceOpenError:
+        return None
+
+
+def _begin(path: Path) -> list[Packet]:
+    """Return the first sound and subtitle packets of a file whose times rise.
+
+    The file is opened once more for them.
+    """
+    found: list[Packet] = []
+    latest: dict[int, Fraction] = {}
+    with _opened(path) as source:
+        wanted = [s for s in source.streams if s.type in ("audio", "subtitle")]
+        if not wanted:
+            return []
+        try:
+            for packet in source.demux(wanted):
+                if not packet.size or packet.dts is None:
+                    continue
+                at = _time_s(packet)
+                if at > latest.get(packet.stream_index, NOTHING):
+                    latest[packet.stream_index] = at
+                    found.append(packet)
+                if len(found) >= _TRIED_PACKETS:
+                    break
+        except av.error.FFmpegError:
+            pass  # the reader says so when it gets there
+    return found
+
+
+def _time_base(track: Track) -> Fraction | None:
+    return getattr(track, "time_base", None) or track.stream.time_base
+
+
+def _moved(packet: Packet, shift_s: Fraction) -> Packet:
+    return _moved_by(packet, round(shift_s / packet.time_base))
+
+
+def _moved_by(packet: Packet, ticks: int) -> Packet:
+    packet.pts = None if packet.pts is None else packet.pts + ticks
+    packet.dts = None if packet.dts is None else packet.dts + ticks
+    return packet
+
+
+def _rounded(ticks: Fraction) -> int:
+    """Round as FFmpeg does: halves away from zero."""
+    return floor(ticks + Fraction(1, 2)) if ticks >= 0 else -floor(Fraction(1, 2) - ticks)
 
 
 def _time_s(packet: Packet) -> Fraction:

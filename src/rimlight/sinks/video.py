@@ -242,7 +242,9 @@ class VideoSink:
             self._writer.close()
 
     def _last_duration_s(self, last: Frame) -> Fraction:
-        """Return how long the last frame is shown: to the stream's end, if that is near."""
+        """Return how long the last frame is shown: as it says, or to the stream's end if near."""
+        if last.duration is not None:
+            return last.duration
         if self._info.duration_s is not None:
             left = (self._start or 0) + Fraction(self._info.duration_s) - last.pts
             if 0 < left < 2 * self._gap:

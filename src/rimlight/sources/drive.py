@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -80,11 +81,12 @@ class DriveSource:
         Raises:
             SourceReadError: some of them could not be read to their end; all else was yielded.
         """
-        index, last = 0, Fraction(-1)
+        index, free = 0, Fraction(0)
+        tick = self.info.time_base or Fraction(1)
         for part in self._parts:
-            start = max(part.start, last + (self.info.time_base or 0))
+            start = max(part.start, ceil(free / tick) * tick)
             for frame in self._frames(part, start):
-                last = frame.pts
+                free = frame.pts + (frame.duration or tick)
                 yield replace(frame, index=index)
                 index += 1
         if self._unread and not self._closed:

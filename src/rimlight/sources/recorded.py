@@ -13,10 +13,10 @@ from pathlib import Path
 
 from rimlight.errors import SourceOpenError
 from rimlight.media.opening import Target, open_container, video_stream
+from rimlight.media.seams import FALLBACK_TICK
+from rimlight.sources.announced import announced, clock_origin
 from rimlight.sources.chapters import Recorded, in_order
 from rimlight.sources.clock import moment_of, time_in_name
-from rimlight.sources.container import announced
-from rimlight.sources.stamped import FALLBACK_TICK
 from rimlight.wording import shortened
 
 
@@ -138,9 +138,10 @@ def _probe(path: Path) -> tuple[Part, Recorded]:
     target = Target.parse(str(path))
     with closing(open_container(target)) as container:
         stream = video_stream(container, target)
-        whole, tick = announced(container, stream), stream.time_base or FALLBACK_TICK
+        whole, tick = announced(container, stream, target.file), stream.time_base or FALLBACK_TICK
         length = whole.end or Fraction(0)
         begin = (stream.start_time or 0) * tick
+        begin -= clock_origin(container, stream, begin)
         said = container.metadata.get("creation_time") or stream.metadata.get("creation_time", "")
         coded = (stream.codec_context.name, stream.codec_context.pix_fmt or "")
     told = Recorded(path, length, moment_of(said), time_in_name(path.stem))

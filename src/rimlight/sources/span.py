@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rimlight.libav import av
 from rimlight.media.opening import open_again
-from rimlight.sources.container import Announced
+from rimlight.media.seams import may_jump, seams_of
+from rimlight.sources.announced import Announced
 
 _PATIENCE_S = 60
 """A key frame further back than this is not worth the jump."""
@@ -65,15 +66,35 @@ def jump(container: av.container.InputContainer, stream: av.VideoStream, before:
     container.seek(int(before // stream.time_base), stream=stream, backward=True)
 
 
+def _last_byte_before(
+    trial: av.container.InputContainer, stream: av.VideoStream, before: Fraction
+) -> int:
+    """Return the place in the file up to which its clock rises to `before`; 0 where it does not.
+
+    Where a clock starts again, the same time lies in several places, and a seek finds any of them.
+    """
+    seams = seams_of(trial, stream)
+    for packet in trial.demux(stream):
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        if stamp is None or seams.shift(packet.pts, packet.dts):
+            return 0
+        if stamp * packet.time_base > before:
+            return int(packet.pos or 0)
+    return 0
+
+
 def _reaches(
     trial: av.container.InputContainer, index: int, before: Fraction, to: Fraction | None
 ) -> bool:
     stream = trial.streams[index]
     assert isinstance(stream, av.VideoStream)
+    farthest = _last_byte_before(trial, stream, before) if may_jump(trial) else None
+    if farthest == 0:
+        return False
     jump(trial, stream, before)
     is_first = True
     for packet in trial.demux(stream):
-        if packet.pts is None:
+        if packet.pts is None or (is_first and farthest and (packet.pos or 0) > farthest):
             return False
         at = packet.pts * packet.time_base
         if is_first and not (packet.is_keyframe and before - _PATIENCE_S <= at <= before):

@@ -9,11 +9,12 @@ from typing import TypeAlias
 from rimlight.libav import av
 from rimlight.media.decoder import Decoder
 from rimlight.media.film import Film
-from rimlight.sources.container import Announced
+from rimlight.media.seams import FALLBACK_TICK
+from rimlight.sources.announced import Announced
 from rimlight.sources.span import Span, can_jump, jump
 from rimlight.sources.timeline import Timeline
 
-FALLBACK_TICK = Fraction(1, 90_000)
+_STORES_LENGTHS = ("mov,mp4,m4a,3gp,3g2,mj2", "gif", "apng", "webp", "nut")
 Stamped: TypeAlias = tuple[av.VideoFrame, Fraction]
 
 
@@ -25,7 +26,9 @@ class StampedPictures:
 
     Attributes:
         count: pictures decoded since `start`, those of the span that are left out included.
+        begin: the time of the stream's first picture.
         last: the time of the last of them.
+        end: until when that one is shown; known when the iteration has ended.
         jumped: a part of the stream was not decoded.
         cut: the span's end came before the stream's.
         decoder: decodes what comes next.
@@ -36,11 +39,13 @@ class StampedPictures:
     ) -> None:
         self._film = film
         self._deinterlace = deinterlace
-        self._rate = whole.rate
+        self._whole = whole
         self._span = span
         self._resume_at: Fraction | None = None
         self.count = 0
-        self.last = Fraction(0)
+        self.last = self.end = Fraction(0)
+        self.begin = self._own = Fraction(0)
+        self._gap = 1 / whole.rate if whole.rate else FALLBACK_TICK
         self.jumped = self.cut = False
         self._restart()
         self.first = next(self._pictures, None)
@@ -50,7 +55,8 @@ class StampedPictures:
         assert self.first is not None
         first, self.first = self.first, None  # one that is held keeps its memory from the decoder
         at = self._timeline.at(first.pts, first.dts)
-        self._end = None if self._span.end_s is None else at + self._span.end_s
+        self.begin = at
+        self._cut_at = None if self._span.end_s is None else at + self._span.end_s
         self._pending = self._from_start((first, at))
         return self._pending[0][1] if self._pending else None
 
@@ -60,15 +66,33 @@ class StampedPictures:
         self._lead_from = at - lead_s
 
     def __iter__(self) -> Iterator[Stamped]:
+        before: Fraction | None = None
         for picture, at in self._all():
-            self.last = at
-            if self._end is not None and at >= self._end:
-                self.cut = True
+            if self._cut_at is not None and at >= self._cut_at:
+                self.cut, self.last, self.end = True, at, self._cut_at
                 return
+            self.last, self._own = at, self._stored_length(picture)
+            self._gap = self._gap if before is None else at - before
+            before = at
             chosen = self.count % self._span.every == 0
             if chosen and (self._resume_at is None or not self.count or at >= self._lead_from):
                 yield picture, at
             self.count += 1
+        self.end = self._natural_end()
+
+    def _natural_end(self) -> Fraction:
+        """Return until when the stream's last picture is shown."""
+        since = self.last - self.begin
+        ends = self.last + self._whole.last_length(self._own, since=since, gap=self._gap)
+        if self._cut_at is not None:
+            ends = min(ends, self._cut_at)
+        return max(ends, self.decoder.empty_end)
+
+    def _stored_length(self, picture: av.VideoFrame) -> Fraction:
+        """Return how long the container says `picture` is shown; 0 where libav only guesses."""
+        if self._film.container.format.name not in _STORES_LENGTHS:
+            return Fraction(0)
+        return Fraction(picture.duration or 0) * (picture.time_base or 0)
 
     def _all(self) -> Iterator[Stamped]:
         while self._pending:
@@ -93,7 +117,7 @@ class StampedPictures:
         """Go to a key frame not later than `before`, where that is sure to lose no frame."""
         film = self._film
         if self._deinterlace:  # the filter looks at the frame before
-            before -= 2 / (self._rate or Fraction(25))
+            before -= 2 / (self._whole.rate or Fraction(25))
         file, index = film.target.file, film.stream.index
         if file and can_jump(file, index, before=before, to=to):
             jump(film.container, film.stream, before)
@@ -104,4 +128,4 @@ class StampedPictures:
     def _restart(self) -> None:
         self.decoder = Decoder(self._film, deinterlace=self._deinterlace)
         self._pictures = iter(self.decoder)
-        self._timeline = Timeline(self._film.stream.time_base or FALLBACK_TICK, self._rate)
+        self._timeline = Timeline(self._film.stream.time_base or FALLBACK_TICK, self._whole.rate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Annotated, ClassVar, Literal
 
@@ -18,11 +19,12 @@ from rimlight.libav import av
 from rimlight.media.film import Film, open_film
 from rimlight.media.hdr import refuse_hdr
 from rimlight.media.opening import Target
+from rimlight.media.seams import FALLBACK_TICK, is_timeless
 from rimlight.media.shown import sample_aspect
-from rimlight.sources.container import announced
+from rimlight.sources.announced import announced, clock_origin
 from rimlight.sources.planes import PlaneReader
 from rimlight.sources.span import Span
-from rimlight.sources.stamped import FALLBACK_TICK, StampedPictures
+from rimlight.sources.stamped import StampedPictures
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +99,8 @@ class VideoSource:
         # Threads that work on one frame each are faster, and hold as many frames back.
         threads = options.threads or max(1, usable_cores() // 2)
         film.use_threads("SLICE" if film.is_live else "AUTO", threads)
-        self._whole, self._span = announced(film.container, film.stream), options.span
+        self._whole = announced(film.container, film.stream, self._target.file)
+        self._span = options.span
         self._stamped = StampedPictures(
             film, whole=self._whole, span=self._span, deinterlace=options.deinterlace
         )
@@ -111,7 +114,8 @@ class VideoSource:
                 hint="choose an earlier start; `ffprobe FILE` tells how long it is",
             )
         # A part begins at zero; a whole video keeps the times that its container gives.
-        self._origin = start if options.start_s else Fraction(0)
+        own_zero = clock_origin(film.container, film.stream, start)
+        self._origin = start if options.start_s else own_zero
         self.info = self._describe(film)
 
     @property
@@ -126,9 +130,12 @@ class VideoSource:
             SourceReadError: the stream broke off, or markedly fewer frames came than announced;
                 all that could be decoded were yielded.
         """
-        first: Fraction | None = None
+        yield from self._frames() if self.info.is_live else self._ending(self._frames())
+        self.exhausted = True
+        self._check_end()
+
+    def _frames(self) -> Iterator[Frame]:
         for index, (picture, at) in enumerate(self._stamped):
-            first = at if first is None else first
             yield Frame.from_i420(
                 self._planes.read(picture),
                 size=self.info.size,
@@ -137,10 +144,17 @@ class VideoSource:
                 captured=time.monotonic(),
                 colour=self._planes.colour,
             )
-        self.exhausted = True
-        # Containers do not agree whether a duration counts from zero or from the first frame.
-        last = self._stamped.last
-        self._check_end(self._stamped.count, max(last, last - (first or 0)))
+
+    def _ending(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """Yield `frames`, the last of which says how long it is shown."""
+        held: Frame | None = None
+        for frame in frames:
+            if held is not None:
+                yield held
+            held = frame
+        if held is not None and not self._stamped.decoder.closed:
+            shown = self._stamped.end - self._origin - held.pts
+            yield replace(held, duration=shown if shown > 0 else None)
 
     def resume(self, pts: Fraction, *, lead_s: Fraction) -> None:
         """Leave out what lies between the first frame and `lead_s` seconds before `pts`.
@@ -195,10 +209,13 @@ class VideoSource:
             notes.append(
                 f"{name} is an address: its sound and tags stay behind; download it to keep them"
             )
+        if is_timeless(film.container) and (rate := self._whole.rate):
+            notes.append(f"{name} stores no times; {float(rate):.6g} frames a second are assumed")
         return tuple(note for note in notes if note)
 
-    def _check_end(self, count: int, last: Fraction) -> None:
+    def _check_end(self) -> None:
         decoder, name = self._stamped.decoder, self._target.name
+        count = self._stamped.count
         if decoder.closed or self._stamped.cut:
             return
         if decoder.damaged:
@@ -206,8 +223,9 @@ class VideoSource:
         if self.info.is_live:
             self._check_live_end()
             return
-        end = last + (1 / self._whole.rate if self._whole.rate else 0)
-        partial = self._stamped.jumped or self._span.start_s
+        # Containers do not agree whether a duration counts from zero or from the first frame.
+        end = max(self._stamped.end, self._stamped.end - self._stamped.begin)
+        partial = self._stamped.jumped or self._span.start_s or decoder.has_seams
         is_short = not partial and self._whole.is_short(count, end)
         if decoder.error or decoder.skipped or is_short:
             of = f" of {self._whole.count}" if self._whole.count else ""

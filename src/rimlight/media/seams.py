@@ -1,0 +1,138 @@
+"""Where a recording's clock starts again, and the shifts that keep its time rising.
+
+Files that are glued together, and transport streams whose clock wraps, restart their time stamps
+in the middle. Pictures and sound are read by two readers; both find the same seams here, in the
+packets of the pictures, so both are shifted by the same amount.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from rimlight.libav import av
+
+FALL_S = Fraction(1)
+"""Stamps that fall by more than this restart the clock; less is a packet out of place."""
+
+LEAP_S = Fraction(10)
+"""In formats whose clock may jump, stamps that rise by more than this restart it too."""
+
+FALLBACK_TICK = Fraction(1, 90_000)
+_NOTIMESTAMPS, _TS_DISCONT = 0x0080, 0x0200  # AVFMT_ flags of FFmpeg
+
+
+class Seams:
+    """Finds the seams of one picture stream; give it every packet in the order of the file.
+
+    Args:
+        time_base: seconds per tick.
+        step: ticks that one picture usually lasts.
+        leaps: the format's clock may also jump ahead.
+
+    Attributes:
+        shifts: ticks to add before the first seam (0), after it, after the second, and so on.
+        end: when the pictures so far end, in shifted ticks; None before the first.
+    """
+
+    def __init__(self, time_base: Fraction, step: int, *, leaps: bool) -> None:
+        self._fall = FALL_S / time_base
+        self._leap = LEAP_S / time_base if leaps else None
+        self._step = step
+        self._top: int | None = None
+        self.shifts = [0]
+        self.end: int | None = None
+
+    def shift(self, pts: int | None, dts: int | None) -> int:
+        """Return the ticks to add to both stamps of the next picture packet."""
+        stamp = dts if dts is not None else pts
+        if stamp is None:
+            return self.shifts[-1]
+        shown = pts if pts is not None else stamp
+        if self._top is not None and self.is_seam(stamp - self._top):
+            self.shifts.append((self.end or 0) - shown)
+            self._top = stamp
+        self._top = stamp if self._top is None else max(self._top, stamp)
+        ends = shown + self.shifts[-1] + self._step
+        self.end = ends if self.end is None else max(self.end, ends)
+        return self.shifts[-1]
+
+    def is_seam(self, rise: Fraction | int) -> bool:
+        """Return True if stamps that rise by this many ticks start the clock again."""
+        return -rise > self._fall or (self._leap is not None and rise > self._leap)
+
+
+def seams_of(container: av.container.InputContainer, stream: av.VideoStream) -> Seams:
+    """Return a finder of seams for the packets of `stream`."""
+    time_base = stream.time_base or FALLBACK_TICK
+    rate = rate_of(container, stream)
+    step = max(1, round(1 / (rate * time_base))) if rate else 1
+    return Seams(time_base, step, leaps=may_jump(container))
+
+
+def may_jump(container: av.container.InputContainer) -> bool:
+    """Return True if the format's clock may jump, and its zero means nothing."""
+    return bool(container.format.flags & _TS_DISCONT)
+
+
+def rate_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """Return the frames per second of `stream`; None where nothing tells."""
+    if is_timeless(container):
+        return stream.guessed_rate or stream.average_rate or None
+    return stream.average_rate or stream.guessed_rate or None
+
+
+def is_timeless(container: av.container.InputContainer) -> bool:
+    """Return True if the format stores no times, as raw H.264 does not."""
+    return bool(container.format.flags & _NOTIMESTAMPS)
+
+
+class Follower:
+    """Places the packets of a sound or subtitle stream on the time line of the pictures.
+
+    Args:
+        seams: of the pictures, as far as they are read.
+        time_base: of the pictures.
+        sparse: the stream has long pauses, as subtitles do.
+    """
+
+    def __init__(self, seams: Seams, time_base: Fraction, *, sparse: bool) -> None:
+        self._seams = seams
+        self._time_base = time_base
+        self._sparse = sparse
+        self._passed = 0
+        self._own = Fraction(0)
+        self._end: Fraction | None = None
+
+    def shift(self, start: Fraction, length: Fraction, *, force: bool = False) -> Fraction | None:
+        """Return the seconds to add to a packet's times, None while that is not known yet.
+
+        Args:
+            start: when the packet is to be decoded, in seconds of the file's clock.
+            length: how long it lasts, in seconds.
+            force: do not wait for a seam of the pictures; the packet follows the one before.
+        """
+        shifts = [ticks * self._time_base for ticks in self._seams.shifts[self._passed :]]
+        near = self._near()
+        if near is None:
+            near = start
+        offsets = [start + self._own + shifts[0] - near]
+        offsets += [start + shift - near for shift in shifts[1:]]
+        chosen = min(range(len(offsets)), key=lambda n: abs(offsets[n]))
+        follows = self._end is not None and not self._sparse
+        if follows and self._seams.is_seam(offsets[chosen] / self._time_base):
+            if not force:
+                return None
+            if offsets[chosen] < 0:
+                self._own -= offsets[chosen]
+        if chosen:
+            self._own = Fraction(0)
+            self._passed += chosen
+        found = shifts[chosen] + self._own
+        self._end = max(self._end or found + start, found + start + length)
+        return found
+
+    def _near(self) -> Fraction | None:
+        """Return about when the next packet is expected."""
+        if self._end is not None and not self._sparse:
+            return self._end
+        return None if self._seams.end is None else self._seams.end * self._time_base

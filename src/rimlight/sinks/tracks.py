@@ -1,0 +1,182 @@
+"""What becomes of each track of the input: copied, converted, or left out with a note."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+from rimlight.libav import av
+from rimlight.sinks.converted import ConvertedSound, sound_codec
+from rimlight.sinks.subtitles import ConvertedText, text_codec
+
+Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when it runs
+Stream: TypeAlias = "av.stream.Stream"
+Output: TypeAlias = "av.container.OutputContainer"
+
+_NAMES = {"matroska": "mkv"}
+
+
+class Track(Protocol):
+    """One track of the result, made of one of the input."""
+
+    stream: Stream
+
+    def attach(self, output: Output, *, tags: dict[str, str]) -> Stream:
+        """Add it to `output`, before the first packet; return the stream in there."""
+        ...
+
+    def packets(self, packet: Packet) -> Sequence[Packet]:
+        """Return what becomes of a packet of `stream`."""
+        ...
+
+    def flush(self) -> Sequence[Packet]:
+        """Return what is left at the end."""
+        ...
+
+
+class CopiedTrack:
+    """A track whose packets are copied as they are."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+
+    def attach(self, output: Output, *, tags: dict[str, str]) -> Stream:
+        """Add a stream like the input's."""
+        copy = output.add_stream_from_template(self.stream)
+        copy.metadata.update(tags)
+        copy.disposition = self.stream.disposition
+        return copy
+
+    def packets(self, packet: Packet) -> Sequence[Packet]:
+        """Return the packet itself."""
+        return (packet,)
+
+    def flush(self) -> Sequence[Packet]:
+        """Return nothing: no packet is held back."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What of an input a container takes.
+
+    Attributes:
+        tracks: sound and subtitles, in the input's order.
+        attachments: fonts and the like, by (name, MIME type, content).
+        notes: one line for each thing that is converted or left out.
+    """
+
+    tracks: tuple[Track, ...]
+    attachments: tuple[tuple[str, str, bytes], ...]
+    notes: tuple[str, ...]
+
+
+def plan_tracks(
+    source: av.container.InputContainer,
+    container: str,
+    begin: Sequence[Packet],
+    *,
+    private: bool = False,
+) -> Plan:
+    """Decide over each track of `source` but the pictures'; nothing is written.
+
+    Args:
+        source: the open input.
+        container: FFmpeg's name of the output container.
+        begin: packets from the begin of `source`, tried on the container.
+        private: leave out all that is not sound.
+    """
+    tracks: list[Track] = []
+    notes: list[str] = []
+    for stream in source.streams:
+        if stream.type not in ("audio", "subtitle"):
+            continue
+        first = [packet for packet in begin if packet.stream_index == stream.index]
+        if private and stream.type == "subtitle":
+            notes.append(f"{_called(stream)} left out: they may say where the film was taken")
+            continue
+        track, note = _track(stream, container, first)
+        tracks += [track] if track else []
+        notes += [note] if note else []
+    attached, left = _attachments(source, container, private=private)
+    return Plan(tuple(tracks), attached, (*notes, *left))
+
+
+def _track(
+    stream: Stream, container: str, begin: Sequence[Packet]
+) -> tuple[Track | None, str | None]:
+    name = _NAMES.get(container, container)
+    if _fits(CopiedTrack(stream), container, begin):
+        return CopiedTrack(stream), None
+    made: ConvertedSound | ConvertedText | None = None
+    if stream.type == "audio" and stream.codec_context is not None:
+        assert isinstance(stream, av.AudioStream)
+        made = ConvertedSound(stream, sound_codec(stream, container))
+    elif stream.type == "subtitle" and (text := text_codec(stream, container)):
+        made = ConvertedText(stream, text)
+    if made is None or not _fits(made, container, begin):
+        return None, f"{_called(stream)} left out: {name} cannot hold it"
+    if isinstance(made, ConvertedSound):
+        made = made.again()
+    return made, f"{_called(stream)} converted to {made.title}: {name} cannot hold it"
+
+
+def _fits(track: Track, container: str, begin: Sequence[Packet]) -> bool:
+    """Return True if `container` takes the track and its first packets: tried in memory."""
+    try:
+        with av.open(io.BytesIO(), "w", format=container) as trial:
+            out = track.attach(trial, tags={})
+            trial.start_encoding()
+            packets = [made for packet in begin for made in track.packets(_copy(packet))]
+            for packet in (*packets, *track.flush()):
+                if packet.dts is not None:
+                    packet.stream = out
+                    trial.mux(packet)
+    except (ValueError, av.error.FFmpegError):
+        return False
+    return True
+
+
+def _copy(packet: Packet) -> Packet:
+    copy: Packet = av.Packet(bytes(packet))
+    copy.time_base, copy.duration = packet.time_base, packet.duration
+    copy.pts, copy.dts = packet.pts, packet.dts
+    return copy
+
+
+def _called(stream: Stream) -> str:
+    """Return how messages call a track: what it is, its codec and its language."""
+    kind: Literal["sound", "subtitles"] = "sound" if stream.type == "audio" else "subtitles"
+    facts = [codec_name(stream), stream.metadata.get("language", "und")]
+    return f"{kind} ({', '.join(fact for fact in facts if fact != 'und')})"
+
+
+def codec_name(stream: Stream) -> str:
+    """Return the usual name of a stream's codec."""
+    context = stream.codec_context
+    return str(context.codec.canonical_name) if context is not None else "unknown codec"
+
+
+def _attachments(
+    source: av.container.InputContainer, container: str, *, private: bool
+) -> tuple[tuple[tuple[str, str, bytes], ...], tuple[str, ...]]:
+    found = list(_attached(source))
+    if not found:
+        return (), ()
+    if container == "matroska" and not private:
+        return tuple(found), ()
+    names = ", ".join(name for name, _, _ in found[:3]) + (", ..." if len(found) > 3 else "")
+    what = "1 attachment" if len(found) == 1 else f"{len(found)} attachments"
+    return (), (f"{what} left out: {names}",)
+
+
+def _attached(source: av.container.InputContainer) -> Iterator[tuple[str, str, bytes]]:
+    for stream in source.streams:
+        if isinstance(stream, av.stream.AttachmentStream):
+            yield (
+                stream.name or "attachment",
+                stream.mimetype or "application/octet-stream",
+                bytes(stream.data or b""),
+            )
