@@ -25,6 +25,7 @@ from rimlight.pipeline.runner import Pipeline
 from rimlight.pipeline.settings import LiveSettings, Settings
 from rimlight.refiners import REFINERS
 from rimlight.sources import SOURCES
+from rimlight.sources.turned import Turned, split_turn, turned
 
 if TYPE_CHECKING:
     from rimlight.refiners.ahead import LookAhead
@@ -111,9 +112,10 @@ def open_run(
 
 
 def open_source(part: PartConfig) -> Source:
-    """Open a source by its description."""
-    cls, options = part_options(SOURCES, part)
-    return cast(Source, cls(options))
+    """Open a source by its description; `rotate` in it turns the pictures."""
+    plain, turn = split_turn(part)
+    cls, options = part_options(SOURCES, plain)
+    return turned(cast(Source, cls(options)), turn)
 
 
 def open_refiner(part: PartConfig) -> Refiner:
@@ -139,7 +141,9 @@ def _lasting(first: Source, config: RunConfig) -> Source:
         return ReconnectingSource(first, partial(open_source, part))
     from rimlight.sources.again import CameraAgain
 
-    return ReconnectingSource(first, CameraAgain(part, first.info.size, open_source))
+    stored = first.stored_size if isinstance(first, Turned) else first.info.size
+
+    return ReconnectingSource(first, CameraAgain(part, stored, open_source))
 
 
 def _look_ahead(config: RunConfig, info: SourceInfo) -> tuple[LookAhead | None, list[str]]:

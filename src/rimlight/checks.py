@@ -13,6 +13,7 @@ from rimlight.outputs import part_options
 from rimlight.refiners import REFINERS
 from rimlight.sinks import SINKS
 from rimlight.sources import SOURCES
+from rimlight.sources.turned import split_turn
 
 
 def check(config: RunConfig) -> None:
@@ -22,7 +23,7 @@ def check(config: RunConfig) -> None:
         ConfigError: an option is unknown or wrong.
         ModelError: the model is unknown or not here.
     """
-    part_options(SOURCES, config.source)
+    part_options(SOURCES, split_turn(config.source)[0])
     check_segmenter(config.segmenter)
     for registry, parts in ((REFINERS, config.refiners), (EFFECTS, config.effects)):
         for part in parts:

@@ -20,8 +20,10 @@ from rimlight.cli.flags import (
     Model,
     Quality,
     Quiet,
+    Rotate,
     Settings,
     segmenter_keys,
+    turn_keys,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def batch(
     drop: Drop = None,
     fit: Fit = "fill",
     mirror: Mirror = False,
+    rotate: Rotate = None,
     model: Model = None,
     quality: Quality = None,
     suffix: Annotated[
@@ -123,7 +126,8 @@ def batch(
             config=config,
             settings=set_ or (),
             options={"video": {"resume": "auto"}},
-            source_options={"max_size": max_size} if task.kind == "video" else {},
+            source_options=turn_keys(rotate)
+            | ({"max_size": max_size} if task.kind == "video" else {}),
         )
 
     is_clear = background == "none"

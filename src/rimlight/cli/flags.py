@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -34,6 +34,13 @@ Drop = Annotated[
 ]
 Fit = Annotated[str, typer.Option(help="How a background fits: fill, fit, stretch or tile.")]
 Mirror = Annotated[bool, typer.Option("--mirror", help="Swap left and right of the result.")]
+Rotate = Annotated[
+    Literal["90", "180", "270"] | None,
+    typer.Option(
+        help="Turn the pictures clockwise by so many degrees before the model sees them, as for a "
+        "camera that hangs upside down."
+    ),
+]
 Model = Annotated[
     str | None,
     typer.Option(
@@ -63,3 +70,8 @@ def segmenter_keys(model: str | None, threads: int | None) -> dict[str, Any]:
     """Return the keys of the segmenter that the user named."""
     said = {"model": model, "threads": threads}
     return {key: value for key, value in said.items() if value is not None}
+
+
+def turn_keys(rotate: str | None) -> dict[str, Any]:
+    """Return the keys of the source with which its pictures are turned."""
+    return {"rotate": int(rotate)} if rotate else {}

@@ -21,9 +21,11 @@ from rimlight.cli.flags import (
     Model,
     Quality,
     Quiet,
+    Rotate,
     Settings,
     Threads,
     segmenter_keys,
+    turn_keys,
 )
 from rimlight.cli.live_flags import (
     AllowPassthrough,
@@ -62,6 +64,7 @@ def live(
     drop: Drop = None,
     fit: Fit = "fill",
     mirror: Mirror = False,
+    rotate: Rotate = None,
     model: Model = None,
     threads: Threads = None,
     quality: Quality = None,
@@ -114,6 +117,7 @@ def live(
     run = job_config(
         "live",
         source=source,
+        source_options=turn_keys(rotate),
         sinks=sink or (["virtual-camera"] if on_demand else ()),
         segmenter=segmenter_keys(model, threads),
         effects=effects,

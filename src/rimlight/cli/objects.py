@@ -15,9 +15,11 @@ from rimlight.cli.flags import (
     Keep,
     Model,
     Quiet,
+    Rotate,
     Settings,
     Threads,
     segmenter_keys,
+    turn_keys,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ def objects(
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write boxes and scores, a line for a frame."),
     ] = None,
+    rotate: Rotate = None,
     keep: Keep = None,
     drop: Drop = None,
     confidence: Annotated[
@@ -96,7 +99,7 @@ def objects(
         effects=[drawn],
         refiners=_refiners(said, moving=guess(source)["kind"] != "images"),
         options={"boxes": {"opacity": opacity}},
-        source_options={"every": every},
+        source_options={"every": every, **turn_keys(rotate)},
         measures=bool(each or json),
         config=config,
         settings=set_ or (),

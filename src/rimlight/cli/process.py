@@ -18,9 +18,11 @@ from rimlight.cli.flags import (
     Model,
     Quality,
     Quiet,
+    Rotate,
     Settings,
     Threads,
     segmenter_keys,
+    turn_keys,
 )
 from rimlight.cli.process_flags import (
     Codec,
@@ -82,6 +84,7 @@ def process(
     drop: Drop = None,
     fit: Fit = "fill",
     mirror: Mirror = False,
+    rotate: Rotate = None,
     model: Model = None,
     threads: Threads = None,
     quality: Quality = None,
@@ -164,6 +167,7 @@ def process(
         options={"video": video, "images": {"format": format_}},
         asides=_asides(matte, foreground, said.classes),
         source_options={
+            **turn_keys(rotate),
             "start_s": start,
             "end_s": end,
             "every": every,

@@ -15,9 +15,11 @@ from rimlight.cli.flags import (
     Keep,
     Model,
     Quiet,
+    Rotate,
     Settings,
     Threads,
     segmenter_keys,
+    turn_keys,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def road(
     gpx_offset: flag.GpxOffset = 0.0,
     recorded: flag.Recorded = None,
     redact: flag.Redact = None,
+    rotate: Rotate = None,
     keep: Keep = None,
     drop: Drop = None,
     model: Model = None,
@@ -81,7 +84,7 @@ def road(
     painted = {"opacity": opacity, "legend": legend, "contours": contours or None}
     run = job_config(
         "road",
-        **parts.source_keys(source, files),
+        **parts.source_keys(source, files, turn_keys(rotate)),
         sinks=output or (),
         segmenter=segmenter_keys(model, threads),
         first=parts.covering(covered),

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from rimlight.road.record import DriveRecorder
 
 
-def source_keys(source: Sequence[str], files: Sequence[Path]) -> dict[str, Any]:
-    """Return how `job_config` is told of the source."""
+def source_keys(
+    source: Sequence[str], files: Sequence[Path], more: dict[str, Any]
+) -> dict[str, Any]:
+    """Return how `job_config` is told of the source; `more` are options of any kind of source."""
     if [str(file) for file in files] in ([], list(source)[:1]):
-        return {"source": source[0]}
-    return {"source": "drive", "source_options": {"paths": [str(file) for file in files]}}
+        return {"source": source[0], "source_options": more}
+    return {"source": "drive", "source_options": {"paths": [str(file) for file in files], **more}}
 
 
 def title_of(source: Sequence[str]) -> str:
