@@ -74,6 +74,16 @@ def test_a_background_that_cannot_be_read_changes_nothing(play):
     assert len(shown) == DONE
 
 
+def test_the_next_background_passes_over_what_cannot_be_read_and_says_so(play, tmp_path):
+    for name, color in (("a.png", (0, 255, 0)), ("c.png", (0, 0, 255))):
+        cv2.imwrite(str(tmp_path / name), np.full((48, 64, 3), color, np.uint8))
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
+    effects = [{"kind": "replace", "background": str(tmp_path / "a.png")}]
+    text, shown = play(lambda controls: controls.do(["next"]), effects=effects)
+    assert text.startswith(f"background {tmp_path}/c.png; ") and "b.png cannot be read" in text
+    assert is_near(corner(shown[-1]), (0, 0, 255))
+
+
 def test_panic_covers_the_next_frame_and_status_says_so(play):
     def panic(controls):
         controls.do(["panic"])

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from rimlight import looks
@@ -38,18 +40,30 @@ def test_a_blur_that_is_no_number_is_refused():
         looks.with_blur(parts(BLUR), "much")
 
 
-def test_the_next_background_is_the_next_picture_of_the_folder_and_then_the_first(tmp_path):
-    for name in ("a.jpg", "b.png", "notes.txt"):
+def backgrounds(all_parts):
+    return [Path(one[0].options["background"]).name for one in all_parts]
+
+
+def test_the_next_backgrounds_are_the_pictures_of_the_folder_in_turn(tmp_path):
+    for name in ("a.jpg", "b.png", "10.gif", "._a.jpg", ".b.jpg", "notes.txt"):
         (tmp_path / name).touch()
+    (tmp_path / "c.jpg").mkdir()
     first = looks.with_background(parts(BLUR), str(tmp_path / "a.jpg"))
-    second = looks.with_next_background(first)
-    assert second[0].options["background"] == str(tmp_path / "b.png")
-    assert looks.with_next_background(second) == first
+    assert backgrounds(looks.with_next_backgrounds(first)) == ["b.png", "10.gif", "a.jpg"]
+
+
+def test_the_next_background_is_found_where_the_one_shown_is_gone(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    gone = looks.with_background(parts(BLUR), str(tmp_path / "b.jpg"))
+    assert backgrounds(looks.with_next_backgrounds(gone)) == ["a.jpg"]
+    (tmp_path / "a.jpg").unlink()
+    with pytest.raises(ConfigError, match="no picture"):
+        list(looks.with_next_backgrounds(gone))
 
 
 def test_after_a_blur_there_is_no_next_background():
     with pytest.raises(ConfigError, match="next"):
-        looks.with_next_background(parts(BLUR))
+        list(looks.with_next_backgrounds(parts(BLUR)))
 
 
 def test_the_mirror_turns_on_and_off():

@@ -166,9 +166,16 @@ class Controls:
         return f"blur {radius:g}"
 
     def _next(self, values: Sequence[str]) -> str:
-        self._wear(looks.with_next_background(self._parts))
-        shown = next(p.options["background"] for p in self._parts if p.kind == "replace")
-        return f"background {shown}"
+        unread: list[str] = []
+        for parts in looks.with_next_backgrounds(self._parts):
+            try:
+                self._wear(parts)
+            except ConfigError as exc:
+                unread.append(exc.message)
+                continue
+            shown = next(p.options["background"] for p in self._parts if p.kind == "replace")
+            return f"background {shown}" + (f"; {'; '.join(unread)}" if unread else "")
+        raise ConfigError(f"there is no next background: {'; '.join(unread)}")
 
     def _mirror(self, values: Sequence[str]) -> str:
         self._wear(looks.with_mirror(self._parts, on=_switch(values)))

@@ -74,7 +74,8 @@ def list_folder(
         OSError: a folder may not be read.
     """
     results = {_real(path) for path in own} - {_real(top)}
-    passed = tuple(sorted(path for path in results if path.is_relative_to(_real(top))))
+    below = sorted(path for path in results if path.is_relative_to(_real(top)))
+    passed = tuple(path for path in below if path.is_dir())
     files: list[Path] = []
     skipped = 0
     for root, folders, names in os.walk(top, onerror=_fail if strict else None):

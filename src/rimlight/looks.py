@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rimlight.config import PartConfig
 from rimlight.cover import USUAL_BLUR_PX, is_covering
 from rimlight.effects import COVERING, LIVE_REFRESH_HZ
 from rimlight.errors import ConfigError
+from rimlight.file_kinds import is_picture
+from rimlight.folders import files_in, in_order
 
 Parts = tuple[PartConfig, ...]
 
 LEAST_BLUR_PX = 1.0
-_PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 
 def with_background(parts: Parts, background: str) -> Parts:
@@ -47,24 +48,30 @@ def with_blur(parts: Parts, amount: str, *, least_px: float = LEAST_BLUR_PX) -> 
     return _with_cover(parts, "blur", {"radius_px": value, "refresh_hz": LIVE_REFRESH_HZ})
 
 
-def with_next_background(parts: Parts) -> Parts:
-    """Return `parts` with the picture that follows in the folder of the one there is.
+def with_next_backgrounds(parts: Parts) -> Iterator[Parts]:
+    """Yield `parts` with each picture in the folder of the one there is, from the next on.
+
+    Which of them can be read shows when it is opened.
 
     Raises:
-        ConfigError: the background is no picture.
+        ConfigError: the background is no picture, or there are no pictures any more.
     """
     old = _cover(parts)
     now = Path(old.options["background"]).expanduser() if old and old.kind == "replace" else None
-    if now is None or now.suffix.lower() not in _PICTURES:
+    if now is None or not is_picture(now):
         raise ConfigError(
             "there is no next background: it is not a picture now",
             hint="choose one of a folder first: rimlight ctl background FOLDER/beach.jpg",
         )
-    beside = sorted(p for p in now.parent.glob("*") if p.suffix.lower() in _PICTURES)
-    later = [path for path in beside if path > now] or beside
-    if not later:
+    try:
+        beside = files_in(now.parent)
+    except OSError:
+        beside = []
+    if not beside:
         raise ConfigError(f"there is no picture in {now.parent} any more")
-    return with_background(parts, str(later[0]))
+    earlier = [path for path in beside if in_order(path) <= in_order(now)]
+    for path in [*beside[len(earlier) :], *earlier]:
+        yield with_background(parts, str(path))
 
 
 def with_mirror(parts: Parts, *, on: bool | None) -> Parts:
