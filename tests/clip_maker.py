@@ -43,6 +43,7 @@ def write_video(
     aspect=None,
     colour=None,
     title=None,
+    transfer=None,
 ):
     """Write one picture for each of `stamps` (milliseconds); lossless unless `codec` says not."""
     with av.open(str(path), "w", options=container_options or {}) as out:
@@ -53,6 +54,8 @@ def write_video(
         stream.codec_context.time_base = TICK
         if colour:
             stream.codec_context.colorspace, stream.codec_context.color_range = colour
+        if transfer:
+            stream.codec_context.color_trc = transfer
         if aspect:
             stream.codec_context.sample_aspect_ratio = aspect
         if rotation is not None:
@@ -65,6 +68,45 @@ def write_video(
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return path
+
+
+SEE_THROUGH = [
+    ("a.mov", "prores_ks", "yuva444p10le"),
+    ("q.mov", "qtrle", "argb"),
+    ("p.mov", "png", "rgba"),
+    ("v8.webm", "libvpx", "yuva420p"),
+    ("v9.webm", "libvpx-vp9", "yuva420p"),
+    ("f.mkv", "ffv1", "yuva420p"),
+    ("g.gif", "gif", "pal8"),
+]
+"""Film files that can hold transparency: (name, encoder, pixel format)."""
+
+
+def write_half_transparent(path, *, codec, pix_fmt, count=4, size=(64, 48)):
+    """Write a film whose left half is transparent over red, and whose right half is opaque blue."""
+    bgra = np.zeros((size[1], size[0], 4), np.uint8)
+    bgra[:, : size[0] // 2] = (0, 0, 255, 0)
+    bgra[:, size[0] // 2 :] = (255, 0, 0, 255)
+    options = {"auto-alt-ref": "0"} if codec.startswith("libvpx") else {}
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
+        if codec.startswith("libvpx"):
+            stream.metadata["alpha_mode"] = "1"
+        for index in range(count):
+            frame = _as(bgra, pix_fmt)
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+def _as(bgra, pix_fmt):
+    if pix_fmt != "pal8":
+        return av.VideoFrame.from_ndarray(bgra, "bgra").reformat(format=pix_fmt)
+    palette = np.zeros((256, 4), np.uint8)  # ARGB
+    palette[1] = (255, 0, 0, 255)
+    return av.VideoFrame.from_ndarray(((bgra[..., 3] > 0).astype(np.uint8), palette), "pal8")
 
 
 def packet_times(path):

@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "config cores documents errors frame imaging libav media options parts registry",
     "segmenters": "cores documents errors frame imaging options parts registry",
     "refiners": "errors frame imaging options parts registry",
-    "effects": "file_kinds errors frame imaging libav media options parts registry",
+    "effects": "addresses file_kinds errors frame imaging libav media options parts registry",
     "sinks": "file_kinds buffer config cores errors fingerprints frame imaging libav locks media "
     "options parts registry writing",
     "pipeline": "addresses buffer errors frame imaging parts",

@@ -59,6 +59,7 @@ class Frame:
         tags: for pictures, what their file says beside the pixels.
         duration: how long it is shown, in seconds; said of a film's last frame only, for the others
             are shown until the next one.
+        sample_aspect: width to height of one pixel.
 
     Raises:
         TypeError: `image` or `alpha` is not uint8.
@@ -76,6 +77,7 @@ class Frame:
     name: str = ""
     tags: Tags = NO_TAGS
     duration: Fraction | None = None
+    sample_aspect: Fraction = Fraction(1)
 
     def __post_init__(self) -> None:
         width, height = self.size
@@ -111,9 +113,10 @@ class Frame:
         pts: Fraction,
         captured: float,
         colour: ColourSpace = BT601,
+        sample_aspect: Fraction = Fraction(1),
     ) -> Frame:
         """Wrap a uint8 (rows*3/2, columns) I420 picture of `size`; rows and columns are even."""
-        return cls(i420, "i420", size, index, pts, captured, colour)
+        return cls(i420, "i420", size, index, pts, captured, colour, sample_aspect=sample_aspect)
 
     @cached_property
     def bgr(self) -> NDArray[np.uint8]:

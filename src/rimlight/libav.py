@@ -11,6 +11,7 @@ import av  # isort: skip
 import av.error  # isort: skip
 import av.logging  # isort: skip
 import av.sidedata.sidedata  # isort: skip
+import av.video.reformatter  # isort: skip
 
 # Its exceptions say what failed. With a level set, every remark on a damaged frame would go through
 # Python's logging to the terminal, and take the GIL inside FFmpeg's own threads to get there.

@@ -1,12 +1,18 @@
+from dataclasses import replace
+from fractions import Fraction
+
 import cv2
 import numpy as np
 import pytest
+from color_profiles import wide_profile
 from scenes import BLACK, WHITE, as_i420, flat_frame, half_mask, make
 
 from rimlight.effects.backgrounds import open_background
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.errors import ConfigError
 from rimlight.imaging.colour import ColourSpace
+from rimlight.imaging.fit import fit_picture
+from rimlight.imaging.tags import Tags, encode
 
 HD = ColourSpace("bt709", full_range=False)
 
@@ -55,3 +61,45 @@ def test_a_colour_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
     assert (opened.behind(flat_frame()) == 255).all()
     with pytest.raises(ConfigError, match="cannot be read"):
         open_background("./white", fit="fill", backdrop=BLACK)
+
+
+def test_a_background_keeps_its_shape_behind_pixels_that_are_not_square(tmp_path):
+    disc = np.zeros((90, 160, 3), np.uint8)
+    cv2.circle(disc, (80, 45), 30, WHITE, -1)
+    cv2.imwrite(str(tmp_path / "disc.png"), disc)
+    opened = open_background(str(tmp_path / "disc.png"), fit="fill", backdrop=BLACK)
+    frame = replace(flat_frame(size=(120, 90)), sample_aspect=Fraction(4, 3))
+    across, down = extent(opened.behind(frame))
+    assert across * 4 / 3 == pytest.approx(down, abs=2)
+
+
+def extent(picture):
+    """How wide and how high what is white is."""
+    rows, columns = np.nonzero(picture[..., 0] > 127)
+    return np.ptp(columns) + 1, np.ptp(rows) + 1
+
+
+@pytest.mark.parametrize("fit", ["fill", "fit", "tile"])
+def test_a_film_of_wide_pixels_is_shown_in_its_shape(fit):
+    squeezed = np.zeros((90, 80, 3), np.uint8)
+    cv2.ellipse(squeezed, (40, 45), (15, 30), 0, 0, 360, WHITE, -1)
+    made = fit_picture(squeezed, (160, 90), how=fit, aspect=Fraction(2))
+    across, down = extent(made)
+    assert across == pytest.approx(down, abs=2)
+
+
+def test_a_background_takes_the_colors_of_the_photo_it_stands_behind(tmp_path):
+    path = tmp_path / "green.png"
+    cv2.imwrite(str(path), np.full((24, 32, 3), (60, 160, 30), np.uint8))
+    photo = replace(flat_frame(size=(32, 24)), tags=Tags(wide_profile()))
+    for text in ("#1ea03c", str(path)):
+        behind = open_background(text, fit="fill", backdrop=BLACK).behind(photo)
+        assert np.abs(behind[0, 0].astype(int) - (68, 160, 93)).max() <= 2
+
+
+def test_a_photo_with_a_profile_becomes_srgb_behind_a_film(tmp_path):
+    wide = np.full((24, 32, 3), (68, 160, 93), np.uint8)
+    (tmp_path / "wide.png").write_bytes(encode(".png", wide, Tags(wide_profile())) or b"")
+    opened = open_background(str(tmp_path / "wide.png"), fit="fill", backdrop=BLACK)
+    shown = opened.behind(flat_frame(size=(32, 24)))
+    assert np.abs(shown[0, 0].astype(int) - (60, 160, 30)).max() <= 2

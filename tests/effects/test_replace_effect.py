@@ -159,7 +159,7 @@ def test_a_file_that_is_no_picture_and_no_video_is_a_config_error(tmp_path, cont
     assert caught.value.hint and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["beach.jpg", "grene", "#12345", ".", "a" * 300])
+@pytest.mark.parametrize("name", ["beach.jpg", "grene", "#12345", "a" * 300])
 def test_a_background_that_is_not_there_is_a_config_error(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match="no background") as caught:
@@ -179,3 +179,14 @@ def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     save(tmp_path / "a.png", np.full((8, 8, 3), GREY, np.uint8))
     assert close_to(behind("~/a.png"), GREY, within=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [(".", "is a folder"), ("https://host/a.jpg", "is an address"), ("x.svg", "is an SVG drawing")],
+)
+def test_what_cannot_be_a_background_is_called_by_its_name(tmp_path, monkeypatch, name, found):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    with pytest.raises(ConfigError, match=found):
+        ReplaceEffect(ReplaceEffect.Options(background=name))

@@ -7,25 +7,39 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rimlight.addresses import hide_secrets
 from rimlight.effects.loop import LoopingVideo
 from rimlight.errors import ConfigError
-from rimlight.file_kinds import is_still
+from rimlight.file_kinds import is_still, may_be_animated, other_format, read_head
 from rimlight.frame import Frame
-from rimlight.imaging.blend import blend
 from rimlight.imaging.colour import bgr_to_i420, even_size
 from rimlight.imaging.fit import Fit, fit_picture
+from rimlight.imaging.icc import converted
+from rimlight.imaging.over import composite_bgr
 from rimlight.imaging.palette import Bgr, is_colour, parse_colour
-from rimlight.imaging.pictures import read_picture, reason_of
+from rimlight.imaging.pictures import read_tagged, reason_of
+from rimlight.media.paths import is_address, plain_path
 
 Image = NDArray[np.uint8]
+
+_HINT = "give a picture, a video, or a colour such as '#00ff00' or white"
 
 
 class Background(Protocol):
     """A picture for any moment."""
+
+    @property
+    def aspect(self) -> Fraction:
+        """Width to height of one of its pixels."""
+        ...
+
+    @property
+    def icc(self) -> bytes:
+        """The ICC profile of its colors; empty for sRGB."""
+        ...
 
     def picture(self, pts: Fraction) -> Image:
         """Return uint8 (h, w, 3) BGR for that moment; the same array as long as it lasts."""
@@ -37,10 +51,18 @@ class Background(Protocol):
 
 
 class Still:
-    """The same picture at every moment."""
+    """The same picture at every moment.
 
-    def __init__(self, picture: Image) -> None:
+    Attributes:
+        aspect: width to height of one of its pixels.
+        icc: the ICC profile of its colors; empty for sRGB.
+    """
+
+    aspect = Fraction(1)
+
+    def __init__(self, picture: Image, icc: bytes = b"") -> None:
         self._picture = picture
+        self.icc = icc
 
     def picture(self, pts: Fraction) -> Image:
         """Return the picture."""
@@ -67,7 +89,7 @@ class FittedBackground:
     def behind(self, frame: Frame) -> Image:
         """Return it as uint8 (h, w, 3) for a "bgr" frame, as (rows*3/2, columns) for "i420"."""
         picture = self._background.picture(frame.pts)
-        form = (frame.size, frame.layout, frame.colour)
+        form = (frame.size, frame.layout, frame.colour, frame.sample_aspect, frame.tags.icc)
         if picture is not self._made_from or form != self._made_for:
             self._made = self._fitted(picture, frame)
             self._made_from, self._made_for = picture, form
@@ -80,7 +102,14 @@ class FittedBackground:
     def _fitted(self, picture: Image, frame: Frame) -> Image:
         planar = frame.layout == "i420"
         size = even_size(frame.size) if planar else frame.size
-        fitted = fit_picture(picture, size, how=self._fit, backdrop=self._backdrop)
+        fitted = fit_picture(
+            picture,
+            size,
+            how=self._fit,
+            backdrop=_in_colors_of(self._background.icc, self._backdrop),
+            aspect=self._background.aspect / frame.sample_aspect,
+        )
+        fitted = converted(fitted, self._background.icc, frame.tags.icc)
         return bgr_to_i420(fitted, frame.colour) if planar else fitted
 
 
@@ -98,27 +127,52 @@ def open_background(text: str, *, fit: Fit, backdrop: Bgr) -> FittedBackground:
     if is_colour(text):
         flat = np.full((2, 2, 3), parse_colour(text), np.uint8)
         return FittedBackground(Still(flat), "stretch", backdrop)
-    path = Path(os.path.expanduser(text))
-    if not os.path.isfile(path):  # not `is_file`, which raises where a name is too long
-        raise ConfigError(
-            f"there is no background {text!r}",
-            hint="give a picture, a video, or a colour such as '#00ff00' or white",
-        )
-    opened = Still(_read(path, backdrop)) if is_still(str(path)) else LoopingVideo(path)
+    path = Path(os.path.expanduser(plain_path(text)))
+    _check_file(text, path)
+    still = is_still(str(path))
+    opened = _read(path, backdrop) if still else LoopingVideo(path, backdrop)
     return FittedBackground(opened, fit, backdrop)
 
 
-def _read(path: Path, backdrop: Bgr) -> Image:
+def _check_file(text: str, path: Path) -> None:
+    """Check that `path` is a file of a kind that may stand behind a person.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    shown, hint = f"there is no background {text!r}", _HINT
+    if is_address(text):
+        shown = f"the background {hide_secrets(text)} is an address"
+        hint = "download it first, and give the file"
+    elif os.path.isdir(path):
+        shown, hint = f"the background {path} is a folder", "name one picture or video in it"
+    elif os.path.isfile(path):  # not `is_file`, which raises where a name is too long
+        found = other_format(read_head(str(path)))
+        if not found or found == "a video":
+            return
+        shown = f"the background {path} is {found}"
+        hint = f"convert it to a PNG first; or {_HINT}"
+    elif os.path.exists(path):
+        shown, hint = f"the background {path} is a pipe or a device", f"write it to a file; {_HINT}"
+    raise ConfigError(shown, hint=hint)
+
+
+def _read(path: Path, backdrop: Bgr) -> Still:
     """Read a picture; `backdrop` shows where it is transparent."""
     try:
-        bgr, alpha = read_picture(path)
+        read = read_tagged(path)
     except (OSError, ValueError) as exc:
         raise ConfigError(
             f"the background {path} cannot be read: {reason_of(exc)}",
             hint="use a JPEG, PNG, WebP, BMP or TIFF picture",
         ) from exc
-    if alpha is None:
-        return bgr
-    behind = np.full_like(bgr, backdrop)
-    opacity = np.asarray(cv2.merge([alpha, alpha, alpha]), np.uint8)
-    return blend(bgr, behind, opacity, dst=np.empty_like(bgr))
+    if read.alpha is None:
+        return Still(read.bgr, read.tags.icc)
+    behind = np.full_like(read.bgr, _in_colors_of(read.tags.icc, backdrop))
+    return Still(composite_bgr(read.bgr, behind, read.alpha), read.tags.icc)
+
+
+def _in_colors_of(icc: bytes, color: Bgr) -> Bgr:
+    """Return an sRGB color as the numbers that stand for it in another profile."""
+    blue, green, red = converted(np.full((1, 1, 3), color, np.uint8), b"", icc)[0, 0]
+    return int(blue), int(green), int(red)

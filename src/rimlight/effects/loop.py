@@ -7,35 +7,34 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.errors import ConfigError
-from rimlight.imaging.orientation import from_display_matrix
+from rimlight.errors import ConfigError, SourceError
+from rimlight.imaging.over import composite_bgr
 from rimlight.libav import av
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
-    from av.video.frame import VideoFrame
+from rimlight.media.decoder import Decoder
+from rimlight.media.film import Film, open_film
+from rimlight.media.hdr import refuse_hdr
+from rimlight.media.opening import Target
+from rimlight.media.shown import Converter, colour_of, orientation_of, sample_aspect
 
 Image = NDArray[np.uint8]
+Color = tuple[int, int, int]
 
 _log = logging.getLogger(__name__)
 
 _USUAL_RATE = Fraction(25)
-_HD_HEIGHT = 720
-_UNDECLARED = 2
-"""AVCOL_SPC_UNSPECIFIED; players take undeclared HD for BT.709."""
-_BT709 = 1
+_THREADS = 2
+"""Each thread that decodes holds frames; the run's own film is decoded at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Shot:
     """A decoded picture, the second from the video's start at which it shows, and for how long."""
 
-    frame: VideoFrame
+    frame: av.VideoFrame
     at: Fraction
     lasts: Fraction
 
@@ -44,19 +43,37 @@ class LoopingVideo:
     """Shows the frame of a video that belongs to a moment; after its end it starts again.
 
     The first moment asked for is the video's start. Only the shown frame and the next one are
-    held. Going back in time starts the video anew. A video that breaks off repeats up to there.
+    held. Going back in time starts the video again. A video that breaks off repeats up to there.
+
+    Args:
+        path: the file.
+        backdrop: (blue, green, red) of what shows through a transparent film.
+
+    Attributes:
+        aspect: width to height of one pixel.
+        icc: empty, as films have no ICC profile.
 
     Raises:
-        ConfigError: the file holds no video that can be decoded.
+        ConfigError: the file holds no video that can be decoded, or it is HDR.
     """
 
-    def __init__(self, path: Path) -> None:
+    icc = b""
+
+    def __init__(self, path: Path, backdrop: Color = (0, 0, 0)) -> None:
         self._path = path
+        self._backdrop = backdrop
+        self._converter = Converter()
         self._origin: Fraction | None = None
         self._round = Fraction(0)  # when the present repetition began, counted from the origin
         self._length: Fraction | None = None  # of one repetition, known after the first
-        self._container = _open(path)
-        self._begin()
+        self._open()
+        try:
+            refuse_hdr(self._shown.frame, path.name)
+        except SourceError as exc:
+            self.close()
+            raise _unreadable(path, exc) from exc
+        self._turned = orientation_of(self._shown.frame)
+        self.aspect = sample_aspect(self._film.stream, self._turned)
 
     def picture(self, pts: Fraction) -> Image:
         """Return the BGR picture, uint8 (h, w, 3), that shows at `pts` seconds.
@@ -80,26 +97,49 @@ class LoopingVideo:
 
     def close(self) -> None:
         """Close the file."""
-        self._container.close()
+        self._decoder.close()
+
+    def _open(self) -> None:
+        try:
+            self._film = open_film(Target.parse(str(self._path.absolute())))
+        except SourceError as exc:
+            raise _unreadable(self._path, exc) from exc
+        self._film.use_threads("AUTO", _THREADS)
+        self._start()
+        if not self._begin():
+            self._decoder.close()
+            raise _unreadable(self._path, self._decoder.error or "it has no frames")
+        self._first_pts = self._shown.frame.pts
 
     def _rewind(self) -> None:
-        """Open the file anew: not every container can be sought in."""
-        self._container.close()
-        self._container = _open(self._path)
-        self._begin()
+        """Go back to the start; open the file again where it cannot be sought in.
 
-    def _begin(self) -> None:
-        self._shots = _shots(self._container)
+        A decoder that is used again keeps its memory; a closed one gives it back late.
+        """
+        film = self._film
         try:
-            first = next(self._shots, None)
+            film.container.seek(film.stream.start_time or 0, stream=film.stream)
+            film.context.flush_buffers()
+            self._start()
+            if self._begin() and self._shown.frame.pts == self._first_pts:
+                return
         except av.error.FFmpegError as exc:
-            self._container.close()
-            raise _unreadable(self._path, exc.strerror) from exc
+            _log.debug("%s cannot be sought in: %s", self._path, exc.strerror)
+        self._decoder.close()
+        self._open()
+
+    def _start(self) -> None:
+        self._decoder = Decoder(self._film)
+        self._shots = _shots(self._decoder, self._film)
+
+    def _begin(self) -> bool:
+        """Decode the first frame and the one after it; return False where there is none."""
+        first = next(self._shots, None)
         if first is None:
-            self._container.close()
-            raise _unreadable(self._path, "it has no frames")
+            return False
         self._shown, self._next = first, self._decoded()
         self._picture: Image | None = None
+        return True
 
     def _advance(self, at: Fraction) -> None:
         while self._next is not None and self._next.at <= at:
@@ -108,37 +148,32 @@ class LoopingVideo:
             self._length = self._shown.at + self._shown.lasts
 
     def _decoded(self) -> _Shot | None:
-        try:
-            return next(self._shots, None)
-        except av.error.FFmpegError as exc:
-            if self._length is None:
-                _log.warning("the background %s breaks off: %s", self._path, exc.strerror)
-            return None
+        shot = next(self._shots, None)
+        broken = self._decoder.error is not None or self._decoder.skipped
+        if shot is None and broken and self._length is None:
+            _log.warning("the background %s is damaged: what can be read repeats", self._path)
+        return shot
 
     def _converted(self) -> Image:
         if self._picture is None:
-            self._picture = _bgr(self._shown.frame)
+            self._picture = self._upright(self._shown.frame)
         return self._picture
 
-
-def _open(path: Path) -> InputContainer:
-    try:
-        container = av.open(str(path))
-    except (av.error.FFmpegError, OSError) as exc:
-        raise _unreadable(path, exc.strerror) from exc
-    if not container.streams.video:
-        container.close()
-        raise _unreadable(path, "it has no video")
-    return container
+    def _upright(self, frame: av.VideoFrame) -> Image:
+        """Return BGR by the colors that the frame declares, the right way up, on the backdrop."""
+        bgr, alpha = self._converter.to_bgr(frame, colour_of(frame))
+        if alpha is not None:
+            bgr = composite_bgr(bgr, np.full_like(bgr, self._backdrop), alpha)
+        return np.ascontiguousarray(self._turned.apply(bgr))
 
 
-def _shots(container: InputContainer) -> Iterator[_Shot]:
+def _shots(decoder: Decoder, film: Film) -> Iterator[_Shot]:
     """Decode from the start, with times that begin at 0 and never fall."""
-    rate = container.streams.video[0].average_rate or _USUAL_RATE
+    rate = film.stream.average_rate or _USUAL_RATE
+    unit = film.stream.time_base or Fraction(0)
     start: Fraction | None = None
     expected = Fraction(0)
-    for frame in container.decode(video=0):
-        unit = frame.time_base or Fraction(0)
+    for frame in decoder:
         stamp = None if frame.pts is None else frame.pts * unit
         if start is None:
             start = stamp or Fraction(0)
@@ -148,21 +183,11 @@ def _shots(container: InputContainer) -> Iterator[_Shot]:
         yield _Shot(frame, at, lasts)
 
 
-def _bgr(frame: VideoFrame) -> Image:
-    """Convert to BGR by the colours the frame declares, the right way up."""
-    undeclared = frame.colorspace == _UNDECLARED
-    hd = min(frame.width, frame.height) >= _HD_HEIGHT
-    matrix = _BT709 if undeclared and hd else None
-    made = frame.reformat(format="bgr24", src_colorspace=matrix)
-    picture = cast(Image, made.to_ndarray())
-    turn = frame.side_data.get("DISPLAYMATRIX")
-    if turn is None:
-        return picture
-    return np.ascontiguousarray(from_display_matrix(bytes(cast(bytes, turn))).apply(picture))
-
-
-def _unreadable(path: Path, why: str | None) -> ConfigError:
+def _unreadable(path: Path, why: Exception | str) -> ConfigError:
+    reason = getattr(why, "strerror", None) or str(why)
+    hint = getattr(why, "hint", None)
+    usual = "give a picture, a video, or a colour such as '#00ff00' or white"
     return ConfigError(
-        f"the background {path} cannot be read: {why}",
-        hint="give a picture, a video, or a colour such as '#00ff00' or white",
+        f"the background {path} cannot be read: {reason}",
+        hint=f"{hint}; or {usual}" if hint else usual,
     )

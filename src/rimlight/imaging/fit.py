@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Literal, cast
 
 import cv2
@@ -16,7 +17,12 @@ Fit = Literal["fill", "fit", "stretch", "tile"]
 
 
 def fit_picture(
-    picture: Image, size: tuple[int, int], *, how: Fit, backdrop: tuple[int, int, int] = (0, 0, 0)
+    picture: Image,
+    size: tuple[int, int],
+    *,
+    how: Fit,
+    backdrop: tuple[int, int, int] = (0, 0, 0),
+    aspect: Fraction = Fraction(1),
 ) -> Image:
     """Return `picture` at another size.
 
@@ -26,15 +32,17 @@ def fit_picture(
         how: "fill" covers it and cuts off what is over; "fit" shows all, between bars;
             "stretch" ignores proportions; "tile" repeats it at its own size.
         backdrop: (blue, green, red) of the bars.
+        aspect: width to height of the picture's pixels, where the result's are square.
 
     Returns:
         uint8 (size[1], size[0], 3); `picture` itself where nothing needs to be done.
     """
     if how == "tile":
-        return _tiled(picture, size)
+        height, width = picture.shape[:2]
+        return _tiled(_resized(picture, (max(1, round(width * aspect)), height)), size)
     if how == "fit":
-        return _between_bars(picture, size, backdrop)
-    return _resized(_middle(picture, size) if how == "fill" else picture, size)
+        return _between_bars(picture, size, backdrop, aspect)
+    return _resized(_middle(picture, size, aspect) if how == "fill" else picture, size)
 
 
 def stretch_i420(i420: Image, size: tuple[int, int], dst: Image) -> Image:
@@ -61,15 +69,19 @@ def _resized(picture: Image, size: tuple[int, int]) -> Image:
     return cast(Image, cv2.resize(picture, size, interpolation=how))
 
 
-def _middle(picture: Image, size: tuple[int, int]) -> Image:
+def _middle(picture: Image, size: tuple[int, int], aspect: Fraction) -> Image:
     """Cut out the middle part that has the proportions of `size`."""
-    box = letterbox(size, (picture.shape[1], picture.shape[0]))
+    shown = size[0] * aspect.denominator, size[1] * aspect.numerator
+    box = letterbox(shown, (picture.shape[1], picture.shape[0]))
     left, top, width, height = (int(side) for side in (box.left, box.top, box.width, box.height))
     return picture[top : top + height, left : left + width]
 
 
-def _between_bars(picture: Image, size: tuple[int, int], backdrop: tuple[int, int, int]) -> Image:
-    box = letterbox((picture.shape[1], picture.shape[0]), size)
+def _between_bars(
+    picture: Image, size: tuple[int, int], backdrop: tuple[int, int, int], aspect: Fraction
+) -> Image:
+    height, width = picture.shape[:2]
+    box = letterbox((width * aspect.numerator, height * aspect.denominator), size)
     left, top, width, height = (int(side) for side in (box.left, box.top, box.width, box.height))
     out = np.full((size[1], size[0], 3), backdrop, np.uint8)
     out[top : top + height, left : left + width] = _resized(picture, (width, height))

@@ -36,7 +36,7 @@ class _Comb:
 
     def __init__(self, first: av.VideoFrame) -> None:
         self.form = _form(first)
-        self._stamps: deque[tuple[int | None, int | None]] = deque()
+        self._stamps: deque[tuple[int | None, int | None, int]] = deque()
         graph = av.filter.Graph()
         graph.threads = 1
         source = graph.add_buffer(
@@ -52,7 +52,7 @@ class _Comb:
 
     def take(self, picture: av.VideoFrame) -> Iterator[av.VideoFrame]:
         """Take one picture; yield those that are done."""
-        self._stamps.append((picture.pts, picture.dts))
+        self._stamps.append((picture.pts, picture.dts, picture.duration))
         self._graph.vpush(picture)
         yield from self._done()
 
@@ -68,7 +68,7 @@ class _Comb:
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
             # The filter counts in half ticks.
-            picture.pts, picture.dts = self._stamps.popleft()
+            picture.pts, picture.dts, picture.duration = self._stamps.popleft()
             yield picture
 
 

@@ -20,6 +20,9 @@ FULL_RANGE = 2
 
 SWSCALE_MATRIX = {"bt709": 1, "bt601": 5, "bt2020": 9}
 
+_THREADS = 2
+"""Of the scaler; FFmpeg's own choice is one for each core."""
+
 _HD_HEIGHT = 720
 _UNDECLARED = (0, 2)
 _PALETTE = "pal8"
@@ -36,7 +39,10 @@ _MATRICES: dict[int, Matrix] = {
 
 
 def orientation_of(picture: av.VideoFrame) -> Orientation:
-    """Return how the stored picture has to be turned."""
+    """Return how the stored picture has to be turned.
+
+    Ask once for a film: PyAV's side data keep their frame until the garbage collector comes.
+    """
     matrix = picture.side_data.get("DISPLAYMATRIX")
     return UPRIGHT if matrix is None else from_display_matrix(bytes(cast(bytes, matrix)))
 
@@ -68,50 +74,55 @@ def sample_aspect(stream: av.VideoStream, turned: Orientation) -> Fraction:
     return 1 / aspect if turned.transpose else aspect
 
 
-def to_bgr(
-    picture: av.VideoFrame, colour: ColourSpace, size: tuple[int, int] | None = None
-) -> tuple[Image, Image | None]:
-    """Convert a picture to BGR, not yet turned.
+class Converter:
+    """Converts pictures by FFmpeg's scaler, which is set up once and not for each of them."""
 
-    Args:
-        picture: any decoded picture.
-        colour: what its YUV means.
-        size: (width, height) to scale to; None keeps its own.
+    def __init__(self) -> None:
+        self._scaler = av.video.reformatter.VideoReformatter()
 
-    Returns:
-        uint8 (height, width, 3), and its alpha, uint8 (height, width), None where it is opaque.
+    def to_bgr(
+        self, picture: av.VideoFrame, colour: ColourSpace, size: tuple[int, int] | None = None
+    ) -> tuple[Image, Image | None]:
+        """Convert a picture to BGR, not yet turned.
 
-    Raises:
-        SourceReadError: FFmpeg cannot convert such pictures.
-    """
-    see_through = has_alpha(picture)
-    width, height = size or (picture.width, picture.height)
-    made = reformat(
-        picture,
-        width=width,
-        height=height,
-        format="bgra" if see_through else "bgr24",
-        src_colorspace=SWSCALE_MATRIX[colour.matrix],
-    )
-    pixels = cast(Image, made.to_ndarray())
-    if not see_through:
-        return pixels, None
-    alpha = np.ascontiguousarray(pixels[..., 3])
-    bgr = np.ascontiguousarray(pixels[..., :3])
-    return bgr, None if int(alpha.min()) == 255 else alpha
+        Args:
+            picture: any decoded picture.
+            colour: what its YUV means.
+            size: (width, height) to scale to; None keeps its own.
 
+        Returns:
+            uint8 (height, width, 3), and its alpha, uint8 (height, width), None where it is opaque.
 
-def reformat(picture: av.VideoFrame, *, format: str, **wanted: int) -> av.VideoFrame:
-    """Convert `picture`; see PyAV's `VideoFrame.reformat`.
+        Raises:
+            SourceReadError: FFmpeg cannot convert such pictures.
+        """
+        see_through = has_alpha(picture)
+        width, height = size or (picture.width, picture.height)
+        made = self.reformat(
+            picture,
+            width=width,
+            height=height,
+            format="bgra" if see_through else "bgr24",
+            src_colorspace=SWSCALE_MATRIX[colour.matrix],
+        )
+        pixels = cast(Image, made.to_ndarray())
+        if not see_through:
+            return pixels, None
+        alpha = np.ascontiguousarray(pixels[..., 3])
+        bgr = np.ascontiguousarray(pixels[..., :3])
+        return bgr, None if int(alpha.min()) == 255 else alpha
 
-    Raises:
-        SourceReadError: FFmpeg cannot convert such pictures.
-    """
-    try:
-        return picture.reformat(format=format, **wanted)
-    except (av.error.FFmpegError, ValueError) as exc:
-        raise SourceReadError(
-            f"{picture.format.name} pictures of {picture.width}x{picture.height} cannot be "
-            f"converted to {format}",
-            hint="convert the video first: ffmpeg -i IN -pix_fmt yuv420p OUT.mp4",
-        ) from exc
+    def reformat(self, picture: av.VideoFrame, *, format: str, **wanted: int) -> av.VideoFrame:
+        """Convert `picture`; see PyAV's `VideoReformatter.reformat`.
+
+        Raises:
+            SourceReadError: FFmpeg cannot convert such pictures.
+        """
+        try:
+            return self._scaler.reformat(picture, format=format, threads=_THREADS, **wanted)
+        except (av.error.FFmpegError, ValueError) as exc:
+            raise SourceReadError(
+                f"{picture.format.name} pictures of {picture.width}x{picture.height} cannot be "
+                f"converted to {format}",
+                hint="convert the video first: ffmpeg -i IN -pix_fmt yuv420p OUT.mp4",
+            ) from exc

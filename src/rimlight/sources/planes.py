@@ -15,10 +15,10 @@ from rimlight.libav import av
 from rimlight.media.shown import (
     FULL_RANGE,
     SWSCALE_MATRIX,
+    Converter,
     colour_of,
     declared,
     orientation_of,
-    reformat,
 )
 
 Image = NDArray[np.uint8]
@@ -45,6 +45,7 @@ class PlaneReader:
         turned = orientation_of(first)
         self._stored = turned.size(fit_within(turned.size(self._given), max_size))
         self._pool = ArrayPool()
+        self._converter = Converter()
         self._warned = False
         self.orientation = turned
         self.size = self.orientation.size(self._stored)
@@ -91,7 +92,7 @@ class PlaneReader:
 
     def _converted(self, picture: av.VideoFrame) -> av.VideoFrame:
         width, height = self._stored
-        return reformat(
+        return self._converter.reformat(
             picture,
             width=width,
             height=height,

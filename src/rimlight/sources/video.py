@@ -143,6 +143,7 @@ class VideoSource:
                 pts=at - self._origin,
                 captured=time.monotonic(),
                 colour=self._planes.colour,
+                sample_aspect=self.info.sample_aspect,
             )
 
     def _ending(self, frames: Iterator[Frame]) -> Iterator[Frame]:
