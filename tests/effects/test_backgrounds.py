@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 from color_profiles import wide_profile
+from PIL import Image as PilImage
 from scenes import BLACK, WHITE, as_i420, flat_frame, half_mask, make
 
 from rimlight.effects.backgrounds import open_background
@@ -103,3 +104,21 @@ def test_a_photo_with_a_profile_becomes_srgb_behind_a_film(tmp_path):
     opened = open_background(str(tmp_path / "wide.png"), fit="fill", backdrop=BLACK)
     shown = opened.behind(flat_frame(size=(32, 24)))
     assert np.abs(shown[0, 0].astype(int) - (60, 160, 30)).max() <= 2
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp"])
+def test_an_animated_picture_moves_and_repeats_on_the_backdrop(tmp_path, name):
+    frames = [PilImage.new("RGBA", (32, 24), (n * 80, 0, 0, 255)) for n in range(3)]
+    for frame in frames:
+        frame.paste((0, 0, 0, 0), (0, 0, 8, 24))
+    lossless = {"lossless": True} if name == "a.webp" else {}
+    keep = {"save_all": True, "append_images": frames[1:], "duration": 100, "disposal": 2}
+    frames[0].save(tmp_path / name, **keep, **lossless)
+    opened = open_background(str(tmp_path / name), fit="fill", backdrop=(255, 0, 255))
+    shown = []
+    for tenth in (0, 1, 2, 3, 1):
+        picture = opened.behind(replace(flat_frame(size=(32, 24)), pts=Fraction(tenth, 10)))
+        assert tuple(picture[12, 2]) == (255, 0, 255)
+        shown.append(round(int(picture[12, 20, 2]) / 80))
+    assert shown == [0, 1, 2, 0, 1]
+    opened.close()

@@ -129,9 +129,15 @@ def open_background(text: str, *, fit: Fit, backdrop: Bgr) -> FittedBackground:
         return FittedBackground(Still(flat), "stretch", backdrop)
     path = Path(os.path.expanduser(plain_path(text)))
     _check_file(text, path)
-    still = is_still(str(path))
-    opened = _read(path, backdrop) if still else LoopingVideo(path, backdrop)
-    return FittedBackground(opened, fit, backdrop)
+    return FittedBackground(_opened(path, backdrop), fit, backdrop)
+
+
+def _opened(path: Path, backdrop: Bgr) -> Background:
+    if may_be_animated(str(path)):
+        from rimlight.effects.animation import LoopingAnimation  # Pillow, for these alone
+
+        return LoopingAnimation(path, backdrop)
+    return _read(path, backdrop) if is_still(str(path)) else LoopingVideo(path, backdrop)
 
 
 def _check_file(text: str, path: Path) -> None:
