@@ -117,6 +117,33 @@ def test_a_run_that_looks_ahead_goes_on_with_the_same_frames(tmp_path, clip, how
     assert frame_times(out) == frame_times(clip)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("trial", range(8))
+def test_any_end_at_any_moment_and_the_same_command_until_it_is_done(tmp_path, clip, trial):
+    straight, out = tmp_path / "straight.mp4", tmp_path / "out.mp4"
+    finish(clip, straight)
+    rng = random.Random(trial)
+    ends = [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    for _ in range(6):
+        running = start(clip, out)
+        try:
+            running.wait(rng.uniform(0.2, 4))
+        except subprocess.TimeoutExpired:
+            running.send_signal(rng.choice(ends))
+        _, told = running.communicate(timeout=60)
+        assert "Traceback" not in told or running.returncode < 0
+        if running.returncode == 0 or (out.exists() and not is_unfinished(out)):
+            break
+    else:
+        finish(clip, out)
+    assert decoded(out) == decoded(straight)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.mp4", "straight.mp4"]
+
+
+def is_unfinished(out):
+    return out.with_name(f".{out.name}.rimlight").exists()
+
+
 def test_other_settings_start_anew(tmp_path, clip):
     out = tmp_path / "out.mp4"
     assert kill_after(start(clip, out), out, 1)

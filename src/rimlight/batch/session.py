@@ -10,6 +10,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import Any
 
 from rimlight.errors import ConfigError, MissingDependencyError, RimlightError
@@ -140,10 +141,9 @@ def _guarded() -> Iterator[None]:
 def _read_token_again() -> None:
     """Have Ray forget the token that it read in this process."""
     with suppress(ImportError, AttributeError):  # a Ray without tokens
-        from ray._raylet import AuthenticationTokenLoader, Config
-
-        Config.initialize("")
-        AuthenticationTokenLoader.instance().reset_cache()
+        raylet: Any = import_module("ray._raylet")
+        raylet.Config.initialize("")
+        raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager
