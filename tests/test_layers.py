@@ -52,7 +52,8 @@ MAY_IMPORT = {
     "options preview sources writing",
     "outputs": "config errors frame options parts registry sinks",
     "identity": "catalog config fingerprints models options",
-    "resume": "config fingerprints identity options parts refiners segmenters sinks",
+    "resume": "config errors fingerprints identity options parts pipeline refiners segmenters "
+    "sinks",
     "asides": "config errors frame outputs parts",
     "models": "catalog config errors options outputs parts segmenters",
     "cover": "config effects errors",

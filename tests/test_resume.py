@@ -10,12 +10,14 @@ from clip_maker import write_video
 
 from rimlight import resources, resume
 from rimlight.build import open_refiner, open_run
+from rimlight.errors import SourceReadError
 from rimlight.fingerprints import content_of
 from rimlight.frame import Frame, Mask
 from rimlight.jobs import job_config
 from rimlight.refiners.restarts import RestartingRefiner
 from rimlight.refiners.smooth import SmoothRefiner
 from rimlight.segmenters.restarts import RestartingSegmenter
+from rimlight.sinks.journal import is_left_by_a_run
 
 RATE = 10
 
@@ -176,3 +178,34 @@ def test_all_frames_come_out_of_a_run_in_segments(clip):
     with open_run(config_for(clip, segment_s=1)) as run:
         assert run.pipeline.run().frames == 50
     assert not clip.with_name(".out.mp4.rimlight").exists()
+
+
+def test_an_input_that_grows_while_it_is_read_gives_a_part_and_the_next_run_starts_over(clip):
+    def grow(_):
+        with clip.open("ab") as file:
+            file.write(b"more")
+
+    config = config_for(clip, overwrite=False)
+    with (
+        pytest.raises(SourceReadError, match="changed while it was read"),
+        open_run(config, on_frame=grow) as run,
+    ):
+        run.pipeline.run()
+    assert is_left_by_a_run(clip.with_name("out.mp4"))
+    with open_run(config_for(clip, overwrite=False)) as run:
+        assert "starting over" in run.notes[0]
+        assert run.pipeline.run().frames == 50
+    assert not clip.with_name(".out.mp4.rimlight").exists()
+
+
+def test_frames_are_counted_with_those_of_the_earlier_run(clip):
+    def stop(frame):
+        if frame.pts >= 1.5:
+            run.pipeline.stop()
+
+    with open_run(config_for(clip, segment_s=1), on_frame=stop) as run:
+        run.pipeline.run()
+        assert resume.is_unfinished(run.source, run.sinks, cut_short=False)
+    with open_run(config_for(clip, segment_s=1)) as run:
+        stats = resume.count(run.pipeline.run(), run.sinks)
+    assert (stats.earlier, stats.frames) == (25, 25)

@@ -108,7 +108,8 @@ def open_run(
         notes = (*info.notes, *left_out, *plain, *known, *resume.go_on(config, source, every))
         stack.callback(lambda: resume.settle(source, every, cut_short=pipeline.cut_short))
         parts = tuple(effects), tuple(sinks)
-        yield OpenRun(pipeline, source, *parts, info, tuple(places), notes)
+        with resume.watch_input(config, source, every):
+            yield OpenRun(pipeline, source, *parts, info, tuple(places), notes)
 
 
 def open_source(part: PartConfig) -> Source:

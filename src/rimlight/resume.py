@@ -9,17 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from rimlight import __version__
 from rimlight.config import PartConfig, RunConfig, SinkConfig
-from rimlight.fingerprints import identity_of
+from rimlight.errors import SourceReadError
+from rimlight.fingerprints import content_of, identity_of
 from rimlight.identity import contents_of
 from rimlight.options import validate
 from rimlight.pipeline.parts import Refiner, Segmenter, Sink, Source
+from rimlight.pipeline.stats import Stats
 from rimlight.refiners import LASTING
 from rimlight.sinks import SINKS
 
@@ -43,6 +47,11 @@ class Resumable(Protocol):
     @property
     def complete(self) -> bool:
         """Nothing is missing but the last step of `close`."""
+        ...
+
+    @property
+    def frames(self) -> tuple[int, int]:
+        """How many frames earlier runs wrote, and how many this one has taken."""
         ...
 
     @property
@@ -133,10 +142,66 @@ def settle(source: Source, sinks: Sequence[Sink], *, cut_short: bool = False) ->
         sinks: those of the run.
         cut_short: some frames were taken and did not come to the sinks.
     """
-    if isinstance(source, Seekable) and (cut_short or not source.exhausted):
-        for sink in sinks:
-            if isinstance(sink, Resumable) and not sink.complete:
-                sink.pause()
+    for sink in _unfinished(source, sinks, cut_short=cut_short):
+        sink.pause()
+
+
+def is_unfinished(source: Source, sinks: Sequence[Sink], *, cut_short: bool) -> bool:
+    """Return True if a sink that can be resumed has not received all of the source."""
+    return bool(_unfinished(source, sinks, cut_short=cut_short))
+
+
+def count(stats: Stats, sinks: Sequence[Sink]) -> Stats:
+    """Return the figures of a run that was resumed: frames of the lead are not counted."""
+    counts = [sink.frames for sink in sinks if isinstance(sink, Resumable)]
+    earlier, now = counts[0] if counts else (0, 0)
+    return replace(stats, frames=now, earlier=earlier) if earlier else stats
+
+
+@contextmanager
+def watch_input(config: RunConfig, source: Source, sinks: Sequence[Sink]) -> Iterator[None]:
+    """Find out whether the input changes while the block reads it.
+
+    Then what the sinks have is a part only, and the next run starts over.
+
+    Raises:
+        SourceReadError: it was read to its end, and is another file now.
+    """
+    before = _input_content(config)
+    try:
+        yield
+    except SourceReadError:
+        if _input_content(config) != before:
+            _pause(sinks)
+        raise
+    if isinstance(source, Seekable) and source.exhausted and _input_content(config) != before:
+        _pause(sinks)
+        name = config.source.options["path"]
+        raise SourceReadError(
+            f"{name} changed while it was read: what came later is missing",
+            hint="when the file is complete, run the same command again: it starts over",
+        )
+
+
+def _input_content(config: RunConfig) -> list[Any]:
+    """Return what tells a video file from another; nothing of any other source."""
+    path = Path(os.path.expanduser(str(config.source.options.get("path", ""))))
+    with suppress(OSError):
+        if config.source.kind == "video" and os.path.isfile(path):
+            return content_of(path)
+    return []
+
+
+def _pause(sinks: Sequence[Sink]) -> None:
+    for sink in sinks:
+        if isinstance(sink, Resumable):
+            sink.pause()
+
+
+def _unfinished(source: Source, sinks: Sequence[Sink], *, cut_short: bool) -> list[Resumable]:
+    if not isinstance(source, Seekable) or (source.exhausted and not cut_short):
+        return []
+    return [sink for sink in sinks if isinstance(sink, Resumable) and not sink.complete]
 
 
 def segment_length_s(config: RunConfig) -> Fraction | None:

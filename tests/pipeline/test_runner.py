@@ -108,8 +108,10 @@ def test_sink_error_ends_both_threads():
 
 
 def test_closing_the_window_ends_the_run_normally():
-    stats = run(ListSource(10_000), RecordingSink(fail_at=5, error=StopStream()))
-    assert stats.frames == 5
+    sinks = [RecordingSink(), RecordingSink(fail_at=5, error=StopStream())]
+    pipeline = Pipeline(ListSource(10_000), HalfSegmenter(), sinks)
+    assert pipeline.run().frames == 5
+    assert pipeline.cut_short  # the other sink did not get all
 
 
 def test_stop_finishes_what_is_under_way():

@@ -28,8 +28,8 @@ class Entry:
         state: "failed" may still have left a part of the result.
         identity: `Task.identity` when it was planned.
         settings: names how it was processed.
-        frames: how many the run that ended it wrote; those before a break were written earlier.
-        elapsed_s: how long that took.
+        frames: of the result.
+        elapsed_s: how long the run that ended it took; what was before a break is not in it.
         error: why it failed.
         hint: what to do about it.
         thumbnail: a small picture of the result, relative to the manifest.

@@ -153,6 +153,7 @@ def carry_out(
     """
     from rimlight.build import open_run
     from rimlight.models import open_segmenter
+    from rimlight.resume import count
 
     def on_frame(frame: Frame) -> None:
         counted(frame)
@@ -162,10 +163,11 @@ def carry_out(
     opener = models.open if models else open_segmenter
     with open_run(run, on_frame=on_frame, open_model=opener) as opened:
         stopped = on_open(opened.pipeline) if on_open else []
-        stats = opened.pipeline.run()
+        stats = count(opened.pipeline.run(), opened.sinks)
+    frames = stats.earlier + stats.frames
     if stopped:
-        return Outcome(stats.frames, stats.elapsed_s, error="stopped before its end", again=True)
-    return Outcome(stats.frames, stats.elapsed_s)
+        return Outcome(frames, stats.elapsed_s, error="stopped before its end", again=True)
+    return Outcome(frames, stats.elapsed_s)
 
 
 def _obey_sigterm(pipeline: Pipeline) -> list[int]:

@@ -147,7 +147,9 @@ def summary(config: RunConfig, stats: Stats, place: str | None = None) -> str:
 
 def figures(stats: Stats) -> str:
     """Say in one line how many frames there were, and how fast."""
-    text = f"{stats.frames} frames"
+    text = f"{stats.earlier + stats.frames} frames"
+    if stats.earlier:
+        text += f", {stats.frames} of them now"
     if stats.elapsed_s:
         text += f" in {stats.elapsed_s:.1f} s ({stats.per_second:.1f} a second)"
     lost = sum(stats.dropped.values())
@@ -200,6 +202,7 @@ def _without_secrets(value: Any) -> Any:
 def _run(
     config: RunConfig, label: str, watchers: Sequence[Refiner], quiet: bool
 ) -> tuple[bool, Stats]:
+    from rimlight import resume
     from rimlight.build import open_run
 
     with (
@@ -210,7 +213,10 @@ def _run(
         start(run.info)
         with stop_on_signals(run.pipeline) as stop:
             stats = run.pipeline.run()
-    return stop.asked, stats
+        stats = resume.count(stats, run.sinks)
+        cut = run.pipeline.cut_short
+        unfinished = resume.is_unfinished(run.source, run.sinks, cut_short=cut)
+    return stop.asked or unfinished, stats
 
 
 @contextmanager

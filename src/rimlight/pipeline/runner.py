@@ -52,7 +52,8 @@ class Pipeline:
         self._ahead = ahead
         self._is_read = False
         self.cut_short = False
-        """`stop` let go of frames that waited for those after them (see `Ahead`)."""
+        """Frames that were read did not reach every sink: `stop` let go of those that waited for
+        others (see `Ahead`), or a sink ended the run."""
         self._effects = effects
         self._settings = settings or Settings()
         self._on_frame = on_frame
@@ -93,6 +94,7 @@ class Pipeline:
                 threads.append(thread)
             self._show()
         except StopStream:
+            self.cut_short = True
             log.debug("a sink ended the run")
         finally:
             self._end(threads)

@@ -31,12 +31,14 @@ class Stats:
         elapsed_s: from the first frame to the last, in seconds.
         stages: time per stage; "latency" runs from capture to the last sink, and "mask age" is
             how much older than its frame a mask was.
+        earlier: frames of the result that an earlier run wrote.
     """
 
     frames: int
     dropped: Mapping[str, int]
     elapsed_s: float
     stages: Mapping[str, StageTime]
+    earlier: int = 0
 
     @property
     def per_second(self) -> float:

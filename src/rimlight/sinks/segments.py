@@ -66,6 +66,8 @@ class SegmentWriter:
         self._base = time_base_of(info)
         self._encoder: Encoder | None = None
         self._number = 0
+        self.earlier = sum(segment.frames for segment in journal.segments)
+        """Frames that an earlier run wrote."""
 
     @property
     def resume_at(self) -> Fraction | None:

@@ -90,6 +90,7 @@ class VideoSink:
         check_not_source(options.path, info)
         self._writer = self._open_writer(self._open_sound())
         self._held: Frame | None = None
+        self._taken = 0
         self._gap = 1 / (info.rate or USUAL_RATE)
         self._start: Fraction | None = None
         self._is_all = True
@@ -150,6 +151,11 @@ class VideoSink:
         return self._writer.complete
 
     @property
+    def frames(self) -> tuple[int, int]:
+        """How many frames earlier runs wrote, and how many this one has taken."""
+        return self._writer.earlier, self._taken
+
+    @property
     def notes(self) -> Sequence[str]:
         """What the user should know about what an earlier run left."""
         return self._writer.notes
@@ -167,6 +173,7 @@ class VideoSink:
         self._start = frame.pts if self._start is None else self._start
         if self.complete or (self.resume_at is not None and frame.pts < self.resume_at):
             return
+        self._taken += 1
         try:
             if self._held is None:
                 self._writer.begin(frame)

@@ -29,6 +29,7 @@ class WholeWriter:
     resume_at: Fraction | None = None
     complete = False
     notes: Sequence[str] = ()
+    earlier = 0
 
     def __init__(
         self, path: Path, plan: Plan, *, info: SourceInfo, sound: Sound | None, threads: int
