@@ -158,7 +158,7 @@ class Pipeline:
         if self._is_read:
             all(map(self._masked.put, rest))
         else:
-            self.cut_short = any(True for _ in rest)
+            self.cut_short |= any(True for _ in rest)
 
     def _attempt(self, frame: Frame) -> Mask | None:
         """Return the mask of `frame`; None where a run goes on without it (see `live.py`)."""
