@@ -24,7 +24,7 @@ from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
 from rimlight.pipeline.runner import Pipeline
 from rimlight.pipeline.settings import LiveSettings, Settings
 from rimlight.refiners import REFINERS
-from rimlight.sources import SOURCES
+from rimlight.sources import FILMS, SOURCES
 from rimlight.sources.turned import Turned, split_turn, turned
 
 if TYPE_CHECKING:
@@ -132,9 +132,16 @@ def open_effect(part: PartConfig) -> Effect:
 
 
 def _lasting(first: Source, config: RunConfig) -> Source:
-    """Let a live source come back when it is lost, in a run that goes on through errors."""
-    if config.pipeline.when_unsure is None or not first.info.is_live:
+    """Let a live source come back when it is lost, and a film play at its own pace.
+
+    Only in a run that goes on through errors, as `rimlight live` does.
+    """
+    if config.pipeline.when_unsure is None:
         return first
+    if not first.info.is_live:
+        from rimlight.sources.paced import PacedSource
+
+        return PacedSource(first) if config.source.kind in FILMS else first
     from rimlight.sources.reconnect import ReconnectingSource
 
     part = config.source

@@ -103,11 +103,9 @@ class Controls:
 
         Args:
             most_cpu: the share of one processor, 0.4 for 40 %; None for any.
-            least_fps: frames a second, or the source's rate if that is lower; None for any.
+            least_fps: frames a second, or what the source gives if that is less; None for any.
         """
-        pipeline, rate = self._pipeline, self._run.info.rate
-        if least_fps is not None and rate is not None:
-            least_fps = min(least_fps, float(rate))
+        pipeline = self._pipeline
         steps = ladder(
             pipeline,
             self._selection.needed,
@@ -119,6 +117,7 @@ class Controls:
             lambda: pipeline.stats.frames - pipeline.faults.held,
             most_cpu=most_cpu,
             least_fps=least_fps,
+            came=lambda: pipeline.captured,
             idle=self._is_idle,
         )
         return self._governor

@@ -15,14 +15,15 @@ from rimlight.pipeline.settings import Settings
 class Machine:
     """Work that costs `cost` of the processor, less for each step that is given up."""
 
-    def __init__(self, cost, relief=0.1, steps=4, rate=30.0, **limits):
-        self.cost, self.relief, self.rate = cost, relief, rate
-        self.now = self.used = self.frames = 0.0
+    def __init__(self, cost, relief=0.1, steps=4, rate=30.0, camera=30.0, **limits):
+        self.cost, self.relief, self.rate, self.camera = cost, relief, rate, camera
+        self.now = self.used = self.frames = self.came = 0.0
         self.given, self.changes = 0, []
         rungs = [Step(f"step {i}", self.give, self.take) for i in range(steps)]
         self.governor = Governor(
             rungs,
             lambda: int(self.frames),
+            came=lambda: int(self.came),
             cpu=lambda: self.used,
             clock=lambda: self.now,
             **limits,
@@ -44,7 +45,8 @@ class Machine:
             self.now += LOOK_EVERY_S
             self.used += LOOK_EVERY_S * self.share()
             slowed = min(1.0, 1.0 / self.share()) if self.share() > 1 else 1.0
-            self.frames += LOOK_EVERY_S * self.rate * slowed
+            self.came += LOOK_EVERY_S * self.camera
+            self.frames += LOOK_EVERY_S * min(self.rate * slowed, self.camera)
             self.governor.poll()
         return self
 
@@ -66,6 +68,18 @@ def test_steps_are_taken_back_when_there_is_room_again():
     machine.run(100)
     assert machine.given == 0
     assert machine.governor.given_up == ()
+
+
+@pytest.mark.parametrize("camera", [0.4, 5, 7.5, 15])
+def test_nothing_is_given_up_for_frames_that_the_camera_does_not_give(camera):
+    machine = Machine(0.07, camera=30.0, least_fps=25).run(10)
+    machine.camera = camera
+    assert machine.run(100).changes == []
+
+
+def test_a_camera_that_falls_behind_its_wish_does_not_hide_a_model_that_is_too_slow():
+    machine = Machine(0.9, rate=10.0, camera=20.0, least_fps=25).run(30)
+    assert machine.given == 4
 
 
 def test_it_does_not_swing():

@@ -99,6 +99,14 @@ def test_a_full_disk_ends_a_recording_with_its_last_whole_fragment(tmp_path, suf
     assert not any(picture.is_corrupt for picture in pictures)
 
 
+def test_a_recording_begins_at_zero_wherever_the_run_is(tmp_path):
+    sink = VideoSink(VideoSink.Options(path=tmp_path / "a.mp4", **FAST), INFO)
+    for index in range(100, 103):
+        sink.write(moving(index))
+    sink.close()
+    assert times_of(tmp_path / "a.mp4") == pytest.approx([0, 0.033337, 0.066674])
+
+
 def test_an_earlier_recording_of_that_name_is_kept(tmp_path):
     path = tmp_path / "a.mp4"
     recorded(path, 3).close()

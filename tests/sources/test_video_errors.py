@@ -3,6 +3,8 @@ import socket
 import struct
 import threading
 import wave
+from contextlib import suppress
+from fractions import Fraction
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -147,6 +149,24 @@ def test_a_stream_that_stalls_raises_after_the_frames_before(stalled):
     with pytest.raises(SourceReadError, match="no data for 1 s"):
         frames.extend(source)
     assert len(frames) > 80
+
+
+def test_a_live_stream_is_timed_by_when_its_frames_arrive_from_zero_on(tmp_path):
+    hour = 3_600_000
+    stamps = [*range(hour, hour + 1000, 40), *range(3 * hour, 3 * hour + 1000, 40)]
+    path = write_video(tmp_path / "a.ts", codec="libx264", stamps=stamps)
+    server, thread, clients, address = stalling_server(path.read_bytes())
+    source = open_video(address, timeout_s=1)
+    thread.join()
+    clients[0].close(), server.close()
+    times = []
+    with suppress(SourceReadError):  # the server has hung up
+        times.extend(frame.pts for frame in source)
+    assert times == sorted(set(times))
+    assert len(times) >= 40
+    assert times[0] == 0
+    assert times[-1] < 30
+    assert source.info.time_base == Fraction(1, 1_000_000)
 
 
 def test_closing_a_stalled_stream_from_another_thread_ends_it_without_an_error(stalled):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ COMFORT = 0.7
 
 SLACK = 0.95
 """A rate below this part of the wanted one is too slow."""
+
+_ON_THE_WAY = 1
+"""Frames of a look that may come in it and go out in the next one."""
 
 LONGEST_WAIT = 60
 """Looks before a step up that has failed before is tried again, at most."""
@@ -57,6 +61,8 @@ class Governor:
         clock: monotonic seconds.
         most_cpu: the share of one processor that may be used, 0.4 for 40 %; None for any.
         least_fps: frames a second that are wanted; None for any.
+        came: how many frames the source has given; what does not come cannot go out. None if
+            that is not known.
         idle: says whether nothing can be judged, as nobody wants pictures or there are none.
     """
 
@@ -67,22 +73,25 @@ class Governor:
         *,
         most_cpu: float | None = None,
         least_fps: float | None = None,
+        came: Callable[[], int] | None = None,
         cpu: Callable[[], float] = time.process_time,
         idle: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._steps = steps
         self._idle = idle
-        self._sources = (clock, cpu, frames)
+        self._sources = (clock, cpu, frames, came or (lambda: 0))
+        self._knows_came = came is not None
         self._clock = clock
         self._most_cpu = most_cpu
         self._least_fps = least_fps
-        self._before = (clock(), cpu(), frames())
+        self._before = self._counted()
         self._next = 0
         self._given_up: list[int] = []
         self._strained = self._calm = 0
         self._patience = UP_AFTER
         self._climbed_at = float("-inf")
+        self._possible_fps = math.inf
         self.share = 0.0
         """Of one processor, in the last look."""
         self.fps = 0.0
@@ -97,14 +106,18 @@ class Governor:
         """Look, if it is time to, and take a step if it must be."""
         if self._clock() - self._before[0] < LOOK_EVERY_S:
             return
-        now = tuple(source() for source in self._sources)
-        seconds, cpu_s, frames = (b - a for a, b in zip(self._before, now, strict=True))
-        self._before = (now[0], now[1], int(now[2]))
+        now = self._counted()
+        seconds, cpu_s, frames, came = (b - a for a, b in zip(self._before, now, strict=True))
+        self._before = now
         self.share, self.fps = cpu_s / seconds, frames / seconds
+        self._possible_fps = (came - _ON_THE_WAY) / seconds if self._knows_came else math.inf
         if self._idle():
             self._strained = self._calm = 0
         else:
             self._judge()
+
+    def _counted(self) -> tuple[float, ...]:
+        return tuple(source() for source in self._sources)
 
     def _judge(self) -> None:
         strained = self._is_strained()
@@ -117,8 +130,9 @@ class Governor:
 
     def _is_strained(self) -> bool:
         too_much = self._most_cpu is not None and self.share > self._most_cpu
-        too_slow = self._least_fps is not None and self.fps < SLACK * self._least_fps
-        return too_much or too_slow
+        if self._least_fps is None:
+            return too_much
+        return too_much or self.fps < SLACK * min(self._least_fps, self._possible_fps)
 
     def _is_calm(self) -> bool:
         room = self._most_cpu is None or self.share < COMFORT * self._most_cpu

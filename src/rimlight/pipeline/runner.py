@@ -51,6 +51,7 @@ class Pipeline:
         self._refiners = refiners
         self._ahead = ahead
         self._is_read = False
+        self._captured = 0
         self.cut_short = False
         """Frames that were read did not reach every sink: `stop` let go of those that waited for
         others (see `Ahead`), or a sink ended the run."""
@@ -70,6 +71,11 @@ class Pipeline:
         if not self._ended.is_set():
             self._count_dropped()
         return self._meter.stats()
+
+    @property
+    def captured(self) -> int:
+        """How many frames the source has given."""
+        return self._captured
 
     def stop(self) -> None:
         """End the run in order: what is under way is finished. Any thread or signal handler."""
@@ -121,6 +127,7 @@ class Pipeline:
             with self._meter.time("read"):
                 frame = next(frames, None)
             self._is_read = frame is None
+            self._captured += frame is not None
             frame = frame and frame.without_hidden()
             if frame is None or not self._frames.put(frame):
                 return
@@ -242,8 +249,9 @@ class Pipeline:
             self._source.close()
             threads[0].join(STOP_TIMEOUT_S)
         for thread in threads:
-            if thread.is_alive():
-                log.warning("%s does not come back; left to itself", thread.name)
+            if thread.is_alive():  # a silent stream's read is nothing that anybody can mend
+                level = logging.DEBUG if thread is threads[0] else logging.WARNING
+                log.log(level, "%s does not come back; left to itself", thread.name)
 
     def _count_dropped(self) -> None:
         if self._settings.masks == "newest":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -100,9 +101,9 @@ class RecordingWriter:
         path: the file; the first frame creates it.
         plan: container and codec.
         info: the run's source.
-        sound: streams to copy along.
+        sound: streams to copy along; without them the first frame is at zero.
         threads: of the encoder.
-        replace: an existing file of that name may go; else another name is found.
+        may_replace: an existing file of that name may go; else another name is found.
     """
 
     resume_at: Fraction | None = None
@@ -116,9 +117,9 @@ class RecordingWriter:
         info: SourceInfo,
         sound: Sound | None,
         threads: int,
-        replace: bool,
+        may_replace: bool,
     ) -> None:
-        self.path = path if replace else free_place(path)
+        self.path = path if may_replace else free_place(path)
         """The file: `path`, or the first of NAME-2, NAME-3 and so on that was not taken."""
         is_other = self.path != path
         self.notes = [f"{path} is kept; this run records to {self.path}"] if is_other else []
@@ -126,11 +127,11 @@ class RecordingWriter:
         self._info = info
         self._sound = sound
         self._threads = threads
-        self._replace = replace
+        self._may_replace = may_replace
         self._base = time_base_of(info)
         self._file: GrowingFile | None = None
         self._encoder: Encoder | None = None
-        self._last_s = self._end_s = Fraction(0)
+        self._last_s = self._end_s = self._start_s = Fraction(0)
 
     def ticks(self, time_s: Fraction) -> int:
         """Return `time_s` in units of the video's time base."""
@@ -145,14 +146,16 @@ class RecordingWriter:
         """
         if self._encoder is not None:
             return
-        if self._replace:
+        if self._sound is None:  # nothing else counts on the source's clock
+            self._start_s = first.pts
+        if self._may_replace:
             self.path.unlink(missing_ok=True)
         self._file = GrowingFile(self.path)
         try:
             self._encoder = Encoder(
                 self.path,
                 self._plan,
-                first=first,
+                first=replace(first, pts=first.pts - self._start_s),
                 info=self._info,
                 sound=self._sound,
                 threads=self._threads,
@@ -177,11 +180,12 @@ class RecordingWriter:
         if self._file.frozen:
             return
         try:
-            self._encoder.write(frame, duration_s)
+            self._encoder.write(replace(frame, pts=frame.pts - self._start_s), duration_s)
         except BaseException:
             self._file.freeze()
             raise
-        self._last_s, self._end_s = frame.pts, frame.pts + duration_s
+        self._last_s = frame.pts - self._start_s
+        self._end_s = self._last_s + duration_s
 
     def finish(self, end_s: Fraction | None, *, is_all: bool) -> None:
         """End the file; whether that `is_all` makes no difference.
@@ -198,9 +202,9 @@ class RecordingWriter:
         assert self._encoder is not None
         assert self._file is not None
         assert end_s is not None
-        file, self._end_s = self._file, end_s
+        file, self._end_s = self._file, end_s - self._start_s
         try:
-            self._encoder.finish(self._last_s, end_s)
+            self._encoder.finish(self._last_s, self._end_s)
             self._encoder = None
             if not file.is_at(self.path):
                 raise SinkError(

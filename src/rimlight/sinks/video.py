@@ -100,9 +100,13 @@ class VideoSink:
         options, info = self._options, self._info
         threads = options.threads or usable_cores()
         if self._is_recording:
-            replace = options.overwrite and "overwrite" in options.model_fields_set
             recording = RecordingWriter(
-                self._path, self._plan, info=info, sound=sound, threads=threads, replace=replace
+                self._path,
+                self._plan,
+                info=info,
+                sound=sound,
+                threads=threads,
+                may_replace=options.overwrite and "overwrite" in options.model_fields_set,
             )
             self._path = recording.path
             return recording

@@ -21,7 +21,9 @@ from rimlight.media.hdr import refuse_hdr
 from rimlight.media.opening import Target
 from rimlight.media.seams import FALLBACK_TICK, is_timeless
 from rimlight.media.shown import sample_aspect
+from rimlight.sources import arrival
 from rimlight.sources.announced import announced, clock_origin
+from rimlight.sources.arrival import ArrivalTimes
 from rimlight.sources.planes import PlaneReader
 from rimlight.sources.span import Span
 from rimlight.sources.stamped import StampedPictures
@@ -116,6 +118,7 @@ class VideoSource:
         # A part begins at zero; a whole video keeps the times that its container gives.
         own_zero = clock_origin(film.container, film.stream, start)
         self._origin = start if options.start_s else own_zero
+        self._arrivals = _arrivals(film) if film.is_live else None
         self.info = self._describe(film)
 
     @property
@@ -136,12 +139,13 @@ class VideoSource:
 
     def _frames(self) -> Iterator[Frame]:
         for index, (picture, at) in enumerate(self._stamped):
+            now = time.monotonic()
             yield Frame.from_i420(
                 self._planes.read(picture),
                 size=self.info.size,
                 index=index,
-                pts=at - self._origin,
-                captured=time.monotonic(),
+                pts=self._arrivals.at(at, now) if self._arrivals else at - self._origin,
+                captured=now,
                 colour=self._planes.colour,
                 sample_aspect=self.info.sample_aspect,
             )
@@ -190,7 +194,7 @@ class VideoSource:
             rate=promised.rate,
             count=None if is_live else promised.count,
             is_live=is_live,
-            time_base=film.stream.time_base or FALLBACK_TICK,
+            time_base=arrival.TIME_BASE if is_live else film.stream.time_base or FALLBACK_TICK,
             duration_s=None if is_live or promised.end is None else float(promised.end),
             colour=self._planes.colour,
             sample_aspect=sample_aspect(film.stream, self._planes.orientation),
@@ -247,3 +251,14 @@ class VideoSource:
         if isinstance(error, av.error.ExitError):
             return f"no data for {self._timeout_s:g} s"
         return str(error.strerror or error).lower()
+
+
+_BURSTS = frozenset({"hls", "dash"})
+_LONGEST_BURST_S = 30.0
+
+
+def _arrivals(film: Film) -> ArrivalTimes:
+    """Return what times the frames of a live stream; segments of seconds come at once."""
+    if film.container.format.name in _BURSTS:
+        return ArrivalTimes(_LONGEST_BURST_S, is_trusted=True)
+    return ArrivalTimes()
