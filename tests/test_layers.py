@@ -79,10 +79,10 @@ MAY_IMPORT = {
     "locks media models parts pipeline resources resume sinks sources writing",
     "bench": "buffer build catalog config cores effects errors evaluation frame imaging jobs "
     "library outputs parts pipeline resources segmenters training",
-    "evaluation": "addresses file_kinds folders "
+    "evaluation": "addresses file_kinds folders wording "
     "models build catalog config errors frame imaging interchange options outputs parts pipeline "
     "registry refiners segmenters sources writing",
-    "training": "file_kinds folders "
+    "training": "file_kinds folders locks wording "
     "build catalog config errors evaluation frame imaging models options registry "
     "resources segmenters sources writing",
     "library": "models build config frame outputs parts sinks sources",

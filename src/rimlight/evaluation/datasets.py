@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +16,13 @@ from numpy.typing import NDArray
 from rimlight.errors import ConfigError
 from rimlight.evaluation.crops import Crop
 from rimlight.evaluation.labels import Scheme, guess_scheme
+from rimlight.evaluation.masks import TURNED, read_mask
 from rimlight.evaluation.metrics import Alpha
-from rimlight.evaluation.pairs import Pair, find_pairs, problems, read_mask, runs_on
+from rimlight.evaluation.pairs import Pair, find_pairs, problems, read_pair, runs_on
 from rimlight.frame import Frame
 from rimlight.imaging.pictures import read_picture
+
+_log = logging.getLogger(__name__)
 
 SEQUENCE_RATE = Fraction(30)
 """Frames a second of a numbered sequence of pictures, which does not say it itself."""
@@ -86,8 +90,9 @@ class FolderData:
         pairs = find_pairs(folder)
         self._folder = folder
         self._crop = crop
+        self._told = False
         self.name = _short_name(folder)
-        self.scheme = scheme or guess_scheme(read_mask(pairs[0].mask))
+        self.scheme = scheme or _guessed(pairs[0].mask)
         self.rate = rate if crop is None and runs_on(pairs) else None
         self._pairs = pairs[:limit]
         self.count: int | None = len(self._pairs)
@@ -109,10 +114,13 @@ class FolderData:
 
     def _read(self, pair: Pair) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         try:
-            image = read_picture(pair.image)[0]
+            colours = self.scheme is not None and self.scheme.colours is not None
+            image, mask, is_unsure = read_pair(pair.image, pair.mask, colours=colours)
         except (OSError, ValueError) as exc:
             raise ConfigError(f"cannot read {pair.image}: {exc}") from exc
-        mask = read_mask(pair.mask)
+        if is_unsure and not self._told:
+            self._told = True
+            _log.warning(TURNED, pair.image.name)
         if image.shape[:2] != mask.shape[:2]:
             found = problems(self._folder)
             raise ConfigError(
@@ -137,6 +145,11 @@ def _as_alpha(mask: NDArray[np.uint8]) -> Alpha:
     grey = mask if mask.ndim == 2 else mask[..., :3].max(axis=2)
     full = 255 if grey.max(initial=0) > 1 else 1
     return cast(Alpha, (grey / np.float32(full)).astype(np.float32))
+
+
+def _guessed(mask: Path) -> Scheme | None:
+    """Return the scheme of a mask by its colors, else by its ids."""
+    return guess_scheme(read_mask(mask, colours=True)) or guess_scheme(read_mask(mask))
 
 
 def _short_name(folder: Path) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.errors import ConfigError
-from rimlight.imaging.pictures import read_picture
+from rimlight.evaluation.layout import pictures_in, sides, what_lies_in
+from rimlight.evaluation.masks import is_unsure, read_mask, turned_along
+from rimlight.imaging.pictures import read_picture, read_tagged
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
-_MASK_END = "_mask"
+_MASK_END = re.compile(r"[_-](?:mask|matte)s?$", re.IGNORECASE)
+LAYOUT = "every images/NAME.jpg needs a masks/NAME_mask.png, or masks/NAME.png"
 _ALIKE = 0.8  # correlation of thumbnails; frames of dancers reach 0.9, unrelated pictures 0.5
 _LOOKED_AT = 8
 
@@ -34,14 +37,14 @@ def find_pairs(folder: Path) -> list[Pair]:
     """Return the pairs of `folder`, sorted by name.
 
     Raises:
-        ConfigError: `images` or `masks` is missing or empty, or a file has no partner.
+        ConfigError: there are no pictures or masks, or a file has no partner.
     """
     pairs, wrong = matched(folder)
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise ConfigError(
             f"{folder}: {'; '.join(wrong[:5])}{more}",
-            hint="every images/NAME.jpg or .png needs a masks/NAME_mask.png",
+            hint=LAYOUT,
         )
     return pairs
 
@@ -50,9 +53,9 @@ def matched(folder: Path) -> tuple[list[Pair], list[str]]:
     """Return the pairs of `folder`, sorted by name, and a line for each file without a partner.
 
     Raises:
-        ConfigError: `images` or `masks` is missing or empty.
+        ConfigError: there are no pictures or no masks.
     """
-    images, masks = _files(folder, "images"), _files(folder, "masks")
+    images, masks = _files(folder)
     both = sorted(images.keys() & masks.keys())
     pairs = [Pair(name, images[name], masks[name]) for name in both]
     return pairs, _without_partner(images, masks)
@@ -62,14 +65,13 @@ def problems(folder: Path) -> list[str]:
     """Return all that is wrong with `folder`, a line each; reads every picture.
 
     Raises:
-        ConfigError: `images` or `masks` is missing or empty.
+        ConfigError: there are no pictures or no masks.
     """
-    images, masks = _files(folder, "images"), _files(folder, "masks")
+    images, masks = _files(folder)
     wrong = _without_partner(images, masks)
     for name in sorted(images.keys() & masks.keys()):
         try:
-            picture = read_picture(images[name])[0]
-            mask = read_mask(masks[name])
+            picture, mask, _ = read_pair(images[name], masks[name])
         except (OSError, ValueError, ConfigError) as exc:
             wrong.append(f"{name}: {exc}")
             continue
@@ -79,20 +81,24 @@ def problems(folder: Path) -> list[str]:
     return wrong
 
 
-def read_mask(path: Path) -> NDArray[np.uint8]:
-    """Return a mask as it is stored: uint8 (h, w), or BGR(A) (h, w, 3 or 4).
+def read_pair(
+    picture: Path, mask: Path, *, colours: bool = False
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], bool]:
+    """Read a picture and its mask, the right way up.
+
+    Returns:
+        BGR uint8 (h, w, 3), the mask as `read_mask` gives it, and whether it is not sure that the
+        mask had to be turned as the picture was.
 
     Raises:
-        ConfigError: it cannot be read, or has more than 8 bits.
+        OSError: the picture cannot be read.
+        ValueError: it is none.
+        ConfigError: the mask cannot be read.
     """
-    try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as exc:
-        raise ConfigError(f"cannot read {path}: {exc.strerror}") from exc
-    mask = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if mask is None or mask.dtype != np.uint8:
-        raise ConfigError(f"{path} is not an 8-bit picture", hint="masks are PNG files")
-    return cast(NDArray[np.uint8], mask)
+    read = read_tagged(picture)
+    size = (read.bgr.shape[1], read.bgr.shape[0])
+    stored = read_mask(mask, colours=colours)
+    return read.bgr, turned_along(stored, size, read.orientation), is_unsure(size, read.orientation)
 
 
 def runs_on(pairs: Sequence[Pair]) -> bool:
@@ -107,16 +113,50 @@ def runs_on(pairs: Sequence[Pair]) -> bool:
     return float(np.median([_correlation(a, b) for a, b in pairwise(thumbs)])) > _ALIKE
 
 
-def _files(folder: Path, kind: str) -> dict[str, Path]:
-    """Return the pictures in a subfolder by the name of the picture they belong to."""
-    place = folder / kind
-    if not place.is_dir():
-        raise ConfigError(f"{folder} has no folder {kind!r}", hint="it needs images/ and masks/")
-    found = {p.stem: p for p in sorted(place.iterdir()) if p.suffix.lower() in SUFFIXES}
-    if kind == "masks":
-        found = {n.removesuffix(_MASK_END): p for n, p in found.items() if n.endswith(_MASK_END)}
-    if not found:
-        raise ConfigError(f"{place} holds no pictures", hint=f"{', '.join(SUFFIXES)} are read")
+def _files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Return the pictures and the masks of a folder, both by the names of the pictures.
+
+    Masks lie in masks/ (for images/train in masks/train), or next to the pictures.
+
+    Raises:
+        ConfigError: there are no pictures, or no masks for them.
+    """
+    images, masks = sides(folder, "masks")
+    files = pictures_in(images)
+    if masks is None:  # next to the pictures, told by their names
+        masks = images
+        beside = [path for path in files if _MASK_END.search(path.stem)]
+        files = [path for path in files if not _MASK_END.search(path.stem)]
+    else:
+        beside = pictures_in(masks)
+    pictures = {path.stem: path for path in files}
+    if not pictures:
+        lacks = "has no folder 'images'" if images == folder else "holds no pictures"
+        raise ConfigError(f"{images} {lacks}; found {what_lies_in(images)}", hint=LAYOUT)
+    named = _named_masks(pictures, beside)
+    if not named.keys() & pictures.keys():
+        lacks = "holds no mask of" if masks != images else "has no folder 'masks', and no mask of"
+        first = min(pictures)
+        raise ConfigError(
+            f"{folder if masks == images else masks} {lacks} {pictures[first].name}: expected "
+            f"{first}_mask.png or {first}.png, found {what_lies_in(masks)}",
+            hint=LAYOUT,
+        )
+    return pictures, named
+
+
+def _named_masks(pictures: Mapping[str, Path], files: Sequence[Path]) -> dict[str, Path]:
+    """Return masks by the name of their picture, or by their own where there is no such picture.
+
+    NAME_mask goes before NAME; capital letters do not matter where the exact name is not there.
+    """
+    by_lower = {name.lower(): name for name in pictures}
+    found: dict[str, Path] = {}
+    for path in sorted(files, key=lambda file: not _MASK_END.search(file.stem)):
+        bare = _MASK_END.sub("", path.stem)
+        names = (bare, path.stem, by_lower.get(bare.lower()), by_lower.get(path.stem.lower()))
+        name = next((name for name in names if name in pictures), bare)
+        found.setdefault(name or bare, path)
     return found
 
 

@@ -46,12 +46,14 @@ class Picture:
         alpha: opacity, uint8 (height, width); None if all is opaque.
         tags: what the file says beside the pixels.
         count: how many pages, frames or pictures it holds; this is the first.
+        orientation: how the stored pixels were turned to be upright.
     """
 
     bgr: Image
     alpha: Image | None
     tags: Tags
     count: int = 1
+    orientation: Orientation = UPRIGHT
 
 
 def read_picture(path: Path) -> tuple[Image, Image | None]:
@@ -242,7 +244,8 @@ def _upright(
         is_opaque = int(alpha.min()) == 255
         alpha = None if is_opaque else np.ascontiguousarray(orientation.apply(alpha))
     turned = np.ascontiguousarray(orientation.apply(bgr))
-    return Picture(turned, alpha, tags.turned(transpose=orientation.transpose), count)
+    upright = tags.turned(transpose=orientation.transpose)
+    return Picture(turned, alpha, upright, count, orientation)
 
 
 def _decode(data: bytes) -> tuple[NDArray[Any], Orientation, Tags]:

@@ -42,7 +42,7 @@ def look_into(text: str) -> tuple[Path, ...]:
         SourceOpenError: a folder or a list may not be read, or nothing matches a glob.
     """
     if text.startswith("@"):
-        return tuple(find(text, recursive=False)[1])
+        return tuple(find(text, recursive=False).paths)
     path = Path(os.path.expanduser(text))
     try:
         if os.path.isdir(path):

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from rimlight.errors import ConfigError
 from rimlight.training.data.batches import in_batches
-from rimlight.training.data.find import find_samples, split
+from rimlight.training.data.find import check_classes, find_samples, split
 from rimlight.training.data.loader import Loader
 from rimlight.training.data.options import IGNORED, DataOptions
 from rimlight.training.data.samples import Sample, Samples
@@ -33,7 +33,7 @@ from rimlight.training.soft import mixed_loss
 from rimlight.training.state import refuse_another
 from rimlight.training.step import precision
 from rimlight.training.teacher import Answers
-from rimlight.training.train import start
+from rimlight.training.train import start, warn_of
 
 _log = logging.getLogger(__name__)
 
@@ -181,8 +181,9 @@ def _labelled(options: DataOptions) -> Samples:
     if not options.paths:
         return Samples((), ())
     samples = find_samples(options)
-    for problem in samples.problems:
-        _log.warning("%s", problem)
+    warn_of(samples.problems)
+    if samples.validation:
+        check_classes(samples, options)
     return samples
 
 

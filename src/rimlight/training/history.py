@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,6 +41,11 @@ class Epoch:
     batch: int
     seconds: float
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether its losses and its mIoU are numbers: the weights of others are of no use."""
+        return all(map(math.isfinite, (self.loss, self.validation_loss, self.miou)))
+
 
 def from_facts(facts: Sequence[dict[str, object]]) -> list[Epoch]:
     """Return epochs from what `dataclasses.asdict` and JSON made of them."""
@@ -47,8 +53,9 @@ def from_facts(facts: Sequence[dict[str, object]]) -> list[Epoch]:
 
 
 def best_of(epochs: Sequence[Epoch]) -> Epoch | None:
-    """Return the first epoch with the highest mIoU; None without epochs."""
-    return max(epochs, key=lambda epoch: epoch.miou, default=None)
+    """Return the first epoch with the highest mIoU; None if none came to numbers."""
+    sound = [epoch for epoch in epochs if epoch.is_finite]
+    return max(sound, key=lambda epoch: epoch.miou, default=None)
 
 
 def write_csv(epochs: Sequence[Epoch], classes: Sequence[str], path: Path) -> None:

@@ -77,6 +77,11 @@ def finish(
         stopped = loop.run(Watch(watch.on_step, on_epoch))
     best = best_of(loop.epochs)
     if best is None:
+        if loop.epochs:
+            raise ModelError(
+                "the validation loss was no number in any epoch",
+                hint="lower optimizer.rate, and write into another folder",
+            )
         raise ModelError("no epoch was trained", hint="allow more minutes")
     model = open_keras(out / BEST)
     file, mixed = out / BEST, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 from rimlight.errors import ConfigError
 from rimlight.training.data.batches import batches
-from rimlight.training.data.find import find_samples
+from rimlight.training.data.find import check_classes, find_samples
 from rimlight.training.data.samples import Sample, Samples
 from rimlight.training.data.weights import class_weights
 from rimlight.training.loop import STATE, Batches, Loop, Watch
@@ -24,6 +25,9 @@ from rimlight.training.state import refuse_another
 from rimlight.training.step import precision
 
 _log = logging.getLogger(__name__)
+
+_TOLD = 20
+"""How many of the problems of a data set are logged."""
 
 
 class LabelFeed:
@@ -98,13 +102,27 @@ def usable_samples(options: TrainOptions) -> Samples:
     if not options.data.paths:
         raise ConfigError("there are no pictures to train on", hint="name folders, or data.paths")
     samples = find_samples(options.data)
-    for problem in samples.problems:
-        _log.warning("%s", problem)
+    warn_of(samples.problems)
+    if not samples.validation and len(samples.train) == 1:
+        raise ConfigError(
+            f"one picture is not enough ({samples.train[0].name}): another must tell how good the "
+            "network is",
+            hint="add pictures, or name some to validate on in data.validation_paths",
+        )
     if not samples.validation:
         raise ConfigError(
             "there is no picture to validate on", hint="set data.validation or validation_paths"
         )
+    check_classes(samples, options.data)
     return samples
+
+
+def warn_of(problems: Sequence[str]) -> None:
+    """Log what is wrong with the files of a data set, as far as anybody reads that."""
+    for problem in problems[:_TOLD]:
+        _log.warning("%s", problem)
+    if len(problems) > _TOLD:
+        _log.warning("and %d more of the data set's files", len(problems) - _TOLD)
 
 
 def start(options: LoopOptions) -> None:

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.errors import ConfigError
+from rimlight.evaluation.layout import files_like, what_lies_in
 from rimlight.training.data.folders import Found
 from rimlight.training.data.mapping import LabelMap
 from rimlight.training.data.options import IGNORED, DataOptions
 from rimlight.training.data.samples import Sample, Shape, Shapes
+from rimlight.wording import counted, shortened
 
 _FORM = "it must hold images, annotations and categories"
 _PLACES = ("", "images", "../images", "..")  # of pictures, seen from the .json file
@@ -24,7 +26,7 @@ _PLACES = ("", "images", "../images", "..")  # of pictures, seen from the .json 
 
 def is_coco(path: Path) -> bool:
     """Say whether `path` is such a file, or a folder that holds just one."""
-    return path.suffix == ".json" or (path.is_dir() and len(_files(path)) == 1)
+    return path.suffix.lower() == ".json" or (path.is_dir() and len(_files(path)) == 1)
 
 
 def coco_samples(path: Path, options: DataOptions) -> Found:
@@ -33,7 +35,7 @@ def coco_samples(path: Path, options: DataOptions) -> Found:
     Raises:
         ConfigError: it cannot be read or is something else, or the classes lead nowhere.
     """
-    file = path if path.suffix == ".json" else _only_file(path)
+    file = path if path.suffix.lower() == ".json" else _only_file(path)
     data = _read(file)
     try:
         names = {int(each["id"]): str(each["name"]) for each in data["categories"]}
@@ -57,13 +59,16 @@ def _found(
     samples: list[Sample] = []
     lonely: list[str] = []
     for image in images:
-        picture = _picture(file, str(image["file_name"]))
+        named = str(image["file_name"])
+        picture = _picture(file, named)
         if picture is None:
-            lonely.append(f"{file}: {image['file_name']} is missing")
+            lonely.append(
+                f"{file}: {named} is missing; next to it lies {what_lies_in(file.parent)}"
+            )
             continue
         size = (int(image["width"]), int(image["height"]))
         shapes = _shapes(annotations.get(image["id"], ()), size, names, mapped)
-        name = Path(image["file_name"]).with_suffix("").as_posix()
+        name = Path(str(image["file_name"]).replace("\\", "/")).with_suffix("").as_posix()
         samples.append(Sample(f"{file.stem}/{name}", picture, shapes))
     return Found(tuple(samples), tuple(lonely))
 
@@ -98,14 +103,25 @@ def _rings(segmentation: Any, size: tuple[int, int]) -> tuple[NDArray[np.float32
     sides = np.array(size, np.float32)
     try:
         if isinstance(segmentation, list):
-            polygons = [np.array(flat, np.float32).reshape(-1, 2) for flat in segmentation]
-            return tuple(polygon / sides for polygon in polygons)
+            polygons = [np.array(flat, np.float32).reshape(-1, 2) for flat in _lists(segmentation)]
+            known = [polygon for polygon in polygons if np.isfinite(polygon).all()]
+            return tuple(polygon / sides for polygon in known if len(polygon) > 2)
         mask = run_length_mask(segmentation["counts"], segmentation["size"])
     except (KeyError, TypeError, ValueError):
         return ()
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     centres = [contour.reshape(-1, 2).astype(np.float32) + 0.5 for contour in contours]
     return tuple(ring / sides for ring in centres)
+
+
+def _lists(segmentation: list[Any]) -> list[Any]:
+    """Return a list of outlines, also of a single one in a flat list or as a list of points."""
+    if all(isinstance(value, int | float) for value in segmentation):
+        return [segmentation] if segmentation else []
+    is_points = len(segmentation) > 2 and all(
+        isinstance(point, list) and len(point) == 2 for point in segmentation
+    )
+    return [np.ravel(segmentation)] if is_points else segmentation
 
 
 def run_length_mask(counts: str | Sequence[int], shape: Sequence[int]) -> NDArray[np.uint8]:
@@ -145,19 +161,27 @@ def _lengths(text: str) -> list[int]:
 
 
 def _picture(file: Path, name: str) -> Path | None:
-    candidates = [file.parent / place / name for place in _PLACES]
+    """Return where a picture lies that a .json file names, by whatever system it was written."""
+    name = name.replace("\\", "/")
+    part = file.stem.rpartition("_")[2]  # instances_train2017.json: train2017/
+    places = (*_PLACES, f"../{part}", f"../images/{part}", f"images/{part}", part)
+    names = (name, name.rpartition("/")[2])
+    candidates = [file.parent / place / each for each in names for place in places]
     return next((path for path in candidates if path.is_file()), None)
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.json")) or sorted(folder.glob("annotations/*.json"))
+    below = folder / "annotations"
+    return files_like(folder, ".json") or (files_like(below, ".json") if below.is_dir() else [])
 
 
 def _only_file(folder: Path) -> Path:
     files = _files(folder)
     if len(files) != 1:
         raise ConfigError(
-            f"{folder} holds {len(files)} .json files", hint="name the one to train on"
+            f"{folder} holds {counted(len(files), '.json file')}: "
+            f"{shortened([file.name for file in files]) or what_lies_in(folder)}",
+            hint="name the one to train on",
         )
     return files[0]
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from rimlight.errors import ConfigError
 from rimlight.evaluation.labels import CAMVID, COMMA10K
-from rimlight.evaluation.pairs import matched, read_mask
-from rimlight.folders import files_in
+from rimlight.evaluation.layout import pictures_in, what_lies_in
+from rimlight.evaluation.masks import one_channel, read_mask
+from rimlight.evaluation.pairs import matched
 from rimlight.training.data.mapping import (
     ColourTable,
     IdTable,
@@ -21,7 +22,7 @@ from rimlight.training.data.mapping import (
     id_table,
 )
 from rimlight.training.data.options import IGNORED, DataOptions
-from rimlight.training.data.samples import ColourMask, IdMask, Sample, Truth, one_channel
+from rimlight.training.data.samples import ColourMask, IdMask, Sample, Truth
 
 _LOOKED_AT = 24  # masks, to tell how a data set writes them
 _CAMVID_VOID = (len(CAMVID.classes),)
@@ -39,7 +40,7 @@ def folder_samples(folder: Path, options: DataOptions, *, camvid: bool = False) 
     """Return the pairs of `folder`.
 
     Args:
-        folder: holds images/ and masks/.
+        folder: as for `evaluation.pairs.matched`.
         options: what its masks mean.
         camvid: the masks hold CamVid's ids.
 
@@ -103,7 +104,9 @@ def pictures_by_name(folder: Path) -> dict[str, Path]:
     Raises:
         ConfigError: there is no folder, or no picture in it.
     """
-    found = {path.stem: path for path in files_in(folder)} if folder.is_dir() else {}
+    found = {path.stem: path for path in pictures_in(folder)}
     if not found:
-        raise ConfigError(f"{folder} holds no pictures", hint="check the path")
+        raise ConfigError(
+            f"{folder} holds no pictures: there is {what_lies_in(folder)}", hint="check the path"
+        )
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.errors import ConfigError
-from rimlight.evaluation.pairs import read_mask
-from rimlight.imaging.pictures import read_picture
+from rimlight.evaluation.masks import one_channel, read_mask, turned_along
+from rimlight.imaging.orientation import UPRIGHT, Orientation
+from rimlight.imaging.pictures import read_tagged
 from rimlight.training.data.mapping import ColourTable, IdTable
 from rimlight.training.data.options import IGNORED
 
@@ -25,18 +26,19 @@ _SHOWN = 5
 class Truth(Protocol):
     """Where the labels of one picture come from."""
 
-    def read(self, size: tuple[int, int]) -> Labels:
+    def read(self, size: tuple[int, int], turned: Orientation = UPRIGHT) -> Labels:
         """Return uint8 (h, w) labels, `IGNORED` where none counts.
 
         Args:
-            size: (width, height) of the picture; a stored mask answers at its own size.
+            size: (width, height) of the upright picture; a stored mask answers at its own size.
+            turned: how the stored picture was turned to be upright.
 
         Raises:
             ConfigError: the file cannot be read.
         """
         ...
 
-    def problems(self, size: tuple[int, int]) -> list[str]:
+    def problems(self, size: tuple[int, int], turned: Orientation = UPRIGHT) -> list[str]:
         """Read it and return what of it is ignored for being unknown, a phrase each.
 
         Raises:
@@ -53,11 +55,13 @@ class Sample:
         name: "folder/NAME", which orders, splits and seeds.
         picture: the file.
         mask: the labels.
+        shown: the labels that occur in it; empty until it was looked into.
     """
 
     name: str
     picture: Path
     mask: Truth
+    shown: frozenset[int] = field(default=frozenset(), compare=False)
 
     def read(self) -> tuple[Image, Labels]:
         """Return BGR uint8 (h, w, 3) and uint8 labels (h, w) of the same size.
@@ -65,9 +69,9 @@ class Sample:
         Raises:
             ConfigError: a file cannot be read, or their sizes differ.
         """
-        image = read_image(self.picture)
+        image, turned = read_oriented(self.picture)
         size = (image.shape[1], image.shape[0])
-        labels = self.mask.read(size)
+        labels = self.mask.read(size, turned)
         _check_size(labels, size)
         return image, labels
 
@@ -95,17 +99,20 @@ class IdMask:
     path: Path
     table: IdTable
 
-    def read(self, size: tuple[int, int]) -> Labels:
+    def read(self, size: tuple[int, int], turned: Orientation = UPRIGHT) -> Labels:
         """Return the labels at the file's own size."""
-        return cast(Labels, cv2.LUT(one_channel(read_mask(self.path)), self.table.labels))
+        return cast(Labels, cv2.LUT(self._values(size, turned), self.table.labels))
 
-    def problems(self, size: tuple[int, int]) -> list[str]:
+    def problems(self, size: tuple[int, int], turned: Orientation = UPRIGHT) -> list[str]:
         """Return the unknown ids."""
-        values = one_channel(read_mask(self.path))
+        values = self._values(size, turned)
         _check_size(values, size)
         unknown = self.table.unknown(values)
         listed = ", ".join(str(value) for value in unknown[:_SHOWN])
         return [f"unknown id {listed} in {self.path.name} is ignored"] if unknown else []
+
+    def _values(self, size: tuple[int, int], turned: Orientation) -> Image:
+        return turned_along(one_channel(read_mask(self.path)), size, turned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +122,20 @@ class ColourMask:
     path: Path
     table: ColourTable
 
-    def read(self, size: tuple[int, int]) -> Labels:
+    def read(self, size: tuple[int, int], turned: Orientation = UPRIGHT) -> Labels:
         """Return the labels at the file's own size."""
-        return self.table.labels(read_mask(self.path))
+        return self.table.labels(self._colours(size, turned))
 
-    def problems(self, size: tuple[int, int]) -> list[str]:
+    def problems(self, size: tuple[int, int], turned: Orientation = UPRIGHT) -> list[str]:
         """Return the unknown colours."""
-        picture = read_mask(self.path)
+        picture = self._colours(size, turned)
         _check_size(picture, size)
         unknown = self.table.unknown(picture)
         listed = ", ".join(f"#{colour:06x}" for colour in unknown[:_SHOWN])
         return [f"unknown colour {listed} in {self.path.name} is ignored"] if unknown else []
+
+    def _colours(self, size: tuple[int, int], turned: Orientation) -> Image:
+        return turned_along(read_mask(self.path, colours=True), size, turned)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,8 +171,17 @@ class Shapes:
     wrong: tuple[str, ...] = ()
     drawn_on: tuple[int, int] | None = None
 
-    def read(self, size: tuple[int, int]) -> Labels:
+    def read(self, size: tuple[int, int], turned: Orientation = UPRIGHT) -> Labels:
         """Return the labels of a picture of `size`."""
+        if self._is_stored(size, turned):
+            return turned.apply(self._drawn((size[1], size[0])))
+        return self._drawn(size)
+
+    def _is_stored(self, size: tuple[int, int], turned: Orientation) -> bool:
+        """Return True if it was drawn on the stored picture, which lies on its side."""
+        return self.drawn_on not in (None, size) and turned.size(self.drawn_on or size) == size
+
+    def _drawn(self, size: tuple[int, int]) -> Labels:
         labels = np.zeros((size[1], size[0]), np.uint8)
         ordered = sorted(self.shapes, key=lambda s: (s.label != IGNORED, -s.area))
         for shape in ordered:
@@ -172,9 +191,9 @@ class Shapes:
                 cv2.fillPoly(labels, [ring], shape.label)
         return labels
 
-    def problems(self, size: tuple[int, int]) -> list[str]:
+    def problems(self, size: tuple[int, int], turned: Orientation = UPRIGHT) -> list[str]:
         """Return what could not be read."""
-        if self.drawn_on and self.drawn_on != size:
+        if self.drawn_on and self.drawn_on != size and not self._is_stored(size, turned):
             raise ConfigError(
                 f"the picture is {_sides(size)}, outlined was {_sides(self.drawn_on)}"
             )
@@ -187,17 +206,22 @@ def read_image(path: Path) -> Image:
     Raises:
         ConfigError: it cannot be read.
     """
+    return read_oriented(path)[0]
+
+
+def read_oriented(path: Path) -> tuple[Image, Orientation]:
+    """Return a picture as BGR uint8 (h, w, 3), and how its EXIF tag turned it upright.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     try:
-        return read_picture(path)[0]
+        read = read_tagged(path)
     except (OSError, ValueError) as exc:
         raise ConfigError(
             f"cannot read {path}: {exc}", hint="data.check=true leaves out what cannot be read"
         ) from exc
-
-
-def one_channel(mask: Image) -> Image:
-    """Return the values of a mask: the first channel of one that has several."""
-    return mask if mask.ndim == 2 else np.ascontiguousarray(mask[..., 0])
+    return read.bgr, read.orientation
 
 
 def _check_size(mask: Image, size: tuple[int, int]) -> None:

@@ -16,6 +16,7 @@ from rimlight.build import open_source
 from rimlight.config import PartConfig
 from rimlight.errors import ConfigError, SourceError
 from rimlight.frame import Frame
+from rimlight.imaging.orientation import UPRIGHT, Orientation
 from rimlight.sources import guess
 from rimlight.training.data.folders import pictures_by_name
 from rimlight.training.data.options import IGNORED
@@ -29,11 +30,11 @@ _STARTED = ".unfinished"
 class NoTruth:
     """Nobody knows: no pixel counts."""
 
-    def read(self, size: tuple[int, int]) -> Labels:
+    def read(self, size: tuple[int, int], turned: Orientation = UPRIGHT) -> Labels:
         """Return `IGNORED` everywhere."""
         return np.full((size[1], size[0]), IGNORED, np.uint8)
 
-    def problems(self, size: tuple[int, int]) -> list[str]:
+    def problems(self, size: tuple[int, int], turned: Orientation = UPRIGHT) -> list[str]:
         """Return none."""
         return []
 

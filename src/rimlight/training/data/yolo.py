@@ -8,15 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from rimlight.config import read_yaml
 from rimlight.errors import ConfigError
+from rimlight.evaluation.layout import files_like, sides, what_lies_in
 from rimlight.evaluation.outlines import read_outlines
 from rimlight.training.data.folders import Found, pictures_by_name
+from rimlight.training.data.layouts import YAMLS, names_in
 from rimlight.training.data.mapping import LabelMap
 from rimlight.training.data.options import DataOptions
 from rimlight.training.data.samples import Sample, Shape, Shapes
-
-_NAMES = ("data.yaml", "dataset.yaml")
 
 Labeller = Callable[[int], int | None]
 
@@ -27,8 +26,16 @@ def yolo_samples(folder: Path, options: DataOptions) -> Found:
     Raises:
         ConfigError: a folder is missing or empty, or the classes lead nowhere.
     """
-    images = pictures_by_name(folder / "images")
-    texts = {path.stem: path for path in sorted((folder / "labels").glob("*.txt"))}
+    pictures, labels = sides(folder, "labels")
+    images = pictures_by_name(pictures)
+    texts = {path.stem: path for path in files_like(labels or pictures, ".txt")}
+    if not images.keys() & texts.keys():
+        first = next(iter(images))
+        raise ConfigError(
+            f"{labels or pictures} holds no labels of {images[first].name}: expected {first}.txt, "
+            f"found {what_lies_in(labels or pictures)}",
+            hint="every images/NAME.jpg needs a labels/NAME.txt",
+        )
     both, label = sorted(images.keys() & texts.keys()), _labeller(folder, options)
     lonely = [f"{folder}: {images[n].name} has no labels" for n in sorted(images.keys() - texts)]
     lonely += [f"{folder}: {texts[n].name} has no picture" for n in sorted(texts.keys() - images)]
@@ -66,13 +73,6 @@ def _names_beside(folder: Path) -> tuple[str, ...]:
     Raises:
         ConfigError: its names are neither a list nor numbered from 0.
     """
-    places = [place / name for place in (folder, folder.parent) for name in _NAMES]
+    places = [place / name for place in (folder, *folder.parents[:3]) for name in YAMLS]
     found = next((path for path in places if path.is_file()), None)
-    names = read_yaml(found).get("names", ()) if found else ()
-    if isinstance(names, dict):
-        names = [names.get(n) for n in range(len(names))]
-    if not isinstance(names, list | tuple) or None in names:
-        raise ConfigError(
-            f"{found}: names must be a list, or numbered from 0 on", hint="names: [cat, dog]"
-        )
-    return tuple(map(str, names))
+    return names_in(found) if found else ()
