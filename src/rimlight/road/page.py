@@ -90,7 +90,8 @@ def verdict(recorder: DriveRecorder) -> str:
 
 
 def _address(video: Path, folder: Path) -> str:
-    return quote(os.path.relpath(video.resolve(), folder.resolve()).replace(os.sep, "/"))
+    place = os.path.relpath(video.resolve(), folder.resolve()).replace(os.sep, "/")
+    return quote(place, errors="surrogateescape")
 
 
 def _as_json(data: Any) -> str:
