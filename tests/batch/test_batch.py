@@ -463,3 +463,10 @@ def test_a_picture_is_planned_by_its_content_and_gets_a_suffix_that_can_be_writt
         ("out/b.png", "picture"),
         ("out/c.png", "picture"),
     ]
+
+
+def test_the_page_links_to_a_result_whose_name_is_not_utf_8(tmp_path):
+    name = os.fsdecode(b"caf\xe9.mp4")
+    done = Entry(name, f"{tmp_path}/{name}", "done", "1", "2")
+    write_summary([done], tmp_path / "summary.html", out=str(tmp_path))
+    assert 'href="caf%E9.mp4"' in (tmp_path / "summary.html").read_text()

@@ -87,7 +87,8 @@ def _result(entry: Entry, out: str) -> str:
         why = f'<div class="why">{escape(entry.error)}</div>{hint}'
         return f'<div class="name">{name}</div>{source}{why}'
     place = entry.target.removeprefix(f"{out}/")
-    return f'<a class="name" href="{quote(place, safe="/:", errors="surrogateescape")}">{escape(place)}</a>{source}'
+    link = quote(place, safe="/:", errors="surrogateescape")
+    return f'<a class="name" href="{link}">{escape(place)}</a>{source}'
 
 
 def _clock(seconds: float) -> str:
