@@ -2,8 +2,10 @@
 
 import pytest
 
+from rimlight.checks import check
 from rimlight.errors import ConfigError
 from rimlight.jobs import background_effects, job_config
+from rimlight.sources import guess
 
 WHITE = ({"kind": "replace", "background": "white"},)
 
@@ -96,3 +98,16 @@ def test_one_name_without_an_ending_is_asked_back():
 def test_a_path_of_windows_is_named_as_one():
     with pytest.raises(ConfigError, match="path of Windows"):
         job_config("process", source="a.mp4", sinks=["D:\\out.mp4"], effects=WHITE)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["source.start_s=1e400", "source.end_s=9999999999999", "sinks.0.segment_s=" + "9" * 5000],
+)
+def test_a_moment_beyond_every_film_is_refused(setting):
+    with pytest.raises(ConfigError):
+        check(describe(setting))
+
+
+def test_a_number_of_thousands_of_digits_is_no_camera():
+    assert guess("9" * 5000)["kind"] == "video" and guess("2") == {"kind": "camera", "device": 2}

@@ -80,13 +80,21 @@ FileName = Annotated[str, PlainValidator(_file_name), _AS_TEXT]
 FilePath = Annotated[Path, PlainValidator(_path), PlainSerializer(str), _AS_TEXT]
 """A path; its bytes need not be text."""
 
-Seconds = Annotated[Fraction, BeforeValidator(_seconds)]
+
+def is_number(text: str) -> bool:
+    """Return True for a whole number, not negative, of at most nine digits."""
+    return text.isdecimal() and len(text) <= 9
+
+
+_MAX_SECONDS = 10**9  # thirty years; FFmpeg counts in 64 bits
+
+Seconds = Annotated[Fraction, BeforeValidator(_seconds), Field(ge=-_MAX_SECONDS, le=_MAX_SECONDS)]
 """A moment or a length: 90, 12.5, "1:30" or "1:02:03.5"."""
 
 Size = Annotated[tuple[PositiveInt, PositiveInt], BeforeValidator(_size)]
 """(width, height) in pixels, given as "1280x720" or as two numbers."""
 
-Rate = Annotated[Fraction, BeforeValidator(_rate), Field(gt=0)]
+Rate = Annotated[Fraction, BeforeValidator(_rate), Field(ge=Fraction(1, 10**6), le=10**6)]
 """Frames a second, given as 25, 29.97 or "30000/1001"."""
 
 Model = TypeVar("Model", bound=BaseModel)

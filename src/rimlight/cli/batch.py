@@ -193,10 +193,11 @@ def _pool(
 def _number(jobs: str) -> int | None:
     """Return the number of jobs asked for, None for auto."""
     from rimlight.errors import ConfigError
+    from rimlight.options import is_number
 
     if jobs == "auto":
         return None
-    if not jobs.isdecimal() or int(jobs) < 1:
+    if not is_number(jobs) or int(jobs) < 1:
         raise ConfigError(f"--jobs {jobs!r} must be a number from 1 on, or auto", hint="--jobs 2")
     return int(jobs)
 

@@ -52,7 +52,7 @@ class ChooseRefiner:
         @classmethod
         def _ids_are_numbers(cls, keep: tuple[str, ...]) -> tuple[str, ...]:
             for word in keep:
-                if word.startswith("id:") and not word[3:].isdecimal():
+                if word.startswith("id:") and not opt.is_number(word[3:]):
                     raise ValueError(f"{word!r} must be id: and a number, such as id:3")
             return keep
 

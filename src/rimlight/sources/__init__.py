@@ -9,6 +9,7 @@ from typing import Any
 from rimlight.config import parse_spec
 from rimlight.file_kinds import is_animated, kind_of_file, picture_format, read_head
 from rimlight.media.paths import plain_path
+from rimlight.options import is_number
 from rimlight.registry import Entry, Registry
 
 SOURCES = Registry(
@@ -68,7 +69,7 @@ def guess(spec: str, *, still: bool = False) -> dict[str, Any]:
             kind = "animation"
     if value is None or (kind, value) == ("pipe", "-"):
         return {"kind": kind}
-    is_index = kind == "camera" and value.isdecimal()
+    is_index = kind == "camera" and is_number(value)
     return {"kind": kind, MAIN[kind]: int(value) if is_index else value}
 
 
@@ -76,7 +77,7 @@ def _kind(spec: str) -> str:
     if spec == "-":
         return "pipe"
     path = os.path.expanduser(spec)
-    if spec.isdecimal() or (spec.startswith("/dev/") and not _is_readable(path)):
+    if is_number(spec) or (spec.startswith("/dev/") and not _is_readable(path)):
         return "camera"
     if "://" in spec:
         return "video"

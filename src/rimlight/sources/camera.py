@@ -37,7 +37,7 @@ _DRIVER_BUFFERS = 2
 
 
 def _number_or_path(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
+    return int(value) if isinstance(value, str) and options.is_number(value) else value
 
 
 class CameraSource:
