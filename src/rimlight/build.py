@@ -23,6 +23,7 @@ from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
 from rimlight.pipeline.runner import Pipeline
 from rimlight.pipeline.settings import LiveSettings, Settings
+from rimlight.pipeline.stills import StillsPipeline
 from rimlight.refiners import REFINERS
 from rimlight.sources import FILMS, SOURCES
 from rimlight.sources.turned import Turned, split_turn, turned
@@ -94,7 +95,7 @@ def open_run(
         refiners = [_closing(stack, one) for one in resume.restarting(config, open_refiner)]
         painted = [_with_palette(part, config.segmenter) for part in config.effects]
         effects = [_closing(stack, open_effect(part)) for part in painted]
-        pipeline = _pipeline_kind(config.pipeline, ahead)(
+        pipeline = _pipeline_kind(config.pipeline, ahead, info)(
             source,
             segmenter,
             sinks,
@@ -172,9 +173,11 @@ def _look_ahead(config: RunConfig, info: SourceInfo) -> tuple[LookAhead | None, 
     return LookAhead(LookAhead.Options(frames=config.look_ahead)), notes
 
 
-def _pipeline_kind(config: PipelineConfig, ahead: LookAhead | None) -> Callable[..., Pipeline]:
+def _pipeline_kind(
+    config: PipelineConfig, ahead: LookAhead | None, info: SourceInfo
+) -> Callable[..., Pipeline]:
     if config.when_unsure is None:
-        return partial(Pipeline, ahead=ahead)
+        return partial(StillsPipeline if info.stills else Pipeline, ahead=ahead)
     live = LiveSettings(
         config.when_unsure,
         max_latency_s=config.max_latency_ms / 1000,
