@@ -57,7 +57,7 @@ MAY_IMPORT = {
     "asides": "config errors frame outputs parts",
     "models": "catalog config errors options outputs parts segmenters",
     "cover": "config effects errors",
-    "checks": "cover config effects errors models outputs refiners sinks sources",
+    "checks": "cover config effects errors models outputs refiners sinks sources writing",
     "build": "asides buffer checks config effects errors frame imaging models outputs parts "
     "pipeline refiners resume sources",
     "jobs": "file_kinds config errors options registry resources sinks sources",

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
 
-from rimlight.config import RunConfig
+from rimlight.config import PartConfig, RunConfig, SinkConfig
 from rimlight.cover import check_effects, check_kept
 from rimlight.effects import EFFECTS
-from rimlight.errors import ConfigError
+from rimlight.errors import ConfigError, SinkError
 from rimlight.models import check_segmenter, foreground_of
-from rimlight.outputs import part_options
+from rimlight.outputs import is_transparent, part_options
 from rimlight.refiners import REFINERS
 from rimlight.sinks import SINKS
+from rimlight.sinks.journal import is_left_by_a_run
+from rimlight.sinks.naming import key_for
+from rimlight.sinks.paths import check_folder, holds_alpha, identities, identity, is_one_picture
 from rimlight.sources import SOURCES
 from rimlight.sources.turned import split_turn
+from rimlight.writing import stays
+
+_FILES = frozenset({"video", "images"})
+_LONGEST_PATH = 4096
 
 
-def check(config: RunConfig) -> None:
+def check(config: RunConfig, *, places: bool = True) -> None:
     """Check every part's options and find its model, without opening anything.
 
+    Args:
+        config: the run.
+        places: check too that results can be written where they go, and replace nothing.
+
     Raises:
+        SinkError: a result would replace an input or a file of others, or cannot be written.
         ConfigError: an option is unknown or wrong.
         ModelError: the model is unknown or not here.
     """
@@ -32,7 +48,8 @@ def check(config: RunConfig) -> None:
         part_options(SINKS, sink)
         for part in sink.effects:
             part_options(EFFECTS, part)
-    _check_places(config)
+    if places:
+        _check_places(config)
     if config.pipeline.masks == "newest" and config.pipeline.policy == "wait":
         raise ConfigError(
             "pipeline.masks 'newest' drops frames, pipeline.policy 'wait' must not",
@@ -58,17 +75,70 @@ def check_live(config: RunConfig) -> None:
 
 
 def _check_places(config: RunConfig) -> None:
-    """Refuse a run whose results would overwrite each other, as a video and its matte might."""
-    taken = set()
-    for options in (sink.options for sink in config.sinks):
-        if "path" not in options:
-            continue
-        place = os.path.abspath(options["path"]), options.get("format")
-        if place in taken:
+    """Refuse results that would overwrite each other, an input, or files that others made."""
+    sinks = [sink for sink in config.sinks if sink.kind in _FILES and sink.options.get("path")]
+    _check_apart(sinks)
+    inputs = identities(files_named(config))
+    for sink in sinks:
+        path = Path(sink.options["path"])
+        if identity(path) in inputs:
+            raise SinkError(f"{path} is an input of this run", hint="write to another name")
+        _check_alpha(sink, path, sink.effects or config.effects)
+        is_file = sink.kind == "video" or is_one_picture(path)
+        if is_file and not stays(path) and not is_left_by_a_run(path):
+            check_folder(path, overwrite=bool(sink.options.get("overwrite")))
+
+
+def files_named(config: RunConfig) -> set[Path]:
+    """Return the existing files that a run reads: input, background, model, list of pictures."""
+    read = config.model_dump(mode="json", exclude={"sinks": {"__all__": {"path"}}})
+    return set(_existing(read))
+
+
+def _existing(value: Any) -> Iterator[Path]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _existing(item)
+    elif isinstance(value, str) and 0 < len(value) <= _LONGEST_PATH:
+        path = Path(os.path.expanduser(value.removeprefix("@")))
+        if os.path.isfile(path):
+            yield path
+
+
+def _check_apart(sinks: Sequence[SinkConfig]) -> None:
+    """Refuse two results with one place, as the file system compares names."""
+    places = [Path(os.path.realpath(sink.options["path"])) for sink in sinks]
+    key = key_for(places[0].parent, map(str, places)) if places else str
+    named = [(key(str(place)), sink) for place, sink in zip(places, sinks, strict=True)]
+    for (place, sink), (other_place, other) in combinations(named, 2):
+        if place == other_place and not _differ_in_kind(sink, other):
             raise ConfigError(
-                f"two results would lie at {options['path']}", hint="give one another name"
+                f"two results would lie at {other.options['path']}", hint="give one another name"
             )
-        taken.add(place)
+        for inner, outer, one in ((place, other_place, sink), (other_place, place, other)):
+            if one.kind == "images" and os.path.dirname(inner) == outer:
+                raise ConfigError(
+                    f"{one.options['path']} would lie among the pictures of another result",
+                    hint="write it to another folder",
+                )
+
+
+def _differ_in_kind(sink: SinkConfig, other: SinkConfig) -> bool:
+    """Return True for folders of pictures whose names cannot meet."""
+    kinds = {sink.options.get("format", "auto"), other.options.get("format", "auto")}
+    return sink.kind == other.kind == "images" and len(kinds) == 2 and "auto" not in kinds
+
+
+def _check_alpha(sink: SinkConfig, path: Path, effects: Sequence[PartConfig]) -> None:
+    """Refuse to cut out into pictures that cannot be transparent."""
+    kind = str(sink.options.get("format", "auto"))
+    if sink.kind == "images" and is_transparent(effects) and not holds_alpha(path, kind):
+        raise SinkError(
+            f"{path} cannot hold alpha as {path.suffix[1:] if is_one_picture(path) else kind}",
+            hint="write png or webp pictures, or choose a background",
+        )
 
 
 def check_cover(config: RunConfig, height: int | None = None) -> None:

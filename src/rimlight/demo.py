@@ -16,9 +16,9 @@ from rimlight import resources
 from rimlight.build import open_effect, open_refiner, open_source
 from rimlight.config import PartConfig, RunConfig
 from rimlight.frame import Frame, Mask
-from rimlight.jobs import background_effects, job_config
+from rimlight.jobs import background_effects, job_config, replacing
 from rimlight.models import open_segmenter
-from rimlight.writing import write_bytes
+from rimlight.writing import signed_png, write_bytes
 
 SHOWN_FRAME = 45
 BLUR_PX = 20.0
@@ -30,7 +30,7 @@ def sample_clip() -> Path:
     return resources.folder("samples") / "portrait.mp4"
 
 
-def demo_runs(folder: Path) -> tuple[RunConfig, RunConfig]:
+def demo_runs(folder: Path, *, overwrite: bool = False) -> tuple[RunConfig, RunConfig]:
     """Describe the two runs: background replaced, and blurred; both write into `folder`."""
     background = str(resources.folder("samples") / "background.jpg")
     choices = (("replaced.mp4", background, None), ("blurred.mp4", None, BLUR_PX))
@@ -40,6 +40,7 @@ def demo_runs(folder: Path) -> tuple[RunConfig, RunConfig]:
             source=str(sample_clip()),
             sinks=[str(folder / name)],
             effects=background_effects(background=picture, blur=blur),
+            options=replacing(overwrite=overwrite),
         )
         for name, picture, blur in choices
     )
@@ -65,7 +66,7 @@ def write_sheet(runs: Sequence[RunConfig], path: Path) -> None:
     labelled = [_labelled(picture, text) for text, picture in pictures.items()]
     rows = [cv2.hconcat(labelled[i : i + 2]) for i in range(0, len(labelled), 2)]
     _, data = cv2.imencode(".png", cv2.vconcat(rows))
-    write_bytes(path, data.tobytes())
+    write_bytes(path, signed_png(data.tobytes()))
 
 
 def _one_frame(run: RunConfig, stack: ExitStack) -> tuple[Frame, Mask]:

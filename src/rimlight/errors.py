@@ -9,6 +9,7 @@ RimlightError                            exit 1
 |  |- ModelNotFoundError (FileNotFoundError)
 |  `- ModelFormatError (ValueError)      the file is not the model that its card describes
 |- SinkError (OSError)                   exit 5   a result cannot be shown, sent or written
+|  `- UnwrittenError                     some pictures were left out, all others written
 `- MissingDependencyError (ImportError)  exit 6
 
 A caller's mistake (a wrong shape, a wrong dtype) is a plain TypeError or ValueError.
@@ -74,6 +75,10 @@ class SinkError(RimlightError, OSError):
     """A result cannot be shown, sent or written."""
 
     exit_code = 5
+
+
+class UnwrittenError(SinkError):
+    """Some pictures could not be written; all others were."""
 
 
 class MissingDependencyError(RimlightError, ImportError):

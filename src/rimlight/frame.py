@@ -195,6 +195,7 @@ class SourceInfo:
         primaries: the colours' primaries, an ITU-T H.273 code point; None when not declared.
         transfer: their transfer characteristics, likewise.
         stills: the frames are single pictures with names.
+        pictures: of these, each name and the file it is read from; none where that is not known.
         notes: what the user should know, such as a size that the camera would not give.
     """
 
@@ -212,4 +213,5 @@ class SourceInfo:
     primaries: int | None = None
     transfer: int | None = None
     stills: bool = False
+    pictures: tuple[tuple[str, Path], ...] = ()
     notes: tuple[str, ...] = field(default=())

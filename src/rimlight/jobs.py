@@ -100,6 +100,11 @@ def job_config(
     return load_run(data, where=where)
 
 
+def replacing(*, overwrite: bool) -> dict[str, dict[str, bool]]:
+    """Return the options by which every file may replace one that exists, for `job_config`."""
+    return {kind: {"overwrite": overwrite} for kind in ("video", "images")}
+
+
 def unpainted(run: RunConfig) -> RunConfig:
     """Return a run whose frames go nowhere without the effects that nobody would see.
 

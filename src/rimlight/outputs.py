@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, cast
 
 from rimlight.config import PartConfig, RunConfig, SinkConfig
-from rimlight.errors import SinkError, SourceReadError
+from rimlight.errors import SinkError, SourceReadError, UnwrittenError
 from rimlight.frame import SourceInfo
 from rimlight.options import validate
 from rimlight.pipeline.parts import Paced, Shared, Sink
@@ -52,7 +52,7 @@ def open_sinks(
     Returns:
         The sinks, where each one's results go, and what the user should know.
     """
-    transparent = any(effect.kind == "cutout" for effect in config.effects)
+    transparent = is_transparent(config.effects)
     sinks: list[Sink] = []
     places: list[str] = []
     failures: list[SinkError] = []
@@ -84,6 +84,17 @@ def _worker(sink: Sink) -> Sink:
     return sink.sink if isinstance(sink, BackgroundSink | SteadySink) else sink
 
 
+def is_transparent(effects: Iterable[PartConfig]) -> bool:
+    """Return True if these effects give frames with alpha, whatever the source's are."""
+    clear = False
+    for effect in effects:
+        behind = effect.kind == "replace" or (
+            effect.kind == "product" and effect.options.get("background") is not None
+        )
+        clear = effect.kind == "cutout" or (clear and not behind)
+    return clear
+
+
 def _with_alpha(part: SinkConfig) -> SinkConfig:
     if "transparent" not in SINKS.load(part.kind).Options.model_fields:
         return part
@@ -96,7 +107,7 @@ def _finisher(sink: Sink) -> Callable[..., None]:
     def finish(
         kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        if error is None or isinstance(error, SourceReadError):
+        if error is None or isinstance(error, SourceReadError | UnwrittenError):
             sink.close()
         else:
             sink.abort()

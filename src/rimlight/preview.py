@@ -17,7 +17,7 @@ from rimlight.checks import check
 from rimlight.config import PartConfig, RunConfig
 from rimlight.frame import Frame
 from rimlight.models import open_segmenter
-from rimlight.writing import write_bytes
+from rimlight.writing import signed_png, write_bytes
 
 Image = NDArray[np.uint8]
 
@@ -30,7 +30,7 @@ def preview_path(config: RunConfig) -> Path:
     """Return the place for a preview: beside the run's first result, or here where that is none."""
     place = Path(str(config.sinks[0].options.get("path", "rimlight")))
     if place.name in {"", ".."}:
-        place /= "rimlight"
+        place = Path("rimlight")
     return place.with_suffix(".preview.png")
 
 
@@ -52,7 +52,7 @@ def write_preview(config: RunConfig, count: int, path: Path) -> None:
         for pair, border in zip(pairs, padding, strict=True)
     ]
     _, data = cv2.imencode(path.suffix, cv2.vconcat(rows))
-    write_bytes(path, data.tobytes())
+    write_bytes(path, signed_png(data.tobytes()))
 
 
 def _results(config: RunConfig, count: int) -> Iterator[tuple[Frame, Frame]]:

@@ -65,6 +65,15 @@ class Resumable(Protocol):
 
 
 @runtime_checkable
+class Pausable(Protocol):
+    """A sink that wants to know when it did not receive all frames."""
+
+    def pause(self) -> None:
+        """Tell it so."""
+        ...
+
+
+@runtime_checkable
 class Seekable(Protocol):
     """A source that can leave out what is done already."""
 
@@ -144,6 +153,10 @@ def settle(source: Source, sinks: Sequence[Sink], *, cut_short: bool = False) ->
     """
     for sink in _unfinished(source, sinks, cut_short=cut_short):
         sink.pause()
+    if isinstance(source, Seekable) and (cut_short or not source.exhausted):
+        for one in sinks:
+            if isinstance(one, Pausable) and not isinstance(one, Resumable):
+                one.pause()
 
 
 def is_unfinished(source: Source, sinks: Sequence[Sink], *, cut_short: bool) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import secrets
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +18,22 @@ from rimlight.errors import RimlightError, SinkError
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LONGEST_SUFFIX = 32
 _USUAL_NAME = 255
+_HEAD = 4096
+_PNG_HEAD = 33
+MADE_BY: dict[str, object] = {"made_by": "rimlight"}
+"""Begins each report in JSON."""
+GENERATOR = '<meta name="generator" content="rimlight">'
+"""Stands in the head of each page."""
+_MARKS = tuple(
+    re.compile(mark, re.DOTALL)
+    for mark in (
+        rb"\s*<!doctype html>.*" + GENERATOR.encode(),
+        rb'\{\s*"made_by": "rimlight"',
+        rb'\{"frame": \d+, "time_s": [^,]+, "name": "[^\n]*"objects": \[',
+        rb"time_s,[^\n]*,objects\r?\n",
+        rb"\x89PNG\r\n\x1a\n.{25}....tEXtSoftware\0rimlight",
+    )
+)
 _OF_SHELLS = ("/dev/fd/", "/proc/")
 
 
@@ -146,6 +165,27 @@ def put(part: Path, path: Path, *, overwrite: bool) -> None:
         part.replace(path)
     else:
         part.unlink()
+
+
+def is_ours(path: Path) -> bool:
+    """Return True if `path` is a report of rimlight, by how it begins; a link is none."""
+    if os.path.islink(path) or not os.path.isfile(path):
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return False
+    return any(mark.match(head) for mark in _MARKS)
+
+
+def signed_png(data: bytes) -> bytes:
+    """Return a PNG that says that rimlight made it; other data is returned as it is."""
+    if not data.startswith(b"\x89PNG"):
+        return data
+    block = b"tEXt" + b"Software\0rimlight"
+    chunk = struct.pack(">I", len(block) - 4) + block + struct.pack(">I", zlib.crc32(block))
+    return data[:_PNG_HEAD] + chunk + data[_PNG_HEAD:]
 
 
 def stays(path: Path) -> bool:

@@ -363,7 +363,7 @@ def test_the_summary_shows_failures_first_and_escapes_names(tmp_path):
     write_summary(entries, tmp_path / "summary.html", out=str(tmp_path))
     page = (tmp_path / "summary.html").read_text()
     assert "1 of 2 done, 1 failed" in page and "is &amp; stays broken" in page
-    assert page.index("&lt;b&gt;.mp4") < page.index('href="a.mp4"') and 'src="t/a.jpg"' in page
+    assert page.index("&lt;b&gt;.mp4") < page.index('href="./a.mp4"') and 'src="t/a.jpg"' in page
 
 
 def test_a_batch_is_gone_on_with_where_it_stopped(tmp_path, clips):

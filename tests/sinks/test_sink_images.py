@@ -71,7 +71,7 @@ def test_jpg_refuses_alpha(tmp_path, path, options):
 
 def test_two_pictures_that_differ_only_in_kind_are_both_kept(tmp_path):
     save(tmp_path, named("a.jpg"), named("a.png"), format="png")
-    assert files(tmp_path) == ["a.png", "a.png.png"]
+    assert files(tmp_path) == ["a-2.png", "a.png"]
 
 
 def test_one_picture_may_have_a_name_of_its_own(tmp_path):

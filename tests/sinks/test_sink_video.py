@@ -276,7 +276,7 @@ def test_nothing_appears_under_the_final_name_before_close(tmp_path):
 def test_abort_keeps_an_older_file_of_that_name(tmp_path):
     path = tmp_path / "a.mp4"
     path.write_bytes(b"old")
-    sink = VideoSink(VideoSink.Options(path=path), make_info())
+    sink = VideoSink(VideoSink.Options(path=path, overwrite=True), make_info())
     sink.write(make_frame())
     sink.abort()
     assert list(tmp_path.iterdir()) == [path]

@@ -16,6 +16,7 @@ from rimlight.batch import storage
 from rimlight.errors import ConfigError, SourceOpenError
 from rimlight.file_kinds import is_picture, is_video, result_suffix
 from rimlight.folders import describe_left_out, is_among_companions, is_companion, list_folder
+from rimlight.sinks.naming import Key, candidates, key_for, plan_names
 from rimlight.sources import guess
 
 _WILD = "*?["
@@ -83,14 +84,24 @@ def make_plan(
     endings = {"video": suffix, "picture": still}
     taken: set[str] = set()
     tasks = []
-    for one in _once([one for text in inputs for one in _found(text, out)]):
-        place = _free(one, endings.get(one.kind), still, taken)
+    found = list(_once([one for text in inputs for one in _found(text, out)]))
+    key = _key(found, out)
+    for one in found:
+        place = _free(one, endings.get(one.kind), still, taken, key)
         tasks.append(Task(one.source, storage.below(out, place), one.kind))
     if not tasks:
         raise SourceOpenError(
             f"there are no videos or pictures in {', '.join(inputs)}", hint="name other folders"
         )
     return tasks
+
+
+def _key(found: Sequence[_Found], out: str) -> Key:
+    """Return how the output folder compares names; object stores take each letter as it is."""
+    if storage.is_url(out):
+        return str
+    places = [str(PurePosixPath(one.place, name)) for one in found for name in one.pictures or [""]]
+    return key_for(Path(out), [*places, *(str(PurePosixPath(p).with_suffix("")) for p in places)])
 
 
 def pictures_in(folder: str) -> list[str]:
@@ -128,6 +139,9 @@ class _Found:
     kind: Kind
     pictures: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "place", _inside(self.place))
+
 
 def _once(found: Sequence[_Found]) -> Iterator[_Found]:
     """Leave out what is there already; a picture is there with its folder."""
@@ -145,25 +159,34 @@ def _identified(place: str) -> str:
     return place if storage.is_url(place) else os.path.realpath(place)
 
 
-def _free(one: _Found, ending: str | None, still: str | None, taken: set[str]) -> str:
+def result_names(pictures: Sequence[str], still: str | None, *, key: Key = str) -> list[str]:
+    """Return the names of the results of the pictures in a folder.
+
+    Args:
+        pictures: their names.
+        still: the suffix of the results, None for that of each.
+        key: tells which names the folder of the results takes for one.
+    """
+    planned = plan_names(pictures, lambda name: still or result_suffix(name), key=key)
+    return list(planned.values())
+
+
+def _free(one: _Found, ending: str | None, still: str | None, taken: set[str], key: Key) -> str:
     """Return a place where no other result lies, and note it in `taken`."""
-    names = [PurePosixPath(name).with_suffix(still) if still else name for name in one.pictures]
-    for place in _folders(one) if one.kind == "folder" else _files(one.place, ending):
-        files = {str(PurePosixPath(place, name)) for name in names or [""]}
+    names = result_names(one.pictures, still, key=key)
+    own = result_suffix(one.place) if ending is None else ending
+    for place in _folders(one) if one.kind == "folder" else candidates(one.place, own):
+        files = {key(str(PurePosixPath(place, name))) for name in names or [""]}
         if files.isdisjoint(taken):
             break
     taken |= files
     return place
 
 
-def _files(place: str, ending: str | None) -> Iterator[str]:
-    """Yield names for the result of a file: talk.mp4, talk.mov.mp4, talk-2.mp4, ..."""
-    path = PurePosixPath(place)
-    suffix = result_suffix(path) if ending is None else ending
-    yield str(path.with_suffix(suffix))
-    if path.suffix != suffix:
-        yield place + suffix
-    yield from (str(path.with_name(f"{path.stem}-{number}{suffix}")) for number in count(2))
+def _inside(place: str) -> str:
+    """Return `place` without what would lead out of the output folder, as keys of others may."""
+    parts = [part for part in place.split("/") if part not in ("", ".", "..")]
+    return "/".join(parts) or "."
 
 
 def _folders(one: _Found) -> Iterator[str]:

@@ -15,14 +15,17 @@ from typing import Any, Literal, Protocol
 from rimlight.batch import storage
 from rimlight.batch.local import Job, OnKill, OnTick
 from rimlight.batch.manifest import Entry, Manifest, results_of
+from rimlight.batch.places import Begun, check_manifest, check_places
 from rimlight.batch.plan import Task
 from rimlight.batch.summary import write_summary
 from rimlight.batch.work import Outcome
 from rimlight.catalog.find import Catalog
 from rimlight.config import RunConfig
 from rimlight.identity import contents_of
+from rimlight.sinks.paths import check_report
 from rimlight.writing import make_folder
 
+SUMMARY = "summary.html"
 THUMBNAILS = "thumbnails"
 
 
@@ -76,13 +79,25 @@ class Batch:
     Args:
         folder: where manifest, thumbnails and summary go; made if need be.
         describe: makes the run of a task.
+        still: the suffix of pictures to make, None for that of each.
+        overwrite: replace files that no earlier run made.
 
     Raises:
         SinkError: the folder cannot be used.
     """
 
-    def __init__(self, folder: Path, describe: Callable[[Task], RunConfig]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        describe: Callable[[Task], RunConfig],
+        *,
+        still: str | None = None,
+        overwrite: bool = False,
+    ) -> None:
         self._folder = folder
+        self._still = still
+        self._overwrite = overwrite
+        self._begun = Begun(folder)
         self._describe = describe
         self._names: dict[Task, str] = {}
         self._files: dict[str, list[Any]] = {}
@@ -99,6 +114,24 @@ class Batch:
         changed = tuple(place for task in todo for place in self.manifest.changed_results(task))
         return Todo(todo, states.count("done"), failed, changed)
 
+    def check(self, tasks: Sequence[Task], todo: Todo) -> None:
+        """Refuse, before any work, to replace an input or a file that no earlier run made.
+
+        Raises:
+            SinkError: the places of the results are taken.
+        """
+        if self._folder.is_dir():
+            check_report(self._folder / SUMMARY, overwrite=self._overwrite)
+        check_manifest(self.manifest)
+        check_places(
+            tasks,
+            todo.tasks,
+            self.manifest,
+            self._begun,
+            still=self._still,
+            overwrite=self._overwrite,
+        )
+
     def run(self, tasks: Sequence[Task], pool: Pool) -> Iterator[Entry]:
         """Work through `tasks`; yield and record what became of each.
 
@@ -114,6 +147,7 @@ class Batch:
             for place in self.manifest.changed_results(task):
                 storage.move(place, name_aside(place))
         free = [task for task in tasks if self._is_free(task)]
+        self._begun.begin(free)
         for task in tasks:
             if task not in free:
                 yield self._record(task, _taken(task))
@@ -124,6 +158,7 @@ class Batch:
         with closing(pool.run(jobs)) as ended:
             for job, outcome in ended:
                 yield self._record(free[job.place], outcome)
+        self._begun.end()
 
     def write_summary(self, tasks: Sequence[Task], out: str) -> Path:
         """Write the page about `tasks`, whose results are in `out`; return its path.
@@ -131,7 +166,7 @@ class Batch:
         Raises:
             SinkError: it cannot be written.
         """
-        path = self._folder / "summary.html"
+        path = self._folder / SUMMARY
         make_folder(self._folder)
         write_summary(self.entries(tasks), path, out=out)
         return path
@@ -171,9 +206,7 @@ class Batch:
     def _data(self, task: Task, threads: int) -> dict[str, Any]:
         """Return the run as data; `threads` is what each part may use, 0 for what it likes."""
         data = self._describe(task).model_dump(mode="json")
-        if task.kind == "video":
-            may = storage.is_url(task.target) or os.path.lexists(task.target)
-            data["sinks"] = [{"overwrite": may, **sink} for sink in data["sinks"]]
+        data["sinks"] = [{**self._rights(task), **sink} for sink in data["sinks"]]
         if threads:
             if _takes_threads(data["segmenter"]):
                 data["segmenter"] = {"threads": threads, **data["segmenter"]}
@@ -181,13 +214,20 @@ class Batch:
             data["sinks"] = [_with_threads(sink, threads) for sink in data["sinks"]]
         return data
 
+    def _rights(self, task: Task) -> dict[str, bool]:
+        """Return what the sink of a task may replace; the places are checked already."""
+        if task.kind == "folder":
+            return {"overwrite": self._overwrite, "remember": True}
+        return {"overwrite": storage.is_url(task.target) or os.path.lexists(task.target)}
+
     def _thumbnail(self, task: Task) -> Path:
         name = hashlib.sha256(os.fsencode(task.source)).hexdigest()[:16]
         return self._folder / THUMBNAILS / f"{name}.jpg"
 
     def _is_free(self, task: Task) -> bool:
         """Return True if no file that is not this folder's lies where the result goes."""
-        return task.kind == "folder" or self.manifest.may_replace(task.target)
+        may = self._overwrite or task.kind == "folder" or task in self._begun
+        return may or self.manifest.may_replace(task.target)
 
     def _record(self, task: Task, outcome: Outcome) -> Entry:
         entry = self._entry(task, outcome, self._thumbnail(task))

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from rimlight.batch.manifest import Entry
-from rimlight.writing import write_text
+from rimlight.writing import GENERATOR, write_text
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #d8dce2; --soft: #667; --bad: #fdecea; --ink: #b3261e }
@@ -48,7 +48,7 @@ def write_summary(entries: Sequence[Entry], path: Path, *, out: str) -> None:
     write_text(
         path,
         f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title} - rimlight batch</title>
+<html lang="en"><head><meta charset="utf-8">{GENERATOR}<title>{title} - rimlight batch</title>
 <meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>
 <h1>{title}</h1>
 <p class="facts">{_facts(entries)}</p>
@@ -87,8 +87,14 @@ def _result(entry: Entry, out: str) -> str:
         why = f'<div class="why">{escape(entry.error)}</div>{hint}'
         return f'<div class="name">{name}</div>{source}{why}'
     place = entry.target.removeprefix(f"{out}/")
-    link = quote(place, safe="/:", errors="surrogateescape")
-    return f'<a class="name" href="{link}">{escape(place)}</a>{source}'
+    return f'<a class="name" href="{_address(place)}">{escape(place)}</a>{source}'
+
+
+def _address(place: str) -> str:
+    """Return a link to a result; a name such as javascript:x.mp4 is a name, and no protocol."""
+    if "://" in place:
+        return escape(quote(place, safe="/:%?&=+,;@~", errors="surrogateescape"))
+    return quote(place if place.startswith("/") else f"./{place}", errors="surrogateescape")
 
 
 def _clock(seconds: float) -> str:

@@ -18,6 +18,7 @@ from rimlight.cli.flags import (
     Keep,
     Mirror,
     Model,
+    Overwrite,
     Quality,
     Quiet,
     Rotate,
@@ -67,6 +68,7 @@ def batch(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try those again that failed before.")
     ] = False,
+    overwrite: Overwrite = False,
     engine: Annotated[
         Engine, typer.Option(help="Where the work is done: on this machine, or on a Ray cluster.")
     ] = "local",
@@ -135,11 +137,13 @@ def batch(
         inputs, output = [plain_path(place) for place in inputs], plain_path(output)
     _check_places([*inputs, output], engine)
     ending = suffix or (".mov" if is_clear else ".mp4")
-    tasks = make_plan(inputs, output, suffix=ending, still=".png" if is_clear else None)
+    still = ".png" if is_clear else None
+    tasks = make_plan(inputs, output, suffix=ending, still=still)
     tell(left_out(inputs, output))
     _check_first_of_each_kind(tasks, describe)
-    work = Batch(bring(output), describe)
+    work = Batch(bring(output), describe, still=still, overwrite=overwrite)
     todo = work.todo(tasks, retry_failed=retry_failed)
+    work.check(tasks, todo)
     with ExitStack() as stack:
         pool = _pool(engine, jobs, len(todo.tasks), stack, address=address, piece=piece)
         extent = show_plan(todo, pool, describe if dry_run else None)
@@ -168,7 +172,7 @@ def _check_first_of_each_kind(tasks: Sequence[Task], describe: Callable[[Task], 
     from rimlight.checks import check
 
     for task in {task.kind: task for task in tasks}.values():
-        check(describe(task))
+        check(describe(task), places=False)  # these are checked for the whole plan
 
 
 def _pool(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rimlight.cli.flags import Overwrite
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -49,6 +51,7 @@ def bench(
     limit: Annotated[
         int | None, typer.Option(min=1, help="With --pictures: use the first so many.")
     ] = None,
+    overwrite: Overwrite = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="A tenth of everything: a look, no figures to quote.")
     ] = False,
@@ -67,7 +70,7 @@ def bench(
     from rimlight.sinks.paths import check_report
 
     if json_file:
-        check_report(json_file)
+        check_report(json_file, overwrite=overwrite)
     share = 10 if quick else 1
     if networks:
         from rimlight.cli.bench_networks import bench_networks
@@ -86,7 +89,7 @@ def bench(
     from rimlight.bench.footage import sample_clip
     from rimlight.bench.suite import Plan, run_suite
     from rimlight.cli.run import console
-    from rimlight.writing import write_text
+    from rimlight.writing import MADE_BY, write_text
 
     plan = Plan(
         clip=clip or sample_clip(),
@@ -102,7 +105,7 @@ def bench(
     if json_file:
         from rimlight.interchange import to_json
 
-        write_text(json_file, to_json(report.as_dict(), indent=2) + "\n")
+        write_text(json_file, to_json(MADE_BY | report.as_dict(), indent=2) + "\n")
     _print(report)
 
 

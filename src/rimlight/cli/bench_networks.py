@@ -45,7 +45,7 @@ def bench_networks(
     from rimlight.bench.suite import machine
     from rimlight.cli.run import console
     from rimlight.evaluation.opening import open_data
-    from rimlight.writing import write_text
+    from rimlight.writing import MADE_BY, write_text
 
     data = open_data(str(pictures), limit=limit) if pictures else ()
     frames = load_frames(clip or sample_clip(), (1280, 720), CALIBRATED_ON)
@@ -57,7 +57,7 @@ def bench_networks(
         status.update(f"measuring {len(contenders)} networks in turns")
         table = measure(contenders, frames[:FRAMES], rounds=rounds, pictures=data)
     if json_file:
-        content = {"machine": machine(), "networks": [asdict(line) for line in table]}
+        content = MADE_BY | {"machine": machine(), "networks": [asdict(line) for line in table]}
         from rimlight.interchange import to_json
 
         write_text(json_file, to_json(content, indent=2) + "\n")

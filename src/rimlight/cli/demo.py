@@ -7,20 +7,29 @@ from typing import Annotated
 
 import typer
 
+from rimlight.cli.flags import Overwrite
+
 
 def demo(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The folder for the results.")
     ] = Path("rimlight-demo"),
+    *,
+    overwrite: Overwrite = False,
 ) -> None:
     """Cut the person out of the shipped sample: two videos and a picture, nothing else needed."""
+    from rimlight.checks import check
     from rimlight.cli.run import run_to_end
     from rimlight.demo import demo_runs, write_sheet
+    from rimlight.sinks.paths import check_report
     from rimlight.writing import make_folder
 
     make_folder(output)
-    runs = demo_runs(output)
     sheet = output / "compare.png"
+    check_report(sheet, overwrite=overwrite)
+    runs = demo_runs(output, overwrite=overwrite)
+    for run in runs:
+        check(run)
     for run in runs:
         run_to_end(run, label=Path(run.sinks[0].options["path"]).name)
     write_sheet(runs, sheet)

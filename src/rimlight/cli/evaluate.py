@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rimlight.cli.flags import Overwrite
+
 if TYPE_CHECKING:
     from rimlight.evaluation.datasets import Data
     from rimlight.evaluation.results import Evaluation, Result
@@ -60,6 +62,7 @@ def evaluate(
     rate: Annotated[
         float, typer.Option(min=1, max=1000, help="Frames a second of numbered pictures.")
     ] = 30,
+    overwrite: Overwrite = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Measure masks against the truth, and over time.
@@ -79,9 +82,9 @@ def evaluate(
 
     for report in (json, html):
         if report:
-            check_report(report)
+            check_report(report, overwrite=overwrite)
     if video:
-        check_folder(video, overwrite=True)
+        check_folder(video, overwrite=overwrite)
     if any(is_outlined(Path(spec)) for spec in data):
         _refuse_for_objects({"--video": video, "--crop": crop, "--labels": labels})
         evaluation = _objects(data, _configs(setup or (OBJECTS,), config), limit=limit)
@@ -91,6 +94,7 @@ def evaluate(
             _configs(setup or (), config),
             threshold=threshold,
             video=video,
+            overwrite=overwrite,
             conditions={"crop": crop or "none", "limit": limit or "none"},
             quiet=quiet,
         )
@@ -142,6 +146,7 @@ def _run(
     *,
     threshold: float,
     video: Path | None,
+    overwrite: bool,
     conditions: Mapping[str, Any],
     quiet: bool,
 ) -> Evaluation:
@@ -150,7 +155,7 @@ def _run(
 
     with (
         open_setups(configs, data[0].size) as setups,
-        _filming(video) as film,
+        _filming(video, overwrite=overwrite) as film,
         _progress(data, quiet=quiet) as advance,
     ):
 
@@ -163,13 +168,13 @@ def _run(
 
 
 @contextmanager
-def _filming(path: Path | None) -> Iterator[OnSample | None]:
+def _filming(path: Path | None, *, overwrite: bool) -> Iterator[OnSample | None]:
     if path is None:
         yield None
         return
     from rimlight.evaluation.film import Films
 
-    films = Films(path)
+    films = Films(path, overwrite=overwrite)
     try:
         yield films.show
     except BaseException:

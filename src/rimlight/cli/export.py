@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rimlight.cli.flags import Overwrite
 from rimlight.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def export(
             help="Pictures or clips to compare the two on; else those of --int8, or samples.",
         ),
     ] = None,
+    overwrite: Overwrite = False,
     min_agreement: Annotated[
         float | None,
         typer.Option(
@@ -63,9 +65,11 @@ def export(
     """
     number = _number(float16=float16, dynamic=dynamic, int8=bool(int8))
     from rimlight.cli.train import needs_tensorflow
-    from rimlight.sinks.paths import check_can_be_folder
+    from rimlight.sinks.paths import check_can_be_folder, check_free
 
     check_can_be_folder(out.parent)
+    for made in (out, out.with_suffix(".yaml")):
+        check_free(made, overwrite=overwrite)
     needs_tensorflow()
     from rimlight.training.export import export as run
 

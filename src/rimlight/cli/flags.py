@@ -62,6 +62,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the run; may be repeated."),
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the run, print it, and stop.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 

@@ -19,6 +19,7 @@ from rimlight.cli.flags import (
     Keep,
     Mirror,
     Model,
+    Overwrite,
     Quality,
     Quiet,
     Rotate,
@@ -76,6 +77,7 @@ def live(
     cpu: Cpu = None,
     fps: Fps = None,
     ctl: Ctl = None,
+    overwrite: Overwrite = False,
     config: ConfigFile = None,
     set_: Settings = None,
     dry_run: DryRun = False,
@@ -98,7 +100,7 @@ def live(
     from rimlight.choice import choice
     from rimlight.cli.run import print_plan
     from rimlight.effects import LIVE_REFRESH_HZ
-    from rimlight.jobs import background_effects, job_config
+    from rimlight.jobs import background_effects, job_config, replacing
 
     said = choice(keep, drop)
     chosen = background is not None or blur is not None or grey
@@ -124,6 +126,7 @@ def live(
         refiners=said.as_refiners,
         pipeline=pipeline_keys(sync, when_unsure, allow_passthrough, max_latency),
         quality=quality,
+        options=replacing(overwrite=overwrite),
         config=config,
         settings=set_ or (),
     )

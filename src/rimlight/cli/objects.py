@@ -14,6 +14,7 @@ from rimlight.cli.flags import (
     DryRun,
     Keep,
     Model,
+    Overwrite,
     Quiet,
     Rotate,
     Settings,
@@ -65,6 +66,7 @@ def objects(
     boxes: Annotated[bool, typer.Option(help="Draw the boxes.")] = True,
     names: Annotated[bool, typer.Option(help="Write class and number beside each box.")] = True,
     scores: Annotated[bool, typer.Option(help="Write the score beside each box.")] = True,
+    overwrite: Overwrite = False,
     every: Annotated[int | None, typer.Option(min=1, help="Take one frame in so many.")] = None,
     model: Model = MODEL,
     threads: Threads = None,
@@ -85,7 +87,7 @@ def objects(
     """
     from rimlight.choice import choice
     from rimlight.cli.run import name_of, print_plan, run_to_end
-    from rimlight.jobs import job_config, unpainted
+    from rimlight.jobs import job_config, replacing, unpainted
     from rimlight.objects.record import ObjectTally
     from rimlight.sources import guess
 
@@ -98,7 +100,7 @@ def objects(
         segmenter={**segmenter_keys(model, threads), **_confidence(confidence)},
         effects=[drawn],
         refiners=_refiners(said, moving=guess(source)["kind"] != "images"),
-        options={"boxes": {"opacity": opacity}},
+        options={"boxes": {"opacity": opacity}, **replacing(overwrite=overwrite)},
         source_options={"every": every, **turn_keys(rotate)},
         measures=bool(each or json),
         config=config,
@@ -110,7 +112,7 @@ def objects(
         return
     tally = ObjectTally()
     with ExitStack() as stack:
-        watchers = [tally, *_watchers(source, each, json, stack)]
+        watchers = [tally, *_watchers(source, each, json, stack, overwrite=overwrite)]
         run_to_end(run, label=name_of(source), watchers=watchers, quiet=quiet)
     if not quiet:
         _print_counts(tally)
@@ -127,7 +129,9 @@ def _refiners(said: Choice, *, moving: bool) -> list[dict[str, object]]:
     return [*tracker, *said.as_refiners]
 
 
-def _watchers(source: str, each: Path | None, json: Path | None, stack: ExitStack) -> list[Refiner]:
+def _watchers(
+    source: str, each: Path | None, json: Path | None, stack: ExitStack, *, overwrite: bool
+) -> list[Refiner]:
     """Open what is written beside the drawn picture; `stack` closes it."""
     from rimlight.frame import SourceInfo
     from rimlight.objects.record import CutOutWriter, ObjectLog
@@ -136,10 +140,10 @@ def _watchers(source: str, each: Path | None, json: Path | None, stack: ExitStac
 
     watchers: list[Refiner] = []
     if each is not None:
-        options = ImagesSink.Options(path=each, format="png")
+        options = ImagesSink.Options(path=each, format="png", overwrite=overwrite)
         watchers.append(CutOutWriter(ImagesSink(options, SourceInfo(source, (1, 1)))))
     if json is not None:
-        check_report(json)
+        check_report(json, overwrite=overwrite)
         watchers.append(ObjectLog(json))
     for watcher in watchers:
         stack.callback(watcher.close)

@@ -16,6 +16,7 @@ from rimlight.cli.flags import (
     Keep,
     Mirror,
     Model,
+    Overwrite,
     Quality,
     Quiet,
     Rotate,
@@ -37,7 +38,6 @@ from rimlight.cli.process_flags import (
     Margin,
     Matte,
     MaxSize,
-    Overwrite,
     Preset,
     Preview,
     Recursive,
@@ -164,7 +164,7 @@ def process(
         look_ahead=look_ahead,
         config=config,
         settings=set_ or (),
-        options={"video": video, "images": {"format": format_}},
+        options={"video": video, "images": {"format": format_, "overwrite": overwrite}},
         asides=_asides(matte, foreground, said.classes),
         source_options={
             **turn_keys(rotate),
@@ -180,7 +180,7 @@ def process(
         print_plan(run)
         _tell_estimate(run)
     elif preview is not None:
-        _preview(run, preview)
+        _preview(run, preview, overwrite=overwrite)
     else:
         run_to_end(
             run,
@@ -200,13 +200,13 @@ def _asides(
     return {spec: [{"kind": kind, **kept}] for spec, kind in wanted.items() if spec is not None}
 
 
-def _preview(run: RunConfig, count: int) -> None:
+def _preview(run: RunConfig, count: int, *, overwrite: bool) -> None:
     from rimlight.cli.run import console
     from rimlight.preview import preview_path, write_preview
-    from rimlight.sinks.paths import check_folder
+    from rimlight.sinks.paths import check_report
 
     path = preview_path(run)
-    check_folder(path, overwrite=True)
+    check_report(path, overwrite=overwrite)
     write_preview(run, count, path)
     console.print(f"look at {path}: before on the left, after on the right")
 

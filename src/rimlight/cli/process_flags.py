@@ -24,7 +24,6 @@ LookAhead = Annotated[
     int | None,
     typer.Option(min=0, max=60, help="Let masks know of so many frames after them: steadier."),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a result that exists.")]
 Resume = Annotated[
     bool, typer.Option(help="Go on with what the same command left when it was broken off.")
 ]

@@ -14,6 +14,7 @@ from rimlight.cli.flags import (
     DryRun,
     Keep,
     Model,
+    Overwrite,
     Quiet,
     Rotate,
     Settings,
@@ -50,6 +51,7 @@ def road(
     legend: flag.Legend = True,
     ahead: flag.Ahead = None,
     show_ahead: flag.ShowAhead = False,
+    overwrite: Overwrite = False,
     config: ConfigFile = None,
     set_: Settings = None,
     dry_run: DryRun = False,
@@ -66,13 +68,15 @@ def road(
     from rimlight.choice import choice, words
     from rimlight.cli import road_run as parts
     from rimlight.cli.run import print_plan, run_to_end, tell
-    from rimlight.jobs import job_config, unpainted
+    from rimlight.jobs import job_config, replacing, unpainted
     from rimlight.road.inputs import video_files
+    from rimlight.road.report import FILES
     from rimlight.road.shares import ShareTally
-    from rimlight.sinks.paths import check_can_be_folder
+    from rimlight.sinks.paths import check_can_be_folder, check_reports
 
     if report:
         check_can_be_folder(report)
+        check_reports(report, FILES, overwrite=overwrite)
     flag.check_used(report, {"--gpx": gpx, "--rules": rules, "--recorded": recorded})
     flag.check_used(report or show_ahead, {"--ahead": ahead})
     footage, title = video_files(source), parts.title_of(source)
@@ -89,7 +93,10 @@ def road(
         segmenter=segmenter_keys(model, threads),
         first=parts.covering(covered),
         refiners=said.refiners,
-        options={"overlay": painted | {"classes": said.classes or None}},
+        options={
+            "overlay": painted | {"classes": said.classes or None},
+            **replacing(overwrite=overwrite),
+        },
         measures=report is not None,
         config=config,
         settings=set_ or (),

@@ -26,13 +26,15 @@ class Films:
 
     Args:
         path: the video. The second and further sequences add a number to its name.
+        overwrite: replace videos that exist.
 
     Raises:
         SinkError: a video cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         self._path = path
+        self._overwrite = overwrite
         self._names: list[str] = []
         self._sink: Sink | None = None
         self.written: list[Path] = []
@@ -67,7 +69,9 @@ class Films:
     def _open(self, data: Data, picture: Image) -> None:
         self._names.append(data.name)
         size = (picture.shape[1], picture.shape[0])
-        config = SinkConfig.model_validate({"kind": "video", "path": self._place()})
+        config = SinkConfig.model_validate(
+            {"kind": "video", "path": self._place(), "overwrite": self._overwrite}
+        )
         self._sink = open_sink(config, SourceInfo(data.name, size, rate=data.rate))
 
     def _place(self) -> Path:

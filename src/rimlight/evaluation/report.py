@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rimlight.evaluation.plots import bars, heatmap, lines
 from rimlight.evaluation.results import Evaluation, Measure, Result
 from rimlight.interchange import to_json
-from rimlight.writing import write_text
+from rimlight.writing import GENERATOR, MADE_BY, write_text
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2126; --soft: #66707a; --paper: #fbfbfa;
@@ -50,7 +50,7 @@ def write_json(evaluation: Evaluation, path: Path) -> None:
     Raises:
         SinkError: the file cannot be written.
     """
-    write_text(path, to_json(evaluation.to_dict(), indent=1, ensure_ascii=False) + "\n")
+    write_text(path, to_json(MADE_BY | evaluation.to_dict(), indent=1, ensure_ascii=False) + "\n")
 
 
 def write_html(evaluation: Evaluation, path: Path) -> None:
@@ -75,6 +75,7 @@ def page(title: str, body: str) -> str:
     """Return a whole HTML page around `body`, in the style of all our reports."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"{GENERATOR}"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
         f"<h1>{escape(title)}</h1>{body}</body></html>\n"

@@ -14,6 +14,7 @@ from rimlight.interchange import to_json
 from rimlight.road.places import Clip, Journey
 from rimlight.road.record import UNSURE_FROM, DriveRecorder
 from rimlight.road.rules import Event
+from rimlight.writing import GENERATOR
 
 _STYLE = Path(__file__).with_name("page.css")
 _SCRIPT = Path(__file__).with_name("page.js")
@@ -63,6 +64,7 @@ def page(
     }
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
+        f"{GENERATOR}"
         f"<title>{html.escape(title)}</title><style>{_STYLE.read_text()}</style>{''.join(parts)}"
         f"<script id=data type=application/json>{_as_json(data)}</script>"
         f"<script>{_SCRIPT.read_text()}</script></html>"

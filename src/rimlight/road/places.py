@@ -13,7 +13,7 @@ from rimlight.errors import ConfigError
 from rimlight.interchange import to_json
 from rimlight.road.gpx import Track
 from rimlight.road.rules import Event
-from rimlight.writing import write_text
+from rimlight.writing import MADE_BY, write_text
 
 _MOST_OFFSET_S = 1e10
 """Some three hundred years: more than from any clock that was never set."""
@@ -122,7 +122,7 @@ def write_geojson(
         place = journey.place(event.peak_s)
         at = {"type": "Point", "coordinates": _lon_lat(place)} if place else None
         features.append(_feature(at, asdict(event) | journey.about(event.peak_s)))
-    data = {"type": "FeatureCollection", "features": features}
+    data = MADE_BY | {"type": "FeatureCollection", "features": features}
     write_text(path, to_json(data, indent=1))
 
 

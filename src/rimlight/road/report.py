@@ -12,7 +12,10 @@ from rimlight.road.page import page
 from rimlight.road.places import Clip, Journey, write_geojson
 from rimlight.road.record import DriveRecorder
 from rimlight.road.rules import Rule, Rules
-from rimlight.writing import write_text
+from rimlight.writing import MADE_BY, write_text
+
+FILES = ("frames.csv", "drive.json", "index.html", "events.geojson")
+"""What a report consists of."""
 
 
 def read_rules(path: Path) -> tuple[Rule, ...]:
@@ -50,7 +53,7 @@ def write_report(
         {"start_s": clip.start_s, "gap_s": clip.gap_s} | journey.about(clip.start_s)
         for clip in journey.clips
     ]
-    write_text(folder / "drive.json", to_json(data, indent=1))
+    write_text(folder / "drive.json", to_json(MADE_BY | data, indent=1))
     shown = page(recorder, journey, title=title, videos=videos, palette=palette)
     write_text(folder / "index.html", shown)
     if journey.track is not None:

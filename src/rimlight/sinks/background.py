@@ -79,6 +79,12 @@ class BackgroundSink:
         if not self._frames.put(frame):
             raise self._error or ValueError("write to a closed sink")
 
+    def pause(self) -> None:
+        """Tell the sink, where it wants to know, that it has not received all frames."""
+        pause = getattr(self._sink, "pause", None)
+        if pause is not None:
+            pause()
+
     def close(self) -> None:
         """Wait until every frame is written, then close the sink.
 

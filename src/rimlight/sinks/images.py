@@ -3,32 +3,51 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
+import re
 import threading
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 from typing import Annotated, ClassVar, Literal, cast
 
 import cv2
 from pydantic import Field
 
 from rimlight import options
-from rimlight.errors import ConfigError, SinkError
+from rimlight.errors import ConfigError, SinkError, UnwrittenError
 from rimlight.file_kinds import result_suffix
 from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging.colour import Image
 from rimlight.imaging.tags import encode
 from rimlight.sinks import PICTURE_SUFFIXES
-from rimlight.sinks.paths import check_can_be_folder, check_folder, check_not_source, is_same
-from rimlight.writing import unfinished
+from rimlight.sinks.made import Made, facts
+from rimlight.sinks.naming import candidates, key_for, plan_names
+from rimlight.sinks.paths import (
+    ALPHA_SUFFIXES,
+    check_can_be_folder,
+    check_folder,
+    check_not_source,
+    identities,
+    identity,
+    is_one_picture,
+)
+from rimlight.writing import put, unfinished
 
-_ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
+_log = logging.getLogger(__name__)
+
 _MOST_WRITERS = 4
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _QUALITY = {
     ".jpg": cv2.IMWRITE_JPEG_QUALITY,
     ".jpeg": cv2.IMWRITE_JPEG_QUALITY,
     ".webp": cv2.IMWRITE_WEBP_QUALITY,
 }
+_MAX_SIDE_PX = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_OF_THE_NAME = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ)
+"""What the disk says when it can hold the picture, but not under this name."""
+_PNG_HINT = "write png pictures: --set sinks.0.format=png"
 
 
 class ImagesSink:
@@ -36,10 +55,14 @@ class ImagesSink:
 
     In a folder, pictures keep the names and subfolders of the source's; frames of a video are
     called frame_000000 and so on. A path that ends in .png, .jpg and the like is one picture.
-    Pictures that are written stay, even when the run is aborted later.
+    Pictures that are written stay, even when the run is aborted later. Of single pictures, one
+    that cannot be written is left out, and `close` names it.
+
+    No file is replaced unless `overwrite` is set, this sink made it, or an unfinished run of the
+    same source did (see `Made`). The input is never replaced.
 
     Raises:
-        SinkError: the place cannot be written to, or is the input itself.
+        SinkError: the place cannot be written to, is the input itself, or holds other pictures.
     """
 
     class Options(options.Options):
@@ -55,20 +78,36 @@ class ImagesSink:
             Field(description="auto: as the source's pictures, png where there is alpha"),
         ] = "auto"
         quality: Annotated[int, Field(ge=1, le=100, description="of jpg and webp")] = 92
+        overwrite: Annotated[bool, Field(description="replace files of the results' names")] = False
+        remember: Annotated[
+            bool,
+            Field(description="keep a hidden list of the results; a later run may replace these"),
+        ] = False
+        transparent: Annotated[bool, Field(description="all frames have alpha")] = False
 
     def __init__(self, options: Options, info: SourceInfo) -> None:
+        self._options = options
         self._path = options.path
         self._info = info
-        self._quality = options.quality
-        self._single = options.path.suffix.lower() in PICTURE_SUFFIXES
+        self._single = is_one_picture(options.path)
         self._format = _suffix_of(options)
-        self._written: dict[Path, str] = {}
+        self._written: dict[str, str] = {}
+        self._done: set[str] = set()
+        self._unwritten: list[UnwrittenError] = []
         self._naming = threading.Lock()
+        self._is_all = True
+        self._made: Made | None = None
+        self._inputs = identities(path for _, path in info.pictures)
+        self._opaque: Mapping[str, str] = {}
+        self._clear: Mapping[str, str] = {}
+        self._older: set[str] = set()
         if self._single:
-            check_folder(options.path, overwrite=True)
             check_not_source(options.path, info)
+            self._check_not_input(options.path)
+            check_folder(options.path, overwrite=options.overwrite)
         else:
             check_can_be_folder(options.path)
+            self._open_folder()
 
     @property
     def writers(self) -> int:
@@ -79,62 +118,222 @@ class ImagesSink:
         """Write one picture.
 
         Raises:
-            SinkError: the file cannot be written, would replace the source's own picture, cannot
-                hold the frame's alpha, or is a second one for a single name.
+            SinkError: the file cannot be written; or, where that ends the run, it would replace
+                another, cannot hold the frame's alpha or size, or is a second one for a single
+                name.
         """
-        with self._naming:
-            target = self._target(frame)
-            self._written[target] = frame.name
-        if frame.alpha is not None and target.suffix.lower() not in _ALPHA_SUFFIXES:
-            raise SinkError(f"{target} cannot hold alpha", hint="write png or webp pictures")
-        if self._is_source(target, frame):
-            raise SinkError(f"{target} is the input itself", hint="write to another folder")
-        data = self._encode(frame, target.suffix.lower())
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _replace(target, data)
-        except OSError as exc:
-            hint = "free some space" if exc.errno in _NO_ROOM else "choose another folder"
-            raise SinkError(f"cannot write {target}: {exc.strerror}", hint=hint) from exc
+            self._write(frame)
+            self._done.add(frame.name)
+        except UnwrittenError as exc:
+            if self._single or not self._info.stills:
+                raise
+            _log.warning("left out %s", exc)
+            with self._naming:
+                self._unwritten.append(exc)
+
+    def pause(self) -> None:
+        """Tell the sink that it has not received all frames: the same run may be given again."""
+        self._is_all = False
 
     def close(self) -> None:
-        """Each picture is complete as soon as it is written."""
+        """End the record of the run; each picture is complete as soon as it is written.
+
+        Raises:
+            UnwrittenError: some pictures could not be written; all others were.
+        """
+        unwritten, self._unwritten = self._unwritten, []
+        self._end(is_whole=self._is_all and not unwritten and self._has_all())
+        if unwritten:
+            count = len(self._info.pictures) or len(unwritten) + len(self._done)
+            texts = "; ".join(map(str, unwritten[:3])) + ("; ..." if unwritten[3:] else "")
+            raise UnwrittenError(
+                f"{len(unwritten)} of {count} pictures could not be written: {texts}",
+                hint=unwritten[0].hint,
+            )
 
     def abort(self) -> None:
         """Each picture is complete as soon as it is written, and stays."""
+        self._end(is_whole=False)
 
-    def _target(self, frame: Frame) -> Path:
+    def _open_folder(self) -> None:
+        """Plan the names of the results and refuse to replace what others made."""
+        self._made = Made(self._path, self._info.name)
+        names = [name for name, _ in self._info.pictures]
+        alike = (*names, *(str(PurePosixPath(name).with_suffix("")) for name in names))
+        key = key_for(self._path, alike)
+        always_clear = self._options.transparent
+        self._opaque = plan_names(names, lambda n: self._suffix(n, always_clear), key=key)
+        other = [n for n in names if self._suffix(n, True) != self._suffix(n, always_clear)]
+        clear = plan_names(
+            other, lambda n: self._suffix(n, True), key=key, taken=self._opaque.values()
+        )
+        self._clear = {**self._opaque, **clear}
+        self._written = self._made.names
+        try:
+            self._check_free()
+        except SinkError:
+            self._end(is_whole=False)
+            raise
+
+    def _check_free(self) -> None:
+        for file in self._opaque.values():
+            self._check_not_input(self._path / file)
+        self._older = set(self._opaque.values()) if self._info.stills else self._numbered()
+        if self._options.overwrite:
+            return
+        assert self._made is not None
+        foreign = [
+            file
+            for file in sorted(self._older)
+            if os.path.lexists(self._path / file) and not self._made.is_ours(file)
+        ]
+        if foreign:
+            more = f", and {len(foreign) - 1} more results" if foreign[1:] else ""
+            raise SinkError(
+                f"{self._path / foreign[0]} exists{more}",
+                hint="choose another folder, or add --overwrite",
+            )
+
+    def _numbered(self) -> set[str]:
+        """Return the frames of videos that lie in the folder."""
+        if self._info.pictures or not self._path.is_dir():
+            return set()
+        suffix = re.escape(self._suffix("", self._options.transparent))
+        pattern = re.compile(rf"frame_\d{{6,}}{suffix}")
+        return {name for name in os.listdir(self._path) if pattern.fullmatch(name)}
+
+    def _write(self, frame: Frame) -> None:
+        with self._naming:
+            file = self._file(frame)
+            is_ours = self._may_replace(file)
+            self._written[file] = frame.name
+        target = self._path / file if file else self._path
+        suffix = target.suffix.lower()
+        if frame.alpha is not None and suffix not in ALPHA_SUFFIXES:
+            raise UnwrittenError(f"{target} cannot hold alpha", hint=_PNG_HINT)
+        self._check_not_input(target, frame)
+        data = self._encode(frame, target)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._put(data, target, file, frame.name, overwrite=is_ours)
+        except FileExistsError as exc:
+            raise UnwrittenError(
+                f"{target} exists", hint="choose another place, or add --overwrite"
+            ) from exc
+        except SinkError:
+            raise
+        except OSError as exc:
+            kind = UnwrittenError if exc.errno in _OF_THE_NAME else SinkError
+            hint = "free some space" if exc.errno in _NO_ROOM else "choose another folder"
+            raise kind(f"cannot write {target}: {exc.strerror}", hint=hint) from exc
+
+    def _put(self, data: bytes, target: Path, file: str, name: str, *, overwrite: bool) -> None:
+        """Write `data` under a temporary name and move it to `target`."""
+        part = unfinished(target)
+        try:
+            part.write_bytes(data)
+            if self._made is not None:
+                self._made.add(file, name, facts(part))
+            put(part, target, overwrite=overwrite)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+
+    def _file(self, frame: Frame) -> str:
+        """Return the name of the result below the folder, "" for a single picture."""
         if self._single:
             if self._written:
                 raise SinkError(
                     f"there are more pictures than one for {self._path}",
                     hint=f"name a folder: {self._path.with_suffix('')}/",
                 )
-            return self._path
-        name = Path(frame.name or f"frame_{frame.index:06d}")
+            return ""
+        name = PurePosixPath(frame.name)
         if name.is_absolute() or ".." in name.parts:
             raise ValueError(f"a frame's name must stay in its folder, got {frame.name!r}")
-        suffix = self._format or _auto_suffix(frame)
-        target = self._path / (name.with_suffix(suffix) if frame.name else f"{name}{suffix}")
+        suffix = self._suffix(frame.name, frame.alpha is not None)
+        if not frame.name:
+            return f"frame_{frame.index:06d}{suffix}"
+        planned = self._opaque if frame.alpha is None else self._clear
+        if frame.name in planned:
+            return planned[frame.name]
         # a.jpg and a.png would both become a.png; a.jpg that comes again replaces its result.
-        if self._written.get(target, frame.name) != frame.name:
-            target = self._path / f"{name}{suffix}"
-        return target
+        free = (n for n in candidates(frame.name, suffix) if self._is_free(n, frame.name))
+        return next(free)
 
-    def _is_source(self, target: Path, frame: Frame) -> bool:
-        source = Path(self._info.name)
-        return is_same(target, source / frame.name) or is_same(target, source)
+    def _is_free(self, file: str, name: str) -> bool:
+        return self._written.get(file, name) == name
 
-    def _encode(self, frame: Frame, suffix: str) -> bytes:
+    def _may_replace(self, file: str) -> bool:
+        if self._options.overwrite:
+            return True
+        return file in self._written and (self._made is None or self._made.is_ours(file))
+
+    def _suffix(self, name: str, is_clear: bool) -> str:
+        """Return the suffix of the result of a picture of that name."""
+        if self._format:
+            return self._format
+        return ".png" if is_clear else result_suffix(name)
+
+    def _check_not_input(self, target: Path, frame: Frame | None = None) -> None:
+        """Refuse to replace a file that is read.
+
+        Raises:
+            UnwrittenError: `target` is one.
+        """
+        inputs = self._inputs
+        if frame is not None and not inputs:
+            name = Path(self._info.name)
+            inputs = identities([name, name / frame.name])
+        if identity(target) in inputs:
+            raise UnwrittenError(f"{target} is the input itself", hint="write to another folder")
+
+    def _encode(self, frame: Frame, target: Path) -> bytes:
+        suffix = target.suffix.lower()
+        largest = _MAX_SIDE_PX.get(suffix)
+        if largest is not None and max(frame.size) > largest:
+            width, height = frame.size
+            raise UnwrittenError(
+                f"{target} would be {width}x{height}: {suffix[1:]} ends at {largest} pixels a side",
+                hint=_PNG_HINT,
+            )
         picture = frame.bgr
         if frame.alpha is not None:
             picture = cast(Image, cv2.merge([*cv2.split(frame.bgr), frame.alpha]))
         flag = _QUALITY.get(suffix)
-        settings = [flag, self._quality] if flag else []
-        data = encode(suffix, picture, frame.tags, settings)
+        settings = [flag, self._options.quality] if flag else []
+        data = None
+        with suppress(cv2.error):
+            data = encode(suffix, picture, frame.tags, settings)
         if data is None:
-            raise SinkError(f"cannot encode frame {frame.index} as {suffix[1:]}")
+            raise UnwrittenError(f"{target} cannot be encoded as {suffix[1:]}", hint=_PNG_HINT)
         return data
+
+    def _has_all(self) -> bool:
+        """Return True unless a picture of the source is missing; a watched folder has no end."""
+        if not self._info.stills:
+            return True
+        return bool(self._info.pictures) and len(self._done) == len(self._info.pictures)
+
+    def _end(self, *, is_whole: bool) -> None:
+        if self._made is not None:
+            self._made.close(keep=self._options.remember or not is_whole)
+            self._made = None
+            if is_whole and not self._info.stills:
+                self._tell_of_older()
+
+    def _tell_of_older(self) -> None:
+        """Tell of frames of an earlier run, which an editor would take for this one's."""
+        older = sorted(self._older - self._written.keys())
+        if older:
+            _log.warning(
+                "%d frames of another run stay in %s: %s to %s",
+                len(older),
+                self._path,
+                older[0],
+                older[-1],
+            )
 
 
 def _suffix_of(options: ImagesSink.Options) -> str:
@@ -150,18 +349,3 @@ def _suffix_of(options: ImagesSink.Options) -> str:
     if named in PICTURE_SUFFIXES and named != f".{options.format}":
         raise ConfigError(f"{options.path} is not a {options.format}", hint="leave format out")
     return f".{options.format}"
-
-
-def _auto_suffix(frame: Frame) -> str:
-    return ".png" if frame.alpha is not None else result_suffix(frame.name)
-
-
-def _replace(target: Path, data: bytes) -> None:
-    """Write `data` under a temporary name and move it to `target`."""
-    part = unfinished(target)
-    try:
-        part.write_bytes(data)
-        part.replace(target)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from rimlight.errors import SinkError
 from rimlight.frame import SourceInfo
-from rimlight.writing import stays, writing
+from rimlight.sinks import PICTURE_SUFFIXES
+from rimlight.writing import is_ours, stays, writing
+
+ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
+
+Identity = tuple[int, int]
+"""Device and number of a file: all its names have the same one."""
 
 
 def check_folder(path: Path, *, overwrite: bool) -> None:
@@ -27,18 +34,45 @@ def check_folder(path: Path, *, overwrite: bool) -> None:
             raise SinkError(f"{path} is a folder", hint="name a file in it")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SinkError(f"no permission to write in {folder}", hint="choose another folder")
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         raise SinkError(f"{path} exists", hint="choose another name, or add --overwrite")
 
 
-def check_report(path: Path) -> None:
-    """Check that a file of text can be written to `path`, over what is there; pipes will do.
+def check_report(path: Path, *, overwrite: bool = False) -> None:
+    """Check that a report can be written to `path`; pipes and devices will do.
+
+    A report that rimlight wrote may be replaced by the next one.
 
     Raises:
-        SinkError: its folder is missing or not writable, or it is a folder itself.
+        SinkError: its folder is missing or not writable, it is a folder itself, or somebody
+            else's file has that name.
     """
     if not stays(path):
-        check_folder(path, overwrite=True)
+        check_folder(path, overwrite=overwrite or is_ours(path))
+
+
+def check_reports(folder: Path, names: Iterable[str], *, overwrite: bool = False) -> None:
+    """Check that reports of these names can be written to a folder, which may be missing.
+
+    Raises:
+        SinkError: somebody else's file has one of the names, or something that is no file.
+    """
+    for path in (folder / name for name in names):
+        if os.path.lexists(path) and not overwrite and not is_ours(path):
+            raise SinkError(
+                f"{path} exists, and is no report of rimlight",
+                hint="choose another folder, or add --overwrite",
+            )
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """Check that nothing has the name of a file whose folder may be missing.
+
+    Raises:
+        SinkError: it exists and must not be overwritten, or is a folder.
+    """
+    if os.path.lexists(path):
+        check_folder(path, overwrite=overwrite)
 
 
 def check_can_be_folder(path: Path) -> None:
@@ -68,9 +102,35 @@ def check_not_source(path: Path, info: SourceInfo) -> None:
             raise SinkError(f"{path} is the input itself", hint="write to another name")
 
 
+def identity(path: Path) -> Identity | None:
+    """Return what is the same for all names of a file, links to it included; None without one."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def identities(paths: Iterable[Path]) -> frozenset[Identity]:
+    """Return the identity of each of `paths` that exists."""
+    return frozenset(known for path in paths if (known := identity(path)) is not None)
+
+
 def is_same(one: Path, other: Path) -> bool:
     """Tell whether both names lead to one existing file or folder."""
     try:
         return one.samefile(other)
     except OSError:
         return False
+
+
+def is_one_picture(path: Path) -> bool:
+    """Return True if `path` names a picture rather than a folder."""
+    return path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def holds_alpha(path: Path, kind: str) -> bool:
+    """Return True if pictures written to `path`, in the format `kind`, can hold alpha."""
+    if is_one_picture(path):
+        return path.suffix.lower() in ALPHA_SUFFIXES
+    return kind != "jpg"

@@ -57,7 +57,7 @@ class VideoSink:
         ] = None
         preset: Annotated[Preset, Field(description="speed of the encoder")] = "veryfast"
         audio: Annotated[bool, Field(description="copy the input's sound and subtitles")] = True
-        overwrite: Annotated[bool, Field(description="replace a file of that name")] = True
+        overwrite: Annotated[bool, Field(description="replace a file of that name")] = False
         transparent: Annotated[bool, Field(description="keep the frames' alpha")] = False
         threads: Annotated[int, Field(ge=0, le=64, description="of the encoder; 0: one a core")] = 0
         resume: Annotated[
@@ -85,9 +85,9 @@ class VideoSink:
         )
         check_present(self._plan.codec)
         _check_codec(self._plan, options.path)
-        check_folder(options.path, overwrite=options.overwrite or options.resume is not None)
         self._is_recording = info.is_live and options.resume is None
         check_not_source(options.path, info)
+        check_folder(options.path, overwrite=options.overwrite or options.resume is not None)
         self._writer = self._open_writer(self._open_sound())
         self._held: Frame | None = None
         self._taken = 0

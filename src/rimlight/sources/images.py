@@ -78,6 +78,7 @@ class ImagesSource:
             time_base=Fraction(1),
             stills=True,
             notes=tuple(note for note in (found.note, self._told_alone()) if note),
+            pictures=tuple((self._name(path), path) for path in self._paths),
         )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -114,12 +115,15 @@ class ImagesSource:
             f"{self._more[0]}; the first is taken" if self._more and len(self._paths) == 1 else ""
         )
 
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._base).as_posix()
+
     def _read(self) -> Iterator[Frame]:
         index = 0
         for path in self._paths:
             if self._closed:
                 return
-            name = path.relative_to(self._base).as_posix()
+            name = self._name(path)
             try:
                 picture = self._opened(path)
             except (OSError, ValueError) as exc:

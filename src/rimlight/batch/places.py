@@ -1,0 +1,158 @@
+"""Where results of a batch may go: never onto an input, nor onto a file that no run here made."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from rimlight.batch import storage
+from rimlight.batch.manifest import Manifest
+from rimlight.batch.plan import Task, pictures_in, result_names
+from rimlight.errors import SinkError
+from rimlight.sinks.made import Made
+from rimlight.sinks.paths import identities, identity
+from rimlight.writing import write_text
+
+_BEGUN = ".rimlight-begun"
+
+
+class Begun:
+    """The tasks that an unfinished run began: what lies at their places since then is its own.
+
+    Args:
+        folder: of the record.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _BEGUN
+        self._known = set(_pairs(self._path))
+
+    def __contains__(self, task: Task) -> bool:
+        return (task.shown, task.target) in self._known
+
+    def begin(self, tasks: Sequence[Task]) -> None:
+        """Write down what is about to be done.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+        self._known |= {(task.shown, task.target) for task in tasks}
+        write_text(self._path, json.dumps(sorted(self._known)))
+
+    def end(self) -> None:
+        """Forget it: all that was begun is on record."""
+        self._known = set()
+        self._path.unlink(missing_ok=True)
+
+
+def _pairs(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        data: Any = json.loads(path.read_bytes()) if path.is_file() else []
+        yield from ((str(source), str(target)) for source, target in data)
+    except (OSError, ValueError, TypeError):  # what cannot be read gives no rights
+        return
+
+
+def check_places(
+    tasks: Sequence[Task],
+    todo: Sequence[Task],
+    known: Manifest,
+    begun: Begun,
+    *,
+    still: str | None,
+    overwrite: bool,
+) -> None:
+    """Refuse a batch, before any work, whose results would replace an input or somebody's file.
+
+    Args:
+        tasks: the whole plan.
+        todo: what of it is to be done.
+        known: results of earlier runs, which may be replaced.
+        begun: results of an unfinished run, likewise.
+        still: the suffix of pictures to make, None for that of each.
+        overwrite: replace all but inputs.
+
+    Raises:
+        SinkError: a result would.
+    """
+    _check_inputs(tasks, todo, still)
+    if overwrite:
+        return
+    changed = {place for task in todo for place in known.changed_results(task)}
+    foreign = sorted(
+        place for task in todo for place in _foreign(task, known, begun, still) - changed
+    )
+    if foreign:
+        more = f", and {len(foreign) - 1} more" if foreign[1:] else ""
+        raise SinkError(
+            f"{foreign[0]}{more}: a result would lie there, and no earlier run made it",
+            hint="choose another output folder, or add --overwrite",
+        )
+
+
+def _check_inputs(tasks: Sequence[Task], todo: Sequence[Task], still: str | None) -> None:
+    near = [task for task in tasks if not storage.is_url(task.source)]
+    files = [Path(place) for task in near for place in _files_of(task)]
+    inputs = identities(files)
+    far = {task.source for task in tasks if storage.is_url(task.source)}
+    for task in todo:
+        for place in _places(task, still):
+            known = place in far if storage.is_url(place) else identity(Path(place)) in inputs
+            if known:
+                raise SinkError(
+                    f"the result of {task.shown} would replace the input {place}",
+                    hint="choose another output folder",
+                )
+
+
+def _files_of(task: Task) -> list[str]:
+    return pictures_in(task.source) if task.kind == "folder" else [task.source]
+
+
+def _places(task: Task, still: str | None) -> list[str]:
+    """Return where the results of a task will lie."""
+    if task.kind != "folder":
+        return [task.target]
+    names = [PurePosixPath(place).name for place in pictures_in(task.source)]
+    return [storage.below(task.target, name) for name in result_names(names, still)]
+
+
+def _foreign(task: Task, known: Manifest, begun: Begun, still: str | None) -> set[str]:
+    """Return the places of results where something lies that no run here made."""
+    if storage.is_url(task.target):
+        ours = task in begun or _has_made(task, known)
+        return set() if ours else {p for p in _places(task, still) if storage.exists(p)}
+    if task.kind != "folder":
+        ours = task in begun or known.may_replace(task.target)
+        return set() if ours else {task.target}
+    there = {place for place in _places(task, still) if os.path.lexists(place)}
+    if not there:
+        return set()
+    made = Made(Path(task.target), task.source)
+    try:
+        return {place for place in there if not made.is_ours(Path(place).name)}
+    finally:
+        made.close(keep=True)
+
+
+def _has_made(task: Task, known: Manifest) -> bool:
+    entry = known.entries.get(task.shown)
+    return entry is not None and entry.target == task.target
+
+
+def check_manifest(known: Manifest) -> None:
+    """Refuse to add lines to a manifest of somebody else.
+
+    Raises:
+        SinkError: the file holds something, and no entry.
+    """
+    path = known.path
+    if os.path.islink(path) or (path.exists() and not path.is_file()):
+        raise SinkError(f"{path} is no file", hint="choose another output folder")
+    if path.exists() and path.stat().st_size and not known.entries:
+        raise SinkError(
+            f"{path} is not a manifest of rimlight", hint="choose another output folder"
+        )
