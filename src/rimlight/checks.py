@@ -79,13 +79,15 @@ def _check_places(config: RunConfig) -> None:
     sinks = [sink for sink in config.sinks if sink.kind in _FILES and sink.options.get("path")]
     _check_apart(sinks)
     inputs = identities(files_named(config))
+    is_stored = os.path.exists(str(config.source.options.get("path", "")))
     for sink in sinks:
         path = Path(sink.options["path"])
         if identity(path) in inputs:
             raise SinkError(f"{path} is an input of this run", hint="write to another name")
         _check_alpha(sink, path, sink.effects or config.effects)
         is_file = sink.kind == "video" or is_one_picture(path)
-        if is_file and not stays(path) and not is_left_by_a_run(path):
+        # A live recording takes a free name by itself, once the source says that it is live.
+        if is_file and is_stored and not stays(path) and not is_left_by_a_run(path):
             check_folder(path, overwrite=bool(sink.options.get("overwrite")))
 
 

@@ -81,7 +81,7 @@ class BackgroundSink:
 
     def pause(self) -> None:
         """Tell the sink, where it wants to know, that it has not received all frames."""
-        pause = getattr(self._sink, "pause", None)
+        pause = getattr(self.sink, "pause", None)
         if pause is not None:
             pause()
 

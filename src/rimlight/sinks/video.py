@@ -87,7 +87,8 @@ class VideoSink:
         _check_codec(self._plan, options.path)
         self._is_recording = info.is_live and options.resume is None
         check_not_source(options.path, info)
-        check_folder(options.path, overwrite=options.overwrite or options.resume is not None)
+        knows_what_is_there = self._is_recording or options.resume is not None
+        check_folder(options.path, overwrite=options.overwrite or knows_what_is_there)
         self._writer = self._open_writer(self._open_sound())
         self._held: Frame | None = None
         self._taken = 0
@@ -106,12 +107,19 @@ class VideoSink:
                 info=info,
                 sound=sound,
                 threads=threads,
-                may_replace=options.overwrite and "overwrite" in options.model_fields_set,
+                may_replace=options.overwrite,
             )
             self._path = recording.path
             return recording
         if options.resume is None:
-            return WholeWriter(self._path, self._plan, info=info, sound=sound, threads=threads)
+            return WholeWriter(
+                self._path,
+                self._plan,
+                info=info,
+                sound=sound,
+                threads=threads,
+                overwrite=options.overwrite,
+            )
         journal: Journal | None = None
         try:
             journal = Journal(self._path, options.resume)
@@ -268,6 +276,8 @@ class VideoSink:
         if isinstance(exc, SinkError):
             raise exc
         code = getattr(exc, "errno", None)
+        if isinstance(exc, SinkError):
+            raise exc
         reason = getattr(exc, "strerror", None) or str(exc)
         hint = "check the folder's permissions, and the space on its disk"
         if self._is_recording and self._start is not None and self._path.exists():

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
+from rimlight.errors import SinkError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.sinks.codecs import Plan
 from rimlight.sinks.encoder import Encoder
 from rimlight.sinks.muxing import time_base_of
+from rimlight.sinks.naming import candidates
 from rimlight.sinks.sound import Sound
-from rimlight.writing import unfinished
+from rimlight.writing import put, unfinished
 
 
 class WholeWriter:
@@ -24,6 +26,7 @@ class WholeWriter:
         info: the run's source.
         sound: streams to copy beside the pictures.
         threads: of the encoder.
+        overwrite: replace a file of that name.
     """
 
     resume_at: Fraction | None = None
@@ -32,9 +35,17 @@ class WholeWriter:
     earlier = 0
 
     def __init__(
-        self, path: Path, plan: Plan, *, info: SourceInfo, sound: Sound | None, threads: int
+        self,
+        path: Path,
+        plan: Plan,
+        *,
+        info: SourceInfo,
+        sound: Sound | None,
+        threads: int,
+        overwrite: bool = False,
     ) -> None:
         self._path = path
+        self._overwrite = overwrite
         self._part: Path | None = None
         self._plan = plan
         self._info = info
@@ -88,7 +99,23 @@ class WholeWriter:
         assert self._part is not None
         assert end_s is not None
         self._encoder.finish(self._last_s, end_s)
-        os.replace(self._part, self._path)
+        try:
+            put(self._part, self._path, overwrite=self._overwrite)
+        except FileExistsError as exc:
+            kept = self._kept()
+            raise SinkError(
+                f"{self._path} was written by somebody else during the run",
+                hint=f"this run's result is {kept}",
+            ) from exc
+
+    def _kept(self) -> Path:
+        """Give the file the first free name next to the one that is taken, and return that."""
+        assert self._part is not None
+        for name in candidates(self._path.name, self._path.suffix):
+            with suppress(FileExistsError):
+                put(self._part, self._path.with_name(name), overwrite=False)
+                return self._path.with_name(name)
+        raise AssertionError("names have no end")
 
     def close(self) -> None:
         """Close and remove the unfinished file."""
