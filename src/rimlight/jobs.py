@@ -100,9 +100,9 @@ def job_config(
     return load_run(data, where=where)
 
 
-def replacing(*, overwrite: bool) -> dict[str, dict[str, bool]]:
+def replacing(*, overwrite: bool) -> dict[str, dict[str, bool | None]]:
     """Return the options by which every file may replace one that exists, for `job_config`."""
-    return {kind: {"overwrite": overwrite} for kind in ("video", "images")}
+    return {kind: {"overwrite": overwrite or None} for kind in ("video", "images")}
 
 
 def unpainted(run: RunConfig) -> RunConfig:

@@ -151,7 +151,7 @@ def process(
             product=product,
         )
     video = {"audio": audio, "codec": codec, "crf": crf, "preset": preset}
-    video |= {"overwrite": overwrite, "resume": "auto" if resume else None}
+    video |= {"overwrite": overwrite or None, "resume": "auto" if resume else None}
     results = [place for place in (*output, matte, foreground) if place is not None]
     run = job_config(
         "process",
@@ -164,7 +164,7 @@ def process(
         look_ahead=look_ahead,
         config=config,
         settings=set_ or (),
-        options={"video": video, "images": {"format": format_, "overwrite": overwrite}},
+        options={"video": video, "images": {"format": format_, "overwrite": overwrite or None}},
         asides=_asides(matte, foreground, said.classes),
         source_options={
             **turn_keys(rotate),
