@@ -469,4 +469,4 @@ def test_the_page_links_to_a_result_whose_name_is_not_utf_8(tmp_path):
     name = os.fsdecode(b"caf\xe9.mp4")
     done = Entry(name, f"{tmp_path}/{name}", "done", "1", "2")
     write_summary([done], tmp_path / "summary.html", out=str(tmp_path))
-    assert 'href="caf%E9.mp4"' in (tmp_path / "summary.html").read_text()
+    assert 'href="./caf%E9.mp4"' in (tmp_path / "summary.html").read_text()
