@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "sinks": "file_kinds buffer config cores errors fingerprints frame imaging libav locks media "
     "options parts registry writing",
     "pipeline": "addresses buffer errors frame imaging parts",
-    "catalog": "errors options registry resources segmenters",
+    "catalog": "errors locks options registry resources segmenters",
     "objects": "effects errors frame imaging interchange parts writing",
     "road": "documents file_kinds folders config errors frame imaging interchange media models "
     "options preview sources writing",

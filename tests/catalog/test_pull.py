@@ -1,5 +1,6 @@
 import hashlib
 import random
+import threading
 
 import pytest
 from server import Site, serving
@@ -96,6 +97,20 @@ def test_a_server_that_cannot_resume_sends_all_of_it(site, tmp_path):
     (tmp_path / "m.tflite.part").write_bytes(BODY[:1000])
     site.ranges = False
     assert fetch(card(site), tmp_path).read_bytes() == BODY
+
+
+def test_two_who_fetch_one_file_share_it(site, tmp_path):
+    done = []
+    both = [
+        threading.Thread(target=lambda: done.append(fetch(card(site), tmp_path).read_bytes()))
+        for _ in range(4)
+    ]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    assert done == [BODY] * 4
+    assert len(site.asked) == 1 and names(tmp_path) == ["m.tflite"]
 
 
 @pytest.mark.parametrize("wrong", [BODY[::-1], BODY + b"more"])

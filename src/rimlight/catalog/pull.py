@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import http.client
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from rimlight.catalog.find import sha256_of, verify
 from rimlight.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
+from rimlight.locks import is_still, wait_for_lock
 from rimlight.segmenters.card import ModelCard, ModelFile
 
 Progress = Callable[[int, int], None]
@@ -77,11 +79,38 @@ def _shifted(progress: Progress | None, before: int, total: int) -> Progress:
 def _pull_file(file: ModelFile, cache: Path, progress: Progress) -> None:
     target, part = cache / file.file, cache / f"{file.file}.part"
     size = file.size_bytes or 0
-    if target.is_file() and sha256_of(target) == file.sha256:
-        progress(size, size)
-        return
-    if not part.is_file() or part.stat().st_size < size:
-        _download(file, part, target, progress)
+    while not _is_here(file, target):
+        with _held(part) as held:
+            wait_for_lock(held.fileno())  # another process may fetch this very file
+            if not is_still(held.fileno(), part):
+                continue  # it has finished, or failed: look again
+            if os.fstat(held.fileno()).st_size < size:
+                _download(file, held, target, progress)
+            _check_part(file, part, cache)
+            part.replace(target)
+            return
+    progress(size, size)
+
+
+@contextmanager
+def _held(part: Path) -> Iterator[BinaryIO]:
+    """Open a file to append to; when the block fails, an empty one goes."""
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+    with open(descriptor, "ab") as held:
+        try:
+            yield held
+        except BaseException:
+            if not os.fstat(descriptor).st_size and is_still(descriptor, part):
+                part.unlink()
+            raise
+
+
+def _is_here(file: ModelFile, target: Path) -> bool:
+    return target.is_file() and sha256_of(target) == file.sha256
+
+
+def _check_part(file: ModelFile, part: Path, cache: Path) -> None:
+    """Check what was fetched, and delete what is wrong."""
     try:
         verify(file, part)
     except ModelFormatError as exc:
@@ -90,22 +119,23 @@ def _pull_file(file: ModelFile, cache: Path, progress: Progress) -> None:
             f"{file.url} did not give the bytes that the card promises; they were deleted",
             hint=f"try again later, or put the right {file.file} into {cache}",
         ) from exc
-    part.replace(target)
 
 
-def _download(file: ModelFile, part: Path, target: Path, progress: Progress) -> None:
-    """Append to `part` what is missing of it."""
+def _download(file: ModelFile, out: BinaryIO, target: Path, progress: Progress) -> None:
+    """Append to `out` what is missing of it."""
     size = file.size_bytes or 0
-    with _reachable(file, target), _request(file, part) as response:
+    here = os.fstat(out.fileno()).st_size
+    with _reachable(file, target), _request(file, here) as response:
         resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
-        done = part.stat().st_size if resumed else 0
-        with part.open("ab" if resumed else "wb") as out:
-            progress(done, size)
-            # One byte more than promised is enough to see that it is another file.
-            while done <= size and (chunk := response.read(_CHUNK_BYTES)):
-                out.write(chunk)
-                done += len(chunk)
-                progress(min(done, size), size)
+        done = here if resumed else 0
+        out.truncate(done)
+        progress(done, size)
+        # One byte more than promised is enough to see that it is another file.
+        while done <= size and (chunk := response.read(_CHUNK_BYTES)):
+            out.write(chunk)
+            done += len(chunk)
+            progress(min(done, size), size)
+        out.flush()
     if done < size:
         raise ModelError(
             f"the transfer of {file.file} broke off after {done} of {size} bytes",
@@ -113,9 +143,8 @@ def _download(file: ModelFile, part: Path, target: Path, progress: Progress) -> 
         )
 
 
-def _request(file: ModelFile, part: Path) -> Any:
-    """Open the address, asking for what is missing; a server may send all of it instead."""
-    here = part.stat().st_size if part.is_file() else 0
+def _request(file: ModelFile, here: int) -> Any:
+    """Open the address, asking for what follows `here` bytes; a server may send all instead."""
     headers = {"User-Agent": "rimlight"} | ({"Range": f"bytes={here}-"} if here else {})
     request = urllib.request.Request(file.url or "", headers=headers)
     return urllib.request.urlopen(request, timeout=_TIMEOUT_S)
