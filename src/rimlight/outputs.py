@@ -11,7 +11,7 @@ from rimlight.config import PartConfig, RunConfig, SinkConfig
 from rimlight.errors import SinkError, SourceReadError, UnwrittenError
 from rimlight.frame import SourceInfo
 from rimlight.options import validate
-from rimlight.pipeline.parts import Paced, Shared, Sink
+from rimlight.pipeline.parts import Paced, Planned, Shared, Sink
 from rimlight.registry import Registry
 from rimlight.sinks import SINKS
 from rimlight.sinks.background import BackgroundSink, SteadySink
@@ -42,6 +42,19 @@ def open_sink(part: SinkConfig, info: SourceInfo) -> Sink:
     if not part.thread and writers == 1:
         return sink
     return BackgroundSink(sink, info, writers=writers)
+
+
+def check_sinks(config: RunConfig) -> None:
+    """Check that each output can hold what it gets, without opening it.
+
+    Raises:
+        ConfigError: a container cannot hold the codec, or alpha.
+    """
+    transparent = any(effect.kind == "cutout" for effect in config.effects)
+    for part in config.sinks:
+        cls, options = part_options(SINKS, _with_alpha(part) if transparent else part)
+        if issubclass(cls, Planned):
+            cls.plan(options)
 
 
 def open_sinks(

@@ -18,12 +18,13 @@ from rimlight.batch.extent import cost_of, extent_of
 from rimlight.batch.local import Job, LocalPool
 from rimlight.batch.manifest import Entry, Manifest, results_of
 from rimlight.batch.plan import left_out, make_plan
-from rimlight.batch.run import Batch
+from rimlight.batch.run import Batch, alone_in
 from rimlight.batch.summary import write_summary
+from rimlight.batch.trial import try_parts
 from rimlight.batch.work import Counted, attempt, carry_out
 from rimlight.config import load_run
 from rimlight.cores import usable_cores
-from rimlight.errors import ConfigError, SourceOpenError
+from rimlight.errors import ConfigError, SinkError, SourceOpenError
 from rimlight.jobs import job_config
 
 
@@ -470,3 +471,31 @@ def test_the_page_links_to_a_result_whose_name_is_not_utf_8(tmp_path):
     done = Entry(name, f"{tmp_path}/{name}", "done", "1", "2")
     write_summary([done], tmp_path / "summary.html", out=str(tmp_path))
     assert 'href="./caf%E9.mp4"' in (tmp_path / "summary.html").read_text()
+
+
+def test_two_batches_do_not_share_an_output_folder(tmp_path):
+    out = tmp_path / "out"
+    refused = pytest.raises(SinkError, match="another batch")
+    with alone_in(out), refused as caught, alone_in(out):
+        pass
+    assert caught.value.hint
+    with alone_in(tmp_path / "out"):
+        assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "effect", "says"),
+    [
+        ("out.exe", {"kind": "replace", "background": "white"}, "exe"),
+        ("out.mp4", {"kind": "replace", "background": "nope.jpg"}, "nope.jpg"),
+        ("out.mp4", {"kind": "cutout"}, "alpha"),
+    ],
+)
+def test_what_would_fail_in_every_worker_is_found_before_any_work(tmp_path, target, effect, says):
+    run = job_config(
+        "process", source="video:in.mp4", sinks=[f"video:{tmp_path / target}"], effects=[effect],
+        segmenter={"kind": "threshold"},
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match=says):
+        try_parts(run)
+    assert list(tmp_path.iterdir()) == []

@@ -6,12 +6,14 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from rimlight.batch import storage
+from rimlight.locks import Lock, try_lock, wait_for_lock
 
 LIMIT_BYTES = 20 << 30
 """What is not in use goes, the oldest first, while all of it takes more."""
@@ -40,25 +42,25 @@ def kept(place: str, where: Path, *, limit: int = LIMIT_BYTES) -> Iterator[Path]
     facts = json.dumps([place, *storage.facts(place)])
     name = hashlib.sha256(facts.encode()).hexdigest()[:24]
     path = where / f"{name}{PurePosixPath(place).suffix}"
-    with _locked(where / f"{name}.lock", fcntl.LOCK_EX) as lock:
+    with _open(where / f"{name}.lock") as lock:
+        wait_for_lock(lock)
         if not path.exists():
-            part = path.with_name(f"{name}.part")
+            part = path.with_name(f"{name}.{secrets.token_hex(6)}.part")
             try:
                 storage.fetch(place, part)
                 part.replace(path)
             finally:
                 part.unlink(missing_ok=True)
         os.utime(path)
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        wait_for_lock(lock, fcntl.LOCK_SH)
         _clear(where, limit)
         yield path
 
 
 @contextmanager
-def _locked(path: Path, how: int) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+def _open(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(descriptor, how)
         yield descriptor
     finally:
         os.close(descriptor)
@@ -72,9 +74,8 @@ def _clear(where: Path, limit: int) -> None:
     for path, status in sorted(sizes.items(), key=lambda item: item[1].st_mtime):
         if total <= limit:
             return
-        try:
-            with _locked(path.with_suffix(".lock"), fcntl.LOCK_EX | fcntl.LOCK_NB):
-                path.unlink(missing_ok=True)
-        except BlockingIOError:  # a worker reads it
-            continue
+        with _open(path.with_suffix(".lock")) as lock:
+            if try_lock(lock) is not Lock.HELD:  # a worker reads it, or nobody can know
+                continue
+            path.unlink(missing_ok=True)
         total -= status.st_size

@@ -12,6 +12,7 @@ from rimlight.batch import storage
 from rimlight.batch.plan import Task, pictures_in
 from rimlight.errors import RimlightError, SinkError
 from rimlight.fingerprints import content_of
+from rimlight.locks import flush_to_disk
 from rimlight.sinks.journal import is_left_by_a_run
 
 MANIFEST = "manifest.jsonl"
@@ -89,7 +90,7 @@ class Manifest:
             with self.path.open("ab+") as file:
                 file.write(b"\n" * _is_cut_off(file) + _line(entry))
                 file.flush()
-                os.fsync(file.fileno())
+                flush_to_disk(file.fileno())
         except OSError as exc:
             raise SinkError(
                 f"cannot write {self.path}: {exc.strerror}",

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -21,9 +21,11 @@ from rimlight.batch.summary import write_summary
 from rimlight.batch.work import Outcome
 from rimlight.catalog.find import Catalog
 from rimlight.config import RunConfig
+from rimlight.errors import SinkError
 from rimlight.identity import contents_of
+from rimlight.locks import Lock, try_lock
 from rimlight.sinks.paths import check_report
-from rimlight.writing import make_folder
+from rimlight.writing import make_folder, writing
 
 SUMMARY = "summary.html"
 THUMBNAILS = "thumbnails"
@@ -71,6 +73,27 @@ class Pool(Protocol):
     def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, Outcome]]:
         """Yield each job with its outcome, in the order they end."""
         ...
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other batches out of the folder of the record while the block lasts.
+
+    Raises:
+        SinkError: another one works there, or the folder cannot be made.
+    """
+    make_folder(folder)
+    with writing(folder):
+        descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if try_lock(descriptor) is Lock.TAKEN:
+            raise SinkError(
+                f"another batch is working in {folder}",
+                hint="wait for it, or choose another output folder",
+            )
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class Batch:

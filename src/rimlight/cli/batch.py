@@ -98,8 +98,8 @@ def batch(
       rimlight batch s3://talks/2026 -b white -o s3://talks/white --engine ray --address auto
     """
     from rimlight.batch.plan import left_out, make_plan
-    from rimlight.batch.report import bring
-    from rimlight.batch.run import Batch
+    from rimlight.batch.report import bring, report_folder
+    from rimlight.batch.run import Batch, alone_in
     from rimlight.choice import choice
     from rimlight.cli.batch_run import show_plan, work_through
     from rimlight.cli.run import tell
@@ -141,10 +141,12 @@ def batch(
     tasks = make_plan(inputs, output, suffix=ending, still=still)
     tell(left_out(inputs, output))
     _check_first_of_each_kind(tasks, describe)
-    work = Batch(bring(output), describe, still=still, overwrite=overwrite)
-    todo = work.todo(tasks, retry_failed=retry_failed)
-    work.check(tasks, todo)
     with ExitStack() as stack:
+        if not dry_run:
+            stack.enter_context(alone_in(report_folder(output)))
+        work = Batch(bring(output), describe, still=still, overwrite=overwrite)
+        todo = work.todo(tasks, retry_failed=retry_failed)
+        work.check(tasks, todo)
         pool = _pool(engine, jobs, len(todo.tasks), stack, address=address, piece=piece)
         extent = show_plan(todo, pool, describe if dry_run else None)
         if not dry_run:
@@ -168,11 +170,13 @@ def _check_places(places: Sequence[str], engine: Engine) -> None:
 
 
 def _check_first_of_each_kind(tasks: Sequence[Task], describe: Callable[[Task], RunConfig]) -> None:
-    """Find wrong options once, and at once, not in every worker."""
+    """Find what is wrong with the run once, and before any work, not in every worker."""
+    from rimlight.batch.trial import try_parts
     from rimlight.checks import check
 
     for task in {task.kind: task for task in tasks}.values():
         check(describe(task), places=False)  # these are checked for the whole plan
+        try_parts(describe(task))
 
 
 def _pool(

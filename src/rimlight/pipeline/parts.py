@@ -11,7 +11,7 @@ with `options` an instance of the class's own `Options`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from rimlight.frame import Frame, Mask, SourceInfo
 
@@ -126,6 +126,20 @@ class Paced(Protocol):
     @property
     def rate(self) -> float:
         """Frames a second that it announces."""
+        ...
+
+
+@runtime_checkable
+class Planned(Protocol):
+    """A sink that knows from its options alone whether it can hold what it is asked to."""
+
+    @staticmethod
+    def plan(options: Any) -> Any:
+        """Return how it writes.
+
+        Raises:
+            ConfigError: it cannot hold what is asked for.
+        """
         ...
 
 

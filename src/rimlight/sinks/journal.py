@@ -18,7 +18,7 @@ from typing import Any
 
 from rimlight.errors import SinkError
 from rimlight.fingerprints import content_of, digest_of
-from rimlight.locks import Lock, is_still, try_lock
+from rimlight.locks import Lock, flush_to_disk, is_still, try_lock
 from rimlight.writing import hidden_name, put
 
 _VERSION = 2
@@ -26,8 +26,6 @@ _STATE = "state.json"
 _LOCK = "lock"
 _TRIES = 20
 """How often the folder is made again that another run removes at this very moment."""
-_NOT_SYNCED = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS})
-"""What file systems answer that cannot write out one file or folder by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,16 +315,14 @@ class Journal:
         """Wait until a file, or the names in a folder, are on the disk itself."""
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
-        except OSError as exc:
-            if exc.errno not in _NOT_SYNCED:
-                raise
+            is_flushed = flush_to_disk(descriptor)
+        finally:
+            os.close(descriptor)
+        if not is_flushed:
             self._note(
                 f"the disk of {self._result_path} does not say when data is on it: "
                 "after a power cut the run may have to start over"
             )
-        finally:
-            os.close(descriptor)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

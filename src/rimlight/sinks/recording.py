@@ -108,6 +108,7 @@ class RecordingWriter:
 
     resume_at: Fraction | None = None
     complete = False
+    earlier = 0
 
     def __init__(
         self,

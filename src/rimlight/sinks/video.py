@@ -76,15 +76,7 @@ class VideoSink:
         self._options = options
         self._info = info
         self._path = options.path
-        self._plan = plan_for(
-            options.path,
-            codec=options.codec,
-            transparent=options.transparent,
-            crf=options.crf,
-            preset=options.preset,
-        )
-        check_present(self._plan.codec)
-        _check_codec(self._plan, options.path)
+        self._plan = self.plan(options)
         self._is_recording = info.is_live and options.resume is None
         check_not_source(options.path, info)
         knows_what_is_there = self._is_recording or options.resume is not None
@@ -96,6 +88,24 @@ class VideoSink:
         self._start: Fraction | None = None
         self._is_all = True
         self._done = False
+
+    @staticmethod
+    def plan(options: Options) -> Plan:
+        """Return container and codec.
+
+        Raises:
+            ConfigError: the container cannot hold what is asked for, or hardware is missing.
+        """
+        plan = plan_for(
+            options.path,
+            codec=options.codec,
+            transparent=options.transparent,
+            crf=options.crf,
+            preset=options.preset,
+        )
+        check_present(plan.codec)
+        _check_codec(plan, options.path)
+        return plan
 
     def _open_writer(self, sound: Sound | None) -> WholeWriter | SegmentWriter | RecordingWriter:
         options, info = self._options, self._info
