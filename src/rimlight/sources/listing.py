@@ -50,11 +50,9 @@ def find(text: str, *, recursive: bool, own: Sequence[Path] = ()) -> Found:
         return _from_list(Path(os.path.expanduser(text[1:])))
     path = Path(os.path.expanduser(text))
     try:
-        if os.path.isdir(path):
-            return _in_folder(path, list_folder(path, recursive=recursive, own=own), recursive)
-        if os.path.lexists(path):
-            return Found(path.parent, [path])
-        path.stat()  # tells "not there" from "may not be looked at"
+        listing = list_folder(path, recursive=recursive, own=own) if os.path.isdir(path) else None
+        if listing is None and not os.path.lexists(path):
+            path.stat()  # tells "not there" from "may not be looked at"
     except FileNotFoundError:
         return _matching(path, own)
     except OSError as exc:
@@ -62,7 +60,7 @@ def find(text: str, *, recursive: bool, own: Sequence[Path] = ()) -> Found:
             f"cannot read {path}: {(exc.strerror or str(exc)).lower()}",
             hint="check the permissions of the folder (ls -ld shows them)",
         ) from exc
-    return _matching(path, own)
+    return Found(path.parent, [path]) if listing is None else _in_folder(path, listing, recursive)
 
 
 def _in_folder(folder: Path, listing: Listing, recursive: bool) -> Found:
