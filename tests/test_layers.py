@@ -50,7 +50,7 @@ MAY_IMPORT = {
     "objects": "effects errors frame imaging interchange parts writing",
     "road": "documents file_kinds folders config errors frame imaging interchange media models "
     "options preview sources writing",
-    "outputs": "config errors frame options parts registry sinks",
+    "outputs": "config effects errors frame options parts registry sinks",
     "identity": "catalog config fingerprints models options",
     "resume": "config errors fingerprints identity options parts pipeline refiners segmenters "
     "sinks",

@@ -194,6 +194,7 @@ class SourceInfo:
         origin: the time on the container's clock at which the frames' own times begin.
         primaries: the colours' primaries, an ITU-T H.273 code point; None when not declared.
         transfer: their transfer characteristics, likewise.
+        alpha: the first frame is transparent in part.
         stills: the frames are single pictures with names.
         pictures: of these, each name and the file it is read from; none where that is not known.
         notes: what the user should know, such as a size that the camera would not give.
@@ -212,6 +213,7 @@ class SourceInfo:
     origin: Fraction = Fraction(0)
     primaries: int | None = None
     transfer: int | None = None
+    alpha: bool = False
     stills: bool = False
     pictures: tuple[tuple[str, Path], ...] = ()
     notes: tuple[str, ...] = field(default=())

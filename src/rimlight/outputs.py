@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, cast
 
 from rimlight.config import PartConfig, RunConfig, SinkConfig
+from rimlight.effects import OPAQUE
 from rimlight.errors import SinkError, SourceReadError, UnwrittenError
 from rimlight.frame import SourceInfo
 from rimlight.options import validate
@@ -65,7 +66,7 @@ def open_sinks(
     Returns:
         The sinks, where each one's results go, and what the user should know.
     """
-    transparent = is_transparent(config.effects)
+    transparent = is_transparent(config.effects, clear=info.alpha)
     sinks: list[Sink] = []
     places: list[str] = []
     failures: list[SinkError] = []
@@ -97,11 +98,15 @@ def _worker(sink: Sink) -> Sink:
     return sink.sink if isinstance(sink, BackgroundSink | SteadySink) else sink
 
 
-def is_transparent(effects: Iterable[PartConfig]) -> bool:
-    """Return True if these effects give frames with alpha, whatever the source's are."""
-    clear = False
+def is_transparent(effects: Iterable[PartConfig], *, clear: bool = False) -> bool:
+    """Return True if these effects give frames with alpha.
+
+    Args:
+        effects: in the order that they are applied.
+        clear: the source's frames have alpha.
+    """
     for effect in effects:
-        behind = effect.kind == "replace" or (
+        behind = effect.kind in OPAQUE or (
             effect.kind == "product" and effect.options.get("background") is not None
         )
         clear = effect.kind == "cutout" or (clear and not behind)

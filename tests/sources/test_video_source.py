@@ -3,11 +3,19 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from clip_maker import packet_times, picture, planes_of, write_video
+from clip_maker import (
+    SEE_THROUGH,
+    packet_times,
+    picture,
+    planes_of,
+    write_half_transparent,
+    write_video,
+)
 
 from rimlight.errors import SourceReadError
 from rimlight.imaging.colour import ColourSpace, planes
 from rimlight.libav import av
+from rimlight.sources.planes import PlaneReader
 from rimlight.sources.video import VideoSource
 
 
@@ -152,18 +160,112 @@ def test_rgb_and_grey_videos_keep_their_colours(tmp_path, size):
         assert abs(got - wanted).mean() < 3
 
 
-def test_a_video_that_changes_its_size_is_scaled_to_its_first_one(tmp_path, caplog):
-    path = tmp_path / "a.ts"
-    parts = [((64, 48), range(0, 400, 40)), ((96, 80), range(400, 800, 40))]
-    with path.open("wb") as joined:
-        for size, stamps in parts:
-            part = write_video(tmp_path / "p.ts", size=size, stamps=stamps, codec="libx264")
-            joined.write(part.read_bytes())
+def joined(path, sizes, *, codec="libx264"):
+    """A film whose frames change their size: ten of each."""
+    with path.open("wb") as whole:
+        for number, size in enumerate(sizes):
+            stamps = range(number * 400, number * 400 + 400, 40)
+            part = write_video(path.with_name("p.ts"), size=size, stamps=stamps, codec=codec)
+            whole.write(part.read_bytes())
+    return path
+
+
+def test_a_video_that_grows_is_shown_in_its_larger_size(tmp_path):
+    source = open_video(joined(tmp_path / "a.ts", [(64, 48), (128, 96)]))
+    assert "grows from 64x48 to 128x96" in source.info.notes[-1]
+    frames, _ = read_all(source)
+    assert [frame.size for frame in frames] == [(128, 96)] * 20
+
+
+def test_a_video_that_is_turned_keeps_its_shape_between_bars(tmp_path, caplog):
+    path = joined(tmp_path / "a.ts", [(64, 32), (32, 64)])
     with caplog.at_level(logging.WARNING):
         frames, _ = read_all(open_video(path))
-    assert {frame.size for frame in frames} == {(64, 48)}
-    assert len(frames) == 20
-    assert sum("scaled to its first size" in r.getMessage() for r in caplog.records) == 1
+    assert [frame.size for frame in frames] == [(64, 32)] * 20
+    last = frames[-1].bgr
+    assert last[:, :20].max() <= 3
+    assert last[:, 44:].max() <= 3
+    assert last[:, 26:38].mean() > 30
+    assert sum("keeps its shape" in r.getMessage() for r in caplog.records) == 1
+
+
+def test_a_transparent_film_may_change_its_size_too():
+    reader = PlaneReader(half_clear((64, 32)))
+    image, alpha = reader.read(half_clear((32, 64)))
+    assert image.shape == (32, 64, 3)
+    assert not alpha[:, :20].any()
+    assert not alpha[:, 44:].any()
+    assert alpha.max() == 255
+
+
+def half_clear(size):
+    """A picture whose right half is opaque blue, and whose left half is clear over red."""
+    bgra = np.zeros((size[1], size[0], 4), np.uint8)
+    bgra[:, : size[0] // 2] = (0, 0, 255, 0)
+    bgra[:, size[0] // 2 :] = (255, 0, 0, 255)
+    return av.VideoFrame.from_ndarray(bgra, "bgra")
+
+
+@pytest.mark.parametrize(("name", "codec", "pix_fmt"), SEE_THROUGH[:-1])
+def test_the_alpha_of_a_film_comes_with_its_frames(tmp_path, name, codec, pix_fmt):
+    source = open_video(write_half_transparent(tmp_path / name, codec=codec, pix_fmt=pix_fmt))
+    assert source.info.alpha
+    frame = next(iter(source))
+    source.close()
+    assert frame.layout == "bgr"
+    assert frame.alpha[:, :24].max() <= 2
+    assert frame.alpha[:, 40:].min() >= 253
+
+
+def test_a_film_that_could_be_transparent_and_is_not_has_no_alpha(tmp_path):
+    source = open_video(write_video(tmp_path / "a.mov", codec="qtrle", pix_fmt="argb"))
+    assert not source.info.alpha
+    frames, _ = read_all(source)
+    assert all(frame.alpha is None for frame in frames)
+
+
+def combed(path):
+    """Interlaced frames of a bar that moves between the two fields of each."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg2video", rate=25, options={"flags": "+ilme+ildct"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.bit_rate = 4_000_000
+        graph = av.filter.Graph()
+        source = graph.add_buffer(
+            width=64, height=48, format=av.VideoFormat("yuv420p"), time_base=Fraction(1, 25)
+        )
+        graph.link_nodes(
+            source, graph.add("setfield", "mode=tff"), graph.add("buffersink")
+        ).configure()
+        for index in range(6):
+            luma = np.full((48, 64), 16, np.uint8)
+            for row in range(48):
+                at = 4 * (2 * index + row % 2)
+                luma[row, at : at + 4] = 235
+            array = np.concatenate([luma, np.full((24, 64), 128, np.uint8)])
+            frame = av.VideoFrame.from_ndarray(array, "yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            graph.push(frame)
+            out.mux(stream.encode(graph.vpull()))
+        out.mux(stream.encode(None))
+    return path
+
+
+def comb_of(frames):
+    """How much each row differs from the two around it."""
+    lumas = [planes(frame.i420)[0].astype(int) for frame in frames]
+    return np.mean([np.abs(2 * y[1:-1] - y[:-2] - y[2:]).mean() for y in lumas])
+
+
+def test_interlaced_frames_are_made_progressive_at_their_times(tmp_path):
+    path = combed(tmp_path / "a.ts")
+    plain_source, source = open_video(path, deinterlace=False), open_video(path)
+    assert "left as they are" in plain_source.info.notes[-1]
+    assert "made progressive" in source.info.notes[-1]
+    plain, _ = read_all(plain_source)
+    frames, _ = read_all(source)
+    assert [frame.pts for frame in frames] == [frame.pts for frame in plain]
+    assert comb_of(frames) < comb_of(plain) / 2
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])

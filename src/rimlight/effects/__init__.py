@@ -36,3 +36,6 @@ COMPOSITING = frozenset({"blur", "grey", "replace"})
 
 COVERING = frozenset({"blur", "cutout", "replace"})
 """The effects that leave nothing of the room to be seen."""
+
+OPAQUE = frozenset({"foreground", "matte", "replace"})
+"""The effects whose frames are opaque, also where the source is transparent."""

@@ -29,6 +29,7 @@ class Decoder:
         damaged: frames that were decoded with visible errors.
         empty_end: until when packets without bytes ask to show the picture before them.
         has_seams: the clock started again, so the header tells no length.
+        interlaced: a frame was stored as two fields.
         error: what ended the stream before its end, if anything did.
     """
 
@@ -40,6 +41,7 @@ class Decoder:
         self._started = False
         self.skipped = 0
         self.damaged = 0
+        self.interlaced = False
         self.has_seams = False
         self.empty_end = Fraction(0)
         self.error: av.error.FFmpegError | None = None
@@ -53,6 +55,7 @@ class Decoder:
             for picture in pictures:
                 self._started = True
                 self.damaged += picture.is_corrupt
+                self.interlaced |= picture.interlaced_frame
                 yield picture
 
     @property

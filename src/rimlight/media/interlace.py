@@ -36,6 +36,7 @@ class _Comb:
 
     def __init__(self, first: av.VideoFrame) -> None:
         self.form = _form(first)
+        self._unit = first.time_base
         self._stamps: deque[tuple[int | None, int | None, int]] = deque()
         graph = av.filter.Graph()
         graph.threads = 1
@@ -68,6 +69,7 @@ class _Comb:
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
             # The filter counts in half ticks.
+            picture.time_base = self._unit
             picture.pts, picture.dts, picture.duration = self._stamps.popleft()
             yield picture
 

@@ -73,9 +73,10 @@ class AnimationSource:
 
     def _set_up(self, path: Path, options: Options) -> None:
         try:
-            lengths = [shot.lasts for shot in self._animation]
+            shots = [(shot.lasts, _is_clear(shot)) for shot in self._animation]
         except (OSError, ValueError) as exc:
             raise _unreadable(path, exc) from exc
+        lengths = [lasts for lasts, _ in shots]
         self._name = path.name
         self._size = fit_within(self._animation.size, options.max_size)
         wanted = list(self._wanted(lengths))
@@ -95,6 +96,7 @@ class AnimationSource:
             count=len(wanted),
             time_base=_MS if is_exact else _US,
             duration_s=float(duration),
+            alpha=shots[0][1],
         )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -147,6 +149,10 @@ class AnimationSource:
         if (pixels.shape[1], pixels.shape[0]) == self._size:
             return pixels
         return cast(Image, cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA))
+
+
+def _is_clear(shot: Shot) -> bool:
+    return shot.alpha is not None and int(shot.alpha.min()) < 255
 
 
 def _unreadable(path: Path, exc: Exception) -> SourceOpenError:

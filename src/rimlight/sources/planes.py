@@ -1,4 +1,4 @@
-"""Decoded FFmpeg pictures as upright I420 arrays."""
+"""Decoded FFmpeg pictures as upright arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from rimlight.frame import Layout
 from rimlight.imaging.colour import even_size, planes
+from rimlight.imaging.geometry import Rect, letterbox
 from rimlight.imaging.pool import ArrayPool
 from rimlight.libav import av
 from rimlight.media.shown import (
@@ -18,10 +20,12 @@ from rimlight.media.shown import (
     Converter,
     colour_of,
     declared,
+    has_alpha,
     orientation_of,
 )
 
 Image = NDArray[np.uint8]
+Size = tuple[int, int]
 
 _log = logging.getLogger(__name__)
 
@@ -29,9 +33,18 @@ _DIRECT = ("yuv420p", "yuvj420p")
 
 
 class PlaneReader:
-    """Copies decoded pictures into reused I420 arrays, all of the first picture's form.
+    """Copies decoded pictures into reused arrays, all of one size and form.
+
+    Opaque pictures become I420. Those that may be transparent become BGR, as photos are: what
+    their hidden colors are worth is for the effects to say, which they do there.
+
+    Args:
+        first: the first picture.
+        max_size: (width, height), as shown, that pictures are scaled down to.
+        largest: the stored size of the largest picture to come, where that is known.
 
     Attributes:
+        layout: how `read` gives pictures.
         size: (width, height) as shown, after turning.
         orientation: how the stored pictures are turned.
         colour: what YUV means in the arrays.
@@ -40,33 +53,64 @@ class PlaneReader:
         note: what had to be converted, or None.
     """
 
-    def __init__(self, first: av.VideoFrame, max_size: tuple[int, int] | None = None) -> None:
-        self._given = (first.width, first.height)
+    def __init__(
+        self,
+        first: av.VideoFrame,
+        max_size: Size | None = None,
+        *,
+        largest: Size | None = None,
+    ) -> None:
+        self._given = largest or (first.width, first.height)
         turned = orientation_of(first)
         self._stored = turned.size(fit_within(turned.size(self._given), max_size))
         self._pool = ArrayPool()
         self._converter = Converter()
-        self._warned = False
+        self._warned = largest is not None
+        self.layout: Layout = "bgr" if has_alpha(first) else "i420"
         self.orientation = turned
         self.size = self.orientation.size(self._stored)
         self.colour = colour_of(first)
         self.primaries = declared(first.color_primaries)
         self.transfer = declared(first.color_trc)
         name = first.format.name
-        self.note = None if name in _DIRECT else f"{name} is converted to 8-bit yuv420p"
+        is_plain = name in _DIRECT or self.layout == "bgr"
+        self.note = None if is_plain else f"{name} is converted to 8-bit yuv420p"
 
-    def read(self, picture: av.VideoFrame) -> Image:
-        """Return `picture` as I420, uint8 (rows*3/2, columns), odd sides padded by repetition.
+    def read(self, picture: av.VideoFrame) -> tuple[Image, Image | None]:
+        """Return `picture`, upright, and its alpha.
+
+        Returns:
+            I420, uint8 (rows*3/2, columns), odd sides padded by repetition, and None; or BGR, uint8
+            (rows, columns, 3), and alpha, uint8 (rows, columns), None where all is opaque.
 
         Raises:
             SourceReadError: FFmpeg cannot convert such pictures.
         """
+        return self._bgr(picture) if self.layout == "bgr" else (self._i420(picture), None)
+
+    def _i420(self, picture: av.VideoFrame) -> Image:
         columns, rows = even_size(self.size)
         i420: Image = self._pool.take((rows * 3 // 2, columns))
-        uniform = self._uniform(picture)
+        place = self._place(picture)
+        uniform = self._uniform(picture, place)
         for index, target in enumerate(planes(i420)):
-            self._copy(_plane(uniform, index), target)
+            stored = _plane(uniform, index)
+            if place is not None:
+                stored = _between_bars(stored, place, self._stored, index, self._black(index))
+            self._copy(stored, target)
         return i420
+
+    def _bgr(self, picture: av.VideoFrame) -> tuple[Image, Image | None]:
+        place = self._place(picture)
+        size = self._stored if place is None else (int(place.width), int(place.height))
+        bgr, alpha = self._converter.to_bgr(picture, self.colour, size)
+        if place is not None:
+            opacity = np.full(bgr.shape[:2], 255, np.uint8) if alpha is None else alpha
+            bgr = _between_bars(bgr, place, self._stored, 0, 0)
+            alpha = _between_bars(opacity, place, self._stored, 0, 0)
+        turn = self.orientation.apply
+        upright = None if alpha is None else np.ascontiguousarray(turn(alpha))
+        return np.ascontiguousarray(turn(bgr)), upright
 
     def _copy(self, stored: Image, target: Image) -> None:
         width, height = self.orientation.size((stored.shape[1], stored.shape[0]))
@@ -76,22 +120,34 @@ class PlaneReader:
         if height < target.shape[0]:
             target[height] = target[height - 1]
 
-    def _uniform(self, picture: av.VideoFrame) -> av.VideoFrame:
-        """Return `picture` as 8-bit 4:2:0 of the first picture's size."""
+    def _place(self, picture: av.VideoFrame) -> Rect | None:
+        """Return where a picture of another shape lies between bars; None where it fills all."""
         size = (picture.width, picture.height)
-        if size == self._stored and picture.format.name in _DIRECT:
-            return picture
-        if size != self._given and not self._warned:
+        if size == self._given:
+            return None
+        if not self._warned:
             self._warned = True
             _log.warning(
-                "the video changes from %dx%d to %dx%d; it is scaled to its first size",
+                "the video changes from %dx%d to %dx%d; it keeps its shape and is fitted into its "
+                "first size",
                 *self._given,
                 *size,
             )
-        return self._converted(picture)
+        box = letterbox(size, self._stored)
+        left, top = (int(side) // 2 * 2 for side in (box.left, box.top))
+        width, height = (
+            whole - 2 * edge for whole, edge in zip(self._stored, (left, top), strict=True)
+        )
+        return None if (width, height) == self._stored else Rect(left, top, width, height)
 
-    def _converted(self, picture: av.VideoFrame) -> av.VideoFrame:
-        width, height = self._stored
+    def _black(self, index: int) -> int:
+        return 128 if index else 0 if self.colour.full_range else 16
+
+    def _uniform(self, picture: av.VideoFrame, place: Rect | None) -> av.VideoFrame:
+        """Return `picture` as 8-bit 4:2:0 of the size that it has in the result."""
+        width, height = self._stored if place is None else (int(place.width), int(place.height))
+        if (picture.width, picture.height) == (width, height) and picture.format.name in _DIRECT:
+            return picture
         return self._converter.reformat(
             picture,
             width=width,
@@ -116,3 +172,13 @@ def _plane(picture: av.VideoFrame, index: int) -> Image:
     plane = picture.planes[index]
     rows = np.frombuffer(cast(bytes, plane), np.uint8).reshape(-1, plane.line_size)
     return rows[: plane.height, : plane.width]
+
+
+def _between_bars(pixels: Image, place: Rect, whole: Size, index: int, fill: int) -> Image:
+    """Lay one plane of a picture at its place in a plane of the `whole` size; 1 and 2: chroma."""
+    step = 2 if index else 1
+    width, height = (-(-side // step) for side in whole)
+    out = np.full((height, width, *pixels.shape[2:]), fill, np.uint8)
+    left, top = int(place.left) // step, int(place.top) // step
+    out[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    return out

@@ -50,6 +50,11 @@ class StampedPictures:
         self._restart()
         self.first = next(self._pictures, None)
 
+    @property
+    def interlaced(self) -> bool:
+        """A frame so far was stored as two fields."""
+        return self.decoder.interlaced
+
     def start(self) -> Fraction | None:
         """Find the first picture of the span; return its time, None where there is none."""
         assert self.first is not None

@@ -21,6 +21,7 @@ from rimlight.media.hdr import refuse_hdr
 from rimlight.media.opening import Target
 from rimlight.media.seams import FALLBACK_TICK, is_timeless
 from rimlight.media.shown import sample_aspect
+from rimlight.media.sizes import largest_size
 from rimlight.sources import arrival
 from rimlight.sources.announced import announced, clock_origin
 from rimlight.sources.arrival import ArrivalTimes
@@ -33,6 +34,8 @@ _log = logging.getLogger(__name__)
 
 class VideoSource:
     """Reads a video file, or an RTSP, RTMP, UDP or HTTP stream, as I420 frames.
+
+    Transparent videos come as BGR frames with alpha, as pictures do.
 
     Time stamps are the container's own, turned pictures are put upright, and a damaged file gives
     all the frames that decode before it raises.
@@ -87,6 +90,8 @@ class VideoSource:
                 hint="both count in seconds from the first frame",
             )
         self._timeout_s = options.timeout_s
+        self._growth: str | None = None
+        self._deinterlace = options.deinterlace
         self.exhausted = False
         """All frames were taken, or all that could be read."""
         self._target = Target.parse(options.path)
@@ -108,7 +113,9 @@ class VideoSource:
         )
         first = self._first_picture()
         refuse_hdr(first, self._target.name)
-        self._planes = PlaneReader(first, options.max_size)
+        largest = self._larger(first, film)
+        self._planes = PlaneReader(first, options.max_size, largest=largest)
+        self._alpha = self._planes.layout == "bgr" and self._planes.read(first)[1] is not None
         start = self._stamped.start()
         if start is None:
             raise SourceOpenError(
@@ -140,13 +147,16 @@ class VideoSource:
     def _frames(self) -> Iterator[Frame]:
         for index, (picture, at) in enumerate(self._stamped):
             now = time.monotonic()
-            yield Frame.from_i420(
-                self._planes.read(picture),
-                size=self.info.size,
-                index=index,
-                pts=self._arrivals.at(at, now) if self._arrivals else at - self._origin,
-                captured=now,
-                colour=self._planes.colour,
+            image, alpha = self._planes.read(picture)
+            yield Frame(
+                image,
+                self._planes.layout,
+                self.info.size,
+                index,
+                self._arrivals.at(at, now) if self._arrivals else at - self._origin,
+                now,
+                self._planes.colour,
+                alpha,
                 sample_aspect=self.info.sample_aspect,
             )
 
@@ -186,6 +196,17 @@ class VideoSource:
             f"no picture of {self._target.name} can be decoded ({reason})", hint=hint
         )
 
+    def _larger(self, first: av.VideoFrame, film: Film) -> tuple[int, int] | None:
+        """Return the size of later pictures, where they are larger than the first."""
+        size = largest_size(film.target.file, film.stream) if film.target.file else None
+        if size is None or size[0] * size[1] <= first.width * first.height:
+            return None
+        self._growth = (
+            f"{self._target.name} grows from {first.width}x{first.height} to {size[0]}x{size[1]}; "
+            "all its frames are fitted into that"
+        )
+        return size
+
     def _describe(self, film: Film) -> SourceInfo:
         promised, is_live = self._span.of(self._whole), film.is_live
         return SourceInfo(
@@ -202,12 +223,16 @@ class VideoSource:
             origin=self._origin,
             primaries=self._planes.primaries,
             transfer=self._planes.transfer,
+            alpha=self._alpha,
             notes=self._notes(film),
         )
 
     def _notes(self, film: Film) -> tuple[str, ...]:
         """Return what the user should know of how the film is read."""
-        name, notes = self._target.name, [self._planes.note]
+        name, notes = self._target.name, [self._planes.note, self._growth]
+        if self._stamped.interlaced:
+            done = "made progressive" if self._deinterlace else "left as they are"
+            notes.append(f"{name} is interlaced: its frames are {done} (source option deinterlace)")
         if film.target.is_pipe:
             notes.append(f"{name} is a pipe: it is read once, without its sound and tags")
         elif film.target.path is None and not film.is_live and film.container.streams.audio:
