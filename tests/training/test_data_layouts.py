@@ -10,6 +10,7 @@ from made_data import blob, options, write_blobs, write_pair
 from rimlight.errors import ConfigError
 from rimlight.training.data.find import check_classes, find_samples
 from rimlight.training.history import Epoch, best_of
+from rimlight.training.state import alone_in
 
 RING = "0 0.1 0.1 0.6 0.1 0.6 0.6 0.1 0.6"
 
@@ -185,3 +186,14 @@ def test_an_epoch_without_numbers_is_never_the_best():
     assert best_of([epoch(1, 0.9, nan), epoch(2, 0.5, 1.0)]).number == 2
     assert best_of([epoch(1, nan, 1.0), epoch(2, 0.5, 1.0)]).number == 2
     assert best_of([epoch(1, 0.9, nan)]) is None
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path):
+    with (
+        alone_in(tmp_path / "out"),
+        pytest.raises(ConfigError, match="another training is writing"),
+        alone_in(tmp_path / "out"),
+    ):
+        pass
+    with alone_in(tmp_path / "out"):
+        assert list((tmp_path / "out").iterdir()) == []

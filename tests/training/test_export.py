@@ -4,6 +4,7 @@ import cv2
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
 from fakes import make_frame
 from made_data import blob, write_blobs
@@ -174,3 +175,39 @@ def test_an_output_that_is_not_there_is_refused(tmp_path):
 def test_only_keras_files_are_exported(exported, tmp_path):
     with pytest.raises(ConfigError, match=r"is no \.keras file"):
         export(exported.file, tmp_path / "made.tflite", number="float16")
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [({"SELECT_TF_OPS": True}, "Flex: Erf"), ({"custom": True}, "makers' program knows: Erf")],
+)
+def test_an_operation_that_the_interpreter_lacks_is_named(tmp_path, extra, said):
+    spec = tf.TensorSpec((1, 8, 8, 3), tf.float32)
+    made = tf.function(tf.math.erf).get_concrete_function(spec)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([made])
+    converter.allow_custom_ops = "custom" in extra
+    if "SELECT_TF_OPS" in extra:
+        ops = tf.lite.OpsSet
+        converter.target_spec.supported_ops = [ops.TFLITE_BUILTINS, ops.SELECT_TF_OPS]
+    (tmp_path / "odd.tflite").write_bytes(converter.convert())
+    with pytest.raises(ModelFormatError, match=said):
+        TfliteEngine(tmp_path / "odd.tflite", threads=1)
+
+
+def test_a_few_pictures_to_calibrate_on_are_told(place, tmp_path, caplog):
+    write_blobs(tmp_path / "one", 1)
+    one, out = [tmp_path / "one"], tmp_path / "made.tflite"
+    export(place / "best.keras", out, number="int8", calibration=one, least=0)
+    assert "calibrated on 1 picture, and checked on no others" in caplog.text
+
+
+def test_an_empty_folder_of_pictures_says_what_it_lacks(place, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match=r"empty holds no pictures: there is nothing") as caught:
+        export(
+            place / "best.keras",
+            tmp_path / "a.tflite",
+            number="float16",
+            check=[tmp_path / "empty"],
+        )
+    assert "recursive" not in caught.value.hint

@@ -144,9 +144,10 @@ def _stoppable() -> Iterator[None]:
 
 def line(epochs: list[Epoch]) -> str:
     """Say what the last epoch came to."""
+    from rimlight.training.history import best_of
+
     last = epochs[-1]
-    best = max(epochs, key=lambda epoch: epoch.miou)
-    star = " *" if best is last else ""
+    star = " *" if best_of(epochs) is last else ""
     return (
         f"epoch {last.number:3}  loss {last.loss:.4f}  validation {last.validation_loss:.4f}  "
         f"mIoU {last.miou:.4f}  boundary F {last.boundary_f:.4f}  {last.seconds:.0f} s{star}"

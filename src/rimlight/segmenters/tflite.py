@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -122,11 +123,30 @@ def _open(file: Path, size: tuple[int, int] | None, threads: int) -> Any:
                 interpreter.resize_tensor_input(detail["index"], (1, size[1], size[0], 3))
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as exc:
-        raise ModelFormatError(
-            f"{file} is not a model that LiteRT can open: {' '.join(str(exc).split())}",
-            hint="the file may be damaged: fetch it again",
-        ) from exc
+        raise _not_opened(file, " ".join(str(exc).split())) from exc
     return interpreter
+
+
+_FLEX = re.compile(r"\bFlex(\w+)")
+_CUSTOM = re.compile(r"unresolved custom op: (\w+)")
+
+
+def _not_opened(file: Path, reason: str) -> ModelFormatError:
+    """Tell an operation that LiteRT lacks from a file that is damaged."""
+    if flex := _FLEX.search(reason):
+        return ModelFormatError(
+            f"{file} uses an operation of TensorFlow itself (Flex: {flex[1]}), which LiteRT lacks",
+            hint="convert it with supported_ops TFLITE_BUILTINS only, or choose another model",
+        )
+    if custom := _CUSTOM.search(reason):
+        return ModelFormatError(
+            f"{file} uses an operation that only its makers' program knows: {custom[1]}",
+            hint="convert it without custom operations, or choose another model",
+        )
+    return ModelFormatError(
+        f"{file} is not a model that LiteRT can open: {reason}",
+        hint="the file may be damaged: fetch it again",
+    )
 
 
 def _info(detail: dict[str, Any]) -> TensorInfo:

@@ -30,7 +30,7 @@ from rimlight.training.mix import remember
 from rimlight.training.networks import build_network
 from rimlight.training.results import TrainResult, finish
 from rimlight.training.soft import mixed_loss
-from rimlight.training.state import refuse_another
+from rimlight.training.state import alone_in, refuse_another
 from rimlight.training.step import precision
 from rimlight.training.teacher import Answers
 from rimlight.training.train import start, warn_of
@@ -131,11 +131,18 @@ def distil(
         on_picture: told of how many pictures the teacher has answered.
 
     Raises:
-        ConfigError: there is no picture, or `out` holds another training.
+        ConfigError: there is no picture, or `out` holds another training, or one is under way.
         ModelError: the teacher does not open; or as in `train`.
     """
     start(options)
     refuse_another(out / STATE, options.identity)
+    with alone_in(out):
+        return _distil(options, out, watch, on_picture)
+
+
+def _distil(
+    options: DistilOptions, out: Path, watch: Watch | None, on_picture: OnPicture
+) -> TrainResult:
     labelled, plainly = _labelled(options.data), _unlabelled(options, out / "frames")
     samples = Samples(
         (*labelled.train, *plainly.train), (*labelled.validation, *plainly.validation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
@@ -24,6 +25,7 @@ from rimlight.training.agreement import Reader, Sameness, compare_files
 from rimlight.training.cards import described, save_card
 from rimlight.training.convert import to_quantised, to_tflite
 from rimlight.training.data.unlabelled import frames_of
+from rimlight.wording import counted
 from rimlight.writing import make_folder, write_bytes
 
 Number = Literal["float32", "float16", "dynamic", "int8"]
@@ -34,6 +36,10 @@ LEAST = {"float32": 0.9999, "float16": 0.999, "dynamic": 0.985, "int8": 0.985}
 
 CALIBRATED_ON = 200  # pictures
 COMPARED_ON = 40
+FEW = 10
+"""Fewer pictures than this do not show what values a network meets."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,12 @@ def export(
     with closing(KerasEngine(file)) as keeper:
         ours = Reader(card, keeper)
         inputs = [ours.tensor(f) for f in frames_of([*calibration], limit=CALIBRATED_ON)]
+        if number == "int8" and len(inputs) < FEW:
+            _log.warning(
+                "int8 is calibrated on %s%s: name some dozens such as the model will see",
+                counted(len(inputs), "picture"),
+                "" if check else ", and checked on no others",
+            )
         content = _converted(network, number, inputs if number == "int8" else ())
         card = _of_one_output(card)
         found = _compare(card, ours, content, frames)

@@ -21,7 +21,7 @@ from rimlight.training.narrow import narrowed
 from rimlight.training.options import TrainOptions
 from rimlight.training.prune_options import PruneOptions
 from rimlight.training.results import TrainResult, finish
-from rimlight.training.state import load_facts
+from rimlight.training.state import alone_in, load_facts
 from rimlight.training.train import LabelFeed, start, usable_samples
 
 UPDATES = 10
@@ -104,7 +104,8 @@ def prune(
     feed = LabelFeed(samples, training)
     before = _figures(model, feed, training)
     run = _Run(options, training, samples, feed, out, watch or Watch())
-    trained = run.filters(model) if options.what == "filters" else run.weights(model)
+    with alone_in(out):
+        trained = run.filters(model) if options.what == "filters" else run.weights(model)
     pruned = open_keras(trained.model)
     return PruneResult(before, _figures(pruned, feed, training), trained)
 

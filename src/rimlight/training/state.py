@@ -14,9 +14,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.errors import ConfigError, ModelError
-from rimlight.writing import replacing
+from rimlight.locks import Lock, try_lock
+from rimlight.writing import make_folder, replacing
 
 _FACTS = "facts"
+
+
+@contextmanager
+def alone_in(out: Path) -> Iterator[None]:
+    """Keep other trainings out of a folder while the block lasts; it is made when it is missing.
+
+    Where the disk knows no locks, nobody is kept out.
+
+    Raises:
+        ConfigError: another process trains into it.
+        ModelError: it cannot be made.
+    """
+    make_folder(out, ModelError)
+    descriptor = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if try_lock(descriptor) is Lock.TAKEN:
+            raise ConfigError(
+                f"another training is writing into {out}",
+                hint="wait until it ends, or name another folder with -o",
+            )
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def save_state(path: Path, groups: Mapping[str, Sequence[Any]], facts: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from rimlight.training.mix import remember
 from rimlight.training.networks import build_network
 from rimlight.training.options import TrainOptions
 from rimlight.training.results import TrainResult, finish
-from rimlight.training.state import refuse_another
+from rimlight.training.state import alone_in, refuse_another
 from rimlight.training.step import precision
 
 _log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def train(options: TrainOptions, out: Path, *, watch: Watch | None = None) -> Tr
         watch: told of every step and epoch.
 
     Raises:
-        ConfigError: the data are unusable, or `out` holds another training.
+        ConfigError: the data are unusable, or `out` holds another training, or one is under way.
         ModelError: memory does not hold one picture, the loss is no number any more, or a file
             cannot be written.
     """
@@ -89,8 +89,9 @@ def train(options: TrainOptions, out: Path, *, watch: Watch | None = None) -> Tr
     weights = class_weights(samples.train, options.data) if options.class_weights else None
     loss = weighted_sum(options.loss, weights)
     feed = LabelFeed(samples, options)
-    loop = Loop(model, feed, loss=loss, options=options, out=out, identity=options.identity)
-    return finish(loop, options, samples, watch=watch, begun=begun)
+    with alone_in(out):
+        loop = Loop(model, feed, loss=loss, options=options, out=out, identity=options.identity)
+        return finish(loop, options, samples, watch=watch, begun=begun)
 
 
 def usable_samples(options: TrainOptions) -> Samples:

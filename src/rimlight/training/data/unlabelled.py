@@ -67,6 +67,8 @@ def frames_of(paths: Sequence[Path], *, limit: int) -> Iterator[Frame]:
     """
     for path in paths:
         place = path / "images" if (path / "images").is_dir() else path
+        if place.is_dir():
+            pictures_by_name(place)  # says what lies there instead
         source = open_source(PartConfig.model_validate(guess(str(place))))
         try:
             step = max(1, (source.info.count or limit) // limit)
