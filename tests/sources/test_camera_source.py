@@ -3,12 +3,14 @@ import sys
 from itertools import islice, pairwise
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
-from rimlight.errors import ConfigError, SourceOpenError
+from rimlight.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.options import validate
 from rimlight.sources import v4l2
-from rimlight.sources.camera import CameraSource
+from rimlight.sources.camera import CameraSource, take
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="V4L2 is Linux")
 
@@ -43,6 +45,35 @@ def test_a_camera_of_somebody_else_tells_the_group(as_nobody):
 def test_a_fourcc_has_four_letters(fourcc):
     with pytest.raises(ConfigError, match="fourcc"):
         camera(fourcc=fourcc)
+
+
+def test_a_format_of_three_letters_has_a_blank_behind():
+    assert validate(CameraSource.Options, {"fourcc": "Y16"}, where="camera").fourcc == "Y16 "
+
+
+class Capture:
+    """An OpenCV capture that gives `picture`, or raises it."""
+
+    def __init__(self, picture):
+        self.picture = picture
+
+    def read(self, _):
+        if isinstance(self.picture, Exception):
+            raise self.picture
+        return True, self.picture
+
+    def get(self, _):
+        return int.from_bytes(b"RGBP", "little")
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [cv2.error("unsupported"), np.zeros((4, 4, 2), np.uint8), np.zeros((1, 99), np.uint8)],
+)
+def test_a_format_that_opencv_cannot_convert_is_named(picture):
+    with pytest.raises(SourceReadError, match="the format RGBP") as caught:
+        take(Capture(picture), "cam", None)
+    assert "fourcc=YUYV" in caught.value.hint
 
 
 def test_the_programs_that_hold_a_file_are_found(tmp_path):

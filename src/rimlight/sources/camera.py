@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, cast
 
 import cv2
+import numpy as np
 from pydantic import BeforeValidator, Field
 
 from rimlight import options
@@ -40,6 +41,11 @@ def _number_or_path(value: Any) -> Any:
     return int(value) if isinstance(value, str) and options.is_number(value) else value
 
 
+def _padded(value: Any) -> Any:
+    """Return a pixel format with the blank at its end, which YAML and shells take away."""
+    return f"{value} " if isinstance(value, str) and len(value) == 3 else value
+
+
 class CameraSource:
     """Reads a camera as BGR frames, stamped with the time they arrived.
 
@@ -65,6 +71,7 @@ class CameraSource:
         rate: Annotated[options.Rate | None, Field(description="frames a second to ask for")] = None
         fourcc: Annotated[
             str | None,
+            BeforeValidator(_padded),
             Field(pattern=r"^[ -~]{4}$", description="pixel format, such as YUYV; MJPG is tried"),
         ] = None
 
@@ -117,10 +124,10 @@ class CameraSource:
                 if not is_open:
                     return None
                 buffer = self._pool.take(self._shape) if self._shape else None
-                ok, picture = self._capture.read(buffer)
+                ok, picture = take(self._capture, self._name, buffer)
             if ok:
                 self._shape = picture.shape
-                return cast(Image, picture)
+                return picture
             if time.monotonic() > give_up:
                 break
         if self._guard.closed:
@@ -134,6 +141,8 @@ class CameraSource:
         """Return a picture, to know what the camera gives instead of what it promises."""
         try:
             picture = self._read()
+        except _UnknownFormatError as exc:
+            raise SourceOpenError(str(exc), hint=exc.hint) from exc
         except SourceReadError as exc:
             raise SourceOpenError(
                 f"{self._name} opens, but sends no picture",
@@ -144,16 +153,50 @@ class CameraSource:
     def _describe(self, asked: Options, picture: Image) -> SourceInfo:
         size = (picture.shape[1], picture.shape[0])
         rate = Fraction(self._capture.get(cv2.CAP_PROP_FPS)).limit_denominator(1001)
-        code = int(self._capture.get(cv2.CAP_PROP_FOURCC))
-        fourcc = code.to_bytes(4, "little").decode("ascii", "replace")
         return SourceInfo(
             self._name,
             size,
             rate=rate if rate > 0 else None,
             is_live=True,
             time_base=Fraction(1, _MICROSECONDS),
-            notes=_differences(asked, size, rate, fourcc),
+            notes=_differences(asked, size, rate, _fourcc(self._capture)),
         )
+
+
+def take(capture: cv2.VideoCapture, name: str, buffer: Image | None) -> tuple[bool, Image]:
+    """Return whether there was a picture, and it: uint8 (height, width, 3), BGR.
+
+    Args:
+        capture: an open camera.
+        name: what to call it.
+        buffer: where the picture may go.
+
+    Raises:
+        SourceReadError: its pictures are in a format that OpenCV cannot convert.
+    """
+    try:
+        ok, picture = capture.read(buffer)
+    except cv2.error as exc:
+        raise _unknown_format(name, _fourcc(capture)) from exc
+    if ok and (picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8):
+        raise _unknown_format(name, _fourcc(capture))
+    return ok, cast(Image, picture)
+
+
+def _fourcc(capture: cv2.VideoCapture) -> str:
+    code = int(capture.get(cv2.CAP_PROP_FOURCC))
+    return code.to_bytes(4, "little", signed=code < 0).decode("ascii", "replace")
+
+
+class _UnknownFormatError(SourceReadError):
+    """The pictures of a camera are in a format that OpenCV cannot convert."""
+
+
+def _unknown_format(camera: str, fourcc: str) -> SourceReadError:
+    return _UnknownFormatError(
+        f"{camera} sends pictures in the format {fourcc.strip()}, which cannot be read",
+        hint="choose another that `rimlight devices` lists: --set source.fourcc=YUYV",
+    )
 
 
 def _differences(
