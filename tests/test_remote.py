@@ -3,6 +3,7 @@ import os
 import socket
 import stat
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -85,7 +86,8 @@ def test_what_is_no_word_is_answered_too(server, text):
 
 
 def test_a_line_without_end_is_cut_off(server):
-    assert raw(server, b"x" * 100_000) == b""
+    got = raw(server, b"x" * 100_000)
+    assert not got or not json.loads(got)["ok"]
 
 
 def test_clients_that_say_nothing_do_not_shut_out_others(server):
@@ -174,3 +176,84 @@ def test_whoever_leaves_before_the_answer_does_no_harm(queued, errands):
     queued.poll()
     errands.work()
     assert spoken(queued, "panic")["ok"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"hello",
+        b"{}",
+        b"[]",
+        b'{"ok":true}',
+        b'{"ok":false}',
+        b"\xff",
+        b'{"status":{}}',
+        b'{"status":5}',
+        b'{"ok":true,"status":{}}',
+        b'{"ok":1,"text":"x"}',
+        b"[" * 3000,
+        b"null",
+    ],
+)
+def test_what_is_no_live_run_is_told_in_one_line(tmp_path, said):
+    path = tmp_path / "x.sock"
+    with socket.socket(socket.AF_UNIX) as stranger:
+        stranger.bind(str(path))
+        stranger.listen()
+
+        def speak():
+            client, _ = stranger.accept()
+            with client:
+                client.recv(4096)
+                client.sendall(said + b"\n")
+
+        thread = threading.Thread(target=speak)
+        thread.start()
+        with pytest.raises(ConfigError, match="no live run"):
+            ask(path, ["status"])
+        thread.join()
+
+
+def test_the_end_of_a_run_leaves_the_socket_of_another(tmp_path):
+    path = tmp_path / "x.sock"
+    first = ControlSocket(path, hear)
+    path.unlink()
+    second = ControlSocket(path, hear)
+    first.close()
+    assert spoken(second, "blur", "20") == {"ok": True, "text": "blur 20"}
+    second.close()
+    assert not path.exists()
+
+
+def test_of_many_runs_that_find_a_dead_socket_one_gets_it(tmp_path):
+    path = tmp_path / "x.sock"
+    for _ in range(20):
+        dead = socket.socket(socket.AF_UNIX)
+        dead.bind(str(path))
+        dead.close()
+        opened, start = [], threading.Barrier(6)
+
+        def begin(start=start, opened=opened):
+            start.wait()
+            with suppress(ConfigError):
+                opened.append(ControlSocket(path, hear))
+
+        threads = [threading.Thread(target=begin) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(opened) == 1
+        opened[0].close()
+
+
+def test_words_that_are_too_long_are_refused_before_they_are_sent(tmp_path):
+    with pytest.raises(ConfigError, match="too long"):
+        ask(tmp_path / "nobody.sock", ["background", "x" * 5000])
+
+
+@pytest.mark.parametrize(
+    "text", [b"[" * 3000 + b"\n", b'{"say":' + b"[" * 3000 + b"\n", b"x" * 5000]
+)
+def test_a_line_that_is_deep_or_long_gets_an_answer(server, text):
+    assert json.loads(raw(server, text))["ok"] is False

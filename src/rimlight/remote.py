@@ -11,19 +11,23 @@ import json
 import os
 import selectors
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rimlight import resources
 from rimlight.errands import Answer, Errand
 from rimlight.errors import ConfigError
+from rimlight.locks import wait_for_lock
 
 _LONGEST = 4096
 _CLIENTS = 8
 _PATIENCE_S = 5.0
 
+_LONGEST_ANSWER = 1 << 20
+
 _NONSENSE: Answer = {"ok": False, "text": 'must be a line such as {"say": ["panic"]}', "hint": ""}
+_TOO_LONG: Answer = {"ok": False, "text": f"that is more than {_LONGEST} characters", "hint": ""}
 
 
 def default_socket() -> Path:
@@ -48,6 +52,7 @@ class ControlSocket:
         self._owed: dict[socket.socket, Errand] = {}
         self._heard: dict[socket.socket, bytes] = {}
         self._listener = _listen(path)
+        self._place = _identity(path)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
 
@@ -63,13 +68,14 @@ class ControlSocket:
                 self._tell(client, errand.answer)
 
     def close(self) -> None:
-        """Stop listening and remove the socket."""
+        """Stop listening and remove the socket, unless another run has taken its place."""
         for client in tuple(self._heard):
             self._leave(client)
         if self._listener.fileno() >= 0:
             self._selector.close()
             self._listener.close()
-            self.path.unlink(missing_ok=True)
+            if self._place is not None and _identity(self.path) == self._place:
+                self.path.unlink(missing_ok=True)
 
     def _accept(self) -> None:
         with suppress(OSError):  # it went away again
@@ -86,15 +92,17 @@ class ControlSocket:
         except OSError:
             said = b""
         line = self._heard[client] = self._heard[client] + said
-        if not said or len(line) > _LONGEST:
+        if not said:
             self._leave(client)
+        elif len(line) > _LONGEST:
+            self._tell(client, _TOO_LONG)
         elif b"\n" in line and client not in self._owed:
             self._take(client, line)
 
     def _take(self, client: socket.socket, line: bytes) -> None:
         try:
             words = [str(word) for word in json.loads(line)["say"]]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             self._tell(client, _NONSENSE)
         else:
             self._owed[client] = self._hear_words(words)
@@ -115,15 +123,21 @@ def ask(path: Path, words: Sequence[str]) -> Answer:
     """Say `words` to the run that listens at `path`, and return its answer.
 
     Raises:
-        ConfigError: no run listens there, or it does not answer.
+        ConfigError: no run listens there, it does not answer, or the words are too long.
     """
+    said = json.dumps({"say": list(words)}).encode() + b"\n"
+    if len(said) > _LONGEST:
+        raise ConfigError(
+            f"that is too long for a live run: {len(said)} characters, at most {_LONGEST}",
+            hint="name a file by a shorter path",
+        )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as talk:
         talk.settimeout(_PATIENCE_S)
         try:
             talk.connect(str(path))
-            talk.sendall(json.dumps({"say": list(words)}).encode() + b"\n")
+            talk.sendall(said)
             with talk.makefile("rb") as answers:
-                line = answers.readline()
+                line = answers.readline(_LONGEST_ANSWER)
         except TimeoutError as exc:
             raise ConfigError(
                 f"the live run at {path} is busy, and does that when it can",
@@ -135,21 +149,44 @@ def ask(path: Path, words: Sequence[str]) -> Answer:
             ) from exc
     if not line:
         raise ConfigError("the live run ended before it answered")
-    answer: Answer = json.loads(line)
-    return answer
+    return _checked(line, path)
+
+
+def _checked(line: bytes, path: Path) -> Answer:
+    """Return an answer that has what this module's own text says.
+
+    Raises:
+        ConfigError: it has not: something else listens there.
+    """
+    try:
+        answer = json.loads(line)
+        ok, text, status = (answer.get(key) for key in ("ok", "text", "status"))
+    except (ValueError, AttributeError, RecursionError):
+        ok = text = status = None
+    if ok is False and isinstance(text, str):
+        return {"ok": False, "text": text, "hint": str(answer.get("hint") or "")}
+    if ok is True and isinstance(text, str):
+        return {"ok": True, "text": text}
+    if ok is True and isinstance(status, dict) and status:
+        return {"ok": True, "status": status}
+    raise ConfigError(
+        f"what listens at {path} is no live run of this version",
+        hint="see what --ctl or XDG_RUNTIME_DIR names; start a run with: rimlight live",
+    )
 
 
 def _listen(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _remove_stale(path)
-        before = os.umask(0o177)
-        try:
-            listener.bind(str(path))
-        finally:
-            os.umask(before)
-        listener.listen(_CLIENTS)
+        with _alone_in(path.parent):
+            _remove_stale(path)
+            before = os.umask(0o177)
+            try:
+                listener.bind(str(path))
+            finally:
+                os.umask(before)
+            listener.listen(_CLIENTS)
         listener.setblocking(False)
     except OSError as exc:
         listener.close()
@@ -158,6 +195,26 @@ def _listen(path: Path) -> socket.socket:
             hint="choose another place with --ctl",
         ) from exc
     return listener
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let no other run look at, remove or make sockets in `folder` meanwhile, where locks work."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        wait_for_lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another of the same name; None where there is none."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _remove_stale(path: Path) -> None:

@@ -56,6 +56,67 @@ def test_the_stream_is_a_row_of_jpeg_pictures(sink):
     assert picture.shape == (48, 64, 3)
 
 
+def asked(sink, request, *headers):
+    lines = "".join(f"\r\n{header}" for header in headers)
+    with connected(sink) as client:
+        said = f"{request} HTTP/1.1\r\nHost: 127.0.0.1:{sink.port}{lines}\r\n\r\n"
+        client.sendall(said.encode())
+        return received(sink, client, b"\r\n--frame").decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Origin: https://evil.example", "Origin: null", "Origin: http://127.0.0.1:3000"]
+    + [f"Sec-Fetch-Site: {site}" for site in ("cross-site", "same-site")],
+)
+@pytest.mark.parametrize("path", ["/", "/stream"])
+def test_another_page_of_the_browser_gets_nothing(sink, path, header):
+    got = asked(sink, f"GET {path}", header)
+    assert got.startswith("HTTP/1.1 403") and "jpeg" not in got
+
+
+def test_the_page_itself_gets_its_stream(sink):
+    got = asked(
+        sink,
+        "GET /stream?now",
+        "Sec-Fetch-Site: same-origin",
+        f"Origin: http://127.0.0.1:{sink.port}",
+    )
+    assert got.startswith("HTTP/1.1 200") and "image/jpeg" in got
+    assert "Cross-Origin-Resource-Policy: same-origin" in got
+
+
+@pytest.mark.parametrize("path", ["/", "/stream"])
+def test_head_gets_the_headers_alone(sink, path):
+    got = asked(sink, f"HEAD {path}")
+    assert got.startswith("HTTP/1.1 200") and got.endswith("\r\n\r\n")
+    assert "<img" not in got and "JFIF" not in got
+
+
+def test_silent_connections_shut_nobody_out(sink):
+    silent = []
+    for _ in range(40):
+        silent.append(connected(sink))
+        sink.write(make_frame())
+    with connected(sink, b"GET /") as client:
+        got = received(sink, client, b"never")
+    for each in silent:
+        each.close()
+    assert got.startswith(b"HTTP/1.1 200")
+
+
+def test_a_connection_on_which_nothing_moves_is_closed():
+    now = [0.0]
+    opened = HttpSink(HttpSink.Options(port=0), make_info(), clock=lambda: now[0])
+    with closing(opened), connected(opened) as silent, connected(opened, b"GET /stream") as viewer:
+        for _ in range(3):
+            received(opened, viewer, b"\r\n--frame")
+            now[0] += 6
+        silent.settimeout(5)
+        assert silent.recv(1) == b""
+        assert b"--frame" in received(opened, viewer, b"--frame")
+
+
 def test_a_picture_that_is_seen_through_is_refused(sink):
     clear = make_frame().with_alpha(np.zeros((48, 64), np.uint8))
     with pytest.raises(SinkError, match="transparency"):

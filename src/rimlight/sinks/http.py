@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import selectors
 import socket
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -19,6 +21,18 @@ HOST = "127.0.0.1"
 _NAMES = ("127.0.0.1", "localhost")
 _CLIENTS = 16
 _LONGEST_REQUEST = 8192
+_PATIENCE_S = 10.0
+"""A connection on which nothing moves for so long is closed."""
+
+_OWN_SITES = ("same-origin", "none")
+"""What Sec-Fetch-Site says of this server's own page, and of an address that was typed."""
+
+_GUARDS = (
+    "Cache-Control: no-store\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\nX-Frame-Options: SAMEORIGIN\r\n"
+)
+"""Headers that keep other pages of the browser from showing the picture."""
+
 _PAGE = (
     b"<!doctype html><title>rimlight</title><style>body{margin:0;background:#222}"
     b"img{display:block;margin:auto;max-width:100%;max-height:100vh}</style>"
@@ -26,15 +40,17 @@ _PAGE = (
 )
 _STREAM = (
     b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n"
-    b"Cache-Control: no-store\r\nConnection: close\r\n\r\n"
+    + _GUARDS.encode()
+    + b"\r\n"
 )
 
 
 @dataclass
 class _Client:
-    """One connection: what it has said, what it is still to be sent, and what it wants."""
+    """One connection: when it last moved, what it has said, is still to be sent, and wants."""
 
     connection: socket.socket
+    moved_at: float
     said: bytes = b""
     unsent: bytes = b""
     streams: bool = False
@@ -44,8 +60,9 @@ class _Client:
 class HttpSink:
     """Serves http://127.0.0.1:PORT/ while frames are written; waits for no client.
 
-    `/` is a page, `/stream` the moving picture. A client that is too slow misses frames. Requests
-    whose Host is another name are refused, so that a web page elsewhere cannot look in.
+    `/` is a page, `/stream` the moving picture. A client that is too slow misses frames, a silent
+    one is closed. Requests whose Host is another name, or that another page makes, are refused, so
+    that a web page elsewhere cannot look in.
 
     Raises:
         SinkError: the port is taken.
@@ -59,7 +76,10 @@ class HttpSink:
         port: Annotated[int, Field(ge=0, le=65535, description="0: any that is free")] = 8787
         quality: Annotated[int, Field(ge=1, le=100, description="of the JPEG pictures")] = 80
 
-    def __init__(self, options: Options, info: SourceInfo) -> None:
+    def __init__(
+        self, options: Options, info: SourceInfo, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
         self._quality = options.quality
         self._clients: dict[socket.socket, _Client] = {}
         self._closed = False
@@ -98,6 +118,9 @@ class HttpSink:
                 client.unsent = part
         for client in tuple(self._clients.values()):
             self._send(client)
+        for client in tuple(self._clients.values()):
+            if self._clock() - client.moved_at > _PATIENCE_S:
+                self._drop(client)
 
     def close(self) -> None:
         """Hang up."""
@@ -123,18 +146,26 @@ class HttpSink:
         for key, _ in self._selector.select(0):
             if key.fileobj is self._listener:
                 self._accept()
-            elif isinstance(key.fileobj, socket.socket):
-                self._read(self._clients[key.fileobj])
+            elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._clients:
+                self._read(self._clients[key.fileobj])  # it has not made room just now
 
     def _accept(self) -> None:
         with suppress(OSError):  # it went away again
             connection, _ = self._listener.accept()
-            if len(self._clients) >= _CLIENTS:
+            if len(self._clients) >= _CLIENTS and not self._make_room():
                 connection.close()
                 return
             connection.setblocking(False)
-            self._clients[connection] = _Client(connection)
+            self._clients[connection] = _Client(connection, self._clock())
             self._selector.register(connection, selectors.EVENT_READ)
+
+    def _make_room(self) -> bool:
+        """Close the connection that has kept silent longest; False if all are being served."""
+        silent = [c for c in self._clients.values() if not (c.streams or c.ends)]
+        if not silent:
+            return False
+        self._drop(min(silent, key=lambda client: client.moved_at))
+        return True
 
     def _read(self, client: _Client) -> None:
         try:
@@ -149,21 +180,35 @@ class HttpSink:
 
     def _answer(self, client: _Client) -> None:
         line, *headers = client.said.decode("latin-1").split("\r\n")
-        method, path = (*line.split(" "), "", "")[:2]
+        method, target = (*line.split(" "), "", "")[:2]
+        path = target.partition("?")[0]
         fields = {name.strip().lower(): value.strip() for name, _, value in _split(headers)}
-        if fields.get("host", "").partition(":")[0] not in _NAMES:
-            client.unsent, client.ends = _whole("403 Forbidden", b"this machine only"), True
-        elif method == "GET" and path == "/stream":
-            client.unsent, client.streams = _STREAM, True
-        elif method == "GET" and path == "/":
-            client.unsent, client.ends = _whole("200 OK", _PAGE), True
+        if not self._is_own(fields):
+            answer = _whole("403 Forbidden", b"this machine, and this page only")
+        elif method not in ("GET", "HEAD"):
+            answer = _whole("404 Not Found", b"try /")
+        elif path == "/stream":
+            answer, client.streams = _STREAM, method == "GET"
+        elif path == "/":
+            answer = _whole("200 OK", _PAGE)
         else:
-            client.unsent, client.ends = _whole("404 Not Found", b"try /"), True
+            answer = _whole("404 Not Found", b"try /")
+        if method == "HEAD":
+            answer = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+        client.unsent, client.ends = answer, not client.streams
+
+    def _is_own(self, fields: Mapping[str, str]) -> bool:
+        """Return True if no web page of another origin makes this request."""
+        host = fields.get("host", "")
+        origin = fields.get("origin", f"http://{host}")
+        is_named = host.partition(":")[0] in _NAMES and origin == f"http://{host}"
+        return is_named and fields.get("sec-fetch-site", "none") in _OWN_SITES
 
     def _send(self, client: _Client) -> None:
         try:
             if client.unsent:
                 client.unsent = client.unsent[client.connection.send(client.unsent) :]
+                client.moved_at = self._clock()
         except BlockingIOError:
             return
         except OSError:
@@ -184,4 +229,4 @@ def _split(headers: list[str]) -> list[tuple[str, str, str]]:
 
 def _whole(status: str, body: bytes) -> bytes:
     head = f"HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n"
-    return head.encode() + b"Connection: close\r\n\r\n" + body
+    return f"{head}{_GUARDS}\r\n".encode() + body
