@@ -65,7 +65,7 @@ MAY_IMPORT = {
     "estimate": "build config frame",
     "looks": "cover file_kinds folders models config effects errors",
     "errands": "errors",
-    "remote": "errands errors resources",
+    "remote": "errands errors locks resources",
     "status": "build config pipeline sinks sources",
     "model_switch": "config frame models parts pipeline",
     "selection": "cover choice config errors parts pipeline refiners",
