@@ -54,3 +54,10 @@ def test_the_table_of_sinks_loads_no_heavy_library():
 
 def test_every_sink_can_be_loaded():
     assert all(SINKS.load(name).Options for name in SINKS.names())
+
+
+@pytest.mark.parametrize("name", ["out.gif", "out.heic", "out.m2ts"])
+def test_a_kind_that_is_not_written_is_refused_with_those_that_are(name):
+    with pytest.raises(ConfigError, match="files are not written") as caught:
+        guess(name)
+    assert ".webm" in caught.value.hint and "out/" in caught.value.hint
