@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "refiners": "errors frame imaging options parts registry",
     "effects": "addresses file_kinds errors frame imaging libav media options parts registry",
     "sinks": "file_kinds buffer config cores errors fingerprints frame imaging libav locks media "
-    "options parts registry writing",
+    "options parts registry wording writing",
     "pipeline": "addresses buffer errors frame imaging parts",
     "catalog": "errors locks options registry resources segmenters",
     "objects": "effects errors frame imaging interchange parts writing",

@@ -18,7 +18,7 @@ from rimlight.errors import ConfigError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging import fast
 from rimlight.models import open_segmenter, palette_of
-from rimlight.outputs import open_sinks, part_options
+from rimlight.outputs import kept_private, open_sinks, part_options
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
 from rimlight.pipeline.runner import Pipeline
@@ -78,7 +78,7 @@ def open_run(
         RimlightError: a part does not open; those opened before it are closed again.
     """
     check(config)
-    config = resume.named(config)
+    config = resume.named(kept_private(config))
     with ExitStack() as stack:
         source = _lasting(open_source(config.source), config)
         stack.callback(source.close)

@@ -93,16 +93,24 @@ def job_config(
         data["sinks"] = [{"kind": "null"}]
     if not data.get("sinks"):
         raise ConfigError(f"{where} has no sink", hint="say where the result goes, with -o")
-    for spec, own in (asides or {}).items():
-        data["sinks"] = [*_parts(data, "sinks", where), {**guess_sink(spec), "effects": list(own)}]
     for family in ("sinks", "effects"):
         data[family] = [_with_options(part, options or {}) for part in _parts(data, family, where)]
+    for spec, own in (asides or {}).items():
+        data["sinks"] = [*data["sinks"], _aside(spec, own, options or {})]
     return load_run(data, where=where)
 
 
 def replacing(*, overwrite: bool) -> dict[str, dict[str, bool | None]]:
     """Return the options by which every file may replace one that exists, for `job_config`."""
     return {kind: {"overwrite": overwrite or None} for kind in ("video", "images")}
+
+
+def _aside(
+    spec: str, effects: Sequence[Mapping[str, Any]], options: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return a sink next to the result; the sound is in the result alone."""
+    part = _with_options({**guess_sink(spec), "effects": list(effects)}, options)
+    return {**part, "audio": False} if part["kind"] == "video" else part
 
 
 def unpainted(run: RunConfig) -> RunConfig:

@@ -87,6 +87,23 @@ def open_sinks(
     return sinks, places, notes
 
 
+def kept_private(config: RunConfig) -> RunConfig:
+    """Return `config` with every video private where something is covered for privacy.
+
+    A covered film must not say in its tags or subtitles where and when it was taken.
+    """
+    effects = [*config.effects, *(part for sink in config.sinks for part in sink.effects)]
+    if not any(part.kind == "redact" for part in effects):
+        return config
+    sinks = tuple(
+        sink.model_copy(update={"private": True})
+        if "private" in SINKS.load(sink.kind).Options.model_fields
+        else sink
+        for sink in config.sinks
+    )
+    return config.model_copy(update={"sinks": sinks})
+
+
 def _place_of(part: SinkConfig, sink: Sink) -> str:
     """Name where the results of a sink go: its file or device, or what it is."""
     named = part.options.get("path") or part.options.get("device") or part.kind

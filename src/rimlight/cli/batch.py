@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from rimlight.cli.flags import (
+    Audio,
     Background,
     Blur,
     ConfigFile,
@@ -19,6 +20,7 @@ from rimlight.cli.flags import (
     Mirror,
     Model,
     Overwrite,
+    Private,
     Quality,
     Quiet,
     Rotate,
@@ -58,6 +60,8 @@ def batch(
         str | None,
         typer.Option(metavar=".EXT", help="Of the videos to make; .mp4, or .mov with alpha."),
     ] = None,
+    audio: Audio = True,
+    private: Private = False,
     max_size: Annotated[
         str | None,
         typer.Option(metavar="WIDTHxHEIGHT", help="Scale larger videos down to fit into this."),
@@ -127,7 +131,13 @@ def batch(
             quality=quality,
             config=config,
             settings=set_ or (),
-            options={"video": {"resume": "auto"}},
+            options={
+                "video": {
+                    "resume": "auto",
+                    "audio": None if audio else False,
+                    "private": private or None,
+                }
+            },
             source_options=turn_keys(rotate)
             | ({"max_size": max_size} if task.kind == "video" else {}),
         )

@@ -64,6 +64,10 @@ Settings = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the run, print it, and stop.")]
+Audio = Annotated[bool, typer.Option(help="Copy the sound of the input.")]
+Private = Annotated[
+    bool, typer.Option("--private", help="Leave out the input's tags, chapters and subtitles.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rimlight.cli.flags import (
+    Audio,
     Background,
     Blur,
     ConfigFile,
@@ -17,6 +18,7 @@ from rimlight.cli.flags import (
     Mirror,
     Model,
     Overwrite,
+    Private,
     Quality,
     Quiet,
     Rotate,
@@ -89,7 +91,8 @@ def process(
     threads: Threads = None,
     quality: Quality = None,
     look_ahead: LookAhead = None,
-    audio: Annotated[bool, typer.Option(help="Copy the sound of the input.")] = True,
+    audio: Audio = True,
+    private: Private = False,
     codec: Codec = None,
     crf: Crf = None,
     preset: Preset = None,
@@ -150,8 +153,12 @@ def process(
             mirror=mirror,
             product=product,
         )
-    video = {"audio": audio, "codec": codec, "crf": crf, "preset": preset}
-    video |= {"overwrite": overwrite or None, "resume": "auto" if resume else None}
+    video = {"audio": None if audio else False, "codec": codec, "crf": crf, "preset": preset}
+    video |= {
+        "private": private or None,
+        "overwrite": overwrite or None,
+        "resume": "auto" if resume else None,
+    }
     results = [place for place in (*output, matte, foreground) if place is not None]
     run = job_config(
         "process",

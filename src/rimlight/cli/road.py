@@ -9,12 +9,14 @@ import typer
 
 from rimlight.cli import road_flags as flag
 from rimlight.cli.flags import (
+    Audio,
     ConfigFile,
     Drop,
     DryRun,
     Keep,
     Model,
     Overwrite,
+    Private,
     Quiet,
     Rotate,
     Settings,
@@ -41,6 +43,8 @@ def road(
     gpx_offset: flag.GpxOffset = 0.0,
     recorded: flag.Recorded = None,
     redact: flag.Redact = None,
+    audio: Audio = True,
+    private: Private = False,
     rotate: Rotate = None,
     keep: Keep = None,
     drop: Drop = None,
@@ -86,6 +90,7 @@ def road(
     if model is None and config is None and not parts.says_model(set_ or ()):
         model = parts.default_model({*covered, *said.classes}, offline=bool(files), quiet=quiet)
     painted = {"opacity": opacity, "legend": legend, "contours": contours or None}
+    replaced = replacing(overwrite=overwrite)
     run = job_config(
         "road",
         **parts.source_keys(source, files, turn_keys(rotate)),
@@ -95,7 +100,12 @@ def road(
         refiners=said.refiners,
         options={
             "overlay": painted | {"classes": said.classes or None},
-            **replacing(overwrite=overwrite),
+            **replaced,
+            "video": {
+                **replaced["video"],
+                "audio": None if audio else False,
+                "private": private or None,
+            },
         },
         measures=report is not None,
         config=config,

@@ -7,10 +7,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from rimlight.libav import av
+from rimlight.media.opening import open_again
+from rimlight.wording import shortened
 
 log = logging.getLogger(__name__)
 
 _OF_THE_FILE_ITSELF = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
+_OF_PLACES = ("location", "gps", "xyz", "latitude", "longitude")
 
 
 def copy_extras(path: Path, output: av.container.OutputContainer, origin: Fraction) -> None:
@@ -22,15 +25,13 @@ def copy_extras(path: Path, output: av.container.OutputContainer, origin: Fracti
         origin: the moment of the input at which the output begins; chapters before it are left out.
     """
     try:
-        with av.open(str(path.resolve())) as source:
-            tags = dict(source.metadata)
+        with open_again(path) as source:
+            tags = _tags(source)
             chapters = source.chapters()
     except av.error.FFmpegError as exc:
         log.warning("the tags and chapters of %s cannot be read: %s", path, exc.strerror)
         return
-    for key, value in tags.items():
-        if key.lower() not in _OF_THE_FILE_ITSELF:
-            output.metadata[key] = value
+    output.metadata.update(tags)
     for chapter in chapters:
         shift = round(origin / (chapter["time_base"] or 1))
         chapter["start"] = max(0, chapter["start"] - shift) if shift else chapter["start"]
@@ -38,3 +39,34 @@ def copy_extras(path: Path, output: av.container.OutputContainer, origin: Fracti
     kept = [chapter for chapter in chapters if chapter["end"] > chapter["start"]]
     if kept:
         output.set_chapters(kept)
+
+
+def tell_of_tags(path: Path, *, private: bool) -> None:
+    """Log what becomes of tags that say where, when or with what the film was taken.
+
+    Args:
+        path: the input.
+        private: they are left out.
+    """
+    try:
+        with open_again(path) as source:
+            keys = sorted(_tags(source))
+    except av.error.FFmpegError:
+        return
+    places = [key for key in keys if any(word in key.lower() for word in _OF_PLACES)]
+    if private and keys:
+        log.warning("%s: its tags are left out: %s", path.name, shortened(keys))
+    elif places and not private:
+        log.warning(
+            "%s says where it was taken (%s), and so will the result; --private leaves that out",
+            path.name,
+            shortened(places),
+        )
+
+
+def _tags(source: av.container.InputContainer) -> dict[str, str]:
+    return {
+        key: value
+        for key, value in source.metadata.items()
+        if key.lower() not in _OF_THE_FILE_ITSELF
+    }

@@ -64,6 +64,8 @@ class Sound:
             raise
         for note in self._plan.notes:
             log.warning("%s: %s", path.name, note)
+        if private and any(track.stream.type == "audio" for track in self._plan.tracks):
+            log.warning("%s: its sound is kept; --no-audio leaves it out", path.name)
         self._tracks = {track.stream.index: track for track in self._plan.tracks}
         self._video = _pictures(self._input, path)
         self._video_end = NOTHING

@@ -6,6 +6,7 @@ import errno
 import io
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, ClassVar, NoReturn
@@ -18,6 +19,7 @@ from rimlight.errors import ConfigError, SinkError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.libav import av
 from rimlight.sinks.codecs import CodecName, Plan, Preset, plan_for
+from rimlight.sinks.extras import tell_of_tags
 from rimlight.sinks.hardware import check_present
 from rimlight.sinks.journal import Journal
 from rimlight.sinks.muxing import USUAL_RATE
@@ -57,6 +59,9 @@ class VideoSink:
         ] = None
         preset: Annotated[Preset, Field(description="speed of the encoder")] = "veryfast"
         audio: Annotated[bool, Field(description="copy the input's sound and subtitles")] = True
+        private: Annotated[
+            bool, Field(description="leave out tags, chapters, subtitles, whatever is not sound")
+        ] = False
         overwrite: Annotated[bool, Field(description="replace a file of that name")] = False
         transparent: Annotated[bool, Field(description="keep the frames' alpha")] = False
         threads: Annotated[int, Field(ge=0, le=64, description="of the encoder; 0: one a core")] = 0
@@ -109,6 +114,8 @@ class VideoSink:
 
     def _open_writer(self, sound: Sound | None) -> WholeWriter | SegmentWriter | RecordingWriter:
         options, info = self._options, self._info
+        if options.private:
+            info = replace(info, container=None)
         threads = options.threads or usable_cores()
         if self._is_recording:
             recording = RecordingWriter(
@@ -153,9 +160,13 @@ class VideoSink:
         )
 
     def _open_sound(self) -> Sound | None:
-        if self._info.container is None or not self._options.audio:
+        container, private = self._info.container, self._options.private
+        if container is None:
             return None
-        return Sound(self._info.container, self._plan.format, origin=self._info.origin)
+        tell_of_tags(container, private=private)
+        if not self._options.audio:
+            return None
+        return Sound(container, self._plan.format, origin=self._info.origin, private=private)
 
     @property
     def path(self) -> Path:
