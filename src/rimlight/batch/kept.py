@@ -6,14 +6,16 @@ import fcntl
 import hashlib
 import json
 import os
-import secrets
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from rimlight.batch import storage
+from rimlight.errors import SinkError
 from rimlight.locks import Lock, try_lock, wait_for_lock
+from rimlight.writing import make_folder, unfinished
 
 LIMIT_BYTES = 20 << 30
 """What is not in use goes, the oldest first, while all of it takes more."""
@@ -37,15 +39,16 @@ def kept(place: str, where: Path, *, limit: int = LIMIT_BYTES) -> Iterator[Path]
 
     Raises:
         SourceOpenError: it cannot be fetched.
+        SinkError: the folder of copies is somebody else's.
     """
-    where.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_own(where)
     facts = json.dumps([place, *storage.facts(place)])
     name = hashlib.sha256(facts.encode()).hexdigest()[:24]
     path = where / f"{name}{PurePosixPath(place).suffix}"
     with _open(where / f"{name}.lock") as lock:
         wait_for_lock(lock)
         if not path.exists():
-            part = path.with_name(f"{name}.{secrets.token_hex(6)}.part")
+            part = unfinished(path)
             try:
                 storage.fetch(place, part)
                 part.replace(path)
@@ -59,16 +62,38 @@ def kept(place: str, where: Path, *, limit: int = LIMIT_BYTES) -> Iterator[Path]
 
 @contextmanager
 def _open(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
 
 
+def _make_own(where: Path) -> None:
+    """Make the folder of copies, which nobody else may write to.
+
+    Raises:
+        SinkError: somebody else made it, or may write to it.
+    """
+    make_folder(where.parent)
+    with suppress(FileExistsError):
+        where.mkdir(mode=0o700)
+    status = where.lstat()
+    is_private = stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o022
+    if not is_private or status.st_uid != os.getuid():
+        raise SinkError(
+            f"{where} is not a folder of your own, in which copies of the inputs are safe",
+            hint="remove it, or set TMPDIR to a folder of yours",
+        )
+
+
+def _is_copy(path: Path) -> bool:
+    return path.suffix != ".lock" and not path.name.startswith(".")
+
+
 def _clear(where: Path, limit: int) -> None:
     """Remove copies that nobody uses until the rest fits."""
-    copies = [path for path in where.iterdir() if path.suffix not in {".lock", ".part"}]
+    copies = [path for path in where.iterdir() if _is_copy(path)]
     sizes = {path: path.stat() for path in copies if path.exists()}
     total = sum(status.st_size for status in sizes.values())
     for path, status in sorted(sizes.items(), key=lambda item: item[1].st_mtime):

@@ -11,6 +11,7 @@ from typing import Any
 
 from rimlight import folders
 from rimlight.errors import MissingDependencyError, RimlightError, SinkError, SourceOpenError
+from rimlight.writing import unfinished
 
 _MARKS_OF_CONTENT = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
 """What the file systems call a thing that changes when a file does; the first there is counts."""
@@ -228,7 +229,7 @@ def _written(place: str) -> Iterator[Path | tuple[Any, str]]:
             return
         target = Path(place)
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        part = unfinished(target)
         try:
             yield part
             part.replace(target)

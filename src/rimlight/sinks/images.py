@@ -196,12 +196,23 @@ class ImagesSink:
             )
 
     def _numbered(self) -> set[str]:
-        """Return the frames of videos that lie in the folder."""
-        if self._info.pictures or not self._path.is_dir():
+        """Return the frames of videos that lie in the folder.
+
+        Raises:
+            SinkError: other files lie there, and the frames would be scattered among them.
+        """
+        if not self._path.is_dir():
             return set()
         suffix = re.escape(self._suffix("", self._options.transparent))
         pattern = re.compile(rf"frame_\d{{6,}}{suffix}")
-        return {name for name in os.listdir(self._path) if pattern.fullmatch(name)}
+        names = sorted(name for name in os.listdir(self._path) if not name.startswith("."))
+        others = [name for name in names if not pattern.fullmatch(name)]
+        if others and not self._options.overwrite:
+            raise SinkError(
+                f"{self._path} holds other files, such as {others[0]}",
+                hint=f"name a video, or a new folder such as {self._path / 'frames'}/",
+            )
+        return set(names).difference(others)
 
     def _write(self, frame: Frame) -> None:
         with self._naming:

@@ -48,7 +48,7 @@ def join(
     base = time_base_of(info)
     options = muxer_options(plan, base, sound.time_bases if sound else ())
     with (
-        av.open(str(paths[0])) as template,
+        av.open(str(paths[0].resolve())) as template,
         av.open(str(target.resolve()), "w", format=plan.format, container_options=options) as out,
     ):
         stream = _stream_like(template.streams.video[0], out, info)
@@ -118,7 +118,7 @@ def _completed(packets: Iterator[av.Packet[Any]], plan: Plan, end: int) -> Itera
 
 
 def _read(path: Path) -> Iterator[av.Packet[Any]]:
-    with av.open(str(path)) as clip:
+    with av.open(str(path.resolve())) as clip:
         yield from (packet for packet in clip.demux(clip.streams.video[0]) if packet.size)
 
 
