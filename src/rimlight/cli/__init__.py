@@ -17,6 +17,7 @@ _before = interrupts.leave_while_loading()
 import typer  # noqa: E402
 from typer.exceptions import TyperException  # noqa: E402
 
+from rimlight.addresses import hide_secrets_in  # noqa: E402
 from rimlight.cli import (  # noqa: E402
     batch,
     bench,
@@ -160,7 +161,7 @@ def _fail_unexpectedly(error: BaseException) -> int:
 
 
 def _fail(error: object, hint: str | None, code: int, command: Any = None) -> int:
-    text = streams.make_printable(" ".join(str(error).splitlines()))
+    text = streams.make_printable(hide_secrets_in(" ".join(str(error).splitlines())))
     typer.secho(f"error: {text}", err=True, fg="red", color=_color())
     if hint := hints.fit_hint(streams.make_printable(hint or ""), command):
         typer.echo(f"hint:  {hint}", err=True)
@@ -169,6 +170,7 @@ def _fail(error: object, hint: str | None, code: int, command: Any = None) -> in
 
 def _fail_usage(error: Any, words: list[str]) -> int:
     if hasattr(error, "show"):
+        error.message = hide_secrets_in(str(error.message))
         error.show()
     if hint := hints.hint_for_usage(error, words):
         typer.echo(f"hint:  {hint}", err=True)

@@ -59,7 +59,7 @@ def _small(size: tuple[int, int]) -> tuple[int, int]:
 def _continued(picture: Image, alpha: Image, size: tuple[int, int], empty: float) -> Image:
     """Return a small picture (h, w) or (h, w, 3) of what is seen, spread over what is hidden."""
     seen = cv2.copyTo(picture, alpha)
-    cover = shrunk(cast(Image, cv2.compare(alpha, 0, cv2.CMP_GT)), size).astype(np.float32)
+    cover = shrunk(_seen(alpha), size).astype(np.float32)
     weight = shrunk(alpha, size).astype(np.float32) * np.float32(1 / 255)
     small = shrunk(cast(Image, seen), size).astype(np.float32)
     channels = [small[..., c] for c in range(small.shape[2])] if small.ndim == 3 else [small]
@@ -67,6 +67,11 @@ def _continued(picture: Image, alpha: Image, size: tuple[int, int], empty: float
         np.divide(c * np.float32(255), cover, out=c.copy(), where=cover > 0) for c in channels
     ]
     return cast(Image, cv2.merge([_spread(v.clip(0, 255), weight, empty) for v in values]))
+
+
+def _seen(alpha: Image) -> Image:
+    """Return 255 where anything is seen, else 0."""
+    return np.where(alpha > 0, np.uint8(255), np.uint8(0))
 
 
 def _spread(values: Floats, weight: Floats, empty: float) -> Image:

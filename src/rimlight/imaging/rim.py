@@ -120,7 +120,7 @@ def _solid(mask: Image, edges: Edges) -> NDArray[np.float32]:
     """Return how much of a mask's pixels is the foreground's: 0 where it hides nearly all."""
     low, high = 255 * _share(edges, _HIDDEN), 255 * _share(edges, _SOLID)
     share = (mask.astype(np.float32) - np.float32(low)) * np.float32(1 / (high - low))
-    return np.clip(share, 0, 1)
+    return np.clip(share, np.float32(0), np.float32(1), out=share)
 
 
 def _rest(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from typing import cast
 
@@ -13,11 +12,13 @@ from numpy.typing import NDArray
 from rimlight.errors import ConfigError
 from rimlight.frame import Frame, Mask, goes_on
 from rimlight.imaging.geometry import Rect
-from rimlight.imaging.window import bounds, cut_i420, even_pixels, holds, put_back, widened
+from rimlight.imaging.window import bounds, even_pixels, holds, put_back, widened
 from rimlight.pipeline.parts import Segmenter
 from rimlight.segmenters.average import enlarged
+from rimlight.segmenters.borders import cut_frame
 from rimlight.segmenters.carry import MovingMask
 from rimlight.segmenters.detail import detailed, tile_weight, tiles
+from rimlight.segmenters.surer import with_surer
 
 Scores = NDArray[np.float32]
 
@@ -41,7 +42,8 @@ class FocusSegmenter:
     The first frame of a stream and every single picture get two looks: the whole, and what the
     first look found, closer. After that, `follow` looks only at the part around the last mask,
     and at the whole frame every 10 frames, when nobody is left in the part, and when the people
-    fill the frame anyway. The part is moved only when they are about to leave it, or have become
+    fill the frame anyway. Closer looks do not lose whom the look at the whole is sure of: see
+    `with_surer`. The part is moved only when they are about to leave it, or have become
     small in it: a part that follows every step would make the mask tremble.
 
     Args:
@@ -74,6 +76,8 @@ class FocusSegmenter:
         self._track = _Track(margins[0])
         self._moving, self._carry, self._detail = MovingMask(), carry, detail
         self._since = 0
+        self._doubts = 0
+        """Frames for which a closer look is not trusted, as it lost somebody."""
         self._last: Mask
         self._pts = Fraction(0)
 
@@ -88,6 +92,7 @@ class FocusSegmenter:
         if new:
             self._track.forget(frame.size)
             self._moving.forget()
+            self._doubts = 0
             return self._two_looks(frame)
         return self._followed(frame)
 
@@ -96,8 +101,12 @@ class FocusSegmenter:
         self._first.close()
 
     def _two_looks(self, frame: Frame) -> Mask:
-        whole = self._last = _one_class(self._first.segment(frame))
-        self._since = 0
+        whole = sure = _one_class(self._first.segment(frame))
+        model = self._model(frame.size)
+        if model is not self._first:
+            sure = _one_class(model.segment(frame))
+            whole = _surer(whole, sure)
+        self._last, self._since = whole, 0
         self._track.include(bounds(whole.alpha(), least=LEAST))
         people = self._track.people
         if people is None:
@@ -116,7 +125,16 @@ class FocusSegmenter:
         far = enlarged(whole.scores, near.shape[:2])
         # The smaller the people are, the less the look at the whole can see of them.
         share = np.float32(FAR_WEIGHT * part.width * part.height)
-        return whole.with_scores(near + share * (far - near))
+        return self._checked(whole.with_scores(near + share * (far - near)), sure)
+
+    def _checked(self, mask: Mask, whole: Mask) -> Mask:
+        """Return a mask of closer looks with whom the look at the whole found and they lost.
+
+        In a stream the whole is looked at for some frames then.
+        """
+        checked = _surer(mask, whole)
+        self._doubts = 0 if checked is mask else REFRESH
+        return checked
 
     def _tile_looks(self, frame: Frame, people: Rect) -> Iterator[tuple[Scores, Scores]]:
         """Yield the scores and the weight of each tile, in their place in the whole frame."""
@@ -137,13 +155,17 @@ class FocusSegmenter:
         if rect is None:
             self._moving.forget()
             return self._whole(frame)
-        if self._since >= REFRESH:
+        whole = None
+        if self._since >= REFRESH or self._doubts:
+            self._doubts = max(0, self._doubts - 1)
             whole = self._whole(frame)
-            if self._track.part != rect:  # others came, or the people are about to leave the part
+            # Others came, or the people are about to leave the part, or it would lose them.
+            if self._track.part != rect or self._doubts:
                 self._moving.forget()
                 return whole
         moved = self._moving.moved(frame, rect)
-        return self._closer(frame, rect) if moved is None else moved
+        near = self._closer(frame, rect) if moved is None else moved
+        return near if whole is None else self._checked(near, whole)
 
     def _closer(self, frame: Frame, rect: Rect) -> Mask:
         left, top, right, bottom = _box(rect, frame)
@@ -214,13 +236,10 @@ def _box(rect: Rect, frame: Frame) -> tuple[int, int, int, int]:
     return left, top, min(right, frame.size[0]), min(bottom, frame.size[1])
 
 
-def cut_frame(frame: Frame, box: tuple[int, int, int, int]) -> Frame:
-    """Return (left, top, right, bottom) of `frame`, all even in I420, in its own layout."""
-    left, top, right, bottom = box
-    if frame.layout == "bgr":
-        return frame.with_bgr(frame.image[top:bottom, left:right])
-    size = (right - left, bottom - top)
-    return replace(frame, image=cut_i420(frame.image, box), size=size, alpha=None)
+def _surer(mask: Mask, other: Mask) -> Mask:
+    """Return `mask` with the large regions that only `other` is sure of; itself without such."""
+    scores = with_surer(mask.scores, enlarged(other.scores, mask.shape))
+    return mask if scores is mask.scores else mask.with_scores(scores)
 
 
 def _one_class(mask: Mask) -> Mask:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from rimlight.frame import Frame, Mask
+from rimlight.segmenters.borders import Borders, cut_frame, in_whole
 from rimlight.segmenters.card import ModelCard, check_runnable
 from rimlight.segmenters.engine import Engine, check_card
 from rimlight.segmenters.tensors import InputMaker, MaskMaker
@@ -29,16 +30,29 @@ class ModelSegmenter:
             on_error.pop_all()
         self.card = card
         self._engine = engine
+        self._borders = Borders()
+        self._is_of_people = len(card.classes) == 1 and card.output.kind in {
+            "probability",
+            "sigmoid",
+        }
         self._closed = False
 
     def segment(self, frame: Frame) -> Mask:
         """Return a new mask that covers the whole of `frame`, at the model's own resolution.
+
+        Bars of one color around the picture are nobody, and a model of people does not see them.
 
         Raises:
             ValueError: the segmenter is closed.
         """
         if self._closed:
             raise ValueError(f"the segmenter of model {self.card.name!r} is closed")
+        box = self._borders.box(frame) if self._is_of_people else None
+        if box is None:
+            return self._seen(frame)
+        return in_whole(self._seen(cut_frame(frame, box)), box, frame.size)
+
+    def _seen(self, frame: Frame) -> Mask:
         output = self._engine.run(self._input.make(frame), self.card.output.index)
         return self._mask.make(output, self._input.place(frame.size))
 

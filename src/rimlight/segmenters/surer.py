@@ -1,0 +1,75 @@
+"""Two looks at one frame that contradict each other about a large part: the surer one is right."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Scores = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+LOST, GAINED = 0.01, 0.04
+"""Shares of the picture from which a region that a look gives up, or adds, is more than an edge."""
+SURE = 0.6
+"""The mean score of a region that was seen surely."""
+_LESS = 0.4
+"""A score that is lower by this is given up too: half a person is none."""
+_MUCH_SURER = 2
+"""A region that one look adds goes if the other is so many times as sure of the contrary."""
+_THICK = 0.02
+"""A region narrower than this share of the longer side is a rim: closer looks know it better."""
+
+
+def with_surer(scores: Scores, other: Scores) -> Scores:
+    """Return `scores` but where another look contradicts them and is surer.
+
+    Models of people miss whole people at some scales, in coarse JPEGs, and where people fill the
+    picture: a mean with such a look, or a closer look alone, would take away who was found. Half
+    sure, they also take a whole room for a person.
+
+    Args:
+        scores: float32 (h, w, 1).
+        other: the same shape.
+
+    Returns:
+        A new array; `scores` itself where the two do not contradict each other.
+    """
+    less = (scores < 0.5) | (other - scores >= _LESS)
+    lost = _kept(((other >= 0.5) & less)[..., 0], LOST, other - np.float32(SURE))
+    doubt = np.float32(0.5) - other - _MUCH_SURER * (scores - np.float32(0.5))
+    gained = _kept(((scores >= 0.5) & (other < 0.5))[..., 0], GAINED, doubt)
+    if lost is None and gained is None:
+        return scores
+    made = scores
+    if lost is not None:
+        made = np.where(lost, np.maximum(made, other), made)
+    return made if gained is None else np.where(gained, np.minimum(made, other), made)
+
+
+def _kept(found: Flags, least: float, merit: Scores) -> Flags | None:
+    """Return where the large regions of `found` are whose mean `merit` is not below 0.
+
+    Args:
+        found: (h, w).
+        least: the least share of the picture that counts.
+        merit: float32 (h, w, 1).
+
+    Returns:
+        (h, w, 1); None where there is none.
+    """
+    area = least * found.size
+    if np.count_nonzero(found) < area:
+        return None
+    at = found.astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(at, connectivity=4)
+    flat = labels.reshape(-1)
+    width = max(3, round(_THICK * max(found.shape)) | 1)
+    core = cast(NDArray[np.uint8], cv2.erode(at, np.ones((width, width), np.uint8)))
+    kept = np.asarray(stats, np.float64)[:, cv2.CC_STAT_AREA] >= area
+    kept &= np.bincount(flat, weights=merit.reshape(-1), minlength=count) >= 0
+    kept &= np.bincount(flat, weights=core.reshape(-1), minlength=count) > 0
+    kept[0] = False
+    return kept[labels][..., None] if kept.any() else None
