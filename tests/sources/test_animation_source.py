@@ -7,7 +7,7 @@ import odd_pictures
 import pytest
 from PIL import Image
 
-from rimlight.errors import ConfigError, SourceOpenError
+from rimlight.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.sources import guess
 from rimlight.sources.animation import AnimationSource
 
@@ -71,3 +71,15 @@ def test_an_animation_is_a_film_unless_one_picture_is_wanted(tmp_path):
         assert guess(path, still=True)["kind"] == "images"
     Image.new("RGB", (24, 16)).save(tmp_path / "still.gif")
     assert guess(str(tmp_path / "still.gif"))["kind"] == "images"
+
+
+def test_a_frame_that_reaches_far_beyond_the_picture_is_refused(tmp_path, opened):
+    path = tmp_path / "a.gif"
+    first, second = (Image.new("P", (32, 24), value) for value in (0, 1))
+    first.save(path, save_all=True, append_images=[second], duration=40)
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"\x2c")  # the second frame: its left, top, width and height follow
+    data[at + 5 : at + 9] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+    with pytest.raises((SourceOpenError, SourceReadError)):
+        list(opened(path))

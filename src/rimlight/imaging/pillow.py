@@ -7,6 +7,7 @@ likes for a damaged file; here all of it becomes ValueError.
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ from rimlight.file_kinds import picture_format, read_head, reads_heif
 
 Image = NDArray[np.uint8]
 
-Pil.MAX_IMAGE_PIXELS = None  # callers check the size against a limit of their own
+_LIMIT = threading.Lock()
+"""Held while Pillow's own limit of pixels, which is one for all threads, is that of one caller."""
 
 _SHORTEST_MS, _USUAL_MS = 20, 100
 """Browsers show a frame with a shorter time, such as 0, for the usual one."""
@@ -131,7 +133,9 @@ class Animation:
         """
         for number in range(self._first, self._first + self.count):
             with _as_value_error():
-                self._image.seek(number)
+                # A frame of a damaged GIF may reach far beyond the picture, and enlarge it.
+                with _max_pixels(self.size[0] * self.size[1] // 2):
+                    self._image.seek(number)
                 bgr, alpha = pixels_of(self._image)
                 lasts = float(self._image.info.get("duration") or 0)
             shown_ms = lasts if lasts >= _SHORTEST_MS else _USUAL_MS
@@ -158,7 +162,19 @@ def _open(file: Path | IO[bytes], head: bytes) -> ImageFile.ImageFile:
         import pillow_heif
 
         pillow_heif.register_heif_opener()
-    return Pil.open(file)
+    with _max_pixels(None):  # the callers check the size against a limit of their own
+        return Pil.open(file)
+
+
+@contextmanager
+def _max_pixels(count: int | None) -> Iterator[None]:
+    """Let Pillow refuse what has more than twice `count` pixels; None for nothing."""
+    with _LIMIT:
+        before, Pil.MAX_IMAGE_PIXELS = Pil.MAX_IMAGE_PIXELS, count
+        try:
+            yield
+        finally:
+            Pil.MAX_IMAGE_PIXELS = before
 
 
 @contextmanager
