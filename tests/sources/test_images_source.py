@@ -1,9 +1,12 @@
 import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from rimlight.errors import SourceOpenError, SourceReadError
 from rimlight.sources.images import ImagesSource
@@ -135,3 +138,31 @@ def test_what_a_folder_holds_besides_pictures_is_told_once(tmp_path):
     (tmp_path / "sub").mkdir()
     (note,) = open_images(tmp_path).info.notes
     assert note == f"{tmp_path}: 2 files left out: 1 .txt, 1 .mp4; 1 folder not looked into"
+
+
+def test_a_file_that_holds_more_pictures_is_told_at_the_end(tmp_path, caplog):
+    shots = [Image.new("RGB", (24, 16), (level, 0, 0)) for level in (0, 200)]
+    shots[0].save(tmp_path / "a.tif", save_all=True, append_images=shots[1:])
+    with caplog.at_level(logging.WARNING):
+        assert names(open_images(tmp_path / "a.tif")) == ["a.tif"]
+    assert "1 of 1 files" in caplog.text and "a.tif (2 pictures)" in caplog.text
+
+
+def test_a_pipe_that_is_named_alone_is_read_once(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    content = save(tmp_path / "b.jpg", 90).read_bytes()
+    reader = os.open(tmp_path / "a.jpg", os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(tmp_path / "a.jpg", os.O_WRONLY)
+    os.write(writer, content)
+    with ThreadPoolExecutor(1) as pool:
+        source = pool.submit(open_images, tmp_path / "a.jpg")
+        os.close(writer)
+        assert [frame.size for frame in source.result(20)] == [(24, 16)]
+    os.close(reader)
+
+
+def test_a_folder_of_videos_points_to_the_command_for_them(tmp_path):
+    (tmp_path / "a.m2ts").touch()
+    with pytest.raises(SourceOpenError, match=r"1 file left out: 1 \.m2ts") as caught:
+        open_images(tmp_path)
+    assert "rimlight batch" in caught.value.hint

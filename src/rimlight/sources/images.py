@@ -77,7 +77,7 @@ class ImagesSource:
             count=len(self._paths),
             time_base=Fraction(1),
             stills=True,
-            notes=tuple(note for note in (found.note, self._told_alone()) if note),
+            notes=(found.note,) if found.note else (),
             pictures=tuple((self._name(path), path) for path in self._paths),
         )
 
@@ -90,10 +90,11 @@ class ImagesSource:
         while self._first and not self._closed:
             yield self._first.pop()
         yield from self._frames
-        if self._more and len(self._paths) > 1 and not self._closed:
+        if self._more and not self._closed:
             _log.warning(
-                "%d files hold more pictures than one, the first was taken: %s",
+                "%d of %d files hold more pictures than one, the first was taken: %s",
                 len(self._more),
+                len(self._paths),
                 _first_three(self._more, ", "),
             )
         if self._unread and not self._closed:
@@ -108,12 +109,6 @@ class ImagesSource:
         """End the iteration; no file stays open between two pictures."""
         self._closed = True
         self._first = []
-
-    def _told_alone(self) -> str:
-        """Say how many pictures the only file holds, if not one."""
-        return (
-            f"{self._more[0]}; the first is taken" if self._more and len(self._paths) == 1 else ""
-        )
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._base).as_posix()

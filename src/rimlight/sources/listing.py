@@ -74,7 +74,7 @@ def _in_folder(folder: Path, listing: Listing, recursive: bool) -> Found:
     videos = sum(is_video(path) for path in others)
     hint = f"looked for {kinds}{deeper}"
     if videos:
-        hint = f"{videos} of its files are videos: rimlight batch {folder} -o RESULTS does them"
+        hint = f"for the videos in it ({videos}): rimlight batch {folder} -o RESULTS"
     left = f" ({note.removeprefix(f'{folder}: ')})" if others else ""
     raise SourceOpenError(f"there are no pictures in {folder}{left}", hint=hint)
 

@@ -64,6 +64,11 @@ class WatchSource:
     def __init__(self, options: Options, *, wait: Callable[[float], bool] | None = None) -> None:
         self._folder = Path(os.path.expanduser(options.path))
         if not os.path.isdir(self._folder):
+            if os.path.exists(self._folder):
+                raise SourceOpenError(
+                    f"{self._folder} is not a folder, so it cannot be watched",
+                    hint=f"name the folder that it lies in: {self._folder.parent}",
+                )
             raise SourceOpenError(
                 f"there is no folder {self._folder} to watch", hint=f"mkdir -p {self._folder}"
             )
