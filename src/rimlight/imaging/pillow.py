@@ -134,7 +134,7 @@ class Animation:
         for number in range(self._first, self._first + self.count):
             with _as_value_error():
                 # A frame of a damaged GIF may reach far beyond the picture, and enlarge it.
-                with _max_pixels(self.size[0] * self.size[1] // 2):
+                with _max_pixels(self.size[0] * self.size[1]):
                     self._image.seek(number)
                 bgr, alpha = pixels_of(self._image)
                 lasts = float(self._image.info.get("duration") or 0)
