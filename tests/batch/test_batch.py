@@ -284,6 +284,7 @@ def test_a_plan_knows_its_extent_and_what_it_takes_about(tmp_path, clips):
     tasks = make_plan([str(tmp_path / "in")], str(tmp_path / "out"), suffix=".mp4")
     extent = extent_of(tasks)
     assert (extent.frames, round(extent.seconds)) == (150, 6)
+    assert ["broken.mp4" in why for why in extent.unreadable] == [True]
     run = load_run(run_data(tasks[0].source, tasks[0].target), where="the test")
     cost = cost_of(run, tasks[0], extent.megapixels)
     assert cost.cpu_s > 0 and cost.bytes > 0 and not (tmp_path / "out").exists()

@@ -29,11 +29,13 @@ class Extent:
         frames: of all videos, and pictures.
         megapixels: of all frames of videos.
         seconds: of video.
+        unreadable: of each video that does not open: its name and why.
     """
 
     frames: int = 0
     megapixels: float = 0.0
     seconds: float = 0.0
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +49,19 @@ class Cost:
 def extent_of(tasks: Sequence[Task]) -> Extent:
     """Open the videos of `tasks` that are on this machine, or some of them, and add up.
 
-    A video that does not open counts as nothing; what is wrong with it shows when it is its turn.
+    A video that does not open counts as nothing.
     """
     videos = [task for task in tasks if task.kind == "video"]
     near = [task for task in videos if not storage.is_url(task.source)]
     some = near[:: max(1, len(near) // _LOOKED_AT)]
-    found = [facts for facts in map(_facts, some) if facts is not None]
+    found = [_facts(task) for task in some]
     scale = len(videos) / len(some) if some else 0.0
     pictures = sum(_pictures(task) for task in tasks if task.kind != "video")
     return Extent(
         frames=round(scale * sum(one.frames for one in found)) + pictures,
         megapixels=scale * sum(one.megapixels for one in found),
         seconds=scale * sum(one.seconds for one in found),
+        unreadable=tuple(why for one in found for why in one.unreadable),
     )
 
 
@@ -70,24 +73,25 @@ def cost_of(run: RunConfig, task: Task, megapixels: float) -> Cost | None:
     """
     facts = _facts(task)
     try:
-        made = estimate(run, clock=time.process_time) if facts and facts.megapixels else None
+        made = estimate(run, clock=time.process_time) if facts.megapixels else None
     except RimlightError:
         return None
-    if made is None or facts is None:
+    if made is None:
         return None
     share = megapixels / facts.megapixels
     return Cost(share * made.seconds, share * made.size_bytes)
 
 
-def _facts(task: Task) -> Extent | None:
-    """Return the extent of one video as its container announces it; None: it does not open."""
+def _facts(task: Task) -> Extent:
+    """Return the extent of one video as its container announces it."""
     if Target.parse(task.source).is_pipe:  # what is read of it now would be missing later
-        return None
+        return Extent()
     try:
         moves = guess(task.source).get("kind") == "animation"
         source = open_source(PartConfig(kind="animation" if moves else "video", path=task.source))
-    except Exception:  # whatever is wrong with one file must not stop the plan
-        return None
+    except Exception as exc:  # whatever is wrong with one file must not stop the plan
+        why = str(exc) or type(exc).__name__
+        return Extent(unreadable=(why if task.shown in why else f"{task.shown}: {why}",))
     info = source.info
     source.close()
     seconds = info.duration_s or (float(info.count / info.rate) if info.count and info.rate else 0)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rimlight.config import RunConfig
 
 FAILED = 1
+_NAMED = 5
 _NAMES = {
     "video": ("video", "videos"),
     "picture": ("picture", "pictures"),
@@ -42,6 +43,10 @@ def show_plan(todo: Todo, pool: Pool, describe: Callable[[Task], RunConfig] | No
     if extent.frames:
         of = f" of {_time(extent.seconds)}" if extent.seconds else ""
         console.print(f"       {extent.frames:,} frames{of}")
+    for why in extent.unreadable[:_NAMED]:
+        console.print(f"note: {why}", soft_wrap=True)
+    if extent.unreadable[_NAMED:]:
+        console.print(f"note: {len(extent.unreadable) - _NAMED} more videos cannot be opened")
     if todo.done:
         console.print(f"done by an earlier run: {todo.done}")
     for place in todo.changed:
