@@ -131,7 +131,9 @@ class World:
     def edit_a_result(self):
         """Let somebody change one of the files that a run made, which makes it theirs."""
         made = [
-            p for p, (kind, _) in self.seen().items() if p not in self.before and kind == "file"
+            path
+            for path, (kind, what) in self.seen().items()
+            if path not in self.before and kind == "file" and what not in self.edited
         ]
         made = [p for p in made if not p.name.startswith(".") and p.suffix in self.contents]
         if made:
