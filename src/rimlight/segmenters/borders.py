@@ -21,7 +21,7 @@ LEAST = 0.02
 """A bar is at least this share of the side that it is cut from."""
 _LEVELS = 8
 """How much the levels of a bar may differ from their mean: a JPEG's do a little."""
-_SHARP = 0.6
+_SHARP = 0.5
 """Share of the line behind a bar that must differ: a wall above somebody's head is no bar."""
 _BEHIND = 2
 """Lines between a bar and the line that must differ: scaling and compression blur a little."""

@@ -17,8 +17,8 @@ SURE = 0.6
 """The mean score of a region that was seen surely."""
 _LESS = 0.4
 """A score that is lower by this is given up too: half a person is none."""
-_MUCH_SURER = 2
-"""A region that one look adds goes if the other is so many times as sure of the contrary."""
+_HARDLY = 0.75
+"""The mean score below which a region that a look adds goes, if the other is surer."""
 _THICK = 0.02
 """A region narrower than this share of the longer side is a rim: closer looks know it better."""
 
@@ -39,8 +39,8 @@ def with_surer(scores: Scores, other: Scores) -> Scores:
     """
     less = (scores < 0.5) | (other - scores >= _LESS)
     lost = _kept(((other >= 0.5) & less)[..., 0], LOST, other - np.float32(SURE))
-    doubt = np.float32(0.5) - other - _MUCH_SURER * (scores - np.float32(0.5))
-    gained = _kept(((scores >= 0.5) & (other < 0.5))[..., 0], GAINED, doubt)
+    hardly = np.float32(_HARDLY) - scores
+    gained = _kept(((scores >= 0.5) & (other < 0.5))[..., 0], GAINED, 1 - scores - other, hardly)
     if lost is None and gained is None:
         return scores
     made = scores
@@ -49,13 +49,13 @@ def with_surer(scores: Scores, other: Scores) -> Scores:
     return made if gained is None else np.where(gained, np.minimum(made, other), made)
 
 
-def _kept(found: Flags, least: float, merit: Scores) -> Flags | None:
-    """Return where the large regions of `found` are whose mean `merit` is not below 0.
+def _kept(found: Flags, least: float, *merits: Scores) -> Flags | None:
+    """Return where the large regions of `found` are none of whose mean merits is below 0.
 
     Args:
         found: (h, w).
         least: the least share of the picture that counts.
-        merit: float32 (h, w, 1).
+        merits: float32 (h, w, 1).
 
     Returns:
         (h, w, 1); None where there is none.
@@ -69,7 +69,8 @@ def _kept(found: Flags, least: float, merit: Scores) -> Flags | None:
     width = max(3, round(_THICK * max(found.shape)) | 1)
     core = cast(NDArray[np.uint8], cv2.erode(at, np.ones((width, width), np.uint8)))
     kept = np.asarray(stats, np.float64)[:, cv2.CC_STAT_AREA] >= area
-    kept &= np.bincount(flat, weights=merit.reshape(-1), minlength=count) >= 0
+    for merit in merits:
+        kept &= np.bincount(flat, weights=merit.reshape(-1), minlength=count) >= 0
     kept &= np.bincount(flat, weights=core.reshape(-1), minlength=count) > 0
     kept[0] = False
     return kept[labels][..., None] if kept.any() else None
