@@ -46,6 +46,18 @@ class Codec:
     most_crf: int = 63
     vendor: Vendor | None = None
 
+    @property
+    def standard(self) -> str:
+        """FFmpeg's name of what is coded, whoever does it."""
+        names = {"h265": "hevc"}
+        plain = self.name.partition("-")[0]
+        return names.get(plain, plain)
+
+    @property
+    def limited_only(self) -> bool:
+        """Readers take its luma for limited range: the codec cannot say otherwise."""
+        return self.name == "prores"
+
 
 @dataclass(frozen=True, slots=True)
 class Container:
@@ -190,7 +202,7 @@ def _options(codec: Codec, crf: int | None, preset: Preset, pixels: str) -> dict
         "av1": {"preset": str(12 - place)},
         "vp9": {"cpu-used": str(min(5, 8 - place)), "row-mt": "1", "b": "0"},
         "ffv1": {"slicecrc": "1"},
-        "prores": {"profile": "4" if pixels.startswith("yuva") else "2"},
+        "prores": {"profile": "4" if pixels.startswith("yuva") else "2", "vendor": "apl0"},
     }
     own = every[codec.name]
     if pixels == "yuva420p":  # libvpx refuses alpha together with its alternate references

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +16,14 @@ from rimlight.libav import av
 from rimlight.sinks.avframes import Pictures
 from rimlight.sinks.codecs import Plan
 from rimlight.sinks.extras import copy_extras
-from rimlight.sinks.muxing import USUAL_RATE, is_quicktime, muxer_options, time_base_of
+from rimlight.sinks.muxing import (
+    USUAL_RATE,
+    is_quicktime,
+    muxer_options,
+    name_codec,
+    time_base_of,
+)
+from rimlight.sinks.pixel_shape import leave_room
 from rimlight.sinks.sound import Sound
 
 log = logging.getLogger(__name__)
@@ -75,10 +83,11 @@ class Encoder:
         self._first_dts: int | None = None
         self._early: list[int] = []
         same_colours = first.colour.matrix == info.colour.matrix
+        colour = replace(first.colour, full_range=False) if plan.codec.limited_only else None
         self._pictures = Pictures(
             plan.pixels,
             self._size,
-            first.colour,
+            colour or first.colour,
             primaries=info.primaries if same_colours else None,
             transfer=info.transfer if same_colours else None,
         )
@@ -113,6 +122,8 @@ class Encoder:
         stream.codec_context.thread_type = "AUTO"
         if info.sample_aspect != 1:
             stream.codec_context.sample_aspect_ratio = info.sample_aspect
+        leave_room(stream, plan, info)
+        name_codec(stream, plan)
         return stream
 
     @property

@@ -13,7 +13,15 @@ from rimlight.libav import av
 from rimlight.sinks.codecs import Plan
 from rimlight.sinks.extras import copy_extras
 from rimlight.sinks.journal import Segment
-from rimlight.sinks.muxing import USUAL_RATE, is_quicktime, muxer_options, time_base_of
+from rimlight.sinks.muxing import (
+    USUAL_RATE,
+    final_options,
+    is_quicktime,
+    muxer_options,
+    name_codec,
+    time_base_of,
+)
+from rimlight.sinks.pixel_shape import leave_room, write_pixel_shape
 from rimlight.sinks.sound import Sound
 
 _STREAM_TAGS = ("alpha_mode",)  # players look at this one before they look for alpha in VP9
@@ -46,12 +54,12 @@ def join(
         av.error.FFmpegError: a segment cannot be read, or the file not written.
     """
     base = time_base_of(info)
-    options = muxer_options(plan, base, sound.time_bases if sound else ())
+    options = muxer_options(plan, base, sound.time_bases if sound else ()) | final_options(plan)
     with (
         av.open(str(paths[0].resolve())) as template,
         av.open(str(target.resolve()), "w", format=plan.format, container_options=options) as out,
     ):
-        stream = _stream_like(template.streams.video[0], out, info)
+        stream = _stream_like(template.streams.video[0], out, plan, info)
         if info.container is not None:
             copy_extras(info.container, out, info.origin)
         if sound is not None:
@@ -63,6 +71,7 @@ def join(
             _mux(out, packet, sound)
         if sound is not None:
             sound.finish(segments[-1].last * base, end * base)
+    write_pixel_shape(target, plan, info)
 
 
 def _mux(out: av.container.OutputContainer, packet: av.Packet[Any], sound: Sound | None) -> None:
@@ -72,7 +81,7 @@ def _mux(out: av.container.OutputContainer, packet: av.Packet[Any], sound: Sound
 
 
 def _stream_like(
-    template: av.VideoStream, out: av.container.OutputContainer, info: SourceInfo
+    template: av.VideoStream, out: av.container.OutputContainer, plan: Plan, info: SourceInfo
 ) -> av.VideoStream:
     stream = out.add_stream_from_template(template, opaque=True)
     assert isinstance(stream, av.VideoStream)
@@ -81,6 +90,9 @@ def _stream_like(
             stream.metadata[key] = template.metadata[key]
     stream.time_base = time_base_of(info)
     stream.codec_context.framerate = info.rate or USUAL_RATE
+    stream.codec_context.sample_aspect_ratio = info.sample_aspect
+    leave_room(stream, plan, info)
+    name_codec(stream, plan)
     return stream
 
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import lcm
 
 from rimlight.frame import SourceInfo
+from rimlight.libav import av
 from rimlight.sinks.codecs import Plan
 
 MICROSECOND = Fraction(1, 1_000_000)
@@ -14,6 +15,7 @@ USUAL_RATE = Fraction(30)
 _FINEST_WANTED = 10_000
 _MOST_TICKS = (1 << 31) - 1
 _QUICKTIME = ("mp4", "mov")
+_TAGS = {("hevc", None): "hvc1", ("prores", "4"): "ap4h", ("prores", "2"): "apcn"}
 
 
 def is_quicktime(plan: Plan) -> bool:
@@ -28,6 +30,21 @@ def time_base_of(info: SourceInfo) -> Fraction:
     if info.is_live or info.rate is None:
         return MICROSECOND
     return 1 / info.rate
+
+
+def name_codec(stream: av.VideoStream, plan: Plan) -> None:
+    """Call the codec in mp4 and mov what players look for: libav's own choice may not play."""
+    tag = _TAGS.get((plan.codec.standard, plan.options.get("profile")))
+    if is_quicktime(plan) and tag:
+        stream.codec_context.codec_tag = tag
+
+
+def final_options(plan: Plan) -> dict[str, str]:
+    """Return muxer options of a finished file: mp4 and mov begin with their index.
+
+    The file is read and written once more for that; browsers then play before they have all of it.
+    """
+    return {"movflags": "+faststart"} if is_quicktime(plan) else {}
 
 
 def muxer_options(plan: Plan, base: Fraction, others: Sequence[Fraction] = ()) -> dict[str, str]:

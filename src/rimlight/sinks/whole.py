@@ -11,8 +11,9 @@ from rimlight.errors import SinkError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.sinks.codecs import Plan
 from rimlight.sinks.encoder import Encoder
-from rimlight.sinks.muxing import time_base_of
+from rimlight.sinks.muxing import final_options, time_base_of
 from rimlight.sinks.naming import candidates
+from rimlight.sinks.pixel_shape import write_pixel_shape
 from rimlight.sinks.sound import Sound
 from rimlight.writing import put, unfinished
 
@@ -75,6 +76,7 @@ class WholeWriter:
                 info=self._info,
                 sound=self._sound,
                 threads=self._threads,
+                container_options=final_options(self._plan),
             )
 
     def write(self, frame: Frame, duration_s: Fraction) -> None:
@@ -99,6 +101,7 @@ class WholeWriter:
         assert self._part is not None
         assert end_s is not None
         self._encoder.finish(self._last_s, end_s)
+        write_pixel_shape(self._part, self._plan, self._info)
         try:
             put(self._part, self._path, overwrite=self._overwrite)
         except FileExistsError as exc:
