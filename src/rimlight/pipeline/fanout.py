@@ -24,7 +24,8 @@ class Fanout:
         sinks: in the order in which they get each picture.
         plain: the picture that covers at once, before the run has made a better one.
         faults: where failures are noted.
-        unit: the least step in time from one picture to the next, in seconds.
+        unit: the least step in time from one picture to the next, in seconds; a millisecond where
+            that is more, as Matroska cannot tell closer ones apart.
         clock: monotonic seconds.
     """
 
@@ -40,7 +41,7 @@ class Fanout:
         self._sinks = tuple(sinks)
         self._plain = plain
         self._faults = faults
-        self._unit = unit
+        self._unit = max(unit, Fraction(1, 1000))
         self._clock = clock
         self.failures: tuple[tuple[Sink, Exception], ...] = ()
         """The sinks that were left out because they failed, and why."""

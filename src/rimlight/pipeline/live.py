@@ -131,23 +131,28 @@ class LivePipeline(SwappablePipeline):
         return mask
 
     def _show(self) -> None:
+        while self._step():
+            pass
+
+    def _step(self) -> bool:
+        """Send the next picture, or wait `TICK_S` for one; False when there are no more."""
         own = self._settings.masks == "own"
         buffer: FrameBuffer[Masked] | FrameBuffer[Frame] = self._masked if own else self._shown
-        while True:
-            self.poll()
-            self._cover_at_once()
-            if not buffer.wait_ready(TICK_S) and not buffer.ended:
-                self._hold()
-            elif own:
-                self._newest_mask = next(self._masks, None)
-                if self._newest_mask is None:
-                    return
-                self._present(self._newest_mask[0])
-            elif (frame := self._next_frame()) is not None:
-                self._catch_up(frame)
-                self._present(frame)
-            else:
-                return
+        self.poll()
+        self._cover_at_once()
+        if not buffer.wait_ready(TICK_S) and not buffer.ended:
+            self._hold()
+        elif own:
+            self._newest_mask = next(self._masks, None)
+            if self._newest_mask is None:
+                return False
+            self._present(self._newest_mask[0])
+        elif (frame := self._next_frame()) is not None:
+            self._catch_up(frame)
+            self._present(frame)
+        else:
+            return False
+        return True
 
     def _cover_at_once(self) -> None:
         """Send the cover as soon as panic is said, without waiting for a frame."""

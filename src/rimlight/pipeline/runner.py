@@ -127,12 +127,18 @@ class Pipeline:
             with self._meter.time("read"):
                 frame = next(frames, None)
             self._is_read = frame is None
-            self._captured += frame is not None
-            frame = frame and frame.without_hidden()
-            if frame is None or not self._frames.put(frame):
+            if frame is None or not self._take_in(frame):
                 return
-            if self._settings.masks == "newest":
-                self._shown.put(frame)
+
+    def _take_in(self, frame: Frame) -> bool:
+        """Hand over a frame that was read; False if nobody wants more. For the capture thread."""
+        self._captured += 1
+        frame = frame.without_hidden()
+        if not self._frames.put(frame):
+            return False
+        if self._settings.masks == "newest":
+            self._shown.put(frame)
+        return True
 
     def _infer(self) -> None:
         error: BaseException | None = None
@@ -147,13 +153,17 @@ class Pipeline:
     def _put_masked(self) -> None:
         try:
             for frame in self._frames:
-                mask = self._attempt(frame)
-                if mask is not None and not all(map(self._masked.put, self._due(frame, mask))):
+                if not self._put_mask_of(frame):
                     return
         except SourceReadError:
             self._put_rest()
             raise
         self._put_rest()
+
+    def _put_mask_of(self, frame: Frame) -> bool:
+        """Hand over the mask of a frame; False if nobody wants more. For the inference thread."""
+        mask = self._attempt(frame)
+        return mask is None or all(map(self._masked.put, self._due(frame, mask)))
 
     def _due(self, frame: Frame, mask: Mask) -> Iterable[Masked]:
         with self._meter.time("refine"):
