@@ -11,6 +11,7 @@ from media import make_clip, packets, pictures, source_frames, source_info, time
 
 from rimlight.errors import SinkError
 from rimlight.libav import av
+from rimlight.sinks import journal
 from rimlight.sinks.journal import Journal, is_left_by_a_run
 from rimlight.sinks.video import VideoSink
 
@@ -371,3 +372,26 @@ def test_a_file_that_appears_during_the_run_is_not_replaced(tmp_path):
     assert again.complete
     again.close()
     assert times(path) == UNEVEN
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_kill_just_before_the_last_rename_leaves_the_part_replaceable(
+    tmp_path, monkeypatch, whole
+):
+    path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
+    stop(path, frames[:70])
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    sink = open_sink(path, overwrite=False)
+    write(sink, frames if whole else frames[:100])
+    if not whole:
+        sink.pause()
+    monkeypatch.setattr(journal, "put", killed)
+    with pytest.raises(KeyboardInterrupt):
+        sink.close()
+    monkeypatch.undo()
+    sink.abort()  # the lock goes
+    assert times(path) == UNEVEN[:70] and is_left_by_a_run(path)
+    assert times(record(path, frames, overwrite=False)) == UNEVEN

@@ -21,7 +21,7 @@ from rimlight.fingerprints import content_of, digest_of
 from rimlight.locks import Lock, flush_to_disk, is_still, try_lock
 from rimlight.writing import hidden_name, put
 
-_VERSION = 2
+_VERSION = 3
 _STATE = "state.json"
 _LOCK = "lock"
 _TRIES = 20
@@ -85,7 +85,7 @@ class _State:
     run: str
     segments: tuple[Segment, ...]
     complete: bool
-    result: _Result | None
+    results: tuple[_Result, ...]
 
 
 def folder_of(result: Path) -> Path:
@@ -96,7 +96,8 @@ def folder_of(result: Path) -> Path:
 def is_left_by_a_run(result: Path) -> bool:
     """Return True if `result` is the part that a stopped run left, and nobody changed it since."""
     state = _read(folder_of(result) / _STATE, result.suffix)
-    return state is not None and _is_part(state.result, result)
+    there = _result_at(result, () if state is None else state.results)
+    return there is not None and not there.whole
 
 
 class Journal:
@@ -126,6 +127,7 @@ class Journal:
         self.notes: list[str] = []
         """What the user should know about what an earlier run left."""
         self._result: _Result | None = None
+        """What lies under the final name, where an earlier run put it there."""
         self._lock = self._enter()
         self._open = True
         try:
@@ -173,14 +175,12 @@ class Journal:
             FileExistsError: a file of that name must stay.
             OSError: the disk is full, or the name cannot be taken.
         """
-        before, self._result = self._result, _Result(content_of(file), whole)
-        is_ours = before is not None and _is_content(self._result_path, before.content)
-        try:
-            self.save()
-            put(file, self._result_path, overwrite=overwrite or is_ours)
-        except OSError:
-            self._result = before
-            raise
+        placed = _Result(content_of(file), whole)
+        before = _result_at(self._result_path, () if self._result is None else (self._result,))
+        # Until the name is given, and after a crash, what lies there is still that of before.
+        self._save((placed,) if before is None else (placed, before))
+        put(file, self._result_path, overwrite=overwrite or before is not None)
+        self._result = placed
 
     def save(self) -> None:
         """Write down the list.
@@ -188,7 +188,10 @@ class Journal:
         Raises:
             OSError: the disk is full; the list is as before then.
         """
-        state = _State(self._run, tuple(self.segments), self.complete, self._result)
+        self._save(() if self._result is None else (self._result,))
+
+    def _save(self, results: tuple[_Result, ...]) -> None:
+        state = _State(self._run, tuple(self.segments), self.complete, results)
         part = self.folder / f"{_STATE}.part"
         part.unlink(missing_ok=True)
         with part.open("x", encoding="utf-8") as file:
@@ -274,21 +277,22 @@ class Journal:
                     f"the record of an earlier run of {self._result_path} cannot be used; "
                     "starting over"
                 )
-        elif state.run == self._run:
-            self._take_over(state)
-        elif _is_part(state.result, self._result_path):
-            self._result = state.result
-            self._note(
-                f"{self._result_path} is a part, left by an earlier run with another input or "
-                "other settings; starting over"
-            )
+        else:
+            there = _result_at(self._result_path, state.results)
+            if state.run == self._run:
+                self._result = there
+                self._take_over(state)
+            elif there is not None and not there.whole:
+                self._result = there
+                self._note(
+                    f"{self._result_path} is a part, left by an earlier run with another input "
+                    "or other settings; starting over"
+                )
         self._clear({_STATE, *(segment.name for segment in self.segments)})
         self._sync(self.folder)
 
     def _take_over(self, state: _State) -> None:
         """Keep the segments of `state` up to the first whose file is not as it was written."""
-        if state.result and _is_content(self._result_path, state.result.content):
-            self._result = state.result
         if self.finished:
             return
         for segment in state.segments:
@@ -365,8 +369,9 @@ def _own_names(suffix: str) -> re.Pattern[str]:
     return re.compile(f"{segment_names(suffix).pattern}|{others}", re.ASCII)
 
 
-def _is_part(result: _Result | None, path: Path) -> bool:
-    return result is not None and not result.whole and _is_content(path, result.content)
+def _result_at(path: Path, results: Sequence[_Result]) -> _Result | None:
+    """Return the one of `results` that lies at `path`."""
+    return next((one for one in results if _is_content(path, one.content)), None)
 
 
 def _is_content(path: Path, content: list[Any]) -> bool:
@@ -409,10 +414,9 @@ def _state_of(data: Any, suffix: str) -> _State:
     check = data.pop("check")
     if data["version"] != _VERSION or check != _check(data):
         raise ValueError("not as it was written")
-    result = data["result"]
     segments = segments_of(data["segments"], suffix)
-    found = None if result is None else _Result(list(result["content"]), bool(result["whole"]))
-    return _State(str(data["run"]), segments, data["complete"] is True, found)
+    results = tuple(_Result(list(r["content"]), bool(r["whole"])) for r in data["results"])
+    return _State(str(data["run"]), segments, data["complete"] is True, results)
 
 
 def segments_of(listed: Sequence[dict[str, Any]], suffix: str) -> tuple[Segment, ...]:
