@@ -31,7 +31,14 @@ def overlap(folder, seed):
 @pytest.mark.parametrize("how", [["--float16"], ["--int8", "lesions"]], ids=["float16", "int8"])
 def test_spots_on_skin_are_learnt_exported_and_cut_out(rimlight, tmp_path, trained, how):
     made = rimlight(
-        "export", trained / "run/best.keras", *how, "-o", "model.tflite", cwd=trained, timeout=600
+        "export",
+        trained / "run/best.keras",
+        *how,
+        "-o",
+        "model.tflite",
+        "--overwrite",
+        cwd=trained,
+        timeout=600,
     )
     assert made.returncode == 0, made.stderr
     assert "same class on" in made.stdout

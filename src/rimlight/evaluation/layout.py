@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rimlight.errors import ConfigError
@@ -42,6 +43,17 @@ def pictures_in(folder: Path) -> list[Path]:
     return _listed(folder, is_picture)
 
 
+def folders_in(folder: Path) -> list[Path]:
+    """Return the folders directly in a folder, without companions, by name.
+
+    Raises:
+        ConfigError: it is not there, or may not be read.
+    """
+    with _reading(folder):
+        entries = sorted(folder.iterdir())
+    return [entry for entry in entries if entry.is_dir() and not is_companion(entry.name)]
+
+
 def files_like(folder: Path, suffix: str) -> list[Path]:
     """Return the files directly in a folder that end in `suffix`, as `pictures_in`."""
     return _listed(folder, lambda path: suffix_of(path) == suffix)
@@ -64,8 +76,14 @@ def what_lies_in(folder: Path) -> str:
 
 
 def _listed(folder: Path, takes: Callable[[Path], bool]) -> list[Path]:
-    try:
+    with _reading(folder):
         return files_in(folder, takes)
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as exc:
         raise ConfigError(
             f"cannot read the folder {folder}: {exc.strerror}", hint="check the path"

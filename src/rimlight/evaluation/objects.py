@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from rimlight.catalog.find import Catalog
 from rimlight.errors import ConfigError, MissingDependencyError
+from rimlight.evaluation.layout import pictures_in, what_lies_in
 from rimlight.evaluation.outlines import read_outlines
 from rimlight.evaluation.results import Result
 from rimlight.evaluation.setups import Setup, SetupConfig
@@ -47,9 +48,13 @@ class ObjectData:
     """
 
     def __init__(self, folder: Path, *, limit: int | None = None) -> None:
-        pictures = sorted(p for p in (folder / "images").iterdir() if p.suffix in _SUFFIXES)
+        images = folder / "images"
+        pictures = pictures_in(images)
         if not pictures:
-            raise ConfigError(f"{folder / 'images'} holds no pictures", hint="name another folder")
+            raise ConfigError(
+                f"{images} holds no pictures: there is {what_lies_in(images)}",
+                hint="name a folder with images/NAME.jpg and labels/NAME.txt",
+            )
         self._folder, self._pictures = folder, pictures[:limit]
         self.name = "/".join(folder.resolve().parts[-2:])
         self.count = len(self._pictures)
@@ -66,9 +71,6 @@ class ObjectData:
                 picture, index=index, pts=Fraction(index), captured=time.monotonic(), name=path.name
             )
             yield Labelled(frame, _read(self._folder / "labels" / f"{path.stem}.txt", frame.size))
-
-
-_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def with_rules(config: SetupConfig) -> SetupConfig:

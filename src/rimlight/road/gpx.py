@@ -38,6 +38,16 @@ _ROOTS = {
     "TrainingCenterDatabase": ("TCX", "gtrnctr"),
     "osm": ("OpenStreetMap data", "osm"),
 }
+_SUFFIXES = {
+    ".nmea": ("NMEA", "nmea"),
+    ".fit": ("FIT", "garmin_fit"),
+    ".csv": ("CSV", "unicsv"),
+    ".kmz": ("KMZ", "kml"),
+    ".igc": ("IGC", "igc"),
+    ".plt": ("OziExplorer's form", "ozi"),
+}
+"""What names say where the content does not."""
+
 _HEAD = 4096
 """How far from its beginning a file's form shows."""
 
@@ -197,7 +207,8 @@ def _other_form(path: Path, content: bytes, root: str, broken: str) -> ConfigErr
     """Name what a file is, and how to make GPX of it."""
     head = content[:_HEAD]
     known = [(form, kind) for sign, form, kind in _FORMS if sign in head]
-    form, kind = _ROOTS.get(root) or (known[0] if known else ("", ""))
+    named = _SUFFIXES.get(path.suffix.lower(), ("", ""))
+    form, kind = _ROOTS.get(root) or (known[0] if known else named)
     if form:
         made = quote(f"{path.stem}-track.gpx")
         return ConfigError(

@@ -33,11 +33,12 @@ function seek(second) {
 
 function complain(wrong) {
   const note = document.getElementById("unplayable");
+  note.hidden = !wrong;
+  if (!wrong) return;
   const name = decodeURIComponent(data.videos[playing][0]).split("/").pop();
   note.textContent =
     `This browser cannot play ${name}: it does not know the format, or the file is not there. ` +
     "A video player may open it; a run with -o painted.mp4 makes one that browsers play.";
-  note.hidden = !wrong;
 }
 
 function board(canvas, height) {

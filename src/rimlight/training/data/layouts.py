@@ -13,7 +13,7 @@ from typing import Any
 
 from rimlight.config import read_yaml
 from rimlight.errors import ConfigError
-from rimlight.evaluation.layout import files_like, what_lies_in
+from rimlight.evaluation.layout import files_like, folders_in, what_lies_in
 
 YAMLS = ("data.yaml", "dataset.yaml", "data.yml", "dataset.yml")
 _VALIDATION = ("val", "valid", "validation")
@@ -72,7 +72,7 @@ def names_in(file: Path) -> tuple[str, ...]:
 def _by_folders(folder: Path) -> Split | None:
     if not folder.is_dir():
         return None
-    inside = {entry.name.lower(): entry for entry in sorted(folder.iterdir()) if entry.is_dir()}
+    inside = {entry.name.lower(): entry for entry in folders_in(folder)}
     kept = next((inside[name] for name in _VALIDATION if name in inside), None)
     return Split((inside["train"],), (kept,)) if "train" in inside and kept else None
 
