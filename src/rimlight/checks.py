@@ -79,7 +79,8 @@ def _check_places(config: RunConfig) -> None:
     sinks = [sink for sink in config.sinks if sink.kind in _FILES and sink.options.get("path")]
     _check_apart(sinks)
     inputs = identities(files_named(config))
-    is_stored = os.path.exists(str(config.source.options.get("path", "")))
+    is_live = config.pipeline.when_unsure is not None
+    is_stored = not is_live and os.path.exists(str(config.source.options.get("path", "")))
     for sink in sinks:
         path = Path(sink.options["path"])
         if identity(path) in inputs:
