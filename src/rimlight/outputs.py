@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
@@ -85,6 +87,31 @@ def open_sinks(
         raise failures[0]
     notes = [f"left out: {exc}" + (f" ({exc.hint})" if exc.hint else "") for exc in failures]
     return sinks, places, notes
+
+
+def foresee_tracks(config: RunConfig) -> list[str]:
+    """Return what will become of sound and subtitles that are not copied as they are.
+
+    Args:
+        config: a run; nothing is written.
+
+    Raises:
+        ConfigError: an option of a sink is wrong.
+    """
+    from rimlight.sinks.sound import foresee  # opens FFmpeg, which most runs do later
+
+    place = config.source.options.get("path")
+    path = Path(os.path.expanduser(str(place))) if place else None
+    if config.source.kind != "video" or path is None or not path.is_file():
+        return []
+    notes: list[str] = []
+    for sink in kept_private(config).sinks:
+        if sink.kind == "video":
+            cls, options = part_options(SINKS, sink)
+            wanted = options.audio and cls.plan(options).format
+            found = foresee(path, wanted, private=options.private) if wanted else ()
+            notes += [f"{path.name}: {note}" for note in found]
+    return notes
 
 
 def kept_private(config: RunConfig) -> RunConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from rimlight.batch.held import HeldModels
     from rimlight.frame import Frame
     from rimlight.pipeline.runner import Pipeline
+
+_log = logging.getLogger(__name__)
 
 _LOOK_S = 0.25
 _THUMBNAIL_SIDE_PX = 240
@@ -162,6 +165,8 @@ def carry_out(
 
     opener = models.open if models else open_segmenter
     with open_run(run, on_frame=on_frame, open_model=opener) as opened:
+        for note in opened.info.notes:
+            _log.warning("%s: %s", opened.info.name, note.removeprefix(f"{opened.info.name}: "))
         stopped = on_open(opened.pipeline) if on_open else []
         stats = count(opened.pipeline.run(), opened.sinks)
     frames = stats.earlier + stats.frames

@@ -109,6 +109,7 @@ def batch(
     from rimlight.cli.run import tell
     from rimlight.jobs import background_effects, job_config
     from rimlight.media.paths import plain_path
+    from rimlight.outputs import foresee_tracks
     from rimlight.sources import guess
 
     said = choice(keep, drop)
@@ -159,7 +160,9 @@ def batch(
         work.check(tasks, todo)
         pool = _pool(engine, jobs, len(todo.tasks), stack, address=address, piece=piece)
         extent = show_plan(todo, pool, describe if dry_run else None)
-        if not dry_run:
+        if dry_run:
+            tell([note for task in todo.tasks for note in foresee_tracks(describe(task))])
+        else:
             work_through(work, tasks, todo, pool, out=output, frames=extent.frames, quiet=quiet)
 
 

@@ -135,8 +135,9 @@ def process(
       rimlight process photos/ -b white --trim --margin 8% --square --size 1600 -o shop/
     """
     from rimlight.choice import choice
-    from rimlight.cli.run import name_of, print_plan, run_to_end
+    from rimlight.cli.run import name_of, print_plan, run_to_end, tell
     from rimlight.jobs import background_effects, job_config
+    from rimlight.outputs import foresee_tracks
 
     said = choice(keep, drop)
     product = product_keys(trim=trim, margin=margin, square=square, size=size, shadow=shadow)
@@ -185,6 +186,7 @@ def process(
     )
     if dry_run:
         print_plan(run)
+        tell(foresee_tracks(run))
         _tell_estimate(run)
     elif preview is not None:
         _preview(run, preview, overwrite=overwrite)

@@ -192,6 +192,21 @@ class Sound:
             log.warning("the sound of %s breaks off: %s", self._path, exc.strerror)
 
 
+def foresee(path: Path, container: str, *, private: bool = False) -> tuple[str, ...]:
+    """Return what becomes of the sound and subtitles of `path`, one line for what is not copied.
+
+    Args:
+        path: the input; one that does not open has no notes.
+        container: FFmpeg's name of the output container.
+        private: only sound is taken.
+    """
+    try:
+        with _opened(path) as source:
+            return plan_tracks(source, container, _begin(path), private=private).notes
+    except SinkError:
+        return ()
+
+
 class _Placed:
     """The packets of some streams on one clock, that of the pictures, in the order of the file.
 

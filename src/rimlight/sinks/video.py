@@ -91,6 +91,7 @@ class VideoSink:
         self._taken = 0
         self._gap = 1 / (info.rate or USUAL_RATE)
         self._start: Fraction | None = None
+        self._size: tuple[int, int] | None = None  # while the encoder is being opened
         self._is_all = True
         self._done = False
 
@@ -209,7 +210,9 @@ class VideoSink:
         self._taken += 1
         try:
             if self._held is None:
+                self._size = frame.size
                 self._writer.begin(frame)
+                self._size = None
             else:
                 self._gap = frame.pts - self._held.pts
                 self._writer.write(self._held, self._gap)
@@ -309,8 +312,11 @@ class VideoSink:
                 hint = "free some space and run the same command again: it goes on from there"
         elif code == errno.EEXIST:
             hint = "somebody put it there during the run; move it, or add --overwrite, and repeat"
+        elif code == errno.EINVAL and self._size is not None:
+            width, height = self._size
+            hint = f"{self._plan.codec.name} may not do {width}x{height}; try a .mkv, or images"
         elif code == errno.EINVAL:
-            hint = f"{self._plan.codec.name} may not do this picture size; try a .webm, or images"
+            hint = "try a .mkv, or --no-audio"
         raise SinkError(f"cannot write {self._path}: {reason}", hint=hint) from exc
 
 

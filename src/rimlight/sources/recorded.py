@@ -17,7 +17,7 @@ from rimlight.media.seams import FALLBACK_TICK
 from rimlight.sources.announced import announced, clock_origin
 from rimlight.sources.chapters import Recorded, in_order
 from rimlight.sources.clock import moment_of, time_in_name
-from rimlight.wording import shortened
+from rimlight.wording import counted, shortened
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Part:
         recorded: when its first frame was taken, by the clock that the whole drive goes by.
         codec: what its video is coded with.
         pix_fmt: and its pixels.
+        has_sound: it holds sound, which no drive takes along.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Part:
     recorded: datetime | None
     codec: str = ""
     pix_fmt: str = ""
+    has_sound: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def lay_out(paths: Sequence[Path]) -> Layout:
         )
     ordered, notes = in_order(found)
     placed = _end_to_end([replace(parts[one.path], recorded=one.clock) for one in ordered])
-    return Layout(tuple(placed), tuple(unread), (*notes, *_holes(placed)))
+    silent = _sound_left_out(placed) if len(placed) > 1 else ()
+    return Layout(tuple(placed), tuple(unread), (*notes, *_holes(placed), *silent))
 
 
 def gap_s(before: Part, after: Part) -> float | None:
@@ -106,6 +109,11 @@ def gap_s(before: Part, after: Part) -> float | None:
 def common_tick(ticks: Sequence[Fraction]) -> Fraction:
     """Return the largest unit of which every one of `ticks` is a multiple."""
     return Fraction(gcd(*(t.numerator for t in ticks)), lcm(*(t.denominator for t in ticks)))
+
+
+def _sound_left_out(parts: Sequence[Part]) -> tuple[str, ...]:
+    count = sum(part.has_sound for part in parts)
+    return (f"the sound of {counted(count, 'file')} is left out of the drive",) if count else ()
 
 
 def _holes(parts: Sequence[Part]) -> list[str]:
@@ -144,5 +152,6 @@ def _probe(path: Path) -> tuple[Part, Recorded]:
         begin -= clock_origin(container, stream, begin)
         said = container.metadata.get("creation_time") or stream.metadata.get("creation_time", "")
         coded = (stream.codec_context.name, stream.codec_context.pix_fmt or "")
+        has_sound = bool(container.streams.audio)
     told = Recorded(path, length, moment_of(said), time_in_name(path.stem))
-    return Part(path, begin, length, tick, whole.count, None, *coded), told
+    return Part(path, begin, length, tick, whole.count, None, *coded, has_sound), told

@@ -19,6 +19,7 @@ from rimlight.libav import av
 from rimlight.media.film import Film, open_film
 from rimlight.media.hdr import refuse_hdr
 from rimlight.media.opening import Target
+from rimlight.media.others import tracks_left_out
 from rimlight.media.seams import FALLBACK_TICK, is_timeless
 from rimlight.media.shown import sample_aspect
 from rimlight.media.sizes import largest_size
@@ -28,6 +29,7 @@ from rimlight.sources.arrival import ArrivalTimes
 from rimlight.sources.planes import PlaneReader
 from rimlight.sources.span import Span
 from rimlight.sources.stamped import StampedPictures
+from rimlight.wording import shortened
 
 _log = logging.getLogger(__name__)
 
@@ -239,6 +241,8 @@ class VideoSource:
             notes.append(
                 f"{name} is an address: its sound and tags stay behind; download it to keep them"
             )
+        if others := tracks_left_out(film.container, film.stream):
+            notes.append(f"{name}: left out: {shortened(others)}")
         if is_timeless(film.container) and (rate := self._whole.rate):
             notes.append(f"{name} stores no times; {float(rate):.6g} frames a second are assumed")
         return tuple(note for note in notes if note)
