@@ -135,12 +135,17 @@ class World:
             for path, (kind, what) in self.seen().items()
             if path not in self.before and kind == "file" and what not in self.edited
         ]
-        made = [p for p in made if not p.name.startswith(".") and p.suffix in self.contents]
+        made = [path for path in made if path.suffix in self.contents and not self.is_own(path)]
         if made:
             path = self.dice.choice(made)
             text = f"edited {path.name} {self.dice.random()}"
             path.write_text(text)
             self.edited.add(hashlib.sha256(text.encode()).hexdigest())
+
+    def is_own(self, path):
+        """Return True for what rimlight keeps for itself, and nobody edits."""
+        parts = path.relative_to(self.top).parts
+        return "thumbnails" in parts or any(part.startswith(".") for part in parts)
 
     def words(self):
         """Return a random command line."""

@@ -30,7 +30,9 @@ from rimlight.sinks import SINKS
 WARM_S = Fraction(1)
 """Masks are refined from this long before a segment on; see `RestartingRefiner`."""
 
-_NOT_OF_THE_RESULT = frozenset({"path", "overwrite", "resume", "thread", "optional", "threads"})
+_NOT_OF_THE_RESULT = frozenset(
+    {"path", "overwrite", "record", "resume", "thread", "optional", "threads"}
+)
 _OF_THE_RESULT = frozenset({"policy", "masks", "max_mask_age_s", "compiled"})
 """Of the pipeline's options."""
 

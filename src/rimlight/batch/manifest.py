@@ -111,14 +111,16 @@ class Manifest:
     def may_replace(self, target: str) -> bool:
         """Return True if what is at `target` is a result of this folder's runs, and unchanged.
 
-        Also replaceable are an empty file, the part that a stopped run left, and nothing at all.
+        Also replaceable are a result that was emptied, the part that a stopped run left, and
+        nothing at all.
         """
         if storage.is_url(target) or not os.path.lexists(target):
             return True
         path = Path(target)
-        if path.is_file() and not path.is_symlink() and not path.stat().st_size:
-            return True
         entry = self._made.get(target)
+        is_known = any(one.target == target for one in self.entries.values())
+        if is_known and path.is_file() and not path.is_symlink() and not path.stat().st_size:
+            return True
         return is_left_by_a_run(path) or (entry is not None and is_as_made(entry))
 
     def changed_results(self, task: Task) -> list[str]:

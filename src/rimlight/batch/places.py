@@ -5,62 +5,58 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from rimlight.batch import storage
 from rimlight.batch.manifest import Manifest
 from rimlight.batch.plan import Task, pictures_in, result_names
 from rimlight.errors import SinkError
-from rimlight.sinks.made import Made
+from rimlight.sinks.made import Facts, Made, facts
 from rimlight.sinks.paths import identities, identity
-from rimlight.writing import write_text
 
-_BEGUN = ".rimlight-begun"
+FINISHED = ".rimlight-finished"
 
 
-class Begun:
-    """The tasks that an unfinished run began: what lies at their places since then is its own.
+class Finished:
+    """Results that workers finished and the manifest may not know: a crash can come in between.
 
     Args:
         folder: of the record.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / _BEGUN
-        self._known = set(_pairs(self._path))
+        self.path = folder / FINISHED
+        self._known = dict(_facts_in(self.path))
 
-    def __contains__(self, task: Task) -> bool:
-        return (task.shown, task.target) in self._known
+    def has(self, target: str) -> bool:
+        """Return True if a worker made the file `target`, and nobody changed it since."""
+        known = self._known.get(target)
+        with suppress(OSError):
+            return known is not None and known == facts(Path(target))
+        return False
 
-    def begin(self, tasks: Sequence[Task]) -> None:
-        """Write down what is about to be done.
-
-        Raises:
-            SinkError: it cannot be written.
-        """
-        self._known |= {(task.shown, task.target) for task in tasks}
-        write_text(self._path, json.dumps(sorted(self._known)))
-
-    def end(self) -> None:
-        """Forget it: all that was begun is on record."""
-        self._known = set()
-        self._path.unlink(missing_ok=True)
+    def forget(self) -> None:
+        """Remove the record: the manifest knows all."""
+        self._known = {}
+        self.path.unlink(missing_ok=True)
 
 
-def _pairs(path: Path) -> Iterator[tuple[str, str]]:
-    try:
-        data: Any = json.loads(path.read_bytes()) if path.is_file() else []
-        yield from ((str(source), str(target)) for source, target in data)
-    except (OSError, ValueError, TypeError):  # what cannot be read gives no rights
-        return
+def _facts_in(path: Path) -> Iterator[tuple[str, Facts]]:
+    lines: list[bytes] = []
+    with suppress(OSError):
+        lines = path.read_bytes().splitlines() if path.is_file() else []
+    for line in lines:
+        with suppress(ValueError, TypeError):  # what cannot be read gives no rights
+            target, (size, changed) = json.loads(line)
+            yield str(target), (int(size), int(changed))
 
 
 def check_places(
     tasks: Sequence[Task],
     todo: Sequence[Task],
     known: Manifest,
-    begun: Begun,
+    finished: Finished,
     *,
     still: str | None,
     overwrite: bool,
@@ -71,7 +67,7 @@ def check_places(
         tasks: the whole plan.
         todo: what of it is to be done.
         known: results of earlier runs, which may be replaced.
-        begun: results of an unfinished run, likewise.
+        finished: results that these may not know.
         still: the suffix of pictures to make, None for that of each.
         overwrite: replace all but inputs.
 
@@ -83,7 +79,7 @@ def check_places(
         return
     changed = {place for task in todo for place in known.changed_results(task)}
     foreign = sorted(
-        place for task in todo for place in _foreign(task, known, begun, still) - changed
+        place for task in todo for place in _foreign(task, known, finished, still) - changed
     )
     if foreign:
         more = f", and {len(foreign) - 1} more" if foreign[1:] else ""
@@ -120,13 +116,13 @@ def _places(task: Task, still: str | None) -> list[str]:
     return [storage.below(task.target, name) for name in result_names(names, still)]
 
 
-def _foreign(task: Task, known: Manifest, begun: Begun, still: str | None) -> set[str]:
+def _foreign(task: Task, known: Manifest, finished: Finished, still: str | None) -> set[str]:
     """Return the places of results where something lies that no run here made."""
     if storage.is_url(task.target):
-        ours = task in begun or _has_made(task, known)
+        ours = _has_made(task, known)
         return set() if ours else {p for p in _places(task, still) if storage.exists(p)}
     if task.kind != "folder":
-        ours = task in begun or known.may_replace(task.target)
+        ours = finished.has(task.target) or known.may_replace(task.target)
         return set() if ours else {task.target}
     there = {place for place in _places(task, still) if os.path.lexists(place)}
     if not there:

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 from rimlight.batch import storage
 from rimlight.batch.local import Job, OnKill, OnTick
 from rimlight.batch.manifest import Entry, Manifest, results_of
-from rimlight.batch.places import Begun, check_manifest, check_places
+from rimlight.batch.places import Finished, check_manifest, check_places
 from rimlight.batch.plan import Task
 from rimlight.batch.summary import write_summary
 from rimlight.batch.work import Outcome
@@ -120,7 +120,7 @@ class Batch:
         self._folder = folder
         self._still = still
         self._overwrite = overwrite
-        self._begun = Begun(folder)
+        self._finished = Finished(folder)
         self._describe = describe
         self._names: dict[Task, str] = {}
         self._files: dict[str, list[Any]] = {}
@@ -150,7 +150,7 @@ class Batch:
             tasks,
             todo.tasks,
             self.manifest,
-            self._begun,
+            self._finished,
             still=self._still,
             overwrite=self._overwrite,
         )
@@ -170,7 +170,6 @@ class Batch:
             for place in self.manifest.changed_results(task):
                 storage.move(place, name_aside(place))
         free = [task for task in tasks if self._is_free(task)]
-        self._begun.begin(free)
         for task in tasks:
             if task not in free:
                 yield self._record(task, _taken(task))
@@ -181,7 +180,7 @@ class Batch:
         with closing(pool.run(jobs)) as ended:
             for job, outcome in ended:
                 yield self._record(free[job.place], outcome)
-        self._begun.end()
+        self._finished.forget()
 
     def write_summary(self, tasks: Sequence[Task], out: str) -> Path:
         """Write the page about `tasks`, whose results are in `out`; return its path.
@@ -237,11 +236,12 @@ class Batch:
             data["sinks"] = [_with_threads(sink, threads) for sink in data["sinks"]]
         return data
 
-    def _rights(self, task: Task) -> dict[str, bool]:
+    def _rights(self, task: Task) -> dict[str, Any]:
         """Return what the sink of a task may replace; the places are checked already."""
         if task.kind == "folder":
             return {"overwrite": self._overwrite, "remember": True}
-        return {"overwrite": storage.is_url(task.target) or os.path.lexists(task.target)}
+        may = storage.is_url(task.target) or os.path.lexists(task.target)
+        return {"overwrite": may, "record": str(self._finished.path)}
 
     def _thumbnail(self, task: Task) -> Path:
         name = hashlib.sha256(os.fsencode(task.source)).hexdigest()[:16]
@@ -249,7 +249,7 @@ class Batch:
 
     def _is_free(self, task: Task) -> bool:
         """Return True if no file that is not this folder's lies where the result goes."""
-        may = self._overwrite or task.kind == "folder" or task in self._begun
+        may = self._overwrite or task.kind == "folder" or self._finished.has(task.target)
         return may or self.manifest.may_replace(task.target)
 
     def _record(self, task: Task, outcome: Outcome) -> Entry:

@@ -22,7 +22,7 @@ from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging.colour import Image
 from rimlight.imaging.tags import encode
 from rimlight.sinks import PICTURE_SUFFIXES
-from rimlight.sinks.made import Made, facts
+from rimlight.sinks.made import Made, facts, note
 from rimlight.sinks.naming import candidates, key_for, plan_names
 from rimlight.sinks.paths import (
     ALPHA_SUFFIXES,
@@ -84,6 +84,9 @@ class ImagesSink:
             Field(description="keep a hidden list of the results; a later run may replace these"),
         ] = False
         transparent: Annotated[bool, Field(description="all frames have alpha")] = False
+        record: Annotated[
+            Path | None, Field(description="a file that says which results were made")
+        ] = None
 
     def __init__(self, options: Options, info: SourceInfo) -> None:
         self._options = options
@@ -246,6 +249,7 @@ class ImagesSink:
             part.write_bytes(data)
             if self._made is not None:
                 self._made.add(file, name, facts(part))
+            note(self._options.record, target, part)
             put(part, target, overwrite=overwrite)
         except OSError:
             part.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from rimlight.errors import SinkError
 Facts = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds."""
 
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _MODE = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -113,6 +114,23 @@ class Made:
                 known = _parsed(line)
                 if known is not None:
                     self._known[known[0]] = known[1:]
+
+
+def note(record: Path | None, target: Path, part: Path) -> None:
+    """Write down that `target` is made, before the finished `part` gets that name.
+
+    Several processes may write to one record. Where it has no room, the next run asks before it
+    replaces the file. Without a record nothing is done.
+    """
+    if record is None:
+        return
+    with suppress(OSError):
+        line = json.dumps([str(target), facts(part)]) + "\n"
+        descriptor = os.open(record, _APPEND, 0o666)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
 
 
 def facts(path: Path) -> Facts:

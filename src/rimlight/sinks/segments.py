@@ -14,6 +14,7 @@ from rimlight.sinks.codecs import Plan
 from rimlight.sinks.encoder import Encoder
 from rimlight.sinks.join import join
 from rimlight.sinks.journal import Journal, Segment
+from rimlight.sinks.made import note
 from rimlight.sinks.muxing import time_base_of
 from rimlight.sinks.sound import Sound
 
@@ -38,6 +39,7 @@ class SegmentWriter:
         part: only the pictures from one moment up to another are wanted, and their segments stay
             in the journal, for another run to join; both lie where segments begin, None: open.
         overwrite: replace a file that appears at `path` meanwhile.
+        record: see `made.note`.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class SegmentWriter:
         journal: Journal,
         part: Part | None = None,
         overwrite: bool = True,
+        record: Path | None = None,
     ) -> None:
         self._path = path
         self._plan = plan
@@ -61,6 +64,7 @@ class SegmentWriter:
         self._segment_s = segment_s
         self._journal = journal
         self._overwrite = overwrite
+        self._record = record
         self._wanted = part
         self._from, self._until = part or (None, None)
         self._base = time_base_of(info)
@@ -192,6 +196,8 @@ class SegmentWriter:
         paths = [self._journal.folder / segment.name for segment in segments]
         try:
             join(part, paths, segments, plan=self._plan, info=self._info, sound=self._sound)
+            if is_all:
+                note(self._record, self._path, part)
             self._journal.place(part, whole=is_all, overwrite=self._overwrite)
         finally:
             part.unlink(missing_ok=True)

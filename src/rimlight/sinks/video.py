@@ -72,6 +72,9 @@ class VideoSink:
         segment_s: Annotated[
             options.Seconds, Field(ge=1, description="seconds that are lost when it breaks off")
         ] = Fraction(10)
+        record: Annotated[
+            Path | None, Field(description="a file that says which results were made")
+        ] = None
         part: Annotated[
             tuple[options.Seconds | None, options.Seconds | None] | None,
             Field(description="with resume: make segments from one to another, do not join them"),
@@ -137,6 +140,7 @@ class VideoSink:
                 sound=sound,
                 threads=threads,
                 overwrite=options.overwrite,
+                record=options.record,
             )
         journal: Journal | None = None
         try:
@@ -158,6 +162,7 @@ class VideoSink:
             journal=journal,
             part=options.part,
             overwrite=options.overwrite,
+            record=options.record,
         )
 
     def _open_sound(self) -> Sound | None:

@@ -11,6 +11,7 @@ from rimlight.errors import SinkError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.sinks.codecs import Plan
 from rimlight.sinks.encoder import Encoder
+from rimlight.sinks.made import note
 from rimlight.sinks.muxing import final_options, time_base_of
 from rimlight.sinks.naming import candidates
 from rimlight.sinks.pixel_shape import write_pixel_shape
@@ -28,6 +29,7 @@ class WholeWriter:
         sound: streams to copy beside the pictures.
         threads: of the encoder.
         overwrite: replace a file of that name.
+        record: see `made.note`.
     """
 
     resume_at: Fraction | None = None
@@ -44,9 +46,11 @@ class WholeWriter:
         sound: Sound | None,
         threads: int,
         overwrite: bool = False,
+        record: Path | None = None,
     ) -> None:
         self._path = path
         self._overwrite = overwrite
+        self._record = record
         self._part: Path | None = None
         self._plan = plan
         self._info = info
@@ -103,6 +107,7 @@ class WholeWriter:
         self._encoder.finish(self._last_s, end_s)
         write_pixel_shape(self._part, self._plan, self._info)
         try:
+            note(self._record, self._path, self._part)
             put(self._part, self._path, overwrite=self._overwrite)
         except FileExistsError as exc:
             kept = self._kept()
