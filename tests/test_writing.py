@@ -4,15 +4,20 @@ import os
 import threading
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from rimlight.errors import ConfigError, ModelError, SinkError
 from rimlight.sinks.paths import check_report
 from rimlight.writing import (
+    GENERATOR,
     hidden_name,
+    is_ours,
     make_folder,
     put,
     replacing,
+    signed_png,
     unfinished,
     write_text,
     writing,
@@ -145,3 +150,32 @@ def test_a_device_that_is_full_is_said_so_and_stays(tmp_path):
     with pytest.raises(SinkError, match="No space left"):
         write_text(link, "too much")
     assert os.listdir(tmp_path) == ["full"] and link.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        (f"<!doctype html><html><meta charset=utf-8>{GENERATOR}", True),
+        ("<!doctype html><p>made with rimlight", False),
+        ('{\n "made_by": "rimlight",\n "frames": 3}', True),
+        ('{"name": "rimlight"}', False),
+        ('{"frame": 0, "time_s": 0.0, "name": "a.jpg", "objects": []}\n', True),
+        ("time_s,road,objects\n0.0,0.5,\n", True),
+        ("time_s,temperature\n", False),
+        ("", False),
+    ],
+)
+def test_a_report_of_ours_is_known_by_how_it_begins(tmp_path, text, is_one):
+    (tmp_path / "report").write_text(text)
+    assert is_ours(tmp_path / "report") is is_one
+    (tmp_path / "link").symlink_to("report")
+    assert not is_ours(tmp_path / "link")
+
+
+def test_a_picture_says_that_it_is_ours_and_stays_one(tmp_path):
+    pixels = np.zeros((3, 4, 3), np.uint8)
+    plain = cv2.imencode(".png", pixels)[1].tobytes()
+    for name, data in (("ours.png", signed_png(plain)), ("theirs.png", plain)):
+        (tmp_path / name).write_bytes(data)
+        assert cv2.imread(str(tmp_path / name)).shape == pixels.shape
+    assert is_ours(tmp_path / "ours.png") and not is_ours(tmp_path / "theirs.png")
