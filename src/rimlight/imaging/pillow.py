@@ -120,10 +120,15 @@ class Animation:
         with _as_value_error():
             head = read_head(str(path))
             self._image = _open(_with_alpha(path, head) or path, head)
-            self.size: tuple[int, int] = self._image.size
-            # An APNG may begin with a picture for those who do not know APNG.
-            self._first = int(bool(self._image.info.get("default_image")))
-            self.count = int(getattr(self._image, "n_frames", 1)) - self._first
+        self.size: tuple[int, int] = self._image.size
+        # An APNG may begin with a picture for those who do not know APNG.
+        self._first = int(bool(self._image.info.get("default_image")))
+        try:
+            with _as_value_error():
+                self.count = int(getattr(self._image, "n_frames", 1)) - self._first
+        except ValueError:
+            self._image.close()
+            raise
 
     def __iter__(self) -> Iterator[Shot]:
         """Yield the frames as they are shown, each whole.
