@@ -90,7 +90,7 @@ def test_a_colon_in_the_name_is_no_protocol(tmp_path, monkeypatch):
 
 
 def test_hdr_is_refused_as_it_is_for_sources(tmp_path):
-    path = write_video(tmp_path / "a.mkv", stamps=[0], codec="libx265", transfer=18)
+    path = write_video(tmp_path / "a.mkv", stamps=[0], codec="libx264", transfer=18)
     with pytest.raises(ConfigError, match="is HDR") as caught:
         LoopingVideo(path)
     assert "tone-map" in (caught.value.hint or "")

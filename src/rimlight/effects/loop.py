@@ -26,6 +26,9 @@ Color = tuple[int, int, int]
 _log = logging.getLogger(__name__)
 
 _USUAL_RATE = Fraction(25)
+_EARLY_S = (0, 10)
+"""Transport streams are sought in by decoding time, which is before the first frame's own."""
+
 _THREADS = 2
 """Each thread that decodes holds frames; the run's own film is decoded at the same time."""
 
@@ -116,17 +119,24 @@ class LoopingVideo:
 
         A decoder that is used again keeps its memory; a closed one gives it back late.
         """
-        film = self._film
-        try:
-            film.container.seek(film.stream.start_time or 0, stream=film.stream)
-            film.context.flush_buffers()
-            self._start()
-            if self._begin() and self._shown.frame.pts == self._first_pts:
-                return
-        except av.error.FFmpegError as exc:
-            _log.debug("%s cannot be sought in: %s", self._path, exc.strerror)
+        if any(self._seek(early_s) for early_s in _EARLY_S):
+            return
         self._decoder.close()
         self._open()
+
+    def _seek(self, early_s: int) -> bool:
+        """Go back to the first frame, by a seek to `early_s` seconds before it."""
+        film = self._film
+        unit = film.stream.time_base or Fraction(1)
+        try:
+            start = (film.stream.start_time or 0) - round(early_s / unit)
+            film.container.seek(start, stream=film.stream)
+        except av.error.FFmpegError as exc:
+            _log.debug("%s cannot be sought in: %s", self._path, exc.strerror)
+            return False
+        film.context.flush_buffers()
+        self._start()
+        return self._begin() and self._shown.frame.pts == self._first_pts
 
     def _start(self) -> None:
         self._decoder = Decoder(self._film)

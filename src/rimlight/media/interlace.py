@@ -21,14 +21,22 @@ def deinterlaced(pictures: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         if comb is not None and comb.form != _form(picture):
             yield from comb.rest()
             comb = None
-        if comb is None and not picture.interlaced_frame:
-            yield picture
-            continue
+        if comb is None and picture.interlaced_frame:
+            comb = _comb(picture)
         if comb is None:
-            comb = _Comb(picture)
-        yield from comb.take(picture)
+            yield picture
+        else:
+            yield from comb.take(picture)
     if comb is not None:
         yield from comb.rest()
+
+
+def _comb(first: av.VideoFrame) -> _Comb | None:
+    """Return a filter for pictures like `first`, None where there is none for such."""
+    try:
+        return _Comb(first)
+    except (av.error.FFmpegError, ValueError):  # fewer than three rows, or an odd pixel format
+        return None
 
 
 class _Comb:

@@ -40,7 +40,7 @@ def largest_size(path: Path, stream: av.VideoStream) -> Size | None:
             assert isinstance(own, av.VideoStream)
             own.codec_context.thread_count = 1
             sizes = [*(_at_start(film, own) if starts_small else ()), *_spread(film, own)]
-    except av.error.FFmpegError:
+    except (av.error.FFmpegError, IndexError):
         return None
     return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
