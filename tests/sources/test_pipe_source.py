@@ -93,3 +93,17 @@ def test_it_reads_the_real_standard_input():
         [sys.executable, "-c", code], input=pixels(3).tobytes(), capture_output=True, check=True
     )
     assert done.stdout.strip() == b"[0, 1, 2]"
+
+
+@pytest.mark.parametrize(
+    "head", [b"\0\0\0\x20ftypisom", b"\x1a\x45\xdf\xa3", (b"G" + bytes(187)) * 3]
+)
+def test_an_encoded_file_is_not_taken_for_raw_frames(piped, head):
+    data = head + bytes(3000)
+    with pytest.raises(SourceOpenError, match="encoded file") as caught:
+        list(piped(data[:3000], size="20x20"))
+    assert "/dev/stdin" in (caught.value.hint or "")
+
+
+def test_a_frame_of_one_grey_level_is_no_encoded_file(piped):
+    assert len(list(piped(b"G" * 1200, size="20x20"))) == 1

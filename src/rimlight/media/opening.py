@@ -242,10 +242,20 @@ def _address_error(target: Target, exc: Exception, timeout_s: float) -> SourceOp
     reason = str(getattr(exc, "strerror", None) or exc)
     if isinstance(exc, av.error.ExitError):
         reason = f"no answer within {timeout_s:g} s"
+    elif isinstance(exc, av.error.ArgumentError):
+        reason = "it is a list of other files, or no video"
     hint = "check the address, the network, and user and password in the address; " + ENCODE
-    if target.scheme.startswith("http") and os.environ.get("http_proxy"):
+    if _has_proxy(target):
         hint = (
             "it goes through the proxy in http_proxy: check that, or set "
             f"no_proxy={host_of(target.address)}"
         )
     return SourceOpenError(f"cannot open {target.name}: {reason.lower()}", hint=hint)
+
+
+def _has_proxy(target: Target) -> bool:
+    """Return True if FFmpeg asks a proxy for this address; it knows the lower-case name only."""
+    from urllib.request import proxy_bypass_environment  # slow to import, and seldom needed
+
+    is_web = target.scheme in ("http", "https") and bool(os.environ.get("http_proxy"))
+    return is_web and not proxy_bypass_environment(host_of(target.address))

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from rimlight import options
 from rimlight.errors import ConfigError, SourceOpenError, SourceReadError
+from rimlight.file_kinds import HEAD, other_format, picture_format
 from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging.pool import ArrayPool
 
@@ -25,6 +26,7 @@ _EXAMPLE = (
     "ffmpeg -i IN -f rawvideo -pix_fmt bgr24 -s 640x360 - | "
     "rimlight process - --set source.size=640x360 ..."
 )
+_ENCODED = "name it as a file: /dev/stdin instead of -"
 _POLL_S = 0.1
 """How soon a read that waits for bytes notices that the source was closed."""
 
@@ -52,7 +54,10 @@ class PipeSource:
 
     def __init__(self, options: Options, *, fd: int = 0) -> None:
         if options.size is None:
-            raise ConfigError("raw frames do not say their size: set it", hint=_EXAMPLE)
+            raise ConfigError(
+                "raw frames do not say their size: set it",
+                hint=f"{_EXAMPLE}; for an encoded file give /dev/stdin instead of -",
+            )
         self._size = options.size
         self._format = options.pixel_format
         self._shape = _shape(options.size, options.pixel_format)
@@ -69,6 +74,7 @@ class PipeSource:
         """Yield frames until the bytes end.
 
         Raises:
+            SourceOpenError: they are an encoded file.
             SourceReadError: they end within a frame; the whole ones before it were yielded.
         """
         tick = self.info.time_base or Fraction(1)
@@ -99,6 +105,10 @@ class PipeSource:
             if count == 0:
                 break
             filled += count
+        if index == 0 and _is_encoded(bytes(view[: min(filled, HEAD)])):
+            raise SourceOpenError(
+                "standard input brings an encoded file, not raw frames", hint=_ENCODED
+            )
         if 0 < filled < len(view) and not self._closed:
             raise SourceReadError(
                 f"standard input ended within frame {index}: {filled} of {len(view)} bytes",
@@ -116,6 +126,13 @@ class PipeSource:
             raise SourceReadError(
                 f"cannot read standard input: {exc.strerror}", hint=_EXAMPLE
             ) from exc
+
+
+def _is_encoded(head: bytes) -> bool:
+    """Return True if bytes are the start of a film or picture file."""
+    is_transport = len(head) > 376 and head[0] == head[188] == head[376] == 0x47 != head[1]
+    is_picture = picture_format(head) in ("png", "webp", "gif", "avif", "heif")
+    return is_transport or is_picture or other_format(head) == "a video"
 
 
 def _shape(size: tuple[int, int], pixel_format: str) -> tuple[int, ...]:

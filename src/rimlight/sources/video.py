@@ -194,6 +194,8 @@ class VideoSource:
         hint = "the file is damaged or cut short, or its codec is unknown to this FFmpeg"
         if self._target.is_pipe:
             hint = "an MP4 with its index at the end cannot be read from a pipe: give the file"
+        elif self._target.path is None:
+            hint = "download it first: its server may not give single parts of a file"
         raise SourceOpenError(
             f"no picture of {self._target.name} can be decoded ({reason})", hint=hint
         )
