@@ -102,3 +102,10 @@ def test_a_picture_is_turned_before_it_is_written(tmp_path):
     done = CliRunner().invoke(app, [*words, "-b", "white", "-o", str(out), "--rotate", "90", "-q"])
     assert done.exit_code == 0, (done.output, done.exception)
     assert cv2.imread(str(out)).shape == (64, 48, 3)
+
+
+@pytest.mark.parametrize("frame", [flat_frame(size=(64, 48)), as_i420(flat_frame(size=(64, 48)))])
+def test_the_shape_of_the_pixels_is_turned_with_them(frame):
+    wide = replace(frame, sample_aspect=Fraction(4, 3))
+    assert turned_frame(wide, TURNS[90]).sample_aspect == Fraction(3, 4)
+    assert turned_frame(wide, TURNS[180]).sample_aspect == Fraction(4, 3)

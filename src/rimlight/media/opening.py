@@ -255,7 +255,7 @@ def _address_error(target: Target, exc: Exception, timeout_s: float) -> SourceOp
 
 def _has_proxy(target: Target) -> bool:
     """Return True if FFmpeg asks a proxy for this address; it knows the lower-case name only."""
-    from urllib.request import proxy_bypass_environment  # slow to import, and seldom needed
+    from urllib.request import proxy_bypass  # slow to import, and seldom needed
 
     is_web = target.scheme in ("http", "https") and bool(os.environ.get("http_proxy"))
-    return is_web and not proxy_bypass_environment(host_of(target.address))
+    return is_web and not proxy_bypass(host_of(target.address))

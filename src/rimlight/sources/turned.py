@@ -113,10 +113,12 @@ class TurnedSeekable(Turned):
 def turned_frame(frame: Frame, turn: Orientation) -> Frame:
     """Return a frame turned, in its own layout; I420 of an odd size becomes BGR."""
     alpha = None if frame.alpha is None else np.ascontiguousarray(turn.apply(frame.alpha))
+    shape = 1 / frame.sample_aspect if turn.transpose else frame.sample_aspect
     if frame.layout == "bgr" or any(side % 2 for side in frame.size):
-        return frame.with_bgr(np.ascontiguousarray(turn.apply(frame.bgr)), alpha)
+        bgr = np.ascontiguousarray(turn.apply(frame.bgr))
+        return replace(frame.with_bgr(bgr, alpha), sample_aspect=shape)
     width, height = size = turn.size(frame.size)
     out = np.empty((height * 3 // 2, width), np.uint8)
     for plane, target in zip(planes(frame.image), planes(out), strict=True):
         target[...] = turn.apply(plane)
-    return replace(frame, image=out, size=size, alpha=alpha)
+    return replace(frame, image=out, size=size, alpha=alpha, sample_aspect=shape)
