@@ -7,6 +7,7 @@ from PIL import Image
 from rimlight.errors import ConfigError
 from rimlight.evaluation.datasets import FolderData
 from rimlight.evaluation.masks import one_channel, read_mask
+from rimlight.evaluation.opening import open_data
 from rimlight.training.data.find import find_samples
 from rimlight.training.data.options import DataOptions
 
@@ -101,3 +102,10 @@ def test_masks_are_turned_as_their_pictures_are(tmp_path, caplog, drawn, is_unsu
     (sample,) = FolderData(folder)
     assert ((sample.frame.bgr[..., 0] > 128) == (sample.alpha > 0.5)).all()
     assert bool(caplog.records) == is_unsure
+
+
+def test_a_folder_that_is_split_says_what_lies_in_it(tmp_path):
+    turned_pair(tmp_path / "set/train", (32, 16))
+    with pytest.raises(ConfigError, match=r"set holds no pictures: there is train/") as caught:
+        open_data(str(tmp_path / "set"))
+    assert "recursive" not in caught.value.hint

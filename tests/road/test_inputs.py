@@ -77,3 +77,17 @@ def test_a_time_that_is_none_is_refused(tmp_path, text):
 
 def test_no_files_make_no_clips():
     assert clips_of(()) == () and video_files(["a.mp4", "a.mp4"]).files == (Path("a.mp4"),)
+
+
+def test_a_list_of_videos_is_a_drive(tmp_path):
+    touch(tmp_path, "b.mp4", "a.mp4", "photo.jpg")
+    (tmp_path / "list.txt").write_text("b.mp4\na.mp4\nphoto.jpg\n")
+    found = video_files([f"@{tmp_path / 'list.txt'}"])
+    assert {file.name for file in found.files} == {"a.mp4", "b.mp4"}
+    assert "photo.jpg" in found.notes[0]
+
+
+def test_photos_and_companions_that_the_shell_names_are_left_out(tmp_path):
+    touch(tmp_path, "a.MP4", "a.THM", "b.JPG")
+    found = video_files([str(path) for path in sorted(tmp_path.iterdir())])
+    assert [file.name for file in found.files] == ["a.MP4"] and len(found.notes) == 2

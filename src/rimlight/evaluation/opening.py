@@ -15,6 +15,7 @@ from rimlight.evaluation.clips import SourceData
 from rimlight.evaluation.crops import crop as crop_named
 from rimlight.evaluation.datasets import SEQUENCE_RATE, Data, FolderData
 from rimlight.evaluation.labels import scheme
+from rimlight.evaluation.layout import pictures_in, what_lies_in
 from rimlight.sources import guess
 
 
@@ -51,6 +52,11 @@ def open_data(
         )
     if crop or labels:
         raise ConfigError(f"{spec} has no masks: --crop and --labels need them")
+    if os.path.isdir(folder) and not pictures_in(folder):
+        raise ConfigError(
+            f"{folder} holds no pictures: there is {what_lies_in(folder)}",
+            hint="name a folder with images/ and masks/ (or labels/), or one of pictures",
+        )
     part = PartConfig.model_validate(guess(spec))
     return SourceData(
         partial(build.open_source, part), name=Path(hide_secrets(spec)).name or spec, limit=limit
