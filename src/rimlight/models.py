@@ -145,6 +145,7 @@ def _open_focus(wanted: ModelOptions) -> Segmenter:
         lambda s: twice[wide if is_wide(s) else tall],
         margins=BEST_MARGINS,
         detail=True,
+        plain=lambda s: wide if is_wide(s) else tall,
     )
 
 

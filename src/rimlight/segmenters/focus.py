@@ -57,6 +57,7 @@ class FocusSegmenter:
             along with the picture in between.
         detail: on first frames and single pictures, mix in overlapping tiles where scores are
             unsure.
+        plain: whose look at the whole of such a frame nobody is lost of; None for `model`.
     """
 
     def __init__(
@@ -69,8 +70,9 @@ class FocusSegmenter:
         follow_side: int | None = None,
         carry: bool = False,
         detail: bool = False,
+        plain: Callable[[tuple[int, int]], Segmenter] | None = None,
     ) -> None:
-        self._first, self._model = first, model
+        self._first, self._model, self._plain = first, model, plain or model
         self._margins = tuple(margins)
         self._side, self._follow_side = side, follow_side or side
         self._track = _Track(margins[0])
@@ -102,7 +104,7 @@ class FocusSegmenter:
 
     def _two_looks(self, frame: Frame) -> Mask:
         whole = sure = _one_class(self._first.segment(frame))
-        model = self._model(frame.size)
+        model = self._plain(frame.size)
         if model is not self._first:
             sure = _one_class(model.segment(frame))
             whole = _surer(whole, sure)
