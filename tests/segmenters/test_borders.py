@@ -1,5 +1,8 @@
 """Bars around a picture are nobody, and no model of people looks at them."""
 
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scenes import as_i420, flat_frame
@@ -59,8 +62,16 @@ def test_a_wall_above_somebody_s_head_is_no_bar():
 def test_bars_stay_found_where_the_picture_in_them_turns_dark():
     borders, frame = Borders(), barred((320, 180), top=20, bottom=20)
     assert borders.box(frame) == (0, 20, 320, 160)
-    assert borders.box(flat_frame((0, 0, 0), (320, 180))) == (0, 20, 320, 160)
-    assert borders.box(barred((320, 180))) is None
+    dark = flat_frame((9, 9, 9), (320, 180))
+    assert borders.box(replace(dark, pts=Fraction(1, 30))) == (0, 20, 320, 160)
+    assert borders.box(replace(barred((320, 180)), pts=Fraction(2, 30))) is None
+
+
+def test_single_pictures_do_not_depend_on_those_before_them():
+    borders = Borders()
+    assert borders.box(barred((320, 180), top=20)) == (0, 20, 320, 180)
+    assert borders.box(barred((320, 180), top=60)) == (0, 60, 320, 180)
+    assert borders.box(flat_frame((9, 9, 9), (320, 180))) is None
 
 
 @LAYOUTS

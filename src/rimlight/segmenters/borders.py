@@ -6,11 +6,12 @@ Models of people draw a body on into a black bar below it.
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.frame import Frame, Mask
+from rimlight.frame import Frame, Mask, goes_on
 from rimlight.imaging.colour import planes
 from rimlight.imaging.window import cut_i420, put_back
 
@@ -33,11 +34,12 @@ _MOST_SIDE = 512
 
 
 class Borders:
-    """Finds the bars around the pictures of a stream; what was found stays while it is there."""
+    """Finds the bars around pictures; in a stream, what was found stays while it is there."""
 
     def __init__(self) -> None:
         self._box: Box | None = None
         self._size = (0, 0)
+        self._pts = Fraction(0)
 
     def box(self, frame: Frame) -> Box | None:
         """Return (left, top, right, bottom) of the picture within its bars, None without bars.
@@ -45,8 +47,10 @@ class Borders:
         All four are even where the frame is I420.
         """
         picture = _picture(frame)
-        if self._box is None or frame.size != self._size or not _still(picture, self._box):
-            self._box, self._size = _found(picture, even=frame.layout == "i420"), frame.size
+        follows = frame.size == self._size and goes_on(self._pts, frame.pts)
+        self._pts, self._size = frame.pts, frame.size
+        if self._box is None or not follows or not _still(picture, self._box):
+            self._box = _found(picture, even=frame.layout == "i420")
         return self._box
 
 
