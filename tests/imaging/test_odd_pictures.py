@@ -148,13 +148,13 @@ def test_a_jpeg_that_is_cut_is_not_whole_whatever_its_thumbnail_says(tmp_path):
 
 @pytest.mark.parametrize("size", [(32000, 32000), (2**31 - 1, 1), (65535, 65535)])
 def test_a_picture_over_the_limit_is_refused_before_it_is_decoded(tmp_path, size):
-    with pytest.raises(ValueError, match=r"more than 256 million.*max_megapixels"):
+    with pytest.raises(ValueError, match="more than the limit of 256 million"):
         read_tagged(placed(tmp_path / "a.png", odd_pictures.png_header(size)))
 
 
 def test_the_limit_can_be_raised_and_lowered(tmp_path):
     path = saved(tmp_path / "a.gif", Image.new("L", (2000, 1000)))
-    with pytest.raises(ValueError, match="more than 1 million"):
+    with pytest.raises(ValueError, match="limit of 1 million"):
         read_tagged(path, max_megapixels=1)
     assert read_tagged(path, max_megapixels=2).bgr.shape == (1000, 2000, 3)
 

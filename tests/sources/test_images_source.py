@@ -166,3 +166,8 @@ def test_a_folder_of_videos_points_to_the_command_for_them(tmp_path):
     with pytest.raises(SourceOpenError, match=r"1 file left out: 1 \.m2ts") as caught:
         open_images(tmp_path)
     assert "rimlight batch" in caught.value.hint
+
+
+def test_the_option_that_raises_the_limit_of_pixels_is_named(tmp_path):
+    with pytest.raises(SourceOpenError, match="max_megapixels"):
+        open_images(save(tmp_path / "a.png"), max_megapixels=0.0001)

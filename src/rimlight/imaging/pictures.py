@@ -37,6 +37,10 @@ _ODD = {
 }
 
 
+class TooLargeError(ValueError):
+    """A picture has more pixels than its reader may decode."""
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A picture file's content.
@@ -193,9 +197,8 @@ def _check_size(size: tuple[int, int], max_megapixels: float) -> None:
     if not (width and height):
         raise ValueError("it is damaged: it has no pixels")
     if width * height > max_megapixels * 1e6:
-        raise ValueError(
-            f"its {width}x{height} pixels are more than {max_megapixels:g} million "
-            "(the option max_megapixels raises that)"
+        raise TooLargeError(
+            f"its {width}x{height} pixels are more than the limit of {max_megapixels:g} million"
         )
 
 

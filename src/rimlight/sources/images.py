@@ -18,6 +18,7 @@ from rimlight.imaging.pictures import (
     MAX_BYTES,
     MAX_MEGAPIXELS,
     Picture,
+    TooLargeError,
     decode,
     read_tagged,
     reason_of,
@@ -122,8 +123,9 @@ class ImagesSource:
             try:
                 picture = self._opened(path)
             except (OSError, ValueError) as exc:
-                self._unread.append(f"{name}: {reason_of(exc)}")
-                _log.warning("skipped %s: %s", path, reason_of(exc))
+                reason = why_unread(exc)
+                self._unread.append(f"{name}: {reason}")
+                _log.warning("skipped %s: %s", path, reason)
                 continue
             if picture.count > 1:
                 self._more.append(f"{name} ({picture.count} pictures)")
@@ -144,6 +146,12 @@ class ImagesSource:
         if len(self._paths) == 1 and path.is_fifo():
             return decode(_from_pipe(path), max_megapixels=limit)
         return read_tagged(path, max_megapixels=limit)
+
+
+def why_unread(error: Exception) -> str:
+    """Say why a picture could not be read, and which option helps."""
+    more = " (the option max_megapixels raises it)" if isinstance(error, TooLargeError) else ""
+    return reason_of(error) + more
 
 
 def _from_pipe(path: Path) -> bytes:

@@ -19,7 +19,8 @@ from rimlight.errors import SourceOpenError
 from rimlight.file_kinds import HEIFS, PICTURES, RAWS, VIDEOS, is_picture, suffix_of
 from rimlight.folders import Listing, describe_left_out, in_order, list_folder
 from rimlight.frame import Frame, SourceInfo
-from rimlight.imaging.pictures import MAX_MEGAPIXELS, check_whole, read_tagged, reason_of
+from rimlight.imaging.pictures import MAX_MEGAPIXELS, check_whole, read_tagged
+from rimlight.sources.images import why_unread
 
 _log = logging.getLogger(__name__)
 
@@ -170,7 +171,7 @@ class WatchSource:
             check_whole(path)
             picture = read_tagged(path, max_megapixels=self._limit)
         except (OSError, ValueError) as exc:
-            _log.warning("left out %s until it changes: %s", path, reason_of(exc))
+            _log.warning("left out %s until it changes: %s", path, why_unread(exc))
             return None
         if picture.count > 1:
             _log.warning("%s holds %d pictures; the first is taken", path, picture.count)
