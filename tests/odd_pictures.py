@@ -68,7 +68,7 @@ def animation(path, times_ms=(50, 60, 1000)):
     shots = []
     for number in range(len(times_ms)):
         pixels = np.zeros((16, 24, 4), np.uint8)
-        pixels[4:12, 4:20] = (80 + 60 * number, 0, 0, 255)
+        pixels[4:12, 4:20] = (80 + 50 * number, 0, 0, 255)
         shots.append(Image.fromarray(pixels, "RGBA"))
     more = {"disposal": 2} if path.suffix == ".gif" else {}
     shots[0].save(

@@ -72,10 +72,12 @@ class AnimationSource:
             raise
 
     def _set_up(self, path: Path, options: Options) -> None:
+        shots: list[tuple[Fraction, bool]] = []
         try:
-            shots = [(shot.lasts, _is_clear(shot)) for shot in self._animation]
-        except (OSError, ValueError) as exc:
-            raise _unreadable(path, exc) from exc
+            shots.extend((shot.lasts, _is_clear(shot)) for shot in self._animation)
+        except ValueError as exc:  # what comes before the damage is read, and then it is told
+            if not shots:
+                raise _unreadable(path, exc) from exc
         lengths = [lasts for lasts, _ in shots]
         self._name = path.name
         self._size = fit_within(self._animation.size, options.max_size)
@@ -117,7 +119,7 @@ class AnimationSource:
             if self._closed:
                 return
             raise SourceReadError(
-                f"{self._name} is damaged: {index} of {self.info.count} frames could be read",
+                f"{self._name} is damaged: {index} of {self._animation.count} frames could be read",
                 hint="what could be read was processed; get the file again for the rest",
             ) from exc
 
