@@ -15,6 +15,7 @@ from rimlight.writing import (
     hidden_name,
     is_ours,
     make_folder,
+    open_text,
     put,
     replacing,
     signed_png,
@@ -179,3 +180,11 @@ def test_a_picture_says_that_it_is_ours_and_stays_one(tmp_path):
         (tmp_path / name).write_bytes(data)
         assert cv2.imread(str(tmp_path / name)).shape == pixels.shape
     assert is_ours(tmp_path / "ours.png") and not is_ours(tmp_path / "theirs.png")
+
+
+def test_a_growing_text_follows_no_link(file, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    with open_text(link) as text:
+        text.write("after")
+    assert file.read_text() == "before" and link.read_text() == "after"

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from rimlight.errors import RimlightError, SinkError
 
@@ -99,6 +100,20 @@ def write_bytes(path: Path, content: bytes, error: type[RimlightError] = SinkErr
     """
     with replacing(path, error) as part:
         part.write_bytes(content)
+
+
+def open_text(path: Path) -> TextIO:
+    """Open a text that grows line by line, over what was there; a link is replaced, not followed.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    if stays(path):
+        return path.open("w", encoding="utf-8", newline="")
+    if path.is_symlink():
+        path.unlink()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    return open(os.open(path, flags, 0o666), "w", encoding="utf-8", newline="")
 
 
 def make_folder(path: Path, error: type[RimlightError] = SinkError) -> None:

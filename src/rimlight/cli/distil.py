@@ -50,14 +50,14 @@ def distil(
     The teacher's answers are kept in FOLDER/teacher: it is asked about each picture once.
     Pictures with masks, in the file's data.paths, teach what the masks say as well.
     """
-    from rimlight.sinks.paths import check_can_be_folder
+    from rimlight.cli.train import check_training_folder
     from rimlight.training.distil_options import load_distil
 
     options = load_distil(student, settings or (), teacher=teacher, pictures=pictures or ())
     if dry_run:
         print_options(options)
         return
-    check_can_be_folder(out)
+    check_training_folder(out)
     needs_tensorflow()
     from rimlight.training.distil import distil as run
 

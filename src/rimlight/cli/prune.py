@@ -49,9 +49,9 @@ def prune(
 
     rimlight prune person/best.keras --sparsity 0.4 --filters -o narrow/ --set epochs=20
     """
-    from rimlight.sinks.paths import check_can_be_folder
+    from rimlight.cli.train import check_training_folder
 
-    check_can_be_folder(out)
+    check_training_folder(out)
     needs_tensorflow()
     from rimlight.training.prune import prune as run
     from rimlight.training.prune import remembered

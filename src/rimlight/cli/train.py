@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ Out = Annotated[
         "--out", "-o", metavar="FOLDER", help="Where all results go; a run found there goes on."
     ),
 ]
+
+_RESULTS = ("best.keras", "best.yaml", "mixed.keras", "log.csv", "curves.png", "report.html")
 
 
 def train(
@@ -53,20 +56,37 @@ def train(
     The same command goes on with a run that was stopped. In FOLDER: best.keras and its card
     best.yaml, report.html, curves.png, log.csv, tensorboard/.
     """
-    from rimlight.sinks.paths import check_can_be_folder
     from rimlight.training.options import load_train
 
     options = load_train(config, settings or (), data=data or ())
     if dry_run:
         print_options(options)
         return
-    check_can_be_folder(out)
+    check_training_folder(out)
     needs_tensorflow()
     from rimlight.training.train import train as run
 
     with watching(quiet=quiet) as watch:
         result = run(options, out, watch=watch)
     print_result(result)
+
+
+def check_training_folder(out: Path) -> None:
+    """Check that a training can write to `out`, and replaces none but its own files there.
+
+    Raises:
+        SinkError: it cannot; or a model lies there, and not what a training goes on from.
+    """
+    from rimlight.errors import SinkError
+    from rimlight.sinks.paths import check_can_be_folder
+
+    check_can_be_folder(out)
+    there = [name for name in _RESULTS if os.path.lexists(out / name)]
+    if there and not (out / "last.npz").is_file():
+        raise SinkError(
+            f"{out / there[0]} exists, and no training that could go on from it",
+            hint="choose another folder",
+        )
 
 
 def print_result(result: TrainResult) -> None:

@@ -12,7 +12,7 @@ from rimlight.frame import Frame, Mask
 from rimlight.interchange import to_json
 from rimlight.objects.cutting import cut_outs
 from rimlight.pipeline.parts import Sink
-from rimlight.writing import writing
+from rimlight.writing import open_text, writing
 
 
 class CutOutWriter:
@@ -68,7 +68,7 @@ class ObjectLog:
         line = {"frame": frame.index, "time_s": round(float(frame.pts), 6), "name": frame.name}
         text = to_json({**line, "objects": _objects(mask, frame.size)})
         with writing(self._path):
-            self._file = self._file or self._path.open("w", encoding="utf-8")
+            self._file = self._file or open_text(self._path)
             self._file.write(text + "\n")
         return mask
 

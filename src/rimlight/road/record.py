@@ -18,7 +18,7 @@ from rimlight.interchange import csv_cell
 from rimlight.road.ahead import AHEAD, Trapezoid
 from rimlight.road.measures import Measurer
 from rimlight.road.rules import Event, Rule, Watch
-from rimlight.writing import writing
+from rimlight.writing import open_text, writing
 
 THUMBNAIL_PX = 320
 MAX_THUMBNAILS = 300
@@ -148,7 +148,7 @@ class DriveRecorder:
     def _opened(self, columns: list[str]) -> csv.DictWriter[str]:
         """Begin the file, once there is a frame: a run that fails early leaves the last report."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._stream = self._file.open("w", newline="", encoding="utf-8")
+        self._stream = open_text(self._file)
         writer = csv.DictWriter(self._stream, columns)
         writer.writeheader()
         return writer
