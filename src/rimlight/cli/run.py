@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from rimlight.addresses import hide_secrets, hide_secrets_in
 from rimlight.cli import interrupts
+from rimlight.cli.streams import make_printable
 from rimlight.errors import SourceReadError
 
 if TYPE_CHECKING:
@@ -33,8 +34,19 @@ STOPPED = interrupts.INTERRUPTED
 _SAME_S = 0.3
 """A second Ctrl-C within this time is the same one: `timeout -s INT` sends it twice."""
 
+
+class _Printable(Console):
+    """A console on which the name of a file cannot steer the terminal."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, with control characters in texts escaped."""
+        super().print(
+            *(make_printable(one) if isinstance(one, str) else one for one in objects), **options
+        )
+
+
 # Standard output may carry raw frames or a table, so everything about the run goes to stderr.
-console = Console(stderr=True, highlight=False, markup=False)
+console = _Printable(stderr=True, highlight=False, markup=False)
 
 
 _PIPED_COLUMNS = 240
