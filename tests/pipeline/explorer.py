@@ -246,12 +246,13 @@ class World:
             tuple(self._masked(m) for m in p._masked._items),
             p._newest_mask and self._masked(p._newest_mask),
             self._age(p._safe_at),
-            self._age(fanout.sent_at),
+            self._age(fanout.sent_at) > 0,
             holding._last and holding._last.bgr.tobytes(),
         )
 
     def _age(self, moment):
-        return min(round((self.now - moment) * 10), 12)
+        """Tenths of a second; what is older than the oldest mask that covers is all the same."""
+        return min(round((self.now - moment) * 10), 6)
 
     def _seen(self, frame):
         return frame.bgr[0, 0].tobytes(), frame.size, self._age(frame.captured)
