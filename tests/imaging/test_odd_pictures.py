@@ -5,6 +5,7 @@ import random
 import struct
 from contextlib import suppress
 
+import cv2
 import numpy as np
 import odd_pictures
 import pytest
@@ -213,3 +214,11 @@ def test_damaged_files_raise_nothing_but_an_error_with_a_reason(tmp_path):
             for look in (read_tagged, check_whole):
                 with suppress(ValueError):
                     look(path)
+
+
+def test_a_chunk_that_is_longer_than_its_file_is_not_made_room_for(tmp_path):
+    png = bytearray(cv2.imencode(".png", np.zeros((16, 24, 3), np.uint8))[1].tobytes())
+    at = png.index(b"IDAT") - 4
+    png[at : at + 4] = struct.pack(">I", 0x7FFFFF00)
+    with pytest.raises(ValueError, match="its end is missing"):
+        read_tagged(placed(tmp_path / "a.png", bytes(png)))

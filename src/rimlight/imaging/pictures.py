@@ -158,6 +158,9 @@ def _picture(data: bytes, suffix: str, max_megapixels: float) -> Picture:
     if _needs_pillow(data, header):
         by_pillow = _odd_tiff if header.kind == "tiff" else _by_pillow
         return by_pillow(data, max_megapixels)
+    if header.kind == "png" and end_of(data) is None:
+        # The decoder would make room for a chunk of 2 GiB that is announced and not there.
+        raise ValueError("it is damaged, or its end is missing")
     try:
         decoded = _decode(data)
     except (ValueError, cv2.error):

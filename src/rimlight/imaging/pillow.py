@@ -7,6 +7,7 @@ likes for a damaged file; here all of it becomes ValueError.
 from __future__ import annotations
 
 import io
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from PIL import ImageFile
 from rimlight.file_kinds import picture_format, read_head, reads_heif
 
 Image = NDArray[np.uint8]
+
+logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it says, its exceptions say too
 
 _LIMIT = threading.Lock()
 """Held while Pillow's own limit of pixels, which is one for all threads, is that of one caller."""
