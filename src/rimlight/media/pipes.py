@@ -36,11 +36,13 @@ class PipeReader:
         return False
 
     def read(self, size: int) -> bytes:
-        """Return 1 to `size` bytes; none at the end, or after `stop`."""
+        """Return 1 to `size` bytes, after `wait`; none at the end, or after `stop`."""
         while not self._stopped:
-            data = self._file.read(size) if self._is_ready() else None
+            # Asked first: a writer that left before this reader came never makes it ready.
+            data = self._file.read(size)
             if data is not None:
                 return data
+            self._is_ready()
         return b""
 
     def stop(self) -> None:
