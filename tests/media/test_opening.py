@@ -13,6 +13,7 @@ from rimlight.libav import av
 from rimlight.media.film import open_film
 from rimlight.media.opening import Target, open_container
 from rimlight.media.paths import plain_path
+from rimlight.media.pipes import PipeReader
 from rimlight.sources.video import VideoSource
 
 
@@ -139,3 +140,15 @@ def write_jpegs(path, *, orientation):
 def test_side_data_that_pyav_does_not_know_is_passed_over(tmp_path):
     frames = frames_of(write_jpegs(tmp_path / "a.avi", orientation=6))
     assert [frame.size for frame in frames] == [(48, 64)] * 3
+
+
+def test_a_pipe_whose_writer_has_gone_already_ends(tmp_path):
+    os.mkfifo(tmp_path / "p")
+    held = os.open(tmp_path / "p", os.O_RDONLY | os.O_NONBLOCK)
+    (tmp_path / "p").write_bytes(b"all of it")
+    pipe = PipeReader(tmp_path / "p")
+    assert pipe.wait(1)
+    assert pipe.read(100) == b"all of it"
+    assert pipe.read(100) == b""
+    pipe.close()
+    os.close(held)
