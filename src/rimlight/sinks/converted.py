@@ -14,7 +14,7 @@ from rimlight.libav import av
 Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when it runs
 Stream: TypeAlias = "av.stream.Stream"
 
-_HOLE_S = Fraction(1, 20)
+_HOLE_S = Fraction(3, 100)
 """Sound that misses by less is a rounded time stamp; more is filled with silence or dropped."""
 
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}

@@ -90,7 +90,8 @@ def _stream_like(
             stream.metadata[key] = template.metadata[key]
     stream.time_base = time_base_of(info)
     stream.codec_context.framerate = info.rate or USUAL_RATE
-    stream.codec_context.sample_aspect_ratio = info.sample_aspect
+    if info.sample_aspect != 1:
+        stream.codec_context.sample_aspect_ratio = info.sample_aspect
     leave_room(stream, plan, info)
     name_codec(stream, plan)
     return stream

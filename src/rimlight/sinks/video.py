@@ -319,7 +319,8 @@ class VideoSink:
             hint = "somebody put it there during the run; move it, or add --overwrite, and repeat"
         elif code == errno.EINVAL and self._size is not None:
             width, height = self._size
-            hint = f"{self._plan.codec.name} may not do {width}x{height}; try a .mkv, or images"
+            size, codec = f"{width}x{height}", self._plan.codec.name
+            hint = f"{codec} may not do the size {size}; try a .mkv, or images"
         elif code == errno.EINVAL:
             hint = "try a .mkv, or --no-audio"
         raise SinkError(f"cannot write {self._path}: {reason}", hint=hint) from exc
