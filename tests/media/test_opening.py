@@ -1,6 +1,9 @@
 import os
+import socket
 import struct
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from fractions import Fraction
 
 import cv2
@@ -106,6 +109,29 @@ def test_a_pipe_is_not_opened_for_a_look(tmp_path):
 def test_a_device_is_no_video():
     with pytest.raises(SourceOpenError, match="device"):
         opened("/dev/zero")
+
+
+def test_an_address_that_cannot_be_understood_is_no_list():
+    with pytest.raises(
+        SourceOpenError, match=r"^cannot open rtsp://127\.0\.0\.1:9/x: it is not valid$"
+    ):
+        open_container(Target.parse("rtsp://me:a/b@127.0.0.1:9/x"), timeout_s=5)
+
+
+def test_a_live_stream_without_times_assumes_no_rate():
+    data = cv2.imencode(".jpg", np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
+    part = b"--part\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        pool.submit(send_to_one, server, (part + data + b"\r\n") * 100)
+        source = opened(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        notes = source.info.notes
+        source.close()
+    assert notes == ()
+
+
+def send_to_one(server, data):
+    with suppress(OSError), server.accept()[0] as client:
+        client.sendall(data)
 
 
 def test_a_proxy_is_named_where_an_address_does_not_open(monkeypatch):

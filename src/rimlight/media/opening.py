@@ -243,7 +243,8 @@ def _address_error(target: Target, exc: Exception, timeout_s: float) -> SourceOp
     if isinstance(exc, av.error.ExitError):
         reason = f"no answer within {timeout_s:g} s"
     elif isinstance(exc, av.error.ArgumentError):
-        reason = "it is a list of other files, or no video"
+        is_web = target.scheme.startswith("http")
+        reason = "it is a list of other files, or no video" if is_web else "it is not valid"
     hint = "check the address, the network, and user and password in the address; " + ENCODE
     if _has_proxy(target):
         hint = (

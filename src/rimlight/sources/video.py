@@ -245,7 +245,7 @@ class VideoSource:
             )
         if others := tracks_left_out(film.container, film.stream):
             notes.append(f"{name}: left out: {shortened(others)}")
-        if is_timeless(film.container) and (rate := self._whole.rate):
+        if not film.is_live and is_timeless(film.container) and (rate := self._whole.rate):
             notes.append(f"{name} stores no times; {float(rate):.6g} frames a second are assumed")
         return tuple(note for note in notes if note)
 
