@@ -21,7 +21,7 @@ _PROGRAM = re.compile(r"\b(rimlight|pip|ffmpeg|ffplay|systemctl|modprobe|apt|mag
 
 
 def fit_hint(hint: str, command: Any) -> str:
-    """Return `hint` with flags that `command` knows; "" where it would name one it does not.
+    """Return `hint` with flags that `command` knows, without the clauses that name others.
 
     A hint that holds a whole command line, of rimlight or of another program, is left as it is.
 
@@ -33,9 +33,8 @@ def fit_hint(hint: str, command: Any) -> str:
         return hint
     known = set(_options(command))
     fitted = _FLAG.sub(lambda m: m[0] if m[0] in known else _KEYS.get(m[0], m[0]), hint)
-    if "--set" not in known and "--set" in fitted:
-        return ""
-    return "" if set(_FLAG.findall(fitted)) - known else fitted
+    clauses = [c for c in fitted.split("; ") if not set(_FLAG.findall(c)) - known]
+    return "; ".join(clauses)
 
 
 def hint_for_usage(error: Any, words: Sequence[str]) -> str:
