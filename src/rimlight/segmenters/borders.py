@@ -5,6 +5,7 @@ Models of people draw a body on into a black bar below it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -28,6 +29,8 @@ _BEHIND = 2
 """Lines between a bar and the line that must differ: scaling and compression blur a little."""
 _STEP = 4
 """Every so many pixels of a line are looked at."""
+_CHUNK = 64
+"""So many lines are looked at together."""
 _LEAST_PX = 16
 """A picture within bars has at least so many pixels each way."""
 _MOST_SIDE = 512
@@ -92,18 +95,32 @@ def _found(picture: Image, *, even: bool) -> Box | None:
 
 
 def _depth(lines: Image) -> int:
-    """Return how many of the first lines are a bar."""
-    few = lines[:, ::_STEP].astype(np.int16)
-    level = few[0].mean(axis=0)
-    if np.abs(few[0] - level).max() > _LEVELS:
+    """Return how many of the first lines are a bar.
+
+    Two lines tell that there is none, in nearly all pictures: the first, and one just deep enough.
+    """
+    deep = int(LEAST * len(lines))
+    edge = lines[: deep + 1 : max(1, deep), ::_STEP]
+    level = np.rint(edge[0].mean(axis=0)).astype(np.int16)
+    if _differs(edge, level).any():
         return 0
-    differs = np.abs(few - level).max(axis=2) > _LEVELS
-    ends = np.flatnonzero(differs.any(axis=1))
-    depth = int(ends[0]) if ends.size else len(lines)
+    depth = next(_first_other(lines, level), len(lines))
     behind = depth + _BEHIND
     if depth < LEAST * len(lines) or behind >= len(lines):
         return 0
-    return depth if differs[behind].mean() >= _SHARP else 0
+    return depth if _differs(lines[behind, ::_STEP], level).mean() >= _SHARP else 0
+
+
+def _first_other(lines: Image, level: NDArray[np.int16]) -> Iterator[int]:
+    """Yield the places of the lines that are not of one color, some at a time."""
+    for start in range(0, len(lines), _CHUNK):
+        some = _differs(lines[start : start + _CHUNK, ::_STEP], level)
+        yield from (start + int(row) for row in np.flatnonzero(some.any(axis=1)))
+
+
+def _differs(pixels: Image, level: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Return where pixels, the last axis their channels, are not of one color."""
+    return np.asarray((np.abs(pixels.astype(np.int16) - level) > _LEVELS).any(axis=-1))
 
 
 def _still(picture: Image, box: Box) -> bool:
