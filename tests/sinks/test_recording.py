@@ -119,6 +119,25 @@ def test_an_earlier_recording_of_that_name_is_kept(tmp_path):
     assert len(times_of(second.path)) == len(times_of(third.path)) == 3
 
 
+def test_runs_that_start_at_once_share_no_file(tmp_path):
+    path = tmp_path / "a.mp4"
+    first, second = recorded(path, 0), recorded(path, 0)
+    for sink in (first, second):
+        sink.write(moving(0))
+    first.close(), second.close()
+    assert [len(times_of(sink.path)) for sink in (first, second)] == [1, 1]
+    assert sorted(os.listdir(tmp_path)) == ["a-2.mp4", "a.mp4"]
+
+
+def test_a_recording_that_another_run_still_writes_is_not_replaced(tmp_path):
+    path = tmp_path / "a.mp4"
+    first = recorded(path, 3, overwrite=True)
+    with pytest.raises(SinkError, match="another run is recording to"):
+        recorded(path, 1, overwrite=True)
+    first.close()
+    assert len(times_of(path)) == 3
+
+
 def test_an_earlier_recording_goes_where_that_is_asked_for(tmp_path):
     path = tmp_path / "a.mp4"
     recorded(path, 3).close()

@@ -12,6 +12,7 @@ from pathlib import Path
 from rimlight.errors import SinkError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.libav import av
+from rimlight.locks import Lock, try_lock
 from rimlight.sinks.codecs import Plan
 from rimlight.sinks.encoder import Encoder
 from rimlight.sinks.muxing import is_quicktime, time_base_of
@@ -28,7 +29,7 @@ _FIRST = 2
 
 
 class GrowingFile:
-    """A new file that libav writes to and that can be protected from it.
+    """A new file that libav writes to and that can be protected from it; locked while open.
 
     libav converts the fragments into one indexed file at the end. Where a write has failed, that
     would destroy what plays: `freeze` first.
@@ -39,7 +40,10 @@ class GrowingFile:
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
+        """Where it was created."""
         self._file = path.open("xb", buffering=0)
+        try_lock(self._file.fileno())
         self._begun = 0
         self._whole: int | None = None
         self.frozen = False
@@ -98,12 +102,15 @@ class RecordingWriter:
     `close` before that, keeps what was recorded.
 
     Args:
-        path: the file; the first frame creates it.
+        path: the file; an empty one holds its name until the first frame.
         plan: container and codec.
         info: the run's source.
         sound: streams to copy along; without them the first frame is at zero.
         threads: of the encoder.
-        may_replace: an existing file of that name may go; else another name is found.
+        may_replace: the first frame replaces an existing file; else another name is found.
+
+    Raises:
+        SinkError: the file cannot be created.
     """
 
     resume_at: Fraction | None = None
@@ -120,7 +127,8 @@ class RecordingWriter:
         threads: int,
         may_replace: bool,
     ) -> None:
-        self.path = path if may_replace else free_place(path)
+        self._file = None if may_replace else _create_free(path)
+        self.path = path if self._file is None else self._file.path
         """The file: `path`, or the first of NAME-2, NAME-3 and so on that was not taken."""
         is_other = self.path != path
         self.notes = [f"{path} is kept; this run records to {self.path}"] if is_other else []
@@ -128,9 +136,8 @@ class RecordingWriter:
         self._info = info
         self._sound = sound
         self._threads = threads
-        self._may_replace = may_replace
         self._base = time_base_of(info)
-        self._file: GrowingFile | None = None
+        self._is_begun = False
         self._encoder: Encoder | None = None
         self._last_s = self._end_s = self._start_s = Fraction(0)
 
@@ -139,9 +146,10 @@ class RecordingWriter:
         return round(time_s / self._base)
 
     def begin(self, first: Frame) -> None:
-        """Create the file, and open the encoder for frames like `first`.
+        """Open the encoder for frames like `first`, and the file if it replaces another.
 
         Raises:
+            SinkError: another run records to the file that would be replaced.
             av.error.FFmpegError: the encoder refuses.
             OSError: the file cannot be created.
         """
@@ -149,9 +157,9 @@ class RecordingWriter:
             return
         if self._sound is None:  # nothing else counts on the source's clock
             self._start_s = first.pts
-        if self._may_replace:
-            self.path.unlink(missing_ok=True)
-        self._file = GrowingFile(self.path)
+        if self._file is None:
+            _remove_finished(self.path)
+            self._file = GrowingFile(self.path)
         try:
             self._encoder = Encoder(
                 self.path,
@@ -164,9 +172,9 @@ class RecordingWriter:
                 container_options=_growing(self._plan),
             )
         except BaseException:
-            self._file.close()
-            self.path.unlink(missing_ok=True)
+            self.close()
             raise
+        self._is_begun = True
 
     def write(self, frame: Frame, duration_s: Fraction) -> None:
         """Encode `frame`, shown for `duration_s`; nothing where that has failed before.
@@ -226,6 +234,8 @@ class RecordingWriter:
             if encoder is not None:
                 self._end(encoder, file)
         finally:
+            if not self._is_begun and file.is_at(self.path):
+                self.path.unlink()
             file.close()
 
     def _end(self, encoder: Encoder, file: GrowingFile) -> None:
@@ -236,6 +246,39 @@ class RecordingWriter:
         file.freeze()
         with suppress(av.error.FFmpegError, OSError):
             encoder.close()
+
+
+def _create_free(path: Path) -> GrowingFile:
+    """Create `path`, or the first of NAME-2, NAME-3 and so on that is not taken.
+
+    Raises:
+        SinkError: it cannot be created.
+    """
+    while True:
+        place = free_place(path)
+        try:
+            return GrowingFile(place)
+        except FileExistsError:  # another run was faster
+            continue
+        except OSError as exc:
+            raise SinkError(
+                f"cannot write {place}: {exc.strerror}", hint="record to another folder or disk"
+            ) from exc
+
+
+def _remove_finished(path: Path) -> None:
+    """Remove a file, unless another run is recording to it.
+
+    Raises:
+        SinkError: it is.
+        OSError: it cannot be removed.
+    """
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        if try_lock(file.fileno()) is Lock.TAKEN:
+            raise SinkError(
+                f"another run is recording to {path}", hint="choose another name, or end that run"
+            )
+        path.unlink()
 
 
 def free_place(path: Path) -> Path:

@@ -305,8 +305,6 @@ class VideoSink:
         if isinstance(exc, SinkError):
             raise exc
         code = getattr(exc, "errno", None)
-        if isinstance(exc, SinkError):
-            raise exc
         reason = getattr(exc, "strerror", None) or str(exc)
         hint = "check the folder's permissions, and the space on its disk"
         if self._is_recording and self._start is not None and self._path.exists():
