@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from rimlight.build import open_run
+from rimlight.cli.desk import answer
 from rimlight.config import load_run
 from rimlight.controls import Controls
 from rimlight.errors import ConfigError, ModelNotFoundError
@@ -99,6 +100,11 @@ def test_the_status_tells_how_late_the_picture_is_and_what_was_left_out(play):
     status, _ = play(lambda controls: controls.status())
     assert status.delay_ms == pytest.approx(status.stages["latency"], abs=0.1)
     assert status.dropped == {}
+
+
+def test_words_after_status_are_ignored(play):
+    told, _ = play(lambda controls: answer(controls, ("status", "now")))
+    assert told["ok"] and told["status"]["panic"] is False
 
 
 def test_a_model_that_is_not_there_changes_nothing(play):

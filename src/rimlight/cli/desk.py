@@ -99,7 +99,7 @@ def desk(run: OpenRun, config: RunConfig, wishes: Wishes) -> Iterator[Controls |
 
 def answer(controls: Controls, words: Sequence[str]) -> Answer:
     """Do what `rimlight ctl` says."""
-    if list(words) == ["status"]:
+    if list(words[:1]) == ["status"]:
         return {"ok": True, "status": controls.status().as_dict()}
     return {"ok": True, "text": controls.do(words)}
 
