@@ -194,7 +194,7 @@ class SourceInfo:
         origin: the time on the container's clock at which the frames' own times begin.
         primaries: the colours' primaries, an ITU-T H.273 code point; None when not declared.
         transfer: their transfer characteristics, likewise.
-        alpha: the first frame is transparent in part.
+        alpha: the frames are transparent in part.
         stills: the frames are single pictures with names.
         pictures: of these, each name and the file it is read from; none where that is not known.
         notes: what the user should know, such as a size that the camera would not give.

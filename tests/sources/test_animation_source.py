@@ -37,6 +37,24 @@ def test_every_frame_comes_at_its_time_with_its_alpha(tmp_path, opened, name):
     assert all(frame.alpha[8, 8] > 250 for frame in frames)
 
 
+@pytest.mark.parametrize(
+    ("part", "lasts"),
+    [({}, Fraction(1)), ({"end_s": 0.2}, Fraction(9, 100)), ({"every": 2}, Fraction(1))],
+)
+def test_the_last_frame_stands_until_the_end(tmp_path, opened, part, lasts):
+    frames = list(opened(odd_pictures.animation(tmp_path / "a.gif"), **part))
+    assert [frame.duration for frame in frames] == [None] * (len(frames) - 1) + [lasts]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.webp"])
+def test_a_frame_that_is_transparent_after_the_first_is_announced(tmp_path, opened, name):
+    shots = [Image.new("RGBA", (24, 16), (200, 0, 0, level)) for level in (255, 0)]
+    shots[0].save(tmp_path / name, save_all=True, append_images=shots[1:], blend=0)
+    source = opened(tmp_path / name)
+    assert source.info.alpha
+    assert [frame.alpha is None for frame in source] == [True, False]
+
+
 def test_a_part_begins_at_zero(tmp_path, opened):
     frames = list(opened(odd_pictures.animation(tmp_path / "a.gif"), start_s="0.05", end_s=0.2))
     assert [frame.pts for frame in frames] == [0, Fraction(60, 1000)]

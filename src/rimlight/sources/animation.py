@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, ClassVar, cast
@@ -90,6 +91,8 @@ class AnimationSource:
         self._wanted_at = dict(wanted)
         end = min(sum(lengths, Fraction(0)), options.end_s or sum(lengths, Fraction(0)))
         duration = end - options.start_s
+        self._last, last_at = wanted[-1]
+        self._last_lasts = duration - last_at
         is_exact = all((at / _MS).denominator == 1 for at in self._wanted_at.values())
         self.info = SourceInfo(
             path.name,
@@ -98,7 +101,7 @@ class AnimationSource:
             count=len(wanted),
             time_base=_MS if is_exact else _US,
             duration_s=float(duration),
-            alpha=shots[0][1],
+            alpha=any(is_clear for _, is_clear in shots),
         )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -113,7 +116,8 @@ class AnimationSource:
                 if self._closed:
                     return
                 if number in self._wanted_at:
-                    yield self._frame(shot, index, self._wanted_at[number])
+                    lasts = self._last_lasts if number == self._last else None
+                    yield self._frame(shot, index, self._wanted_at[number], lasts)
                     index += 1
         except ValueError as exc:
             if self._closed:
@@ -141,11 +145,12 @@ class AnimationSource:
                 taken += 1
             at += length
 
-    def _frame(self, shot: Shot, index: int, at: Fraction) -> Frame:
+    def _frame(self, shot: Shot, index: int, at: Fraction, lasts: Fraction | None) -> Frame:
         bgr, alpha = self._scaled(shot.bgr), shot.alpha
         if alpha is not None:
             alpha = None if int(alpha.min()) == 255 else self._scaled(alpha)
-        return Frame.from_bgr(bgr, index=index, pts=at, captured=time.monotonic(), alpha=alpha)
+        frame = Frame.from_bgr(bgr, index=index, pts=at, captured=time.monotonic(), alpha=alpha)
+        return replace(frame, duration=lasts)
 
     def _scaled(self, pixels: Image) -> Image:
         if (pixels.shape[1], pixels.shape[0]) == self._size:
