@@ -126,6 +126,18 @@ def test_a_list_of_nothing_says_so(tmp_path, text, says):
         open_images(f"@{tmp_path}/list.txt")
 
 
+def test_what_a_list_names_in_vain_is_named_and_the_others_are_done(tmp_path):
+    save(tmp_path / "a.png")
+    save(tmp_path / "b.png")
+    os.mkfifo(tmp_path / "f.png")
+    (tmp_path / "d.png").mkdir()
+    (tmp_path / "list.txt").write_text("a.png\nnope.png\nf.png\nd.png\nb.png\n")
+    frames = iter(open_images(f"@{tmp_path}/list.txt"))
+    assert [next(frames).name for _ in range(2)] == ["a.png", "b.png"]
+    with pytest.raises(SourceReadError, match=r"3 of 5 .* nope\.png: .*f\.png: it is a pipe"):
+        next(frames)
+
+
 def test_a_list_that_is_not_there_says_so(tmp_path):
     with pytest.raises(SourceOpenError, match="cannot read the list"):
         open_images(f"@{tmp_path}/list.txt")

@@ -80,7 +80,10 @@ def _in_folder(folder: Path, listing: Listing, recursive: bool) -> Found:
 
 
 def _from_list(file: Path) -> Found:
-    """Return the pictures that `file` lists, in its order; relative ones lie beside it."""
+    """Return the pictures that `file` lists, in its order; relative ones lie beside it.
+
+    What is not there, or no file, stays among them: the reader names it and does the others.
+    """
     try:
         lines = read_limited(file).decode("utf-8-sig", "surrogateescape").splitlines()
     except (OSError, DocumentError) as exc:
@@ -96,9 +99,8 @@ def _from_list(file: Path) -> Found:
         )
     here = Path(os.path.abspath(file)).parent
     paths = [here / Path(os.path.expanduser(line)) for line in map(str.strip, lines) if line]
-    missing = [path for path in paths if not os.path.isfile(path)]
-    if missing or not paths:
-        what = f"{missing[0]}, which is not there" if missing else "no picture"
+    if not any(map(os.path.lexists, paths)):
+        what = f"{paths[0]}, which is not there" if paths else "no picture"
         raise SourceOpenError(f"the list {file} names {what}", hint="correct the list")
     # abspath, as names must not lead out of the base by "..", nor be changed by links.
     paths = [Path(os.path.abspath(path)) for path in paths]
