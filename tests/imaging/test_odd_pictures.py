@@ -35,6 +35,16 @@ def test_more_kinds_of_pictures_are_read(tmp_path, suffix):
     assert abs(read.bgr.astype(int) - (0, 0, 200)).max() < 30
 
 
+def test_the_alpha_of_a_webp_that_does_not_announce_it_is_read(tmp_path):
+    image = Image.new("RGBA", (24, 16), (200, 0, 0, 255))
+    image.paste((0, 0, 200, 0), (0, 0, 12, 16))
+    content = bytearray(saved(tmp_path / "a.webp", image).read_bytes())
+    assert content[12:16] == b"VP8X" and content[20] & 0x10
+    content[20] &= ~0x10
+    read = read_tagged(placed(tmp_path / "b.webp", content))
+    assert read.alpha is not None and read.alpha[2, 2] == 0 and read.alpha[2, 20] == 255
+
+
 def test_an_avif_keeps_its_turn_its_profile_and_its_alpha(tmp_path):
     image = Image.new("RGBA", (24, 16), (200, 0, 0, 255))
     image.paste((0, 0, 200, 0), (0, 0, 12, 16))

@@ -5,6 +5,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from color_profiles import wide_profile
 from PIL import Image, ImageCms
 
 from rimlight.imaging.ifd import first_directory
@@ -31,7 +32,7 @@ def test_profile_and_resolution_of_a_file_are_read(tmp_path, suffix):
     assert read.dpi == pytest.approx((300, 300), abs=0.1)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+@pytest.mark.parametrize("suffix", KINDS)
 def test_another_program_finds_both_in_what_is_written(suffix):
     data = encode(suffix, PIXELS, Tags(SRGB, (300, 150)))
     opened = Image.open(BytesIO(data))
@@ -44,13 +45,25 @@ def test_another_program_finds_both_in_what_is_written(suffix):
 
 @pytest.mark.parametrize("suffix", KINDS)
 def test_tags_come_back_and_leave_the_pixels_alone(tmp_path, suffix):
-    tags = Tags(b"" if suffix == ".tiff" else SRGB, (300, 150))
+    tags = Tags(SRGB, (300, 150))
     (tmp_path / f"a{suffix}").write_bytes(encode(suffix, PIXELS, tags))
     (tmp_path / f"b{suffix}").write_bytes(encode(suffix, PIXELS, NO_TAGS))
     made, plain = (read_tagged(tmp_path / f"{name}{suffix}") for name in "ab")
     assert made.tags.icc == tags.icc
     assert made.tags.dpi == pytest.approx((300, 150), abs=0.1)
     assert (made.bgr == plain.bgr).all()
+
+
+def test_where_no_profile_fits_in_the_colors_become_srgb():
+    green = np.full((4, 6, 3), (68, 160, 93), np.uint8)  # in the wide space
+    data = encode(".bmp", green, Tags(wide_profile()))
+    assert np.abs(np.subtract(Image.open(BytesIO(data)).getpixel((2, 2)), (30, 160, 60))).max() <= 2
+
+
+def test_another_program_takes_the_fourth_channel_of_a_tiff_for_alpha():
+    opened = Image.open(BytesIO(encode(".tif", np.dstack([PIXELS, PIXELS[..., 0]]), Tags(SRGB))))
+    assert opened.mode == "RGBA" and opened.tag_v2[338] == (2,)
+    assert opened.getpixel((3, 2)) == (*PIXELS[2, 3, ::-1], PIXELS[2, 3, 0])
 
 
 def test_a_turned_picture_turns_its_resolution(tmp_path):

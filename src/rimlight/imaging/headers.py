@@ -232,3 +232,13 @@ def _boxes_end(data: bytes) -> int | None:
             return at or None  # what a program wrote on behind the picture
         at = at + length if length else len(data)
     return at if at <= len(data) else None
+
+
+def announce_alpha(data: bytes) -> bytes:
+    """Return a WebP that announces alpha, which decoders drop where it is there unannounced.
+
+    Other files are returned as they are.
+    """
+    if picture_format(data) != "webp" or data[12:16] != b"VP8X" or len(data) <= 20:
+        return data
+    return data[:20] + bytes([data[20] | 0x10]) + data[21:]

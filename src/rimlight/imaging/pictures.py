@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.file_kinds import RAWS, other_format, picture_format, suffix_of
-from rimlight.imaging.headers import Header, end_of, png_chunks, read_header
+from rimlight.imaging.headers import Header, announce_alpha, end_of, png_chunks, read_header
 from rimlight.imaging.ifd import first_directory
 from rimlight.imaging.orientation import UPRIGHT, Orientation, from_exif
 from rimlight.imaging.tags import Tags, read_tags
@@ -260,7 +260,7 @@ def _decode(data: bytes) -> tuple[NDArray[Any], Orientation, Tags]:
     IMREAD_UNCHANGED keeps alpha but ignores EXIF, except in TIFF, where OpenCV turns the pixels
     and reports no EXIF block.
     """
-    array = np.frombuffer(data, np.uint8)
+    array = np.frombuffer(announce_alpha(data), np.uint8)
     pixels, kinds, blocks = cv2.imdecodeWithMetadata(array, flags=cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ValueError("it is damaged, or not a picture")

@@ -23,6 +23,7 @@ from PIL import Image as Pil
 from PIL import ImageFile
 
 from rimlight.file_kinds import picture_format, read_head, reads_heif
+from rimlight.imaging.headers import announce_alpha
 
 Image = NDArray[np.uint8]
 
@@ -156,11 +157,7 @@ class Animation:
 
 def _with_alpha(path: Path, head: bytes) -> IO[bytes] | None:
     """Let an animated WebP announce alpha: where no frame covers the canvas, it is transparent."""
-    if picture_format(head) != "webp" or head[12:16] != b"VP8X":
-        return None
-    data = bytearray(path.read_bytes())
-    data[20] |= 0x10
-    return io.BytesIO(data)
+    return io.BytesIO(announce_alpha(path.read_bytes())) if head[12:16] == b"VP8X" else None
 
 
 def _open(file: Path | IO[bytes], head: bytes) -> ImageFile.ImageFile:

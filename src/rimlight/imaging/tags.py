@@ -15,12 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rimlight.imaging.icc import converted
 from rimlight.imaging.ifd import first_directory
 
 Image = NDArray[np.uint8]
 
 _INCH_CM, _INCH_M = 2.54, 0.0254
-_X, _Y, _UNIT, _ICC = 0x011A, 0x011B, 0x0128, 0x8773
+_X, _Y, _UNIT, _EXTRA, _ICC = 0x011A, 0x011B, 0x0128, 0x0152, 0x8773
 _PNG = b"\x89PNG\r\n\x1a\n"
 _WITH_ICC = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
@@ -68,26 +69,58 @@ def encode(suffix: str, pixels: Image, tags: Tags, settings: Sequence[int] = ())
     """Return `pixels` as a picture file with `tags`, None when they cannot be encoded.
 
     Args:
-        suffix: such as ".png". JPEG, PNG and WebP hold both tags, TIFF the resolution.
+        suffix: such as ".png". JPEG, PNG, WebP and TIFF hold both tags; where no profile fits in,
+            the colors are converted to sRGB.
         pixels: uint8 (h, w, 3) BGR or (h, w, 4) BGRA.
         tags: what to say beside them.
         settings: OpenCV's own, such as the quality.
     """
     kinds: list[int] = []
+    is_tiff = suffix in (".tif", ".tiff")
     if tags.icc and suffix in _WITH_ICC:
         kinds.append(cv2.IMAGE_METADATA_ICCP)
+    elif tags.icc and not is_tiff:
+        pixels = converted(pixels[..., :3], tags.icc, b"")
     blocks = [tags.icc] * len(kinds)
     if tags.dpi and suffix == ".webp":
         kinds.append(cv2.IMAGE_METADATA_EXIF)
         blocks.append(_exif(tags.dpi))
-    if tags.dpi and suffix in (".tif", ".tiff"):
+    if tags.dpi and is_tiff:
         settings = [*settings, *_tiff_settings(tags.dpi)]
     arrays: Any = [np.frombuffer(block, np.uint8) for block in blocks]
     if kinds:
         done, data = cv2.imencodeWithMetadata(suffix, pixels, kinds, arrays, list(settings))
     else:
         done, data = cv2.imencode(suffix, pixels, list(settings))
-    return _with_dpi(cast(Image, data).tobytes(), tags.dpi) if done else None
+    if not done:
+        return None
+    encoded = cast(Image, data).tobytes()
+    if is_tiff:
+        return _as_finished_tiff(encoded, tags.icc, has_alpha=pixels.shape[2] == 4)
+    return _with_dpi(encoded, tags.dpi)
+
+
+def _as_finished_tiff(data: bytes, icc: bytes, *, has_alpha: bool) -> bytes:
+    """Say in a TIFF that OpenCV has made what its colors and its fourth channel mean."""
+    order = "<" if data[:2] == b"II" else ">"
+    data += bytes(len(data) % 2)
+    added = []
+    if has_alpha:
+        added.append(struct.pack(f"{order}HHIHH", _EXTRA, 3, 1, 2, 0))  # 2: colors not multiplied
+    if icc:
+        added.append(struct.pack(f"{order}HHII", _ICC, 7, len(icc), len(data)))
+        data += icc + bytes(len(icc) % 2)
+    return _with_entries(data, added, order) if added else data
+
+
+def _with_entries(data: bytes, added: Sequence[bytes], order: str) -> bytes:
+    """Put a longer directory behind all the rest of a TIFF; order: "<" or ">"."""
+    (at,) = struct.unpack_from(f"{order}I", data, 4)
+    (count,) = struct.unpack_from(f"{order}H", data, at)
+    old = [data[start : start + 12] for start in range(at + 2, at + 2 + 12 * count, 12)]
+    entries = sorted([*old, *added], key=lambda entry: struct.unpack_from(f"{order}H", entry))
+    directory = struct.pack(f"{order}H", len(entries)) + b"".join(entries) + bytes(4)
+    return data[:4] + struct.pack(f"{order}I", len(data)) + data[8:] + directory
 
 
 def _with_dpi(data: bytes, dpi: tuple[float, float] | None) -> bytes:
