@@ -5,6 +5,7 @@ import threading
 import pytest
 from server import Site, serving
 
+from rimlight.catalog import pull as pulling
 from rimlight.catalog.pull import pull
 from rimlight.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
 from rimlight.segmenters.card import ModelCard
@@ -159,3 +160,27 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(site, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelError, match="cannot write to"):
         fetch(card(site), tmp_path / "file" / "cache")
+
+
+def test_a_redirect_on_the_web_is_followed(site, tmp_path):
+    site.files["/n.tflite"] = BODY
+    site.moved["/m.tflite"] = f"{site.address}/n.tflite"
+    assert fetch(card(site), tmp_path).read_bytes() == BODY
+
+
+@pytest.mark.parametrize("kind", ["ftp", "file", "data"])
+def test_a_redirect_away_from_the_web_is_refused(site, tmp_path, kind):
+    site.moved["/m.tflite"] = f"{kind}://127.0.0.1:9/m.tflite"
+    with pytest.raises(ModelNotFoundError, match=f"(?i)redirection to .*{kind}"):
+        fetch(card(site), tmp_path)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("part", ["headers", "body"])
+def test_a_server_that_trickles_is_given_up(site, tmp_path, monkeypatch, part):
+    monkeypatch.setattr(pulling, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(pulling, "_LEAST_BYTES_PER_S", 1e9)
+    site.trickles = part
+    with pytest.raises(ModelError, match="too slow") as caught:
+        fetch(card(site), tmp_path)
+    assert "goes on where it stopped" in caught.value.hint

@@ -9,17 +9,21 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from rimlight.catalog.find import sha256_of, verify
+from rimlight.catalog.web import TooSlowError, opened
 from rimlight.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
 from rimlight.locks import is_still, wait_for_lock
 from rimlight.segmenters.card import ModelCard, ModelFile
 
 Progress = Callable[[int, int], None]
 
-_TIMEOUT_S = 30.0
 _CHUNK_BYTES = 1 << 16
+_PATIENCE_S = 60.0
+_LEAST_BYTES_PER_S = 10_000
+"""A server that is slower for longer than our patience is given up."""
+_GOES_ON = "run the same command again: it goes on where it stopped"
 
 
 def pull(
@@ -125,35 +129,42 @@ def _download(file: ModelFile, out: BinaryIO, target: Path, progress: Progress) 
     """Append to `out` what is missing of it."""
     size = file.size_bytes or 0
     here = os.fstat(out.fileno()).st_size
-    with _reachable(file, target), _request(file, here) as response:
-        resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
+    limit_s = _PATIENCE_S + (size - here) / _LEAST_BYTES_PER_S
+    with (
+        _reachable(file, target, limit_s),
+        opened(_request(file, here), within_s=limit_s) as answer,
+    ):
+        resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT
         done = here if resumed else 0
         out.truncate(done)
         progress(done, size)
         # One byte more than promised is enough to see that it is another file.
-        while done <= size and (chunk := response.read(_CHUNK_BYTES)):
+        while done <= size and (chunk := answer.read1(_CHUNK_BYTES)):
             out.write(chunk)
             done += len(chunk)
             progress(min(done, size), size)
         out.flush()
     if done < size:
         raise ModelError(
-            f"the transfer of {file.file} broke off after {done} of {size} bytes",
-            hint="run the same command again: it goes on where it stopped",
+            f"the transfer of {file.file} broke off after {done} of {size} bytes", hint=_GOES_ON
         )
 
 
-def _request(file: ModelFile, here: int) -> Any:
-    """Open the address, asking for what follows `here` bytes; a server may send all instead."""
+def _request(file: ModelFile, here: int) -> urllib.request.Request:
+    """Ask for what follows `here` bytes; a server may send all instead."""
     headers = {"User-Agent": "rimlight"} | ({"Range": f"bytes={here}-"} if here else {})
-    request = urllib.request.Request(file.url or "", headers=headers)
-    return urllib.request.urlopen(request, timeout=_TIMEOUT_S)
+    return urllib.request.Request(file.url or "", headers=headers)
 
 
 @contextmanager
-def _reachable(file: ModelFile, target: Path) -> Iterator[None]:
+def _reachable(file: ModelFile, target: Path, limit_s: float) -> Iterator[None]:
     try:
         yield
+    except TooSlowError as exc:
+        raise ModelError(
+            f"{file.url} is too slow: {file.file} is not here after {limit_s:.0f} seconds",
+            hint=_GOES_ON,
+        ) from exc
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as exc:
         if isinstance(exc, urllib.error.HTTPError):
             exc.close()  # it is the response too, and holds its connection
