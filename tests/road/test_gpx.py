@@ -124,3 +124,16 @@ def test_a_file_without_a_track_is_refused(tmp_path, text):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="cannot read"):
         read_gpx(tmp_path / "a.gpx")
+
+
+def test_a_time_with_small_letters_and_space_before_the_declaration_are_read(tmp_path):
+    path = gpx(tmp_path / "a.gpx", (1, 2, at("1970-01-01t00:00:05z")))
+    path.write_text(f'\r\n  <?xml version="1.0"?>{path.read_text()}')
+    assert read_gpx(path).span_s == (5, 5)
+
+
+def test_a_track_that_breaks_off_before_its_first_point_says_where(tmp_path):
+    path = gpx(tmp_path / "a.gpx", (1, 2, at("1970-01-01T00:00:05Z")))
+    path.write_text(path.read_text().replace("<trkseg>", "<name>a\x01b</name><trkseg>"))
+    with pytest.raises(ConfigError, match=r"no track points .*breaks off \(.*line 1"):
+        read_gpx(path)

@@ -121,3 +121,10 @@ def test_a_full_disk_is_said_so(tmp_path):
 def test_the_shipped_rules_are_in_order():
     path = resources.folder("configs") / "road-rules.yaml"
     assert len(validate(Rules, read_yaml(path), where=str(path)).rules) == 5
+
+
+def test_the_series_of_a_report_come_in_the_order_of_its_columns(tmp_path):
+    recorder = drive(tmp_path, [street()])
+    with (tmp_path / "frames.csv").open() as file:
+        columns = next(csv.reader(file))
+    assert list(recorder.series) == [name for name in columns if name in recorder.series]

@@ -166,6 +166,7 @@ def results_of(run: RunConfig, report: Path | None) -> str | None:
 def notes_of(run: RunConfig, way: Journey, recorded: str | None) -> Iterator[str]:
     """Yield what the user should know before a drive is reported: of videos, clocks and tracks."""
     from rimlight.road.browser import unplayable
+    from rimlight.sources.clock import has_zone
 
     painted = [Path(str(part.options.get("path"))) for part in run.sinks if part.kind == "video"]
     hidden = any(part.kind == "redact" for part in run.effects)
@@ -181,19 +182,13 @@ def notes_of(run: RunConfig, way: Journey, recorded: str | None) -> Iterator[str
     if way.track is None:
         return
     yield from way.track.notes
-    if recorded is not None and not _has_zone(recorded):
+    if recorded is not None and not has_zone(recorded):
         yield f"--recorded {recorded} has no zone: it counts as UTC"
     elif recorded is None:
         yield (
             "the clock of the drive counts as UTC; where the camera wrote local time, correct "
             "it with --gpx-offset, in seconds"
         )
-
-
-def _has_zone(recorded: str) -> bool:
-    from datetime import datetime
-
-    return datetime.fromisoformat(recorded.strip()).tzinfo is not None
 
 
 def _videos(run: RunConfig, way: Journey, *, hidden: bool) -> Sequence[Clip]:

@@ -10,13 +10,14 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from shlex import quote
 from typing import cast
 
 from rimlight.documents import DocumentError, read_limited
 from rimlight.errors import ConfigError
+from rimlight.sources.clock import read_utc
 
 MAX_GAP_S = 30
 """Between fixes further apart than this the way is not known; no place is made up."""
@@ -148,8 +149,9 @@ def _read(path: Path) -> tuple[list[Fix], list[str]]:
             examples.setdefault(fix.kind, fix.example)
     reasons = ", ".join(f"{count} {why}{examples[why]}" for why, count in odd.most_common())
     if not fixes:
+        why = "; ".join(filter(None, (reasons, broken and f"it breaks off ({broken})")))
         raise ConfigError(
-            f"{path} has no track points with a time and a place" + (f": {reasons}" if odd else ""),
+            f"{path} has no track points with a time and a place" + (f": {why}" if why else ""),
             hint="export the recorded track, not a planned route",
         )
     notes = [f"{path.name}: points left out: {reasons}"] if odd else []
@@ -187,7 +189,7 @@ def _points(path: Path, content: bytes) -> tuple[list[ET.Element], str]:
     points: list[ET.Element] = []
     root, broken = "", ""
     try:
-        parser.feed(content)
+        parser.feed(content.lstrip(b" \t\r\n"))  # before its declaration XML allows none
         parser.close()
     except (ET.ParseError, LookupError, ValueError) as exc:  # the last two: of its encoding
         broken = str(exc)
@@ -229,10 +231,8 @@ def _fix(point: ET.Element) -> Fix | _Odd:
     lat, lon = point.get("lat", ""), point.get("lon", "")
     if not time.strip():
         return _Odd("without a time")
-    try:
-        moment = datetime.fromisoformat(time.strip())
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
+    moment = read_utc(time)
+    if moment is None:
         return _Odd("whose time is none", f" ({time.strip()[:40]!r})")
     try:
         north, east = float(lat), float(lon)

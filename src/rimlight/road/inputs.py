@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from rimlight.errors import ConfigError, SourceOpenError
 from rimlight.file_kinds import VIDEOS, is_picture, is_video
 from rimlight.road.places import Clip
 from rimlight.sources import guess
+from rimlight.sources.clock import read_utc
 from rimlight.sources.footage import Footage, look_into, one_drive
 from rimlight.sources.recorded import gap_s, lay_out
 
@@ -124,11 +125,7 @@ def _kinds() -> str:
 
 
 def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        moment = None
+    moment = read_utc(text)
     if moment is None or not _YEARS[0] <= moment.year <= _YEARS[1]:
         raise ConfigError(
             f"--recorded {text!r} is no time",

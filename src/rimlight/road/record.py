@@ -166,8 +166,8 @@ class DriveRecorder:
         if not self._sums:
             return
         frames = len(self._sums.pop(""))
-        for name in self._sums.keys() - self.series.keys():
-            self.series[name] = array("d", [0.0]) * len(self.seconds)
+        for name in self._sums:
+            self.series.setdefault(name, array("d", [0.0]) * len(self.seconds))
         self.seconds.append(self._second)
         for name, values in self.series.items():
             values.append(sum(self._sums.get(name, ())) / frames)

@@ -12,18 +12,28 @@ _EARLIEST, _LATEST = 1990, 2200
 """Cameras whose clock was never set write 1904, 1970 or 1980."""
 
 
-def moment_of(text: str) -> datetime | None:
-    """Read an ISO 8601 time; one without a zone counts as UTC.
+def read_utc(text: str) -> datetime | None:
+    """Read an ISO 8601 time, also with a small t or z; one without a zone counts as UTC.
 
     Returns:
-        The time in UTC; None for what is no time, or one that no camera has seen.
+        The time in UTC; None for what is no time.
     """
     try:
-        moment = datetime.fromisoformat(text.strip())
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text.strip().upper())
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
-    return moment if _EARLIEST <= moment.year <= _LATEST else None
+
+
+def has_zone(text: str) -> bool:
+    """Whether a text that `read_utc` reads names its zone."""
+    return datetime.fromisoformat(text.strip().upper()).tzinfo is not None
+
+
+def moment_of(text: str) -> datetime | None:
+    """Read a time as `read_utc` does; None also for one that no camera has seen."""
+    moment = read_utc(text)
+    return moment if moment and _EARLIEST <= moment.year <= _LATEST else None
 
 
 def time_in_name(name: str) -> datetime | None:
