@@ -454,6 +454,15 @@ def test_a_plan_takes_pictures_of_every_kind_and_says_what_it_leaves_out(tmp_pat
     assert told == f"{tmp_path}/in: 3 files left out: 1 .txt, 1 f.mp4 (a pipe or device), 1 .doc"
 
 
+def test_a_folder_does_not_tell_again_what_the_plan_has_told(tmp_path, caplog):
+    (tmp_path / "in/sub").mkdir(parents=True)
+    (tmp_path / "in/a.txt").touch()
+    cv2.imwrite(str(tmp_path / "in/a.png"), np.zeros((16, 24, 3), np.uint8))
+    run = load_run(run_data(tmp_path / "in", tmp_path / "out"), where="the test")
+    assert carry_out(run, Counted(None, [0])).frames == 1
+    assert not caplog.text
+
+
 def test_a_picture_is_planned_by_its_content_and_gets_a_suffix_that_can_be_written(tmp_path):
     jpeg = b"\xff\xd8\xff\xe0"
     for name in ("a.jfif", "b", "c.gif"):

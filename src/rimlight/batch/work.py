@@ -165,7 +165,8 @@ def carry_out(
 
     opener = models.open if models else open_segmenter
     with open_run(run, on_frame=on_frame, open_model=opener) as opened:
-        for note in opened.info.notes:
+        # What folders hold besides pictures, the plan has told of all of them at once.
+        for note in () if opened.info.stills else opened.info.notes:
             _log.warning("%s: %s", opened.info.name, note.removeprefix(f"{opened.info.name}: "))
         stopped = on_open(opened.pipeline) if on_open else []
         stats = count(opened.pipeline.run(), opened.sinks)
