@@ -38,6 +38,15 @@ def names(frames):
     return [frame.name for frame in frames]
 
 
+def test_a_link_that_leads_nowhere_is_named_once_and_read_when_it_leads_somewhere(tmp_path, caplog):
+    (tmp_path / "a.jpg").symlink_to(tmp_path / "b.bin")
+    frames = watched(
+        tmp_path, nothing, lambda: (tmp_path / "b.bin").write_bytes(jpeg()), nothing, nothing
+    )
+    assert names(frames) == ["a.jpg"]
+    assert caplog.text.count("a.jpg: the link leads nowhere") == 1
+
+
 def test_what_lies_there_and_what_comes_later_is_read_once(tmp_path):
     (tmp_path / "a.jpg").write_bytes(jpeg())
     frames = watched(

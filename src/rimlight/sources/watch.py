@@ -80,6 +80,7 @@ class WatchSource:
         self._stopped = threading.Event()
         self._wait = wait or (lambda seconds: not self._stopped.wait(seconds))
         self._seen: dict[Path, State] = {}
+        self._dangling: set[Path] = set()
         self._done = self._made(options.results)
         self._count = 0
         self.info = SourceInfo(
@@ -153,7 +154,8 @@ class WatchSource:
                 continue
             try:
                 status = path.stat()
-            except OSError:  # it is gone again
+            except OSError:  # it is gone again, or a link that leads nowhere
+                self._tell_link(path)
                 continue
             states[path] = (status.st_size, status.st_mtime_ns)
         return states
@@ -164,6 +166,12 @@ class WatchSource:
         if suffix in VIDEOS | HEIFS | RAWS and suffix not in self._told:
             self._told.add(suffix)
             _log.warning("%s", describe_left_out([path]))
+
+    def _tell_link(self, path: Path) -> None:
+        """Say once of a link that nothing is there."""
+        if path.is_symlink() and path not in self._dangling:
+            self._dangling.add(path)
+            _log.warning("left out %s: the link leads nowhere", path)
 
     def _read(self, path: Path) -> Frame | None:
         self._done[path] = self._seen[path]
