@@ -19,6 +19,8 @@ GROUP = typer.main.get_command(cli.app)
             "leave it out, or add --no-audio",
             "leave it out, or add --set sinks.0.audio=false",
         ),
+        ("process", "write png pictures: --format png", None),
+        ("batch", "pictures: --format png", "pictures: --set sinks.0.format=png"),
         ("models show", "correct the value; --dry-run prints the run", "correct the value"),
         ("ctl", "add --no-audio", ""),
         ("ctl", "start one with: rimlight live --blur 20", None),

@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-# Flags that errors name, as the keys they stand for: for the commands that lack them.
+# Flags that errors name, as the keys they stand for: for the commands that lack them. One that
+# ends in "=" is followed by its value.
 _KEYS = {
     "--no-audio": "--set sinks.0.audio=false",
     "--overwrite": "--set sinks.0.overwrite=true",
     "--no-resume": "--set sinks.0.resume=null",
     "--codec": "--set sinks.0.codec=...",
     "--max-size": "--set source.max_size=...",
-    "--format": "--set sinks.0.format=...",
+    "--format": "--set sinks.0.format=",
     "--allow-passthrough": "--set pipeline.allow_passthrough=true",
 }
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
@@ -33,6 +34,7 @@ def fit_hint(hint: str, command: Any) -> str:
         return hint
     known = set(_options(command))
     fitted = _FLAG.sub(lambda m: m[0] if m[0] in known else _KEYS.get(m[0], m[0]), hint)
+    fitted = re.sub(r"(--set \S+=) ", r"\1", fitted)
     clauses = [c for c in fitted.split("; ") if not set(_FLAG.findall(c)) - known]
     return "; ".join(clauses)
 

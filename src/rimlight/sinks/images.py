@@ -47,7 +47,7 @@ _MAX_SIDE_PX = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OF_THE_NAME = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ)
 """What the disk says when it can hold the picture, but not under this name."""
-_PNG_HINT = "write png pictures: --set sinks.0.format=png"
+_PNG_HINT = "write png pictures: --format png"
 
 
 class ImagesSink:
