@@ -45,6 +45,12 @@ def test_the_alpha_of_a_webp_that_does_not_announce_it_is_read(tmp_path):
     assert read.alpha is not None and read.alpha[2, 2] == 0 and read.alpha[2, 20] == 255
 
 
+def test_a_tiff_of_lab_colors_is_not_tinted(tmp_path):
+    image = Image.new("RGB", (24, 16), (200, 200, 200)).convert("LAB")
+    read = read_tagged(saved(tmp_path / "a.tif", image))
+    assert np.abs(read.bgr.astype(int) - 200).max() <= 3
+
+
 def test_an_avif_keeps_its_turn_its_profile_and_its_alpha(tmp_path):
     image = Image.new("RGBA", (24, 16), (200, 0, 0, 255))
     image.paste((0, 0, 200, 0), (0, 0, 12, 16))

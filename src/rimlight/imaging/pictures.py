@@ -27,7 +27,8 @@ MAX_BYTES = 2**31
 """No picture file is larger."""
 
 _BITS, _PHOTOMETRIC, _SAMPLES, _EXTRA, _FORMAT, _DNG = 258, 262, 277, 338, 339, 0xC612
-_COLORS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "Lab"}
+_CMYK, _LAB = 5, 8
+_COLORS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", _CMYK: "CMYK", 6: "YCbCr", _LAB: "Lab"}
 _ODD = {
     stat.S_ISFIFO: "a pipe",
     stat.S_ISSOCK: "a socket",
@@ -208,7 +209,8 @@ def _check_size(size: tuple[int, int], max_megapixels: float) -> None:
 def _needs_pillow(data: bytes, header: Header) -> bool:
     """Return True for what OpenCV does not read, or reads wrong.
 
-    It drops the alpha of grey TIFFs, and multiplies the colours of the others with theirs.
+    It drops the alpha of grey TIFFs, multiplies the colours of the others with theirs, and gives
+    those of Lab the white of paper, which looks orange.
     """
     if header.kind != "tiff":
         return header.kind in {"gif", "avif", "heif"}
@@ -217,7 +219,8 @@ def _needs_pillow(data: bytes, header: Header) -> bool:
     if _EXTRA in tags and samples in {2, 4}:
         is_multiplied = tags[_EXTRA][0] == 1
         return samples == 2 or bits != 16 or is_multiplied
-    return not tags or tags.get(_PHOTOMETRIC, (1,))[0] == 5
+    colors = tags.get(_PHOTOMETRIC, (1,))[0]
+    return not tags or colors == _CMYK or (colors == _LAB and bits == 8)
 
 
 def _by_pillow(data: bytes, max_megapixels: float) -> Picture:
