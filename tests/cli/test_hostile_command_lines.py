@@ -14,6 +14,7 @@ from clip_maker import write_video
 
 from rimlight import cli
 
+SEED = int(os.environ.get("RIMLIGHT_HOSTILE_SEED", "7"))
 CASES = int(os.environ.get("RIMLIGHT_HOSTILE_CASES", "200"))
 
 LONGEST_S = 30  # of processor time, for one command line
@@ -21,7 +22,7 @@ MOST_MB = 1500
 
 VALUES = [
     "", " ", "nan", "inf", "-1", "0", "1e400", "9" * 40, "9" * 5000, "0x_", "0b_", "1:2:3:4", "-",
-    "--", "..", "/", "../../x", "a\x00b", "caf\udce9.mp4", "日本\u202e.png", "\x1b[31m", "[",
+    "--", "..", "/", "../../x", "caf\udce9.mp4", "日本\u202e.png", "\x1b[31m", "[",
     "{a: *a}", "[" * 3000, "2024-13-01",
     "1_000", "sinks.0=3", "effects=[3]", "a.b.c", "=", "k=v=w", "*",
     "?[", "@", "@nope.txt", "nope.mp4", "10:15.mp4", "http://[::1", "http://127.0.0.1:1/x.mp4",
@@ -79,7 +80,7 @@ def find_parameters():
 def make_lines():
     """The sample of command lines of this run; the same one each time."""
     every = [(name, option, value) for name, option in find_parameters() for value in VALUES]
-    return random.Random(7).sample(every, min(CASES, len(every)))
+    return random.Random(SEED).sample(every, min(CASES, len(every)))
 
 
 def write_line(name, option, value):
