@@ -1,21 +1,25 @@
 """`rimlight live` and `rimlight ctl` as two processes."""
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
 
 @contextmanager
-def running(socket, *words):
+def running(socket, *words, terminal=subprocess.DEVNULL, starter=None, **more):
     """Run the pattern live until the block ends; give the process once it listens."""
     command = [sys.executable, "-m", "rimlight", "live", "--set", "source.realtime=true"]
     command += ["--background", "#00ff00", "--ctl", str(socket), *words]
-    pipe, none = subprocess.PIPE, subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=none, stdout=pipe, stderr=pipe) as process:
+    if starter:
+        command[1:1] = ["-c", starter]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=terminal, stdout=pipe, stderr=pipe, **more) as process:
         while not socket.exists() and process.poll() is None:
             pass
         yield process
@@ -77,3 +81,37 @@ def test_a_second_ctrl_c_ends_a_run_whose_sink_blocks(socket, say):
         assert process.wait(20) == 130
         assert b"Traceback" not in process.stderr.read()
     assert not socket.exists()
+
+
+@pytest.fixture
+def terminal():
+    """The two ends of a terminal: ours, and that of a program."""
+    ends = pty.openpty()
+    yield ends
+    for end in ends:
+        with suppress(OSError):
+            os.close(end)
+
+
+@pytest.mark.slow
+def test_a_terminal_that_did_not_start_the_run_is_no_hindrance(socket, say, terminal):
+    more = {"terminal": terminal[1], "start_new_session": True}
+    with running(socket, "--source", "pattern:64x48", "--sink", "null", **more) as process:
+        assert say("stop").stdout == "stopping\n"
+        process.communicate(timeout=20)
+        assert process.returncode == 0
+
+
+@pytest.mark.slow
+def test_closing_the_terminal_ends_a_run_in_order(socket, say, terminal):
+    ours, theirs = terminal
+    take = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    more = {"terminal": theirs, "start_new_session": True}
+    more["starter"] = take + "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    with running(socket, "--source", "pattern:64x48", "--sink", "null", **more) as process:
+        assert say("status").returncode == 0
+        os.close(theirs)
+        os.close(ours)
+        _, said = process.communicate(timeout=20)
+        assert process.returncode == 0, said
+        assert b"frames" in said

@@ -144,10 +144,12 @@ def _complain(pressed: list[Errand]) -> None:
 
 
 def _typed() -> str:
-    """Return what was typed, without waiting."""
+    """Return what was typed, without waiting; "" from a terminal that was closed."""
     if not select.select([sys.stdin], [], [], 0)[0]:
         return ""
-    return os.read(sys.stdin.fileno(), 64).decode(errors="replace")
+    with suppress(OSError):
+        return os.read(sys.stdin.fileno(), 64).decode(errors="replace")
+    return ""
 
 
 @contextmanager
@@ -165,14 +167,17 @@ def _keyboard() -> Iterator[bool]:
     try:
         yield True
     finally:
-        termios.tcsetattr(handle, termios.TCSADRAIN, before)
+        with suppress(termios.error):  # a terminal that was closed
+            termios.tcsetattr(handle, termios.TCSADRAIN, before)
 
 
 def _is_ours() -> bool:
     """Say whether standard input is a terminal, and we are not in its background."""
     if not sys.stdin.isatty():
         return False
-    return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    with suppress(OSError):  # a terminal that is not the one we were started from, as by setsid
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    return False
 
 
 @contextmanager
