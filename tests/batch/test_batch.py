@@ -454,6 +454,13 @@ def test_a_plan_takes_pictures_of_every_kind_and_says_what_it_leaves_out(tmp_pat
     assert told == f"{tmp_path}/in: 3 files left out: 1 .txt, 1 f.mp4 (a pipe or device), 1 .doc"
 
 
+def test_a_picture_that_is_called_a_video_is_done_as_one_in_a_folder_too(tmp_path):
+    for name in ("a.jpg", "b.mp4"):
+        (tmp_path / name).write_bytes(b"\xff\xd8\xff\xe0")
+    plan = planned(tmp_path, out=tmp_path / "out")
+    assert plan == [("b.png", "picture"), (".", "folder")]
+
+
 def test_a_folder_does_not_tell_again_what_the_plan_has_told(tmp_path, caplog):
     (tmp_path / "in/sub").mkdir(parents=True)
     (tmp_path / "in/a.txt").touch()

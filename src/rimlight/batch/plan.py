@@ -144,12 +144,12 @@ class _Found:
 
 
 def _once(found: Sequence[_Found]) -> Iterator[_Found]:
-    """Leave out what is there already; a picture is there with its folder."""
+    """Leave out what is there already; what is named as a picture is there with its folder."""
     folders = {_identified(one.source) for one in found if one.kind == "folder"}
     seen: set[str] = set()
     for one in found:
         name = _identified(one.source)
-        is_inside = one.kind == "picture" and storage.parent(name) in folders
+        is_inside = is_picture(name) and one.kind == "picture" and storage.parent(name) in folders
         if name not in seen and not is_inside:
             seen.add(name)
             yield one
@@ -273,7 +273,8 @@ def _in_folder(here: str, place: str, names: Sequence[str]) -> Iterator[_Found]:
     """Yield what lies directly in a folder; its pictures are one piece of work."""
     for name in names:
         if is_video(name):
-            yield _Found(storage.below(here, name), str(PurePosixPath(place, name)), "video")
+            found = _single(storage.below(here, name))
+            yield _Found(found.source, str(PurePosixPath(place, name)), found.kind)
     pictures = tuple(name for name in names if is_picture(name))
     if pictures:
         yield _Found(here, place, "folder", pictures)
