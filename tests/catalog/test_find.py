@@ -59,6 +59,14 @@ def test_a_name_too_long_for_a_file_is_no_model(alone):
         Catalog().resolve("a" * 300 + ".tflite")
 
 
+def test_the_ending_of_a_model_or_a_card_may_be_in_capitals(mine, monkeypatch):
+    monkeypatch.chdir(mine)
+    shutil.copy(FILE, mine / "BARE.TFLITE")
+    (mine / "mine.yaml").rename(mine / "mine.YAML")
+    assert Catalog().resolve("BARE.TFLITE")[1].name == "BARE.TFLITE"
+    assert Catalog().resolve("mine.YAML")[0].name == "mine"
+
+
 def test_a_path_is_no_name(alone):
     with pytest.raises(ModelNotFoundError, match=r"no model file run/best\.kers"):
         Catalog().resolve("run/best.kers")

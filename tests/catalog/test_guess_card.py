@@ -53,3 +53,20 @@ def test_a_file_name_that_no_card_could_have_is_cleaned(tmp_path):
 def test_a_keras_file_is_read_too(tmp_path):
     card = guess_card(save_tiny_keras(tmp_path / "tiny.keras"))
     assert facts(card) == ((32, 16), "rgb", "sigmoid", 1)
+
+
+@pytest.mark.slow
+def test_a_model_whose_scores_are_no_numbers_is_refused(tmp_path):
+    with pytest.raises(ModelFormatError, match="NaN"):
+        guess_card(save_tiny_keras(tmp_path / "tiny.keras", bias=float("nan")))
+
+
+@pytest.mark.slow
+def test_a_model_fed_with_large_whole_numbers_is_refused_by_its_own_type(tmp_path):
+    import keras
+
+    inputs = keras.Input((16, 32, 3), dtype="int32")
+    made = keras.Model(inputs, keras.layers.Rescaling(1 / 255)(inputs))
+    made.save(tmp_path / "whole.keras")
+    with pytest.raises(ModelFormatError, match=r"cannot feed whole\.keras: its input is int32"):
+        guess_card(tmp_path / "whole.keras")

@@ -101,7 +101,7 @@ def shipped() -> Iterator[Contender]:
     for name in catalog.names():
         card = catalog.card(name)
         found = catalog.find(card)
-        if found and not card.needs and found.paths[0].suffix == ".tflite":
+        if found and not card.needs and found.paths[0].suffix.lower() == ".tflite":
             yield Contender(card.name, card, found.paths[0], trained=True)
 
 

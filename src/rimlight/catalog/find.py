@@ -108,9 +108,9 @@ class Catalog:
             ModelError: rimlight lacks a part that the model needs.
         """
         path = Path(model)
-        if path.suffix in _CARD_SUFFIXES:
+        if path.suffix.lower() in _CARD_SUFFIXES:
             return self._with_file(load_card(path), beside=path.parent)
-        if path.suffix in _MODEL_SUFFIXES or len(path.parts) > 1:
+        if path.suffix.lower() in _MODEL_SUFFIXES or len(path.parts) > 1:
             return self._bare(path)
         return self._with_file(self.card(model), beside=None)
 
@@ -153,7 +153,9 @@ class Catalog:
     def _card_paths(self) -> Iterator[Path]:
         for place in self._card_places:
             if place.folder.is_dir():
-                yield from sorted(p for p in place.folder.iterdir() if p.suffix in _CARD_SUFFIXES)
+                yield from sorted(
+                    p for p in place.folder.iterdir() if p.suffix.lower() in _CARD_SUFFIXES
+                )
 
 
 def _named(path: Path, name: str) -> ModelCard:

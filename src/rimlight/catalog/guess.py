@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rimlight.errors import ModelFormatError
 from rimlight.segmenters import SEGMENTERS
 from rimlight.segmenters.card import ModelCard, ModelFile, runtime_of
-from rimlight.segmenters.engine import Engine, TensorInfo
+from rimlight.segmenters.engine import INPUT_TYPES, Engine, TensorInfo
 
 _NOTE = (
     "Guessed from the file: no card was found for it. Colours are taken as RGB in 0..1 (quantised "
@@ -37,6 +37,11 @@ def guess_card(file: Path) -> ModelCard:
         output = _trial(engine, (height, width))
     finally:
         engine.close()
+    if np.isnan(output).any():
+        raise ModelFormatError(
+            f"{file.name} is no use: its scores are no numbers (NaN)",
+            hint="train it again at a lower rate, or choose another model",
+        )
     kind, count = _kind(file, output, engine.outputs[0])
     classes = ("person",) if count == 1 else tuple(f"class_{n}" for n in range(count))
     scale, offset = _scaling(engine.input)
@@ -70,6 +75,11 @@ def _input_size(file: Path, info: TensorInfo) -> tuple[int, int]:
         raise ModelFormatError(
             f"cannot guess how to feed {file.name}: its input is {info}, not 1 x h x w x 3",
             hint="write a card for it: models/README.md shows how",
+        )
+    if info.dtype not in INPUT_TYPES:
+        raise ModelFormatError(
+            f"rimlight cannot feed {file.name}: its input is {info}",
+            hint=f"convert it with an input of one of {', '.join(INPUT_TYPES)}",
         )
     return shape[2], shape[1]
 

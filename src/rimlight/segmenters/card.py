@@ -203,12 +203,13 @@ def runtime_of(file: Path) -> Runtime:
     Raises:
         ModelFormatError: neither .tflite nor .keras.
     """
-    if file.suffix not in _RUNTIMES:
+    runtime = _RUNTIMES.get(file.suffix.lower())
+    if runtime is None:
         raise ModelFormatError(
             f"{file.name} is not a model that rimlight can open: it must be .tflite or .keras",
             hint="convert it to TensorFlow Lite or save it with Keras 3",
         )
-    return _RUNTIMES[file.suffix]
+    return runtime
 
 
 def check_runnable(card: ModelCard) -> None:

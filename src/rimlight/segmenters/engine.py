@@ -14,6 +14,8 @@ from rimlight.segmenters.card import ModelCard
 
 _FLOATS = ("float32", "float16")
 _QUANTISED = ("uint8", "int8")
+INPUT_TYPES = _FLOATS + _QUANTISED
+"""What rimlight can make of a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def check_card(card: ModelCard, file: Path, engine: Engine) -> None:
     width, height = card.input.size
     if not _fits(engine.input.shape, (1, height, width, 3)):
         raise _disagree(card, file, f"input {engine.input}", f"1x{height}x{width}x3")
-    if engine.input.dtype not in _FLOATS + _QUANTISED:
+    if engine.input.dtype not in INPUT_TYPES:
         raise _disagree(card, file, f"input {engine.input}", "float32, uint8 or int8")
     if card.output.index >= len(engine.outputs):
         found = f"{len(engine.outputs)} output(s)"

@@ -42,7 +42,7 @@ def build_network(options: NetworkOptions) -> Any:
 
 def _deeplab(options: NetworkOptions) -> Any:
     start = options.backbone_weights
-    if start and start.suffix == ".tflite" and options.name == "deeplab-mobilenetv2":
+    if start and start.suffix.lower() == ".tflite" and options.name == "deeplab-mobilenetv2":
         from rimlight.training.networks.from_tflite import deeplab_from_tflite
 
         return deeplab_from_tflite(
