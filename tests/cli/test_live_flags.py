@@ -1,5 +1,6 @@
 import pytest
 
+from rimlight.cli import run_words
 from rimlight.cli.live_flags import share
 from rimlight.cores import usable_cores
 from rimlight.errors import ConfigError
@@ -18,3 +19,10 @@ def test_what_is_no_share_is_refused(text):
 def test_more_than_all_processors_is_refused_as_it_would_hold_nothing():
     with pytest.raises(ConfigError, match="up to"):
         share(str(usable_cores() + 1))
+
+
+def test_a_dry_run_looks_at_the_background(tmp_path, capfd):
+    behind = tmp_path / "gone.png"
+    code = run_words(["live", "--source", "pattern:64x48", "-b", str(behind), "--dry-run"])
+    assert code == 2
+    assert f"there is no background '{behind}'" in capfd.readouterr().err

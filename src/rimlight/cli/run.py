@@ -189,12 +189,19 @@ def tell(notes: Sequence[str]) -> None:
 
 
 def print_plan(config: RunConfig) -> None:
-    """Check a run and print it as YAML, for `--dry-run`; addresses lose their passwords."""
+    """Check a run and print it as YAML, for `--dry-run`; addresses lose their passwords.
+
+    Raises:
+        RimlightError: what the run would raise for its options, its places and its backgrounds.
+    """
     import yaml
 
+    from rimlight.build import open_effect
     from rimlight.checks import check
 
     check(config)
+    for part in (*config.effects, *(part for sink in config.sinks for part in sink.effects)):
+        open_effect(part).close()
     data = config.model_dump(mode="json", exclude_defaults=True)
     shown = _without_secrets(data)
     if shown != data:
