@@ -3,8 +3,8 @@
 import pytest
 
 from rimlight.checks import check
-from rimlight.config import SinkConfig
-from rimlight.errors import ConfigError
+from rimlight.config import PartConfig, SinkConfig
+from rimlight.errors import ConfigError, SinkError
 from rimlight.jobs import job_config
 
 
@@ -29,3 +29,11 @@ def test_pictures_of_two_kinds_may_share_a_folder():
     sinks = [{"kind": "images", "path": "o", "format": kind} for kind in ("png", "webp")]
     said = run_to("o/").model_copy(update={"sinks": tuple(map(SinkConfig.model_validate, sinks))})
     check(said)
+
+
+def test_a_cut_out_to_raw_frames_needs_a_place_for_alpha():
+    run = run_to("null", "-").model_copy(update={"effects": (PartConfig(kind="cutout"),)})
+    with pytest.raises(SinkError, match="cannot hold alpha") as caught:
+        check(run)
+    assert "sinks.1.pixel_format=rgba" in caught.value.hint
+    check(run.model_copy(update={"sinks": (SinkConfig(kind="pipe", pixel_format="rgba"),)}))

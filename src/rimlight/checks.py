@@ -44,8 +44,9 @@ def check(config: RunConfig, *, places: bool = True) -> None:
     for registry, parts in ((REFINERS, config.refiners), (EFFECTS, config.effects)):
         for part in parts:
             part_options(registry, part)
-    for sink in config.sinks:
+    for number, sink in enumerate(config.sinks):
         part_options(SINKS, sink)
+        _check_raw(sink, number, sink.effects or config.effects)
         for part in sink.effects:
             part_options(EFFECTS, part)
     if places:
@@ -141,6 +142,16 @@ def _check_alpha(sink: SinkConfig, path: Path, effects: Sequence[PartConfig]) ->
         raise SinkError(
             f"{path} cannot hold alpha as {path.suffix[1:] if is_one_picture(path) else kind}",
             hint="write png or webp pictures, or choose a background",
+        )
+
+
+def _check_raw(sink: SinkConfig, number: int, effects: Sequence[PartConfig]) -> None:
+    """Refuse to cut out into raw frames that have no place for transparency."""
+    pixels = sink.options.get("pixel_format", "bgr24")
+    if sink.kind == "pipe" and pixels != "rgba" and is_transparent(effects):
+        raise SinkError(
+            f"raw frames as {pixels} cannot hold alpha",
+            hint=f"use --set sinks.{number}.pixel_format=rgba, or choose a background",
         )
 
 

@@ -64,7 +64,9 @@ class PipeSink:
                 hint="raw frames need one size: use --sink images:FOLDER/",
             )
         if frame.alpha is not None and self._format != "rgba":
-            raise SinkError(f"{self._format} cannot hold transparency", hint="use --sink pipe:rgba")
+            raise SinkError(
+                f"{self._format} cannot hold transparency", hint="use pixel_format: rgba"
+            )
         try:
             for part in _parts(frame, self._format):
                 self._send(part)
