@@ -56,6 +56,7 @@ def test_a_keras_file_is_read_too(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_model_whose_scores_are_no_numbers_is_refused(tmp_path):
     with pytest.raises(ModelFormatError, match="NaN"):
         guess_card(save_tiny_keras(tmp_path / "tiny.keras", bias=float("nan")))
