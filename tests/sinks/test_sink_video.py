@@ -299,9 +299,12 @@ def test_times_that_do_not_rise_are_refused(tmp_path):
         record(tmp_path / "a.mp4", frames_at([Fraction(1), Fraction(1)]))
 
 
-def test_a_codec_that_the_container_cannot_hold_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="webm cannot hold h264"):
-        record(tmp_path / "a.webm", [], codec="h264")
+@pytest.mark.parametrize(
+    ("kind", "codec"), [("webm", "h264"), ("mov", "vp9"), ("mov", "av1"), ("mov", "ffv1")]
+)
+def test_a_codec_that_the_container_cannot_hold_is_refused(tmp_path, kind, codec):
+    with pytest.raises(ConfigError, match=f"{kind} cannot hold {codec}"):
+        record(tmp_path / f"a.{kind}", [], codec=codec)
 
 
 @pytest.mark.parametrize(("name", "message"), [("a.avi", "exact frame times"), ("a.xyz", "ending")])

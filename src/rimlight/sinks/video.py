@@ -325,12 +325,20 @@ class VideoSink:
 
 
 def _check_codec(plan: Plan, path: Path) -> None:
-    """Ask FFmpeg whether the container takes the codec; nothing is written."""
-    try:
-        with av.open(io.BytesIO(), "w", format=plan.format) as trial:
-            trial.add_stream(plan.codec.encoder, rate=USUAL_RATE)
-    except ValueError as exc:
+    if not _takes_codec(plan):
         raise ConfigError(
             f"{path.suffix[1:]} cannot hold {plan.codec.name}: {path}",
             hint="write a .mkv, or leave the codec out",
-        ) from exc
+        )
+
+
+def _takes_codec(plan: Plan) -> bool:
+    """Ask FFmpeg whether the container takes the codec; nothing is written."""
+    if plan.format == "mov" and plan.codec.standard in ("vp9", "av1"):
+        return False  # the muxer says so only when it writes the header
+    try:
+        with av.open(io.BytesIO(), "w", format=plan.format) as trial:
+            trial.add_stream(plan.codec.encoder, rate=USUAL_RATE)
+    except ValueError:
+        return False
+    return True
