@@ -212,3 +212,16 @@ def test_healthy_clocks_are_left_alone(tmp_path, caplog):
     assert [frame.pts for frame in shown] == [STEP * n for n in range(10)]
     assert info.origin == 0
     assert not caplog.records
+
+
+def test_ticks_of_raw_dv_are_not_taken_for_its_rate(tmp_path):
+    path = tmp_path / "tape.dv"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("dvvideo", rate=25, width=720, height=576, pix_fmt="yuv420p")
+        for index in range(3):
+            picture = av.VideoFrame(720, 576, "yuv420p")
+            picture.pts = index
+            out.mux(stream.encode(picture))
+    shown, info = frames(path)
+    assert info.rate == 25
+    assert len(shown) == 3

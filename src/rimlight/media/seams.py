@@ -19,6 +19,7 @@ LEAP_S = Fraction(10)
 
 FALLBACK_TICK = Fraction(1, 90_000)
 _NOTIMESTAMPS, _TS_DISCONT = 0x0080, 0x0200  # AVFMT_ flags of FFmpeg
+_FAR_TOO_MANY = 100
 
 
 class Seams:
@@ -76,9 +77,12 @@ def may_jump(container: av.container.InputContainer) -> bool:
 
 def rate_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
     """Return the frames per second of `stream`; None where nothing tells."""
+    average, guessed = stream.average_rate, stream.guessed_rate
+    if average and guessed and average > _FAR_TOO_MANY * guessed:
+        return guessed  # libav gives the ticks of a raw DV file for its average
     if is_timeless(container):
-        return stream.guessed_rate or stream.average_rate or None
-    return stream.average_rate or stream.guessed_rate or None
+        return guessed or average or None
+    return average or guessed or None
 
 
 def is_timeless(container: av.container.InputContainer) -> bool:
