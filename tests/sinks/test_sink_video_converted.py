@@ -247,3 +247,12 @@ def test_fonts_are_kept_in_mkv_and_named_elsewhere(tmp_path, caplog):
         assert [(f.name, bytes(f.data)) for f in fonts] == [("font.ttf", b"glyphs")]
     copy(path, tmp_path / "out.mp4")
     assert "1 attachment left out: font.ttf" in caplog.text
+
+
+def test_the_last_packet_is_as_long_as_the_one_before_where_nothing_tells(tmp_path):
+    path = beeps(tmp_path / "in.mkv", "alac")  # Matroska stores no lengths, and libav knows none
+    out = copy(path, tmp_path / "out.mp4")
+    assert len(packets(out, "audio")) == len(packets(path, "audio"))
+    with av.open(str(out)) as result:
+        last = [packet.duration for packet in result.demux(audio=0) if packet.size][-1]
+    assert last > 4000

@@ -175,7 +175,8 @@ class Sound:
                 return False
             dts, pts = least, max(pts, least)
         self._last[index] = dts
-        packet.duration = _rounded((packet.duration or 0) * unit)
+        step = 0 if last is None or stream.type == "subtitle" else dts - last
+        packet.duration = _rounded((packet.duration or 0) * unit) or step
         packet.time_base, packet.dts, packet.pts = base, dts, pts
         return True
 
