@@ -5,6 +5,7 @@ from clip_maker import write_video
 from rimlight.config import load_run
 from rimlight.libav import av
 from rimlight.outputs import foresee_tracks
+from rimlight.sinks.video import VideoSink
 from rimlight.sources.drive import DriveSource
 from rimlight.sources.video import VideoSource
 
@@ -64,3 +65,24 @@ def test_a_plan_says_which_sound_will_be_converted(tmp_path):
     )
     assert foresee_tracks(run) == ["a.mov: sound (pcm_alaw) converted to AAC: mp4 cannot hold it"]
     assert [file.name for file in tmp_path.iterdir()] == ["a.mov"]
+
+
+def test_a_time_code_that_is_a_tag_is_named_and_makes_no_track(tmp_path):
+    path, out = tmp_path / "a.mkv", tmp_path / "out.mp4"
+    plain = write_video(tmp_path / "plain.mkv", codec="libx264")
+    with av.open(str(plain)) as source, av.open(str(path), "w") as copy:
+        stream = copy.add_stream_from_template(source.streams.video[0], opaque=True)
+        copy.metadata["TIMECODE"] = "01:00:00:00"
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = stream
+                copy.mux(packet)
+    film = VideoSource(VideoSource.Options(path=str(path)))
+    sink = VideoSink(VideoSink.Options(path=out), film.info)
+    for frame in film:
+        sink.write(frame)
+    sink.close()
+    film.close()
+    assert film.info.notes == ("a.mkv: left out: time code",)
+    with av.open(str(out)) as result:
+        assert [stream.type for stream in result.streams] == ["video"]

@@ -6,12 +6,21 @@ from collections.abc import Iterator
 
 from rimlight.libav import av
 
+_TIME_CODE = "time code"
+
 
 def tracks_left_out(
     container: av.container.InputContainer, chosen: av.VideoStream
 ) -> tuple[str, ...]:
-    """Return what to call each track that is neither `chosen`, nor sound, subtitles or a font."""
-    return tuple(_named(container, chosen))
+    """Return what to call each track that is neither `chosen`, nor sound, subtitles or a font.
+
+    A time code that is only a tag counts as a track: muxers make one of it.
+    """
+    names = list(_named(container, chosen))
+    tags = [*container.metadata, *chosen.metadata]
+    if _TIME_CODE not in names and any(tag.lower() == "timecode" for tag in tags):
+        names.append(_TIME_CODE)
+    return tuple(names)
 
 
 def _named(container: av.container.InputContainer, chosen: av.VideoStream) -> Iterator[str]:
@@ -20,7 +29,7 @@ def _named(container: av.container.InputContainer, chosen: av.VideoStream) -> It
         if stream is chosen or stream.type in ("audio", "subtitle", "attachment"):
             continue
         if "timecode" in stream.metadata:
-            yield "time code"
+            yield _TIME_CODE
         elif stream.type != "video":
             facts = [stream.metadata.get("handler_name", ""), getattr(stream, "name", None) or ""]
             told = next((fact for fact in facts if fact.strip()), "")

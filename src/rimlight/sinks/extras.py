@@ -12,7 +12,10 @@ from rimlight.wording import shortened
 
 log = logging.getLogger(__name__)
 
-_OF_THE_FILE_ITSELF = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
+_OF_THE_FILE_ITSELF = (
+    *("major_brand", "minor_version", "compatible_brands", "encoder", "duration"),
+    "timecode",  # that of the first frame; muxers make a track of it, and may fail at the end
+)
 _OF_PLACES = ("location", "gps", "xyz", "latitude", "longitude")
 
 
