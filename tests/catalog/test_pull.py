@@ -138,6 +138,21 @@ def test_without_network_the_hint_says_where_to_put_the_file(tmp_path):
     assert f"put it at {tmp_path / 'm.tflite'}" in caught.value.hint
 
 
+def test_without_network_the_hint_names_the_proxy_that_is_asked(tmp_path, monkeypatch):
+    with serving(Site({})) as gone:
+        model = card(gone)
+    host = model.files[0].url.split("/")[2].split(":")[0]
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(ModelNotFoundError) as caught:
+        fetch(model, tmp_path)
+    assert f"proxy in http_proxy: check that, or set no_proxy={host}" in caught.value.hint
+    monkeypatch.setenv("no_proxy", host)
+    with pytest.raises(ModelNotFoundError) as caught:
+        fetch(model, tmp_path)
+    assert "proxy" not in caught.value.hint
+
+
 def test_a_licence_that_needs_consent_is_not_fetched_without_it(site, tmp_path):
     with pytest.raises(ConfigError, match=r"licensed under AGPL-3\.0") as caught:
         fetch(card(site, consent=True, licence="AGPL-3.0"), tmp_path)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urlsplit
 
 from rimlight.catalog.find import sha256_of, verify
 from rimlight.catalog.web import TooSlowError, opened
@@ -168,10 +169,21 @@ def _reachable(file: ModelFile, target: Path, limit_s: float) -> Iterator[None]:
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as exc:
         if isinstance(exc, urllib.error.HTTPError):
             exc.close()  # it is the response too, and holds its connection
+        by_hand = f"try again online, or fetch it elsewhere and put it at {target}"
         raise ModelNotFoundError(
             f"cannot fetch {file.url}: {getattr(exc, 'reason', None) or exc}",
-            hint=f"try again online, or fetch it elsewhere and put it at {target}",
+            hint=_proxy_hint(file) + by_hand,
         ) from exc
+
+
+def _proxy_hint(file: ModelFile) -> str:
+    """Return what to do about the proxy that the address is asked through, "" without one."""
+    address = urlsplit(file.url or "")
+    host = address.hostname or ""
+    if address.scheme not in urllib.request.getproxies() or urllib.request.proxy_bypass(host):
+        return ""
+    name = f"{address.scheme}_proxy"
+    return f"it goes through the proxy in {name}: check that, or set no_proxy={host}; "
 
 
 @contextmanager
