@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rimlight import resources
+from rimlight import cli, resources
 
 WHITE = ("--background", "white")
 
@@ -260,3 +260,10 @@ LONG = "a" * 300
 )
 def test_names_too_long_for_any_file_are_refused_wherever_they_stand(refused, args, code):
     refused(*args, code=code, says=LONG, hint="")
+
+
+def test_opencv_without_memory_is_no_bug_of_ours(capsys):
+    with pytest.raises(cv2.error) as caught:
+        cv2.resize(np.zeros((1, 1), np.uint8), (2**30, 2**30))
+    assert cli._fail_unexpectedly(caught.value) == 1
+    assert capsys.readouterr().err.startswith("error: there is not enough memory\n")

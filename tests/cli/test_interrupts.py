@@ -91,6 +91,10 @@ def test_a_ctrl_c_that_was_swallowed_ends_the_run_before_it_begins():
     assert run(SWALLOWED).stdout == "ended\n"
 
 
+def test_a_ctrl_c_that_was_swallowed_prints_no_traceback():
+    assert run(SWALLOWED).stderr == ""
+
+
 def test_a_ctrl_c_while_the_commands_are_loaded_ends_without_a_traceback():
     done = run(LOADING)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

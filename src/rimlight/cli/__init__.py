@@ -47,6 +47,8 @@ interrupts.loaded(_before)
 BUG = 70
 """The exit code of a mistake of ours (EX_SOFTWARE of sysexits.h)."""
 
+_NO_MEMORY = -4  # OpenCV's StsNoMem, which is no MemoryError
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -146,7 +148,7 @@ def _fail_unexpectedly(error: BaseException) -> int:
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):  # the reader of our output has gone, as `| head` does
         return 1
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _is_of_opencv(error, _NO_MEMORY):
         return _fail("there is not enough memory", "close other programs, or try smaller input", 1)
     if isinstance(error, ImportError):
         hint = "install rimlight again, or raise the limit of memory (ulimit -v)"
@@ -160,6 +162,11 @@ def _fail_unexpectedly(error: BaseException) -> int:
     return _fail(what, "this is a bug; RIMLIGHT_DEBUG=1 shows where it happened", BUG)
 
 
+def _is_of_opencv(error: BaseException, code: int) -> bool:
+    """Return True for an error of OpenCV with this code, without importing it."""
+    return type(error).__module__ == "cv2" and getattr(error, "code", None) == code
+
+
 def _fail(error: object, hint: str | None, code: int, command: Any = None) -> int:
     text = streams.make_printable(hide_secrets_in(" ".join(str(error).splitlines())))
     typer.secho(f"error: {text}", err=True, fg="red", color=_color())
@@ -170,7 +177,7 @@ def _fail(error: object, hint: str | None, code: int, command: Any = None) -> in
 
 def _fail_usage(error: Any, words: list[str]) -> int:
     if hasattr(error, "show"):
-        error.message = hide_secrets_in(str(error.message))
+        error.message = streams.make_printable(hide_secrets_in(str(error.message)))
         error.show()
     if hint := hints.hint_for_usage(error, words):
         typer.echo(f"hint:  {hint}", err=True)

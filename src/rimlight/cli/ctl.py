@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rimlight.cli.streams import make_printable
 from rimlight.errors import ConfigError
 
 VERBS = """background FILE or COLOUR, blur PIXELS (or +5, -5), next, mirror, freeze, panic (each
@@ -42,7 +43,7 @@ def ctl(
     if not answer["ok"]:
         raise ConfigError(answer["text"], hint=answer["hint"])
     if not as_json:
-        typer.echo(answer.get("text") or _table(answer["status"]))
+        typer.echo(make_printable(answer.get("text") or _table(answer["status"])))
 
 
 def _said(words: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,8 +32,9 @@ def loaded(before: object) -> None:
 
 
 def raise_from_now_on() -> None:
-    """Let Ctrl-C raise KeyboardInterrupt, and be remembered."""
+    """Let Ctrl-C raise KeyboardInterrupt, and be remembered where that is swallowed."""
     _replace(_raise)
+    sys.unraisablehook = _report_swallowed
 
 
 def was_asked() -> bool:
@@ -85,6 +87,12 @@ def _replace(handler: object) -> object:
 
 def _leave(_: int, __: FrameType | None) -> None:
     os._exit(INTERRUPTED)
+
+
+def _report_swallowed(swallowed: sys.UnraisableHookArgs) -> None:
+    """Report what code called from C could not raise, but for a Ctrl-C, which is remembered."""
+    if not isinstance(swallowed.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(swallowed)
 
 
 def _raise(_: int, __: FrameType | None) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rimlight.cli.streams import make_printable
+
 if TYPE_CHECKING:
     from rimlight.catalog.find import Catalog
     from rimlight.segmenters.card import ModelCard
@@ -87,7 +89,8 @@ def pull(name: Name, accept_licence: Accept = False, models_dir: Target = None) 
 
     catalog = Catalog(cache=models_dir)
     card = catalog.card(name)
-    typer.echo(f"{card.name}: {_megabytes(card)}, licence {card.licence}, {card.origin}")
+    about = f"{card.name}: {_megabytes(card)}, licence {card.licence}, {card.origin}"
+    typer.echo(make_printable(about, spared=""))
     found = catalog.find(card)
     made_here = not any(file.url for file in card.files)
     if found and (made_here or found.place.folder != catalog.cache):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from rimlight.addresses import hide_secrets, hide_secrets_in
 from rimlight.cli import interrupts
@@ -38,11 +39,9 @@ _SAME_S = 0.3
 class _Printable(Console):
     """A console on which the name of a file cannot steer the terminal."""
 
-    def print(self, *objects: Any, **options: Any) -> None:
-        """Print, with control characters in texts escaped."""
-        super().print(
-            *(make_printable(one) if isinstance(one, str) else one for one in objects), **options
-        )
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Make `text`, printed as it is or in a table, ready with control characters escaped."""
+        return super().render_str(make_printable(text), **options)
 
 
 # Standard output may carry raw frames or a table, so everything about the run goes to stderr.
@@ -55,7 +54,7 @@ _PIPED_COLUMNS = 240
 
 def table_console() -> Console:
     """Return a console on standard output, for tables."""
-    out = Console(markup=False)
+    out = _Printable(markup=False)
     if not out.is_terminal:
         out.width = _PIPED_COLUMNS
     return out

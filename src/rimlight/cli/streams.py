@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -41,6 +42,14 @@ class _Output(io.TextIOWrapper):
             super().flush()
 
 
+class _OneLine(logging.Formatter):
+    """Log lines that the name of a file can neither forge nor steer the terminal with."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """Return the message with control characters, ends of lines too, escaped."""
+        return make_printable(super().formatMessage(record), spared="\t")
+
+
 @contextlib.contextmanager
 def _naming_output() -> Iterator[None]:
     try:
@@ -49,7 +58,8 @@ def _naming_output() -> Iterator[None]:
         raise
     except OSError as exc:
         raise SinkError(
-            f"cannot write to standard output: {exc.strerror}", hint="make room where it goes"
+            f"cannot write to standard output: {exc.strerror}",
+            hint="leave it open, and make room where it goes",
         ) from exc
 
 
@@ -73,6 +83,8 @@ def prepare() -> None:
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     raw: Any = open(2, "wb", buffering=0, closefd=False)  # noqa: SIM115
     sys.stderr = _Log(raw, encoding, "backslashreplace", write_through=True)
+    if logging.lastResort is not None:  # what prints warnings, as no other handler is set up
+        logging.lastResort.setFormatter(_OneLine())
 
 
 def finish(code: int) -> int:
@@ -92,9 +104,14 @@ def finish(code: int) -> int:
     return code
 
 
-def make_printable(text: str) -> str:
-    """Return `text` with control characters escaped: a file's name must not steer a terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+def make_printable(text: str, spared: str = "\n\t") -> str:
+    """Return `text` with control characters escaped: a file's name must not steer a terminal.
+
+    Args:
+        text: what is to be printed.
+        spared: control characters that stay as they are.
+    """
+    return "".join(c if c.isprintable() or c in spared else _escaped(c) for c in text)
 
 
 def _escaped(character: str) -> str:
