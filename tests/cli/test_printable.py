@@ -12,6 +12,12 @@ def test_the_name_of_a_file_cannot_steer_the_terminal():
     assert "\x1b" not in told.get() and ESCAPED in told.get()
 
 
+def test_the_name_of_a_file_cannot_forge_a_line():
+    with console.capture() as told:
+        console.print("done: a\nerror: b.mp4")
+    assert told.get() == "done: a\\nerror: b.mp4\n"
+
+
 def test_a_card_cannot_steer_the_terminal_from_a_table():
     table, out = Table("licence", box=None), table_console()
     table.add_row(NAME)

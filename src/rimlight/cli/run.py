@@ -41,7 +41,7 @@ class _Printable(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Make `text`, printed as it is or in a table, ready with control characters escaped."""
-        return super().render_str(make_printable(text), **options)
+        return super().render_str(make_printable(text, spared="\t"), **options)
 
 
 # Standard output may carry raw frames or a table, so everything about the run goes to stderr.
