@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "imaging": "file_kinds",
     "libav": "",
     "locks": "",
+    "printable": "",
     "resources": "",
     "buffer": "",
     "registry": "errors",
@@ -76,7 +77,7 @@ MAY_IMPORT = {
     "demo": "models build config errors frame imaging jobs resources writing",
     "batch": "addresses file_kinds folders "
     "build catalog config cores errors estimate fingerprints frame identity imaging jobs libav "
-    "locks media models outputs parts pipeline resources resume sinks sources writing",
+    "locks media models outputs parts pipeline printable resources resume sinks sources writing",
     "bench": "buffer build catalog config cores effects errors evaluation frame imaging jobs "
     "library outputs parts pipeline resources segmenters training",
     "evaluation": "addresses file_kinds folders wording "

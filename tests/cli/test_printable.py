@@ -1,3 +1,4 @@
+import pytest
 from rich.table import Table
 
 from rimlight.cli.run import console, table_console
@@ -26,10 +27,11 @@ def test_a_card_cannot_steer_the_terminal_from_a_table():
     assert "\x1b" not in told.get() and ESCAPED in told.get()
 
 
-def test_a_warning_about_a_file_is_one_line_without_control_characters(rimlight, tmp_path):
+@pytest.mark.parametrize("command", ["process", "batch"])
+def test_a_warning_about_a_file_is_one_line_without_control_characters(rimlight, tmp_path, command):
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "\x1b[2Jforged\nerror: line.jpg").write_bytes(b"no picture")
-    told = rimlight("process", folder, "-b", "white", "-o", tmp_path / "out/").stderr
+    told = rimlight(command, folder, "-b", "white", "-o", f"{tmp_path}/out/").stderr
     assert "\x1b" not in told and "\nerror: line" not in told
     assert "\\x1b[2Jforged\\nerror: line.jpg" in told

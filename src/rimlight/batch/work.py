@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rimlight.config import RunConfig, load_run
 from rimlight.errors import RimlightError, SinkError
+from rimlight.printable import keep_log_printable
 from rimlight.writing import write_bytes
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def work(
     """
     for number in (signal.SIGINT, signal.SIGHUP):  # the main process decides, and sends SIGTERM
         signal.signal(number, signal.SIG_IGN)
+    keep_log_printable()
     _end_with_parent()
     use_threads(threads)
 

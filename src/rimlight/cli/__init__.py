@@ -41,6 +41,7 @@ from rimlight.cli import (  # noqa: E402
 )
 from rimlight.cli.interrupts import INTERRUPTED  # noqa: E402
 from rimlight.errors import ConfigError, RimlightError  # noqa: E402
+from rimlight.printable import make_printable  # noqa: E402
 
 interrupts.loaded(_before)
 
@@ -168,16 +169,16 @@ def _is_of_opencv(error: BaseException, code: int) -> bool:
 
 
 def _fail(error: object, hint: str | None, code: int, command: Any = None) -> int:
-    text = streams.make_printable(hide_secrets_in(" ".join(str(error).splitlines())))
+    text = make_printable(hide_secrets_in(" ".join(str(error).splitlines())))
     typer.secho(f"error: {text}", err=True, fg="red", color=_color())
-    if hint := hints.fit_hint(streams.make_printable(hint or ""), command):
+    if hint := hints.fit_hint(make_printable(hint or ""), command):
         typer.echo(f"hint:  {hint}", err=True)
     return code
 
 
 def _fail_usage(error: Any, words: list[str]) -> int:
     if hasattr(error, "show"):
-        error.message = streams.make_printable(hide_secrets_in(str(error.message)))
+        error.message = make_printable(hide_secrets_in(str(error.message)))
         error.show()
     if hint := hints.hint_for_usage(error, words):
         typer.echo(f"hint:  {hint}", err=True)

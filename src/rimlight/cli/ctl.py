@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from rimlight.cli.streams import make_printable
 from rimlight.errors import ConfigError
+from rimlight.printable import make_printable
 
 VERBS = """background FILE or COLOUR, blur PIXELS (or +5, -5), next, mirror, freeze, panic (each
 on, off, or without a value the other way round), keep CLASSES (or largest, center, id:3,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rimlight.cli.streams import make_printable
+from rimlight.printable import make_printable
 
 if TYPE_CHECKING:
     from rimlight.catalog.find import Catalog

@@ -17,8 +17,8 @@ from rich.text import Text
 
 from rimlight.addresses import hide_secrets, hide_secrets_in
 from rimlight.cli import interrupts
-from rimlight.cli.streams import make_printable
 from rimlight.errors import SourceReadError
+from rimlight.printable import make_printable
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import IO, Any
 import typer
 
 from rimlight.errors import RimlightError, SinkError
+from rimlight.printable import keep_log_printable
 
 _FLAGS = {0: os.O_WRONLY, 1: os.O_RDONLY, 2: os.O_WRONLY}  # what must fail is made to fail
 
@@ -40,14 +40,6 @@ class _Output(io.TextIOWrapper):
     def flush(self) -> None:
         with _naming_output():
             super().flush()
-
-
-class _OneLine(logging.Formatter):
-    """Log lines that the name of a file can neither forge nor steer the terminal with."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        """Return the message with control characters, ends of lines too, escaped."""
-        return make_printable(super().formatMessage(record), spared="\t")
 
 
 @contextlib.contextmanager
@@ -83,8 +75,7 @@ def prepare() -> None:
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     raw: Any = open(2, "wb", buffering=0, closefd=False)  # noqa: SIM115
     sys.stderr = _Log(raw, encoding, "backslashreplace", write_through=True)
-    if logging.lastResort is not None:  # what prints warnings, as no other handler is set up
-        logging.lastResort.setFormatter(_OneLine())
+    keep_log_printable()
 
 
 def finish(code: int) -> int:
@@ -102,20 +93,6 @@ def finish(code: int) -> int:
             typer.echo(f"error: {exc}", err=True)
         return code or 1
     return code
-
-
-def make_printable(text: str, spared: str = "\n\t") -> str:
-    """Return `text` with control characters escaped: a file's name must not steer a terminal.
-
-    Args:
-        text: what is to be printed.
-        spared: control characters that stay as they are.
-    """
-    return "".join(c if c.isprintable() or c in spared else _escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def _is_open(number: int) -> bool:
