@@ -97,6 +97,16 @@ def test_a_hole_in_converted_sound_is_silence_and_the_rest_stays_in_step(tmp_pat
     assert np.allclose(onsets(out), expected, atol=0.022)
 
 
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24be", "pcm_u8", "pcm_alaw", "pcm_mulaw"])
+def test_a_hole_in_uncompressed_sound_stays_a_hole_where_samples_have_no_times(tmp_path, codec):
+    whole = beeps(tmp_path / "whole.mov", codec, seconds=3)
+    path = without(whole, tmp_path / "hole.nut", Fraction(9, 10), Fraction(19, 10))
+    out = copy(path, tmp_path / "out.mov")
+    assert codecs(out) == [codec]
+    expected = [t for t in onsets(whole) if not 0.8 < t < 1.9]
+    assert np.allclose(onsets(out), expected, atol=0.022)
+
+
 def without(path, out, begin, end):
     """Copy `path` without the sound from `begin` to `end`."""
     with av.open(str(path)) as clip, av.open(str(out), "w") as result:

@@ -10,12 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rimlight.libav import av
+from rimlight.sinks.pcm import HOLE_S
 
 Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when it runs
 Stream: TypeAlias = "av.stream.Stream"
-
-_HOLE_S = Fraction(3, 100)
-"""Sound that misses by less is a rounded time stamp; more is filled with silence or dropped."""
 
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _LOSSLESS = ("pcm_", "adpcm_", "g72", "alac", "ape", "tta", "wavpack", "flac")
@@ -146,7 +144,7 @@ class ConvertedSound:
         if self._start is None:
             self._start = at
         missing = at - (self._start + self._written)
-        return missing if abs(missing) > _HOLE_S * self._rate else 0
+        return missing if abs(missing) > HOLE_S * self._rate else 0
 
     def _resampled(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)

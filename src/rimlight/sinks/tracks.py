@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from rimlight.libav import av
 from rimlight.sinks.converted import ConvertedSound, sound_codec
+from rimlight.sinks.pcm import Holes
 from rimlight.sinks.subtitles import ConvertedText, text_codec
 
 Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when it runs
@@ -37,10 +38,16 @@ class Track(Protocol):
 
 
 class CopiedTrack:
-    """A track whose packets are copied as they are."""
+    """A track whose packets are copied as they are.
 
-    def __init__(self, stream: Stream) -> None:
+    Args:
+        stream: the input's.
+        container: FFmpeg's name of the output container.
+    """
+
+    def __init__(self, stream: Stream, container: str) -> None:
         self.stream = stream
+        self._holes = Holes.of(stream) if container in ("mp4", "mov") else None
 
     def attach(self, output: Output, *, tags: dict[str, str]) -> Stream:
         """Add a stream like the input's."""
@@ -50,8 +57,8 @@ class CopiedTrack:
         return copy
 
     def packets(self, packet: Packet) -> Sequence[Packet]:
-        """Return the packet itself."""
-        return (packet,)
+        """Return the packet itself, after the silence that the container needs before it."""
+        return (packet,) if self._holes is None else tuple(self._holes.filled(packet))
 
     def flush(self) -> Sequence[Packet]:
         """Return nothing: no packet is held back."""
@@ -108,8 +115,8 @@ def _track(
     stream: Stream, container: str, begin: Sequence[Packet]
 ) -> tuple[Track | None, str | None]:
     name = _NAMES.get(container, container)
-    if _fits(CopiedTrack(stream), container, begin):
-        return CopiedTrack(stream), None
+    if _fits(CopiedTrack(stream, container), container, begin):
+        return CopiedTrack(stream, container), None
     made: ConvertedSound | ConvertedText | None = None
     if stream.type == "audio" and stream.codec_context is not None:
         assert isinstance(stream, av.AudioStream)
