@@ -11,6 +11,7 @@ from media import make_clip, packets, source_frames, source_info, times
 from test_sink_video_sound import add_subtitles, copy
 
 from rimlight.libav import av
+from rimlight.sinks.pcm import Holes
 from rimlight.sinks.video import VideoSink
 
 WAYS = [{"resume": None}, {"resume": "a run", "segment_s": 1}]
@@ -105,6 +106,17 @@ def test_a_hole_in_uncompressed_sound_stays_a_hole_where_samples_have_no_times(t
     assert codecs(out) == [codec]
     expected = [t for t in onsets(whole) if not 0.8 < t < 1.9]
     assert np.allclose(onsets(out), expected, atol=0.022)
+
+
+def test_small_holes_of_uncompressed_sound_add_up_to_one_that_is_filled():
+    holes, made = Holes(8000, b"\xd5"), []
+    for at in (0, 21, 71, 92, 121):  # each packet lasts 21 ms
+        packet = av.Packet(b"\xd5" * 171)
+        packet.pts, packet.time_base = at, Fraction(1, 1000)
+        made += holes.filled(packet)
+    times = [packet.pts * packet.time_base for packet in made]
+    assert len(made) == 6 and times == sorted(set(times))
+    assert sum(packet.size for packet in made) == pytest.approx(0.121 * 8000 + 171, abs=1)
 
 
 def without(path, out, begin, end):

@@ -31,6 +31,7 @@ class Holes:
     rate: int
     sample: bytes
     _end: Fraction | None = None
+    _last: Fraction = Fraction(-1 << 40)
 
     @classmethod
     def of(cls, stream: av.stream.Stream) -> Holes | None:
@@ -53,10 +54,11 @@ class Holes:
         missing = round((at - end) * self.rate) if at - end > HOLE_S else 0
         while missing > 0:
             count = min(missing, self.rate)
-            yield self._silence(count, end)
+            yield self._silence(count, max(end, self._last + Fraction(1, self.rate)))
             end += Fraction(count, self.rate)
             missing -= count
         self._end = end + Fraction(packet.size // len(self.sample), self.rate)
+        self._last = at
         yield packet
 
     def _silence(self, count: int, at: Fraction) -> Packet:
