@@ -31,6 +31,8 @@ def bomb(levels=9, width=9):
         "!!python/object/apply:os.system [ls]",
         "{[]: 1}",
         "a: !!int x",
+        "a: 1\nb: 2\na: 3",
+        "{x: {k: 1, k: 2}}",
         "a: !!timestamp 2024-13-01",
     ],
 )

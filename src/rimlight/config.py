@@ -168,7 +168,7 @@ def parse_spec(spec: str, kinds: Sequence[str]) -> tuple[str, str | None]:
 
 def _same_part(old: Any, new: Any) -> TypeGuard[Mapping[str, Any]]:
     both = isinstance(old, Mapping) and isinstance(new, Mapping)
-    return both and new.get("kind", old.get("kind")) == old.get("kind")
+    return both and new.get("kind", old.get("kind")) == old.get("kind", new.get("kind"))
 
 
 def _copied(value: Any) -> Any:

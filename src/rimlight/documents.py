@@ -62,8 +62,8 @@ def parse_yaml(text: str) -> Any:
         text: the document.
 
     Raises:
-        DocumentError: it is not YAML, is nested deeper than `MAX_DEPTH`, or has more than
-            `MAX_NODES` values.
+        DocumentError: it is not YAML, is nested deeper than `MAX_DEPTH`, has more than `MAX_NODES`
+            values, or the same key twice.
     """
     try:
         _check_size(text)
@@ -108,11 +108,15 @@ class _Open:
 
     anchor: str | None
     nodes: int = 1
+    keys: set[str] | None = None
+    """Of a mapping: the keys so far."""
+    is_at_key: bool = True
+    """Of a mapping: the next value is a key."""
 
 
 @dataclass
 class _Sizes:
-    """Counts a document's values as if each alias were written out."""
+    """Counts a document's values as if each alias were written out, and looks at its keys."""
 
     stack: list[_Open] = field(default_factory=lambda: [_Open(None)])
     anchors: dict[str, int] = field(default_factory=dict)
@@ -124,10 +128,22 @@ class _Sizes:
         if self.stack[-1].nodes > MAX_NODES:
             raise DocumentError(f"it has more than {MAX_NODES:,} values")
 
-    def open(self, anchor: str | None) -> None:
-        self.stack.append(_Open(anchor))
+    def open(self, anchor: str | None, *, is_mapping: bool) -> None:
+        self.next()
+        self.stack.append(_Open(anchor, keys=set() if is_mapping else None))
         if len(self.stack) > MAX_DEPTH:
             raise DocumentError(f"it is nested deeper than {MAX_DEPTH} levels")
+
+    def next(self, text: str | None = None) -> None:
+        """Take note of a key, or of its value; the same key twice would lose the first value."""
+        top = self.stack[-1]
+        if top.keys is None:
+            return
+        if top.is_at_key and text is not None and text != "<<":
+            if text in top.keys:
+                raise DocumentError(f"the key {text!r} is there twice")
+            top.keys.add(text)
+        top.is_at_key = not top.is_at_key
 
     def close(self) -> None:
         done = self.stack.pop()
@@ -139,12 +155,14 @@ def _check_size(text: str) -> None:
     sizes = _Sizes()
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
-            sizes.open(event.anchor)
+            sizes.open(event.anchor, is_mapping=isinstance(event, yaml.MappingStartEvent))
         elif isinstance(event, yaml.CollectionEndEvent):
             sizes.close()
         elif isinstance(event, yaml.ScalarEvent):
+            sizes.next(event.value)
             sizes.add(1, event.anchor)
         elif isinstance(event, yaml.AliasEvent):
+            sizes.next()
             if event.anchor not in sizes.anchors:
                 raise DocumentError(f"the alias *{event.anchor} stands for nothing before it")
             sizes.add(sizes.anchors[event.anchor])

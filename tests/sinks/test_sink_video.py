@@ -233,9 +233,10 @@ def test_pictures_of_one_pixels_width_are_written(tmp_path, size):
     assert source_info(path).size == size
 
 
-def test_a_size_that_the_encoder_refuses_is_a_clear_error(tmp_path):
+@pytest.mark.parametrize(("codec", "size"), [("av1", (1, 1)), ("h264", (1, 1)), ("h264", (2, 2))])
+def test_a_size_that_the_encoder_refuses_is_a_clear_error(tmp_path, codec, size):
     with pytest.raises(SinkError, match="cannot write") as caught:
-        record(tmp_path / "a.mp4", [make_frame(0, (1, 1))], codec="av1")
+        record(tmp_path / "a.mp4", [make_frame(0, size), make_frame(1, size)], codec=codec)
     assert "size" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 

@@ -44,7 +44,11 @@ _QUALITY = {
     ".webp": cv2.IMWRITE_WEBP_QUALITY,
 }
 _MAX_SIDE_PX = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ROOM_HINTS = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space, or ask for a larger quota",
+    errno.EFBIG: "raise the limit of a file's size: ulimit -f unlimited",
+}
 _OF_THE_NAME = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ)
 """What the disk says when it can hold the picture, but not under this name."""
 _PNG_HINT = "write png pictures: --format png"
@@ -239,7 +243,7 @@ class ImagesSink:
             raise
         except OSError as exc:
             kind = UnwrittenError if exc.errno in _OF_THE_NAME else SinkError
-            hint = "free some space" if exc.errno in _NO_ROOM else "choose another folder"
+            hint = _ROOM_HINTS.get(exc.errno or 0, "choose another folder")
             raise kind(f"cannot write {target}: {exc.strerror}", hint=hint) from exc
 
     def _put(self, data: bytes, target: Path, file: str, name: str, *, overwrite: bool) -> None:

@@ -29,6 +29,8 @@ from rimlight.sinks.segments import SegmentWriter
 from rimlight.sinks.sound import Sound
 from rimlight.sinks.whole import WholeWriter
 
+_SMALL_PX = 16  # a side from which every encoder takes a frame
+
 
 class VideoSink:
     """Writes a video with PyAV. The first frame fixes its size.
@@ -94,7 +96,8 @@ class VideoSink:
         self._taken = 0
         self._gap = 1 / (info.rate or USUAL_RATE)
         self._start: Fraction | None = None
-        self._size: tuple[int, int] | None = None  # while the encoder is being opened
+        self._size: tuple[int, int] | None = None
+        self._is_opening = False
         self._is_all = True
         self._done = False
 
@@ -215,9 +218,9 @@ class VideoSink:
         self._taken += 1
         try:
             if self._held is None:
-                self._size = frame.size
+                self._size, self._is_opening = frame.size, True
                 self._writer.begin(frame)
-                self._size = None
+                self._is_opening = False
             else:
                 self._gap = frame.pts - self._held.pts
                 self._writer.write(self._held, self._gap)
@@ -299,6 +302,13 @@ class VideoSink:
                 return left
         return self._gap
 
+    def _may_be_the_size(self) -> bool:
+        """Return True if an encoder's refusal is likely one of the frames' size.
+
+        Some encoders say so when they are opened, others with the first frame they encode.
+        """
+        return self._is_opening or (self._size is not None and min(self._size) < _SMALL_PX)
+
     def _fail(self, exc: Exception) -> NoReturn:
         """Remove what there is of the file, unless it is live, and say what went wrong."""
         self.abort()
@@ -313,9 +323,11 @@ class VideoSink:
             hint = "free some space, or write to another disk"
             if self.resume_at is not None:
                 hint = "free some space and run the same command again: it goes on from there"
+        elif code == errno.EFBIG:
+            hint = "raise the limit of a file's size: ulimit -f unlimited"
         elif code == errno.EEXIST:
             hint = "somebody put it there during the run; move it, or add --overwrite, and repeat"
-        elif code == errno.EINVAL and self._size is not None:
+        elif code == errno.EINVAL and self._size is not None and self._may_be_the_size():
             width, height = self._size
             size, codec = f"{width}x{height}", self._plan.codec.name
             hint = f"{codec} may not do the size {size}; try a .mkv, or images"
