@@ -25,6 +25,7 @@ from rimlight.cli.flags import (
     Quiet,
     Rotate,
     Settings,
+    names_effects,
     segmenter_keys,
     turn_keys,
 )
@@ -114,7 +115,7 @@ def batch(
 
     said = choice(keep, drop)
     effects = None
-    if config is None or background is not None or blur is not None:
+    if not names_effects(config, set_) or background is not None or blur is not None:
         effects = background_effects(
             background=background, blur=blur, keep=said.classes, fit=fit, mirror=mirror
         )

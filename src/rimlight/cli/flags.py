@@ -71,6 +71,11 @@ Private = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 
 
+def names_effects(config: Path | None, settings: list[str] | None) -> bool:
+    """Return True if a config, or `--set effects=...`, says what the run shows."""
+    return config is not None or any(word.startswith("effects=") for word in settings or ())
+
+
 def segmenter_keys(model: str | None, threads: int | None) -> dict[str, Any]:
     """Return the keys of the segmenter that the user named."""
     said = {"model": model, "threads": threads}

@@ -24,6 +24,7 @@ from rimlight.cli.flags import (
     Rotate,
     Settings,
     Threads,
+    names_effects,
     segmenter_keys,
     turn_keys,
 )
@@ -144,7 +145,7 @@ def process(
     shop = {"--trim": trim, "--margin": margin, "--square": square, "--size": size}
     check_pictures(source, {"--watch": watch, "--recursive": recursive, **shop, "--shadow": shadow})
     effects = None
-    if config is None or background is not None or blur is not None or grey:
+    if not names_effects(config, set_) or background is not None or blur is not None or grey:
         effects = background_effects(
             background=background,
             blur=blur,
