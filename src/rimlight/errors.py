@@ -12,6 +12,8 @@ RimlightError                            exit 1
 |  `- UnwrittenError                     some pictures were left out, all others written
 `- MissingDependencyError (ImportError)  exit 6
 
+The command line ends with 70 after an error that is none of these: a bug of rimlight.
+
 A caller's mistake (a wrong shape, a wrong dtype) is a plain TypeError or ValueError.
 """
 
