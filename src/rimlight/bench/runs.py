@@ -29,7 +29,13 @@ PICTURE = EFFECTS["picture"][1]["background"]
 def process_clip(clip: Path, out: Path) -> Stats:
     """Give `clip` a picture background, as `rimlight process` does, with its default settings."""
     effect = {"kind": "replace", "background": PICTURE}
-    config = job_config("process", source=str(clip), sinks=[str(out)], effects=[effect])
+    config = job_config(
+        "process",
+        source=str(clip),
+        sinks=[str(out)],
+        effects=[effect],
+        options={"video": {"overwrite": True}},  # one run after the other writes it
+    )
     with open_run(config) as run:
         return run.pipeline.run()
 
@@ -37,7 +43,7 @@ def process_clip(clip: Path, out: Path) -> Stats:
 def codec_alone(clip: Path, out: Path) -> Stats:
     """Decode and encode `clip` with the same source, sink and threads, and nothing between."""
     with closing(open_source(str(clip))) as source:
-        sink = open_sink(str(out), source.info)
+        sink = open_sink(str(out), source.info, {"overwrite": True})
         try:
             return Pipeline(source, BlankSegmenter(), [sink]).run()
         finally:
