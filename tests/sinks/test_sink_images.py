@@ -120,7 +120,7 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path):
 def test_a_full_disk_is_a_clear_error_and_leaves_nothing(tmp_path):
     with files_of_at_most(50), pytest.raises(SinkError, match="too large") as caught:
         save(tmp_path, make_frame())
-    assert caught.value.hint == "free some space"
+    assert caught.value.hint.startswith("free some space")
     assert files(tmp_path) == []
 
 

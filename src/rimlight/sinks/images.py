@@ -47,7 +47,7 @@ _MAX_SIDE_PX = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}
 _ROOM_HINTS = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space, or ask for a larger quota",
-    errno.EFBIG: "raise the limit of a file's size: ulimit -f unlimited",
+    errno.EFBIG: "free some space, or raise the limit of a file's size (ulimit -f)",
 }
 _OF_THE_NAME = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ)
 """What the disk says when it can hold the picture, but not under this name."""

@@ -324,7 +324,7 @@ class VideoSink:
             if self.resume_at is not None:
                 hint = "free some space and run the same command again: it goes on from there"
         elif code == errno.EFBIG:
-            hint = "raise the limit of a file's size: ulimit -f unlimited"
+            hint = "free some space, or raise the limit of a file's size (ulimit -f)"
         elif code == errno.EEXIST:
             hint = "somebody put it there during the run; move it, or add --overwrite, and repeat"
         elif code == errno.EINVAL and self._size is not None and self._may_be_the_size():
