@@ -37,8 +37,8 @@ Mirror = Annotated[bool, typer.Option("--mirror", help="Swap left and right of t
 Rotate = Annotated[
     Literal["90", "180", "270"] | None,
     typer.Option(
-        help="Turn the pictures clockwise by so many degrees before the model sees them, as for a "
-        "camera that hangs upside down."
+        help="Turn the pictures clockwise by this many degrees before the model sees them, as for "
+        "a camera that hangs upside down."
     ),
 ]
 Model = Annotated[

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rimlight.errors import ConfigError
 from rimlight.imaging.over import composite_bgr
 from rimlight.imaging.pictures import MAX_MEGAPIXELS, reason_of
-from rimlight.imaging.pillow import Animation, Shot
+from rimlight.imaging.pillow import Shot, open_animation
 
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]
@@ -42,7 +42,7 @@ class LoopingAnimation:
         self._path, self._backdrop = path, backdrop
         self._origin: Fraction | None = None
         try:
-            self._animation = _opened(path)
+            self._animation = open_animation(path, MAX_MEGAPIXELS)
             lengths = [shot.lasts for shot in self._animation]
         except (OSError, ValueError) as exc:
             raise self._unreadable(exc) from exc
@@ -93,12 +93,3 @@ class LoopingAnimation:
             f"the background {self._path} cannot be read: {reason_of(exc)}",
             hint="give a picture, a video, or a colour such as '#00ff00' or white",
         )
-
-
-def _opened(path: Path) -> Animation:
-    animation = Animation(path)
-    width, height = animation.size
-    if width * height > MAX_MEGAPIXELS * 1e6:
-        animation.close()
-        raise ValueError(f"its {width}x{height} pixels are more than {MAX_MEGAPIXELS} million")
-    return animation

@@ -155,6 +155,24 @@ class Animation:
         self._image.close()
 
 
+def open_animation(path: Path, max_megapixels: float) -> Animation:
+    """Open an animation whose frames have at most `max_megapixels` million pixels.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no file, is damaged, or its frames are larger.
+    """
+    if not path.is_file():
+        path.stat()
+        raise ValueError("it is not a file")
+    animation = Animation(path)
+    width, height = animation.size
+    if width * height > max_megapixels * 1e6:
+        animation.close()
+        raise ValueError(f"its {width}x{height} pixels are more than {max_megapixels} million")
+    return animation
+
+
 def _with_alpha(path: Path, head: bytes) -> IO[bytes] | None:
     """Let an animated WebP announce alpha: where no frame covers the canvas, it is transparent."""
     return io.BytesIO(announce_alpha(path.read_bytes())) if head[12:16] == b"VP8X" else None

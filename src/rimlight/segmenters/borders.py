@@ -28,11 +28,11 @@ _SHARP = 0.5
 _BEHIND = 2
 """Lines between a bar and the line that must differ: scaling and compression blur a little."""
 _STEP = 4
-"""Every so many pixels of a line are looked at."""
+"""Every fourth pixel of a line is looked at."""
 _CHUNK = 64
 """So many lines are looked at together."""
 _LEAST_PX = 16
-"""A picture within bars has at least so many pixels each way."""
+"""Minimum width and height of a picture within bars."""
 _MOST_SIDE = 512
 
 

@@ -19,7 +19,7 @@ from rimlight import options
 from rimlight.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.frame import Frame, SourceInfo
 from rimlight.imaging.pictures import MAX_MEGAPIXELS, reason_of
-from rimlight.imaging.pillow import Animation, Shot
+from rimlight.imaging.pillow import Shot, open_animation
 from rimlight.sources.planes import fit_within
 from rimlight.sources.span import Span
 
@@ -63,7 +63,7 @@ class AnimationSource:
         self._span, self._closed = options.span, False
         path = Path(os.path.expanduser(options.path))
         try:
-            self._animation = _opened(path)
+            self._animation = open_animation(path, MAX_MEGAPIXELS)
         except (OSError, ValueError) as exc:
             raise _unreadable(path, exc) from exc
         try:
@@ -166,15 +166,3 @@ def _unreadable(path: Path, exc: Exception) -> SourceOpenError:
     return SourceOpenError(
         f"cannot read {path}: {reason_of(exc)}", hint="check that the file is whole"
     )
-
-
-def _opened(path: Path) -> Animation:
-    if not path.is_file():
-        path.stat()
-        raise ValueError("it is not a file")
-    animation = Animation(path)
-    width, height = animation.size
-    if width * height > MAX_MEGAPIXELS * 1e6:
-        animation.close()
-        raise ValueError(f"its {width}x{height} pixels are more than {MAX_MEGAPIXELS} million")
-    return animation
