@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 from rimlight.imaging.colour import bgr_to_i420
-from rimlight.libav import av
+from rimlight.system.av import av
 
 Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from rimlight.libav import av
+from rimlight.system.av import av
 
 TICK = Fraction(1, 1000)
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from rimlight.frame import Frame, Mask, SourceInfo
+from rimlight.core.frame import Frame, Mask, SourceInfo
 
 RATE = Fraction(30)
 

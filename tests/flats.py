@@ -5,8 +5,8 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from rimlight.frame import Frame, Mask
-from rimlight.libav import av
+from rimlight.core.frame import Frame, Mask
+from rimlight.system.av import av
 
 GREEN, RED, BLUE, GREY = (0, 255, 0), (0, 0, 255), (255, 0, 0), (90, 90, 90)
 

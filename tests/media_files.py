@@ -2,7 +2,7 @@
 
 import hashlib
 
-from rimlight.libav import av
+from rimlight.system.av import av
 
 
 def decoded(path):

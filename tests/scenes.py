@@ -5,7 +5,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from rimlight.frame import Frame, Mask
+from rimlight.core.frame import Frame, Mask
 from rimlight.imaging.colour import BT601
 
 GREEN, WHITE, BLACK = (0, 128, 0), (255, 255, 255), (0, 0, 0)

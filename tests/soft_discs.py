@@ -5,7 +5,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from rimlight.frame import Frame
+from rimlight.core.frame import Frame
 
 SIZE = (640, 360)
 COLOUR = (150, 160, 190)

@@ -23,7 +23,7 @@ from clip_maker import write_video
 from rimlight.batch.run import Batch
 from rimlight.batch.work import Counted, attempt, carry_out
 from rimlight.cli import run_words
-from rimlight.config import load_run
+from rimlight.core.config import load_run
 
 CASES = int(os.environ.get("RIMLIGHT_FILE_CASES", "100"))
 SEED = int(os.environ.get("RIMLIGHT_FILE_SEED", "0"))
@@ -205,7 +205,7 @@ class Here:
 def batch(words, config, *, overwrite):
     """Do what `rimlight batch` does, without processes of its own."""
     from rimlight.batch.plan import make_plan
-    from rimlight.jobs import background_effects, job_config
+    from rimlight.factory.presets import background_effects, job_config
 
     *inputs, _, background, _, out = words
     still = ".png" if background == "none" else None
@@ -252,7 +252,7 @@ def run(world, words, config, *, overwrite, kill_after_s, log):
 
 
 def in_child(words, config, *, overwrite):
-    from rimlight.errors import RimlightError
+    from rimlight.core.errors import RimlightError
 
     cv2.setNumThreads(1)
     if words[0] == "batch":

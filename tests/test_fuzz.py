@@ -20,13 +20,13 @@ from PIL import Image
 
 from rimlight import open_source
 from rimlight.batch.manifest import Manifest
-from rimlight.config import read_yaml
-from rimlight.errors import RimlightError
-from rimlight.remote import ControlSocket
-from rimlight.resources import folder
+from rimlight.core.config import read_yaml
+from rimlight.core.errors import RimlightError
+from rimlight.core.model_card import load_card
+from rimlight.live.control_socket import ControlSocket
 from rimlight.road.gpx import read_gpx
-from rimlight.segmenters.card import load_card
 from rimlight.sinks.journal import Journal, folder_of
+from rimlight.system.app_paths import folder
 
 pytestmark = pytest.mark.slow
 

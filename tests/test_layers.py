@@ -11,82 +11,33 @@ import rimlight
 ROOT = Path(rimlight.__file__).parent
 FAMILIES = ("sources", "segmenters", "refiners", "effects", "sinks")
 
-# Each package or module of src/rimlight and what of ours it may import, besides itself.
-# "parts" is pipeline/parts.py: the Protocols, which the parts themselves may name in annotations.
+# Each package of src/rimlight and what of ours it may import, besides itself. Two parts of core are
+# layers of their own: "base" needs nothing, and "protocols" holds what other families may be
+# named by in annotations.
+BASE = {"addresses", "documents", "errors", "interchange", "printable", "wording"}
 MAY_IMPORT = {
-    "addresses": "",
-    "cores": "",
-    "documents": "",
-    "file_kinds": "",
-    "folders": "file_kinds",
-    "errors": "addresses",
-    "fingerprints": "",
-    "imaging": "file_kinds",
-    "libav": "",
-    "locks": "",
-    "printable": "",
-    "resources": "",
-    "buffer": "",
-    "registry": "errors",
-    "writing": "errors",
-    "options": "errors",
-    "instances": "",
-    "interchange": "",
-    "wording": "",
-    "choice": "",
-    "mask": "instances",
-    "frame": "imaging instances mask",
-    "config": "documents errors options",
-    "parts": "frame",
-    "media": "addresses cores errors imaging libav",
-    "sources": "addresses file_kinds folders wording "
-    "config cores documents errors frame imaging libav media options parts registry",
-    "segmenters": "cores documents errors frame imaging options parts registry",
-    "refiners": "errors frame imaging options parts registry",
-    "effects": "addresses file_kinds errors frame imaging libav media options parts registry",
-    "sinks": "file_kinds buffer config cores errors fingerprints frame imaging libav locks media "
-    "options parts registry wording writing",
-    "pipeline": "addresses buffer errors frame imaging parts",
-    "catalog": "errors locks options registry resources segmenters",
-    "objects": "effects errors frame imaging interchange parts writing",
-    "road": "documents file_kinds folders config errors frame imaging interchange media models "
-    "options preview sources writing",
-    "outputs": "config effects errors frame options parts registry sinks",
-    "identity": "catalog config fingerprints models options",
-    "resume": "config errors fingerprints identity options parts pipeline refiners segmenters "
-    "sinks",
-    "asides": "config errors frame outputs parts",
-    "models": "catalog config errors options outputs parts segmenters",
-    "cover": "config effects errors",
-    "checks": "cover config effects errors models outputs refiners sinks sources writing",
-    "build": "asides buffer checks config effects errors frame imaging models outputs parts "
-    "pipeline refiners resume sources",
-    "jobs": "file_kinds config errors options registry resources sinks sources",
-    "preview": "build checks config frame models writing",
-    "estimate": "build config frame",
-    "looks": "cover file_kinds folders models config effects errors",
-    "errands": "errors",
-    "remote": "errands errors locks resources",
-    "status": "build config pipeline sinks sources",
-    "model_switch": "config frame models parts pipeline",
-    "selection": "cover choice config errors parts pipeline refiners",
-    "controls": "cover models build config errors looks model_switch options parts pipeline "
-    "refiners registry resources selection status",
-    "demand": "build errors sinks sources",
-    "doctor": "catalog cores errors resources sinks sources writing",
-    "demo": "models build config errors frame imaging jobs resources writing",
-    "batch": "addresses file_kinds folders "
-    "build catalog config cores errors estimate fingerprints frame identity imaging jobs libav "
-    "locks media models outputs parts pipeline printable resources resume sinks sources writing",
-    "bench": "buffer build catalog config cores effects errors evaluation frame imaging jobs "
-    "library outputs parts pipeline resources segmenters training",
-    "evaluation": "addresses file_kinds folders wording "
-    "models build catalog config errors frame imaging interchange options outputs parts pipeline "
-    "registry refiners segmenters sources writing",
-    "training": "file_kinds folders locks wording "
-    "build catalog config errors evaluation frame imaging models options registry "
-    "resources segmenters sources writing",
-    "library": "models build config frame outputs parts sinks sources",
+    "base": "",
+    "system": "base",
+    "imaging": "system",
+    "core": "base imaging",
+    "protocols": "core",
+    "media": "base imaging system",
+    "sources": "base core imaging media protocols system",
+    "segmenters": "base core imaging protocols system",
+    "refiners": "base core imaging protocols",
+    "effects": "base core imaging media protocols system",
+    "sinks": "base core imaging media protocols system",
+    "pipeline": "base core imaging protocols",
+    "models": "base core segmenters system",
+    "factory": "base core effects imaging models pipeline protocols refiners segmenters sinks "
+    "sources system",
+    "live": "base core effects factory pipeline protocols refiners sinks sources system",
+    "offline": "base core effects factory imaging protocols system",
+    "road": "base core factory imaging offline sources system",
+    "doctor": "base models system",
+    "batch": "base core factory media models offline pipeline protocols sinks sources system",
+    "lab": "base core effects factory imaging models pipeline protocols refiners segmenters "
+    "sources system",
     "cli": "*",
     "__init__": "*",
     "__main__": "cli",
@@ -104,8 +55,10 @@ def relative(path):
 
 def layer(module):
     """The line of the table that a path such as ("pipeline", "runner") belongs to."""
-    if module[:2] == ("pipeline", "parts"):
-        return "parts"
+    if module[:2] == ("core", "protocols"):
+        return "protocols"
+    if module[:1] == ("core",) and module[1:2] and module[1] in BASE:
+        return "base"
     return module[0] if module else "__init__"
 
 
@@ -166,6 +119,10 @@ def test_the_table_keeps_the_families_apart():
         assert not allowed(family) & (set(FAMILIES) - {family})
 
 
+def test_only_the_command_line_uses_the_lab():
+    assert [name for name in MAY_IMPORT if "lab" in allowed(name) - {name}] == ["cli", "__init__"]
+
+
 def test_the_pipeline_knows_no_implementation():
     assert not allowed("pipeline") & set(FAMILIES)
 
@@ -173,7 +130,7 @@ def test_the_pipeline_knows_no_implementation():
 def test_threads_are_started_in_two_places_only():
     # Locks, Events and Conditions are free: close() may be called from another thread.
     starters = {relative(path) for path in modules() if names_in(path) & {"Thread", "Timer"}}
-    assert starters == {"pipeline/runner.py", "sinks/background.py"}
+    assert starters == {"pipeline/pipeline.py", "sinks/background.py"}
     assert not importers_of("_thread")
 
 
@@ -214,7 +171,7 @@ def is_sys(node):
 
 
 def test_only_libav_imports_av():
-    assert importers_of("av") == {"libav.py"}
+    assert importers_of("av") == {"system/av.py"}
 
 
 def test_only_one_sink_imports_the_gpl_package():
@@ -223,6 +180,6 @@ def test_only_one_sink_imports_the_gpl_package():
 
 def test_tensorflow_is_imported_by_training_and_one_segmenter_only():
     importers = importers_of("tensorflow", "keras")
-    assert {name for name in importers if not name.startswith("training/")} == {
+    assert {name for name in importers if not name.startswith("lab/training/")} == {
         "segmenters/keras.py"
     }

@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from rimlight import resources
-from rimlight.catalog.find import Catalog
-from rimlight.libav import av
+from rimlight.models.catalog import Catalog
 from rimlight.segmenters.tflite import TfliteSegmenter
 from rimlight.sources.video import VideoSource
+from rimlight.system import app_paths
+from rimlight.system.av import av
 
-FOLDER = resources.folder("samples")
+FOLDER = app_paths.folder("samples")
 LISTED = re.findall(r"^    ([0-9a-f]{64})  (\S+)$", (FOLDER / "README.md").read_text(), re.M)
 BY_NAME = {name: digest for digest, name in LISTED}
 

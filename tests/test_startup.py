@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from rimlight import resources
+from rimlight.system import app_paths
 
 HEAVY = {"numpy", "cv2", "av", "tensorflow", "keras", "ai_edge_litert", "pyvirtualcam", "numba"}
 FAMILIES = ("sources", "segmenters", "refiners", "effects", "sinks")
@@ -51,7 +51,7 @@ def test_a_registry_loads_nothing_heavy(family):
 
 
 def test_a_run_loads_no_tensorflow(tmp_path):
-    picture = resources.folder("samples") / "background.jpg"
+    picture = app_paths.folder("samples") / "background.jpg"
     command = ("process", picture, "--background", "white", "-o", f"{tmp_path}/out/")
     loaded = loaded_by("-m", "rimlight", *command)
     assert "ai_edge_litert" in loaded

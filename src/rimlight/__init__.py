@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
-    from rimlight.build import open_run
-    from rimlight.config import RunConfig
-    from rimlight.errors import (
+    from rimlight.core.config import RunConfig
+    from rimlight.core.errors import (
         ConfigError,
         MissingDependencyError,
         ModelError,
@@ -22,41 +21,42 @@ if TYPE_CHECKING:
         SourceError,
         StopStream,
     )
-    from rimlight.frame import Frame, Mask, SourceInfo
-    from rimlight.jobs import job_config
-    from rimlight.library import (
+    from rimlight.core.frame import Frame, Mask, SourceInfo
+    from rimlight.factory.api import (
         open_effect,
         open_refiner,
         open_segmenter,
         open_sink,
         open_source,
     )
-    from rimlight.pipeline.runner import Pipeline
+    from rimlight.factory.pipeline import open_run
+    from rimlight.factory.presets import job_config
+    from rimlight.pipeline.pipeline import Pipeline
     from rimlight.pipeline.settings import Settings
     from rimlight.pipeline.stats import Stats
 
 _HOME = {
-    "ConfigError": "errors",
-    "Frame": "frame",
-    "Mask": "frame",
-    "MissingDependencyError": "errors",
-    "ModelError": "errors",
-    "Pipeline": "pipeline.runner",
-    "RimlightError": "errors",
-    "RunConfig": "config",
+    "ConfigError": "core.errors",
+    "Frame": "core.frame",
+    "Mask": "core.frame",
+    "MissingDependencyError": "core.errors",
+    "ModelError": "core.errors",
+    "Pipeline": "pipeline.pipeline",
+    "RimlightError": "core.errors",
+    "RunConfig": "core.config",
     "Settings": "pipeline.settings",
-    "SinkError": "errors",
-    "SourceError": "errors",
-    "SourceInfo": "frame",
+    "SinkError": "core.errors",
+    "SourceError": "core.errors",
+    "SourceInfo": "core.frame",
     "Stats": "pipeline.stats",
-    "StopStream": "errors",
-    "job_config": "jobs",
-    "open_effect": "library",
-    "open_refiner": "library",
-    "open_run": "build",
-    "open_segmenter": "library",
-    "open_sink": "library",
-    "open_source": "library",
+    "StopStream": "core.errors",
+    "job_config": "factory.presets",
+    "open_effect": "factory.api",
+    "open_refiner": "factory.api",
+    "open_run": "factory.pipeline",
+    "open_segmenter": "factory.api",
+    "open_sink": "factory.api",
+    "open_source": "factory.api",
 }
 
 __all__ = [

@@ -22,10 +22,10 @@ from rimlight.batch.run import Batch, alone_in
 from rimlight.batch.summary import write_summary
 from rimlight.batch.trial import try_parts
 from rimlight.batch.work import Counted, attempt, carry_out
-from rimlight.config import load_run
-from rimlight.cores import usable_cores
-from rimlight.errors import ConfigError, SinkError, SourceOpenError
-from rimlight.jobs import job_config
+from rimlight.core.config import load_run
+from rimlight.core.errors import ConfigError, SinkError, SourceOpenError
+from rimlight.factory.presets import job_config
+from rimlight.system.cpu import usable_cores
 
 
 def files(folder, *names):

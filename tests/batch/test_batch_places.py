@@ -8,7 +8,7 @@ from rimlight.batch.manifest import Manifest
 from rimlight.batch.places import Finished, check_manifest, check_places
 from rimlight.batch.plan import Task, make_plan
 from rimlight.batch.summary import _address
-from rimlight.errors import SinkError
+from rimlight.core.errors import SinkError
 from rimlight.sinks.made import note
 
 

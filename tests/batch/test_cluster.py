@@ -17,8 +17,8 @@ from rimlight.batch.local import LocalPool
 from rimlight.batch.plan import make_plan
 from rimlight.batch.run import Batch
 from rimlight.batch.session import connected
-from rimlight.errors import ConfigError, RimlightError
-from rimlight.jobs import job_config
+from rimlight.core.errors import ConfigError, RimlightError
+from rimlight.factory.presets import job_config
 
 # Ray reads it when it is imported: nodes then meet on the loopback address, not on the network.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"

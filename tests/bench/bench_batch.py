@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from rimlight import resources
+from rimlight.system import app_paths
 
 ARMS = {"two jobs": (2, None), "one job": (1, None), "one job, one core": (1, 1)}
 
@@ -27,7 +27,7 @@ def clips() -> Path:
     """The folder to work on: the one named, or the shared clips."""
     if len(sys.argv) > 1:
         return Path(sys.argv[1])
-    shared = resources.shared_folder()
+    shared = app_paths.shared_folder()
     if shared is None:
         raise SystemExit("name a folder of clips")
     return shared / "clips"

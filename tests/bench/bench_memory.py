@@ -15,8 +15,8 @@ from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rimlight import resources
-from rimlight.libav import av
+from rimlight.system import app_paths
+from rimlight.system.av import av
 
 SIZE = (1920, 1080)
 RATE = 30
@@ -25,7 +25,7 @@ BAR_MB = 400
 
 def make_video(path: Path, seconds: int) -> None:
     """Write the sample enlarged, over and over."""
-    sample = resources.folder("samples") / "portrait.mp4"
+    sample = app_paths.folder("samples") / "portrait.mp4"
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"

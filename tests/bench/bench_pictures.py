@@ -24,14 +24,14 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 
-from rimlight import resources
-from rimlight.build import open_effect, open_run, open_source
-from rimlight.config import RunConfig
+from rimlight.core.config import RunConfig
+from rimlight.factory.pipeline import open_effect, open_run, open_source
+from rimlight.factory.presets import background_effects, job_config
+from rimlight.factory.segmenter import open_segmenter
+from rimlight.factory.sinks import part_options
 from rimlight.imaging.pictures import read_tagged
-from rimlight.jobs import background_effects, job_config
-from rimlight.models import open_segmenter
-from rimlight.outputs import part_options
 from rimlight.sinks import SINKS
+from rimlight.system import app_paths
 
 SIZE = (1632, 1224)
 DISTINCT = 20
@@ -42,7 +42,7 @@ ROUNDS = 3
 def make_pictures(folder: Path, count: int) -> None:
     """Write `count` JPEGs with a person and some noise, as cameras have it."""
     rng = np.random.default_rng(0)
-    video = cv2.VideoCapture(str(resources.folder("samples") / "portrait.mp4"))
+    video = cv2.VideoCapture(str(app_paths.folder("samples") / "portrait.mp4"))
     for index in range(DISTINCT):
         _, picture = video.read()
         large = cv2.resize(picture, SIZE, interpolation=cv2.INTER_CUBIC)
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str]) -> None:
     """Measure and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", nargs="?", type=int, default=1000)
-    parser.add_argument("--background", default=str(resources.folder("samples") / "background.jpg"))
+    parser.add_argument("--background", default=str(app_paths.folder("samples") / "background.jpg"))
     parser.add_argument("--format", default="auto")
     said = parser.parse_args(arguments)
     cv2.setNumThreads(1)

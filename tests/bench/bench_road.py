@@ -16,8 +16,9 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from rimlight import open_segmenter, open_source, resources
-from rimlight.libav import av
+from rimlight import open_segmenter, open_source
+from rimlight.system import app_paths
+from rimlight.system.av import av
 
 SIZE = (1280, 720)
 CLIP = "road-highway-540p.mp4"
@@ -76,7 +77,7 @@ def main() -> None:
     """Make the drive, run both, print."""
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
     model = sys.argv[2] if len(sys.argv) > 2 else "road"
-    shared = resources.shared_folder()
+    shared = app_paths.shared_folder()
     if shared is None:
         raise SystemExit("needs the shared folder (RIMLIGHT_SHARED)")
     with tempfile.TemporaryDirectory() as folder:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from engine_overhead import Cost, measured, show, used
 
-from rimlight import resources
-from rimlight.libav import av
+from rimlight.system import app_paths
+from rimlight.system.av import av
 
 HEIGHTS = (360, 720, 1080)
 RATE = 30
@@ -49,7 +49,7 @@ def material(folder: Path, height: int, seconds: int) -> Path:
     """Write a clip of that height from the shipped one, which is repeated."""
     path = folder / f"{height}.mp4"
     width = height * 16 // 9 // 2 * 2
-    pictures = list(_pictures(resources.folder("samples") / "portrait.mp4", (width, height)))
+    pictures = list(_pictures(app_paths.folder("samples") / "portrait.mp4", (width, height)))
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "23"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"

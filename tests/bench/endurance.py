@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from rimlight.buffer import Policy
+from rimlight.core.errors import SourceReadError
+from rimlight.core.frame import Frame
+from rimlight.core.frame_queue import Policy
 from rimlight.effects.replace import ReplaceEffect
-from rimlight.errors import SourceReadError
-from rimlight.frame import Frame
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import Settings
 from rimlight.segmenters.threshold import ThresholdSegmenter

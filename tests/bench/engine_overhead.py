@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rimlight.batch import orders, steps
-from rimlight.jobs import background_effects, job_config
-from rimlight.libav import av
+from rimlight.factory.presets import background_effects, job_config
+from rimlight.system.av import av
 
 LOOK_S = 0.05
 FEW, MANY = 2, 10

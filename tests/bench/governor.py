@@ -17,10 +17,10 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
-from rimlight.buffer import Policy
+from rimlight.core.frame import Frame, Mask
+from rimlight.core.frame_queue import Policy
 from rimlight.effects.blur import BlurEffect
-from rimlight.frame import Frame, Mask
-from rimlight.pipeline.governor import Governor, Step, ladder, smaller_pictures
+from rimlight.live.governor import Governor, Step, ladder, smaller_pictures
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import Settings
 from rimlight.sinks.null import NullSink

@@ -26,13 +26,13 @@ from pycocotools import mask as rle
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from rimlight import resources
-from rimlight.catalog.find import Catalog
-from rimlight.frame import Frame
+from rimlight.core.frame import Frame
 from rimlight.imaging.geometry import letterbox
+from rimlight.models.catalog import Catalog
 from rimlight.segmenters.decode import Limits, decode
 from rimlight.segmenters.tensors import InputMaker
 from rimlight.segmenters.tflite import TfliteEngine
+from rimlight.system import app_paths
 
 CONFIDENCE, OVERLAP, COUNT = 0.01, 0.5, 100
 
@@ -132,6 +132,6 @@ def figures(truth_set, results):
 
 
 if __name__ == "__main__":
-    shared = resources.shared_folder()
+    shared = app_paths.shared_folder()
     default = shared / "data" / "coco128" if shared else Path()
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else default, *(sys.argv[2:] or ["yolov8n-seg"]))

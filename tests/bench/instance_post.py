@@ -15,23 +15,23 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from rimlight import resources
-from rimlight.catalog.find import Catalog
+from rimlight.core.frame import Frame, Mask
 from rimlight.effects.keep import full_alpha
-from rimlight.frame import Frame, Mask
 from rimlight.imaging.geometry import letterbox
+from rimlight.models.catalog import Catalog
 from rimlight.refiners.choose import ChooseRefiner
 from rimlight.refiners.track import TrackRefiner
 from rimlight.segmenters.decode import Limits, decode
 from rimlight.segmenters.tensors import InputMaker
 from rimlight.segmenters.tflite import TfliteEngine
+from rimlight.system import app_paths
 
 LIMITS = Limits(0.25, 0.5, 10)
 
 
 def crowd():
     """A 720p picture with two rows of the same five people."""
-    shared = resources.shared_folder()
+    shared = app_paths.shared_folder()
     assert shared is not None, "this needs the shared folder"
     one = cv2.imread(str(sorted((shared / "data" / "people" / "images").glob("*.jpg"))[0]))
     tile = cv2.resize(one, (256, 360))

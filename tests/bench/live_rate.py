@@ -11,9 +11,9 @@ import time
 
 import numpy as np
 
-from rimlight.buffer import Policy
+from rimlight.core.frame import Frame, Mask
+from rimlight.core.frame_queue import Policy
 from rimlight.effects.replace import ReplaceEffect
-from rimlight.frame import Frame, Mask
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import Settings
 from rimlight.sinks.background import SteadySink

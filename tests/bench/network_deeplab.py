@@ -13,9 +13,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rimlight.training.cards import write_card
-from rimlight.training.networks import build_network
-from rimlight.training.networks.options import NetworkOptions
+from rimlight.lab.training.cards import write_card
+from rimlight.lab.training.networks import build_network
+from rimlight.lab.training.networks.options import NetworkOptions
 
 CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat"),

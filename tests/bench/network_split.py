@@ -14,9 +14,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rimlight.training.data.find import find_samples
-from rimlight.training.data.options import DataOptions
-from rimlight.training.data.samples import Sample
+from rimlight.lab.training.data.find import find_samples
+from rimlight.lab.training.data.options import DataOptions
+from rimlight.lab.training.data.samples import Sample
 
 
 def link(samples: Sequence[Sample], folder: Path) -> None:

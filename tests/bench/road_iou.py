@@ -15,13 +15,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rimlight import resources
-from rimlight.evaluation.labels import CAMVID, COMMA10K, COMMA10K_OUTSIDE, VOID, Scheme
-from rimlight.evaluation.pairs import find_pairs, read_mask
-from rimlight.frame import Frame
+from rimlight.core.frame import Frame
+from rimlight.core.model_card import load_card
 from rimlight.imaging.pictures import read_picture
-from rimlight.segmenters.card import load_card
+from rimlight.lab.evaluation.labels import CAMVID, COMMA10K, COMMA10K_OUTSIDE, VOID, Scheme
+from rimlight.lab.evaluation.pairs import find_pairs, read_mask
 from rimlight.segmenters.tflite import TfliteSegmenter
+from rimlight.system import app_paths
 
 # What counts as found, and as there: (classes of the model, classes of the data set).
 ROAD_CAMVID = (("road", "mark"), ("road",))
@@ -75,7 +75,7 @@ def measure(segmenter, folder, scheme, questions):
 
 def main() -> None:
     card_path = Path(sys.argv[1])
-    shared = resources.shared_folder()
+    shared = app_paths.shared_folder()
     data = Path(sys.argv[2]) if len(sys.argv) > 2 else (shared or Path()) / "data"
     card = load_card(card_path)
     file = card_path.with_name(card.files[0].file)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from rimlight import resources
+from rimlight.system import app_paths
 
 
 @pytest.fixture
@@ -51,4 +51,4 @@ def refused(rimlight, tmp_path):
 @pytest.fixture(scope="session")
 def clip():
     """The shipped clip of a person."""
-    return resources.folder("samples") / "portrait.mp4"
+    return app_paths.folder("samples") / "portrait.mp4"

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from fakes import make_frame
 
-from rimlight.evaluation.datasets import Sample
-from rimlight.segmenters.card import load_card
+from rimlight.core.model_card import load_card
+from rimlight.lab.evaluation.datasets import Sample
 
 
 @pytest.fixture
 def selfie():
-    from rimlight.bench.contenders import given
+    from rimlight.lab.bench.contenders import given
 
     return list(given("selfie-landscape", None, ()))
 
@@ -23,7 +23,7 @@ def frames():
 
 
 def test_a_shipped_model_is_measured(selfie):
-    from rimlight.bench.networks import measure
+    from rimlight.lab.bench.networks import measure
 
     [line] = measure(selfie, frames(), rounds=2)
     assert (line.name, line.size, line.iou) == ("selfie-landscape", (256, 144), None)
@@ -32,7 +32,7 @@ def test_a_shipped_model_is_measured(selfie):
 
 
 def test_quality_is_the_mean_over_pictures_whose_truth_is_known(selfie):
-    from rimlight.bench.networks import measure
+    from rimlight.lab.bench.networks import measure
 
     dark, bright = frames()
     nobody = np.zeros((90, 160), np.float32)
@@ -41,7 +41,7 @@ def test_quality_is_the_mean_over_pictures_whose_truth_is_known(selfie):
 
 
 def test_two_models_of_one_name_have_a_line_each(selfie):
-    from rimlight.bench.networks import measure
+    from rimlight.lab.bench.networks import measure
 
     dark, _ = frames()
     untrained = replace(selfie[0], trained=False)
@@ -63,10 +63,10 @@ def test_flags_of_the_table_are_refused_without_it(refused):
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras 3.15's
 def test_a_trained_file_is_measured_in_three_variants(tmp_path):
     pytest.importorskip("keras")
-    from rimlight.bench.contenders import given
-    from rimlight.training.cards import write_card
-    from rimlight.training.networks import build_network
-    from rimlight.training.networks.options import NetworkOptions
+    from rimlight.lab.bench.contenders import given
+    from rimlight.lab.training.cards import write_card
+    from rimlight.lab.training.networks import build_network
+    from rimlight.lab.training.networks.options import NetworkOptions
 
     folder = tmp_path / "own"
     folder.mkdir()

@@ -2,7 +2,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from rimlight.cli.devices import described
-from rimlight.sources.v4l2 import CameraDescription, CameraFormat, CameraMode
+from rimlight.system.v4l2 import CameraDescription, CameraFormat, CameraMode
 
 
 def camera(formats=(), **more):

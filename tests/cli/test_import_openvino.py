@@ -2,7 +2,7 @@
 
 import pytest
 
-from rimlight.segmenters.card import load_card
+from rimlight.core.model_card import load_card
 
 
 @pytest.fixture

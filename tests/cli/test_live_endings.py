@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from rimlight.cli import run_words
-from rimlight.libav import av
+from rimlight.system.av import av
 
 LIVE = ["live", "--set", "segmenter.threads=1", "--blur", "3"]
 PATTERN = ["--source", "pattern:160x120", "--set", "source.realtime=true"]

@@ -2,8 +2,8 @@ import pytest
 
 from rimlight.cli import run_words
 from rimlight.cli.live_flags import share
-from rimlight.cores import usable_cores
-from rimlight.errors import ConfigError
+from rimlight.core.errors import ConfigError
+from rimlight.system.cpu import usable_cores
 
 
 def test_a_share_of_a_processor_is_said_in_either_way():

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rimlight import resources
+from rimlight.system import app_paths
 
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffprobe"), reason="needs ffmpeg's ffprobe")
 CLIPS = (
@@ -58,7 +58,7 @@ def test_times_and_sound_are_those_of_the_input(rimlight, tmp_path, clip):
 @pytest.mark.parametrize("name", CLIPS)
 def test_every_shared_clip_keeps_times_and_sound(rimlight, tmp_path, shared, name, effect):
     source, out = shared / "clips" / f"{name}.mp4", tmp_path / "out.mp4"
-    background = resources.folder("samples") / "background.jpg"
+    background = app_paths.folder("samples") / "background.jpg"
     effect = [str(background) if word == "BACKGROUND" else word for word in effect]
     done = rimlight("process", source, *effect, "-o", out, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from media_files import frame_times
 
+from rimlight.factory.presets import job_config
 from rimlight.imaging.foreground import foreground_colours
-from rimlight.jobs import job_config
-from rimlight.libav import av
-from rimlight.preview import preview_path
+from rimlight.offline.preview import preview_path
+from rimlight.system.av import av
 
 
 def last_picture(path):

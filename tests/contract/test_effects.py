@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scenes import as_i420, disc_mask, smooth_frame
 
+from rimlight.core.frame import Mask
 from rimlight.effects import EFFECTS
-from rimlight.frame import Mask
 
 SIZES = [(320, 180), (641, 361), (1, 48), (48, 1), (1, 1), (2, 2), (90, 200)]
 NEEDED = {"replace": {"background": "#2040c0"}}

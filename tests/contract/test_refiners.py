@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fakes import make_frame
 
-from rimlight.frame import Mask
+from rimlight.core.frame import Mask
 from rimlight.refiners import REFINERS
 
 SHAPES = [(36, 64), (1, 1), (1, 20), (20, 1), (144, 256)]

@@ -6,8 +6,8 @@ import pytest
 from fakes import make_frame
 from tiny_models import save_tiny_keras
 
-from rimlight.catalog.find import Catalog
-from rimlight.frame import Frame
+from rimlight.core.frame import Frame
+from rimlight.models.catalog import Catalog
 from rimlight.segmenters import SEGMENTERS
 
 # Keras 3.15 reads TensorFlow's variables in a way that NumPy 2 will no longer allow.

@@ -1,4 +1,4 @@
-"""What `rimlight.pipeline.parts.Sink` promises, of every registered sink."""
+"""What `rimlight.core.protocols.Sink` promises, of every registered sink."""
 
 import io
 
@@ -8,7 +8,7 @@ from xvfb import display
 
 from rimlight.sinks import SINKS
 from rimlight.sinks.background import BackgroundSink
-from rimlight.sinks.loopback import loopbacks
+from rimlight.system.v4l2loopback import loopbacks
 
 
 @pytest.fixture(params=[*SINKS.names(), "background"])

@@ -9,7 +9,7 @@ import pytest
 from clip_maker import write_video
 from PIL import Image
 
-from rimlight.frame import SourceInfo
+from rimlight.core.frame import SourceInfo
 from rimlight.sources import SOURCES
 
 SOME = 40

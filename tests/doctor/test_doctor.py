@@ -14,7 +14,7 @@ from rimlight.doctor.checks import (
 from rimlight.doctor.findings import Level, is_well, ok, problem, warning
 from rimlight.doctor.machine import Machine
 from rimlight.doctor.setup import LOAD, RELOAD, camera_steps, install_command
-from rimlight.sources import v4l2
+from rimlight.system import v4l2
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
+from rimlight.core.errors import ConfigError, SinkError
 from rimlight.doctor import service
-from rimlight.errors import ConfigError, SinkError
 
 PROGRAM = ("/usr/bin/python3", "-m", "rimlight")
 

@@ -23,9 +23,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from rimlight.errors import ConfigError
-from rimlight.pipeline.privacy import NEUTRAL
-from rimlight.remote import ask
+from rimlight.core.errors import ConfigError
+from rimlight.live.control_socket import ask
+from rimlight.pipeline.fallback import NEUTRAL
 
 CAMERA, VIRTUAL = os.environ["RIG_CAM"], os.environ["RIG_VCAM"]
 DRIVER = Path("/sys/bus/platform/drivers/vivid")

@@ -6,9 +6,9 @@ import pytest
 from clip_maker import write_video
 from media_files import decoded, frame_times, sound_packets
 
-from rimlight.build import open_run
-from rimlight.jobs import job_config
-from rimlight.libav import av
+from rimlight.factory.pipeline import open_run
+from rimlight.factory.presets import job_config
+from rimlight.system.av import av
 
 UNEVEN = [t for t in range(0, 4000, 33) if t % 7]
 

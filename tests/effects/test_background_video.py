@@ -8,11 +8,11 @@ import pytest
 from clip_maker import write_video
 from flats import flat, number_of, person, save_levels
 
+from rimlight.core.errors import ConfigError
 from rimlight.effects.loop import LoopingVideo
 from rimlight.effects.replace import ReplaceEffect
-from rimlight.errors import ConfigError
-from rimlight.libav import av
 from rimlight.sources.video import VideoSource
+from rimlight.system.av import av
 
 NTSC = Fraction(30000, 1001)
 

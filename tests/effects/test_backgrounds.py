@@ -8,9 +8,9 @@ from color_profiles import wide_profile
 from PIL import Image as PilImage
 from scenes import BLACK, WHITE, as_i420, flat_frame, half_mask, make
 
+from rimlight.core.errors import ConfigError
 from rimlight.effects.backgrounds import open_background
 from rimlight.effects.replace import ReplaceEffect
-from rimlight.errors import ConfigError
 from rimlight.imaging.colour import ColourSpace
 from rimlight.imaging.fit import fit_picture
 from rimlight.imaging.tags import Tags, encode

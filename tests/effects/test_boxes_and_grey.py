@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from refiners.objects import seen
+from object_masks import seen
 from scenes import as_i420, flat_frame, half_mask, make
 
+from rimlight.core.errors import ConfigError
 from rimlight.effects.boxes import BoxesEffect
 from rimlight.effects.grey import GreyEffect
-from rimlight.errors import ConfigError
 
 GREY = (100, 100, 100)
 DOG = seen(("dog", 10, 5, 30, 15))

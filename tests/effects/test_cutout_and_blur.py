@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scenes import as_i420, disc_mask, flat_frame, half_mask, make, smooth_frame
 
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Mask
 from rimlight.effects.blur import BlurEffect
 from rimlight.effects.cutout import CutoutEffect
-from rimlight.errors import ConfigError
-from rimlight.frame import Mask
 
 LAYOUTS = pytest.mark.parametrize("layout", [lambda frame: frame, as_i420], ids=["bgr", "i420"])
 

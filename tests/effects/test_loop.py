@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from clip_maker import SEE_THROUGH, write_half_transparent, write_video
 
+from rimlight.core.errors import ConfigError
 from rimlight.effects.loop import LoopingVideo
-from rimlight.errors import ConfigError
-from rimlight.libav import av
+from rimlight.system.av import av
 
 
 def test_declared_colours_are_followed(tmp_path):

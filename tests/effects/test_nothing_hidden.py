@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fakes import ListSource, RecordingSink
-from refiners.objects import seen
+from object_masks import seen
 from scenes import as_i420, flat_frame, make
 
+from rimlight.core.frame import Mask
 from rimlight.effects.blur import BlurEffect
 from rimlight.effects.cutout import CutoutEffect
 from rimlight.effects.foreground import ForegroundEffect
 from rimlight.effects.grey import GreyEffect
 from rimlight.effects.product import ProductEffect
-from rimlight.frame import Mask
-from rimlight.objects.cutting import cut_outs
-from rimlight.pipeline.runner import Pipeline
+from rimlight.offline.cutouts import cut_outs
+from rimlight.pipeline.pipeline import Pipeline
 
 LAYOUTS = pytest.mark.parametrize("layout", [lambda frame: frame, as_i420], ids=["bgr", "i420"])
 PERSON, FLAG = (60, 160, 40), (230, 20, 240)

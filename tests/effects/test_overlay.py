@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scenes import as_i420, disc_mask, flat_frame, half_mask, make
 
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Mask
 from rimlight.effects.overlay import OverlayEffect
-from rimlight.errors import ConfigError
-from rimlight.frame import Mask
 
 CLASSES = ("background", "road", "car")
 THIRDS = Mask.from_labels(np.repeat(np.arange(3, dtype=np.uint8), 4)[None].repeat(9, 0), CLASSES)

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from flats import GREEN, GREY, flat, person, save
 
+from rimlight.core.errors import ConfigError
 from rimlight.effects.product import ProductEffect
-from rimlight.errors import ConfigError
+from rimlight.factory.presets import background_effects
 from rimlight.imaging.product import Canvas, bounds, place, with_shadow
-from rimlight.jobs import background_effects
 
 SIZE = (300, 200)
 BOX = (100, 60, 81, 41)  # left, top, width, height

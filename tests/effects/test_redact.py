@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from fakes import make_frame
 
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame, Mask
 from rimlight.effects.redact import RedactEffect
-from rimlight.errors import ConfigError
-from rimlight.frame import Frame, Mask
 
 SIZE = (64, 48)
 

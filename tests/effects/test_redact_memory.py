@@ -5,8 +5,8 @@ from fakes import make_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rimlight.core.frame import Frame, Mask
 from rimlight.effects.redact import RedactEffect
-from rimlight.frame import Frame, Mask
 
 SIZE, SHAPE = (48, 32), (16, 24)
 

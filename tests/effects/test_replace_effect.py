@@ -4,9 +4,9 @@ import pytest
 from flats import BLUE, GREEN, GREY, RED, close_to, flat, labels, person, save
 from PIL import Image
 
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Mask
 from rimlight.effects.replace import ReplaceEffect
-from rimlight.errors import ConfigError
-from rimlight.frame import Mask
 
 BOTH = pytest.mark.parametrize("layout", ["bgr", "i420"])
 

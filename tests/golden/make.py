@@ -152,7 +152,7 @@ def make_runs():
 def make_api():
     """Return the public names, the kinds of each family, and the schema of each part's options."""
     import rimlight
-    from rimlight.config import RunConfig
+    from rimlight.core.config import RunConfig
 
     kinds = {}
     for family in FAMILIES:
@@ -179,7 +179,7 @@ def make_frames():
 
 def describe_frames(path):
     """Return number, times and exact hash of a file's frames, and a few levels of three of them."""
-    from rimlight.libav import av
+    from rimlight.system.av import av
 
     if path.suffix == ".png":
         frames, times = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED)], [0.0]
@@ -233,7 +233,7 @@ def _said(group, words):
 
 
 def _schema(registry, name):
-    from rimlight.errors import MissingDependencyError
+    from rimlight.core.errors import MissingDependencyError
 
     try:
         return registry.load(name).Options.model_json_schema()

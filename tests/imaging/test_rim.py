@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
+from rimlight.core.frame import Frame, Mask
 from rimlight.effects.cutout import CutoutEffect
 from rimlight.effects.replace import ReplaceEffect
-from rimlight.frame import Frame, Mask
 from rimlight.imaging.colour import bgr_to_i420, i420_to_bgr
 from rimlight.imaging.rim import spread, with_light, with_own_colours
 

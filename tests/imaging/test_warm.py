@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from fakes import make_frame
 
-from rimlight.frame import Frame, Mask
+from rimlight.core.frame import Frame, Mask
+from rimlight.factory.api import open_effect, open_refiner, open_segmenter
 from rimlight.imaging import fast
 from rimlight.imaging.warm import warm_up
-from rimlight.library import open_effect, open_refiner, open_segmenter
 
 LOOPS = ("clip", "composite", "composite_over_small", "fetch", "fill_tensor", "resample", "smooth")
 

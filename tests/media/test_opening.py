@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from clip_maker import write_video
 
-from rimlight.errors import SourceOpenError
-from rimlight.libav import av
+from rimlight.core.errors import SourceOpenError
 from rimlight.media.film import open_film
 from rimlight.media.opening import Target, open_container
 from rimlight.media.paths import plain_path
 from rimlight.media.pipes import PipeReader
 from rimlight.sources.video import VideoSource
+from rimlight.system.av import av
 
 
 def opened(path):

@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from rimlight.buffer import Policy
+from rimlight.core.errors import ConfigError, ModelError, SinkError, SourceReadError
+from rimlight.core.frame import Frame, Mask, SourceInfo
+from rimlight.core.frame_queue import Policy
 from rimlight.effects.cutout import CutoutEffect
 from rimlight.effects.replace import ReplaceEffect
-from rimlight.errors import ConfigError, ModelError, SinkError, SourceReadError
-from rimlight.frame import Frame, Mask, SourceInfo
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import LiveSettings, Settings
 from rimlight.sources.reconnect import ReconnectingSource

@@ -6,14 +6,14 @@ import pytest
 from fakes import HalfSegmenter, ListSource, RecordingSink, make_frame
 from faulty import replace_effect
 
-from rimlight.buffer import Policy
+from rimlight.core.errors import ModelError, SinkError, StopStream
+from rimlight.core.frame import Mask
+from rimlight.core.frame_queue import Policy
 from rimlight.effects.cutout import CutoutEffect
-from rimlight.errors import ModelError, SinkError, StopStream
-from rimlight.frame import Mask
+from rimlight.pipeline.error_log import FaultLog
+from rimlight.pipeline.fallback import NEUTRAL
 from rimlight.pipeline.fanout import Fanout
-from rimlight.pipeline.faults import FaultLog
 from rimlight.pipeline.live import LivePipeline
-from rimlight.pipeline.privacy import NEUTRAL
 from rimlight.pipeline.settings import LiveSettings, Settings
 from rimlight.sinks.background import SteadySink
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from fakes import HalfSegmenter, ListSource, RecordingSink
 
-from rimlight.errors import ModelError, SourceReadError
+from rimlight.core.errors import ModelError, SourceReadError
 from rimlight.pipeline.stills import StillsPipeline
 
 

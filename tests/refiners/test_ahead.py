@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rimlight.frame import Frame, Mask
+from rimlight.core.frame import Frame, Mask
 from rimlight.refiners.ahead import MAX_BYTES, LookAhead, fitting
 
 SIZE = (128, 96)

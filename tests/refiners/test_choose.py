@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from objects import at, seen
+from object_masks import at, seen
 
-from rimlight.errors import ConfigError
-from rimlight.frame import Mask
-from rimlight.options import validate
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Mask
+from rimlight.core.options import validate
 from rimlight.refiners.choose import ChooseRefiner
 
 SMALL, LARGE = ("person", 18, 8, 22, 12), ("person", 0, 0, 12, 20)

@@ -3,7 +3,7 @@ import pytest
 from fakes import make_frame
 from scenes import make
 
-from rimlight.frame import Mask
+from rimlight.core.frame import Mask
 from rimlight.refiners.clean import CleanRefiner
 from rimlight.refiners.feather import FeatherRefiner
 

@@ -8,8 +8,8 @@ import pytest
 from scenes import make
 from soft_discs import SIZE, disc, frame_of, mask_of, seen_through
 
+from rimlight.core.frame import Mask
 from rimlight.effects.replace import ReplaceEffect
-from rimlight.frame import Mask
 from rimlight.imaging.composite import enlarge, quantise
 from rimlight.refiners.match import MatchRefiner
 

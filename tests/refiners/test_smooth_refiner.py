@@ -7,7 +7,7 @@ import pytest
 from fakes import make_frame
 from flats import flat
 
-from rimlight.frame import Mask
+from rimlight.core.frame import Mask
 from rimlight.imaging import fast
 from rimlight.imaging.composite import quantise
 from rimlight.refiners.smooth import SmoothRefiner

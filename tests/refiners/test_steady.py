@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rimlight.frame import Frame, Mask
+from rimlight.core.frame import Frame, Mask
 from rimlight.refiners.steady import SteadyRefiner
 
 SIZE = (128, 96)

@@ -1,4 +1,4 @@
-from objects import at, seen
+from object_masks import at, seen
 
 from rimlight.refiners.track import TrackRefiner
 

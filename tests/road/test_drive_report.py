@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from fakes import make_frame
 
-from rimlight.errors import SinkError
-from rimlight.frame import Instances, Mask
+from rimlight.core.errors import SinkError
+from rimlight.core.frame import Instances, Mask
 from rimlight.road.browser import unplayable
 from rimlight.road.gpx import Fix, Track
 from rimlight.road.places import Clip, Journey

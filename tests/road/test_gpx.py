@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from rimlight.errors import ConfigError
+from rimlight.core.errors import ConfigError
 from rimlight.road.gpx import Fix, Track, read_gpx, read_tracks
 
 POINT = '<trkpt lat="{}" lon="{}">{}</trkpt>'

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from clip_maker import write_video
 
-from rimlight.errors import ConfigError, SourceOpenError
+from rimlight.core.errors import ConfigError, SourceOpenError
 from rimlight.road.inputs import clips_of, video_files
 
 

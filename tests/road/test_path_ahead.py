@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from rimlight.config import PartConfig, RunConfig, SinkConfig
-from rimlight.errors import ConfigError
-from rimlight.frame import Mask
+from rimlight.core.config import PartConfig, RunConfig, SinkConfig
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Mask
 from rimlight.road.ahead import AHEAD, guess_ahead, look_ahead, parse_ahead, raised
 
 CLASSES = ("background", "road")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rimlight.errors import ConfigError
+from rimlight.core.errors import ConfigError
 from rimlight.road.gpx import Fix, Track
 from rimlight.road.places import Clip, Journey, write_geojson
 from rimlight.road.rules import Event

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from fakes import make_frame
 
-from rimlight import resources
-from rimlight.config import read_yaml
-from rimlight.errors import SinkError
-from rimlight.frame import Instances, Mask
-from rimlight.options import validate
+from rimlight.core.config import read_yaml
+from rimlight.core.errors import SinkError
+from rimlight.core.frame import Instances, Mask
+from rimlight.core.options import validate
 from rimlight.road.measures import Measurer, entropy
 from rimlight.road.page import page
 from rimlight.road.places import Clip, Journey
 from rimlight.road.record import DriveRecorder
 from rimlight.road.rules import Rule, Rules
+from rimlight.system import app_paths
 
 CLASSES = ("background", "road", "mark", "person")
 PERSON = Rule(name="person in path", measure="path.person", above=0.01, for_s=0.2)
@@ -119,7 +119,7 @@ def test_a_full_disk_is_said_so(tmp_path):
 
 
 def test_the_shipped_rules_are_in_order():
-    path = resources.folder("configs") / "road-rules.yaml"
+    path = app_paths.folder("configs") / "road-rules.yaml"
     assert len(validate(Rules, read_yaml(path), where=str(path)).rules) == 5
 
 

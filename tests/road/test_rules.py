@@ -1,7 +1,7 @@
 import pytest
 
-from rimlight.errors import ConfigError
-from rimlight.options import validate
+from rimlight.core.errors import ConfigError
+from rimlight.core.options import validate
 from rimlight.road.rules import Rule, Watch
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from rimlight.frame import Frame
+from rimlight.core.frame import Frame
 
 
 def as_frame(bgr, layout="bgr"):

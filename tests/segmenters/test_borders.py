@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scenes import as_i420, flat_frame
 
-from rimlight.catalog.find import Catalog
-from rimlight.frame import Mask
+from rimlight.core.frame import Mask
+from rimlight.models.catalog import Catalog
 from rimlight.segmenters.borders import Borders, cut_frame, in_whole
 from rimlight.segmenters.tflite import TfliteSegmenter
 
@@ -88,12 +88,12 @@ def test_a_mask_of_the_picture_stands_in_its_place_in_the_whole(layout):
 
 @LAYOUTS
 def test_a_model_of_people_finds_nobody_in_a_bar(layout):
-    from rimlight import resources
     from rimlight.imaging.pictures import read_picture
+    from rimlight.system import app_paths
 
     card, file = Catalog().resolve("selfie")
     segmenter = TfliteSegmenter(card, file, TfliteSegmenter.Options(threads=1))
-    image, _ = read_picture(resources.folder("samples") / "background.jpg")
+    image, _ = read_picture(app_paths.folder("samples") / "background.jpg")
     whole = np.zeros((240, 240, 3), np.uint8)
     whole[40:200] = image[:160, :240]
     frame = layout(flat_frame(size=(240, 240)).with_bgr(whole))

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from rimlight.config import PartConfig
-from rimlight.frame import Frame, Mask
+from rimlight.core.config import PartConfig
+from rimlight.core.frame import Frame, Mask
+from rimlight.factory.segmenter import open_segmenter
 from rimlight.imaging.geometry import Rect
-from rimlight.models import open_segmenter
 from rimlight.segmenters.carry import MovingMask
 from rimlight.segmenters.focus import FocusSegmenter
 

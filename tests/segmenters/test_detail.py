@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from rimlight.frame import Frame, Mask
+from rimlight.core.frame import Frame, Mask
 from rimlight.imaging.geometry import Rect
 from rimlight.segmenters.detail import MOST, TILES, detailed, tile_weight, tiles
 from rimlight.segmenters.focus import FocusSegmenter

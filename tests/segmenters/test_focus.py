@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from labelled import as_frame, at_size, labelled, set_iou
 
-from rimlight.config import PartConfig
-from rimlight.errors import ConfigError
-from rimlight.frame import Frame, Mask
-from rimlight.models import open_segmenter
+from rimlight.core.config import PartConfig
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame, Mask
+from rimlight.factory.segmenter import open_segmenter
 from rimlight.segmenters.average import AverageSegmenter
 from rimlight.segmenters.focus import REFRESH, FocusSegmenter
 

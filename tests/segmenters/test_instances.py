@@ -3,11 +3,11 @@ import pytest
 from coco import enlarged, plain_decode, truths
 from labelled import as_frame
 
-from rimlight.catalog.find import Catalog
-from rimlight.errors import ModelFormatError
-from rimlight.frame import Mask
+from rimlight.core.errors import ModelFormatError
+from rimlight.core.frame import Mask
+from rimlight.core.model_card import InputSpec, ModelCard, OutputSpec
 from rimlight.imaging.geometry import Rect, letterbox
-from rimlight.segmenters.card import InputSpec, ModelCard, OutputSpec
+from rimlight.models.catalog import Catalog
 from rimlight.segmenters.decode import Limits, decode
 from rimlight.segmenters.instances import InstanceSegmenter
 

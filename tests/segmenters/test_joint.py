@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from fakes import make_frame
 
-from rimlight.config import PartConfig
-from rimlight.errors import ConfigError
-from rimlight.frame import Instances, Mask
-from rimlight.models import check_segmenter, names_in, open_segmenter, palette_of
+from rimlight.core.config import PartConfig
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Instances, Mask
+from rimlight.factory.segmenter import check_segmenter, names_in, open_segmenter, palette_of
 from rimlight.segmenters.joint import JointSegmenter
 
 ROAD = ("background", "road", "mark")

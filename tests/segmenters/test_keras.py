@@ -6,9 +6,9 @@ import pytest
 from fakes import make_frame
 from tiny_models import save_tiny_keras
 
-from rimlight.errors import ModelFormatError, ModelNotFoundError
+from rimlight.core.errors import ModelFormatError, ModelNotFoundError
+from rimlight.core.model_card import ModelCard
 from rimlight.segmenters import SEGMENTERS
-from rimlight.segmenters.card import ModelCard
 
 WITHOUT_KERAS = """
 import sys

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from labelled import as_frame
 
-from rimlight.errors import ConfigError
-from rimlight.options import validate
+from rimlight.core.errors import ConfigError
+from rimlight.core.options import validate
 from rimlight.segmenters.chroma import ChromaSegmenter
 from rimlight.segmenters.threshold import ThresholdSegmenter
 

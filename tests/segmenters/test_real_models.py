@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from labelled import as_frame, at_size, labelled, set_iou
 
-from rimlight.catalog.find import Catalog
-from rimlight.evaluation.labels import CAMVID as CAMVID_SCHEME
-from rimlight.evaluation.labels import COMMA10K, VOID
-from rimlight.evaluation.pairs import find_pairs, read_mask
 from rimlight.imaging.pictures import read_picture
+from rimlight.lab.evaluation.labels import CAMVID as CAMVID_SCHEME
+from rimlight.lab.evaluation.labels import COMMA10K, VOID
+from rimlight.lab.evaluation.pairs import find_pairs, read_mask
+from rimlight.models.catalog import Catalog
 from rimlight.segmenters.tflite import TfliteSegmenter
 
 # CamVid's ids and the Cityscapes classes that mean the same.

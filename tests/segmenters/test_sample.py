@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from fakes import make_frame
 
-from rimlight.frame import Frame
+from rimlight.core.frame import Frame
 from rimlight.imaging import fast
 from rimlight.segmenters.sample import small_planes
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scenes import as_i420, flat_frame
 
-from rimlight.frame import Mask
+from rimlight.core.frame import Mask
 from rimlight.segmenters.average import AverageSegmenter
 from rimlight.segmenters.focus import REFRESH, FocusSegmenter
 from rimlight.segmenters.surer import with_surer

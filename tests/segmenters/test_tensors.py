@@ -3,9 +3,9 @@ import pytest
 from fakes import make_frame
 from labelled import as_frame
 
-from rimlight.errors import ModelFormatError
+from rimlight.core.errors import ModelFormatError
+from rimlight.core.model_card import InputSpec, ModelCard
 from rimlight.imaging import fast
-from rimlight.segmenters.card import InputSpec, ModelCard
 from rimlight.segmenters.engine import TensorInfo
 from rimlight.segmenters.tensors import InputMaker, MaskMaker
 

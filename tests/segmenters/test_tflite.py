@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from fakes import make_frame
 
-from rimlight import resources
-from rimlight.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
-from rimlight.options import validate
-from rimlight.segmenters.card import load_card
+from rimlight.core.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
+from rimlight.core.model_card import load_card
+from rimlight.core.options import validate
 from rimlight.segmenters.tflite import TfliteEngine, TfliteSegmenter, auto_threads
+from rimlight.system import app_paths
 
-MODELS = resources.folder("models")
+MODELS = app_paths.folder("models")
 SELFIE = load_card(MODELS / "selfie.yaml")
 FILE = MODELS / SELFIE.files[0].file
 ONE = TfliteSegmenter.Options(threads=1)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rimlight.frame import Instances
+from rimlight.core.frame import Instances
 from rimlight.segmenters.verdicts import boxed_by_masks, weighed, without_doubles
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rimlight.frame import Frame, SourceInfo
-from rimlight.libav import av
+from rimlight.core.frame import Frame, SourceInfo
+from rimlight.system.av import av
 
 
 def source_frames(path):

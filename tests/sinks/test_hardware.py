@@ -3,11 +3,11 @@
 import pytest
 from fakes import make_frame, make_info
 
-from rimlight.errors import ConfigError
-from rimlight.libav import av
+from rimlight.core.errors import ConfigError
 from rimlight.sinks.codecs import CODECS, plan_for
 from rimlight.sinks.hardware import check_present, present
 from rimlight.sinks.video import VideoSink
+from rimlight.system.av import av
 
 HARDWARE = [codec for codec in CODECS.values() if codec.vendor]
 NAMES = [codec.name for codec in HARDWARE]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fakes import make_frame, make_info
 
-from rimlight.errors import SinkError, UnwrittenError
+from rimlight.core.errors import SinkError, UnwrittenError
 from rimlight.sinks.images import ImagesSink
 
 

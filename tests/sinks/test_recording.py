@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from fakes import make_frame
 
-from rimlight.config import SinkConfig
-from rimlight.errors import SinkError
-from rimlight.frame import SourceInfo
-from rimlight.libav import av
-from rimlight.outputs import open_sink
+from rimlight.core.config import SinkConfig
+from rimlight.core.errors import SinkError
+from rimlight.core.frame import SourceInfo
+from rimlight.factory.sinks import open_sink
 from rimlight.sinks.video import VideoSink
+from rimlight.system.av import av
 
 INFO = SourceInfo(
     "camera", (64, 48), rate=Fraction(30), is_live=True, time_base=Fraction(1, 1_000_000)

@@ -3,7 +3,7 @@ import threading
 import pytest
 from fakes import RecordingSink, make_frame, make_info
 
-from rimlight.errors import SinkError, StopStream
+from rimlight.core.errors import SinkError, StopStream
 from rimlight.sinks.background import BackgroundSink
 
 

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from rimlight.errors import ConfigError
+from rimlight.core.errors import ConfigError
 from rimlight.sinks import SINKS, guess
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fakes import make_frame, make_info
 
-from rimlight.errors import SinkError
+from rimlight.core.errors import SinkError
 from rimlight.sinks.http import HttpSink
 
 

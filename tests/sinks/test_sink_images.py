@@ -6,7 +6,7 @@ import pytest
 from fakes import make_frame, make_info
 from limits import files_of_at_most
 
-from rimlight.errors import ConfigError, SinkError
+from rimlight.core.errors import ConfigError, SinkError
 from rimlight.imaging.pictures import read_tagged
 from rimlight.imaging.tags import Tags
 from rimlight.sinks.images import ImagesSink

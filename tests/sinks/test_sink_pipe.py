@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from fakes import make_frame, make_info
 
-from rimlight.errors import SinkError, StopStream
+from rimlight.core.errors import SinkError, StopStream
 from rimlight.sinks.pipe import PipeSink
 
 SEND = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from fakes import make_frame, make_info
-from rimlight.errors import StopStream
+from rimlight.core.errors import StopStream
 from rimlight.sinks.pipe import PipeSink
 sink = PipeSink(PipeSink.Options(), make_info())
 try:

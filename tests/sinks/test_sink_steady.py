@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from fakes import RecordingSink, make_frame
 
-from rimlight.errors import SinkError
+from rimlight.core.errors import SinkError
 from rimlight.sinks.background import SteadySink
 
 

@@ -14,13 +14,13 @@ import pytest
 from fakes import make_frame, make_info
 from media import pictures, source_frames, source_info, times
 
-from rimlight import resources
-from rimlight.errors import ConfigError, SinkError
-from rimlight.frame import Frame
+from rimlight.core.errors import ConfigError, SinkError
+from rimlight.core.frame import Frame
+from rimlight.core.options import validate
 from rimlight.imaging.colour import ColourSpace
-from rimlight.libav import av
-from rimlight.options import validate
 from rimlight.sinks.video import VideoSink
+from rimlight.system import app_paths
+from rimlight.system.av import av
 
 UNEVEN = [Fraction(n, 30) for n in (1, 2, 3, 4, 7, 8, 9, 11)]
 
@@ -39,7 +39,7 @@ def frames_at(moments, size=(64, 48)):
 
 @pytest.fixture
 def sample_frames():
-    return list(islice(source_frames(resources.folder("samples") / "portrait.mp4"), 25))
+    return list(islice(source_frames(app_paths.folder("samples") / "portrait.mp4"), 25))
 
 
 def see_through(index, size=(64, 48)):

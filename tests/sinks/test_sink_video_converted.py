@@ -10,9 +10,9 @@ import pytest
 from media import make_clip, packets, source_frames, source_info, times
 from test_sink_video_sound import add_subtitles, copy
 
-from rimlight.libav import av
 from rimlight.sinks.pcm import Holes
 from rimlight.sinks.video import VideoSink
+from rimlight.system.av import av
 
 WAYS = [{"resume": None}, {"resume": "a run", "segment_s": 1}]
 

@@ -7,10 +7,10 @@ import pytest
 from fakes import make_frame, make_info
 from media import make_clip, packets, source_frames, source_info
 
-from rimlight.frame import Frame
+from rimlight.core.frame import Frame
 from rimlight.imaging.colour import ColourSpace
-from rimlight.libav import av
 from rimlight.sinks.video import VideoSink
+from rimlight.system.av import av
 
 WAYS = [{"resume": None}, {"resume": "a run", "segment_s": 1}]
 CHAPTERS = [("Hello", 0, 1500), ("More", 1500, 4000)]

@@ -7,7 +7,7 @@ from fakes import make_frame, make_info
 from limits import files_of_at_most
 from media import make_clip, source_info
 
-from rimlight.errors import SinkError
+from rimlight.core.errors import SinkError
 from rimlight.sinks.video import VideoSink
 
 

@@ -8,10 +8,10 @@ import pytest
 from fakes import make_frame, make_info
 from media import pictures
 
-from rimlight.frame import Frame
+from rimlight.core.frame import Frame
 from rimlight.imaging.colour import ColourSpace
-from rimlight.libav import av
 from rimlight.sinks.video import VideoSink
+from rimlight.system.av import av
 
 WAYS = [{"resume": None}, {"resume": "a run", "segment_s": 1}]
 SIZE = (128, 96)

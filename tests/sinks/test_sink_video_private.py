@@ -8,9 +8,9 @@ import pytest
 from media import make_clip, source_frames, source_info
 from test_sink_video_sound import add_subtitles
 
-from rimlight.config import load_run
-from rimlight.libav import av
-from rimlight.outputs import kept_private, open_sinks
+from rimlight.core.config import load_run
+from rimlight.factory.sinks import kept_private, open_sinks
+from rimlight.system.av import av
 
 PLACE = "+47.3769+008.5417"
 NAMES = ["out.mp4", "out.mov", "out.mkv", "out.webm"]

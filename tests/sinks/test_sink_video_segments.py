@@ -9,11 +9,11 @@ import pytest
 from fakes import make_frame, make_info
 from media import make_clip, packets, pictures, source_frames, source_info, times
 
-from rimlight.errors import SinkError
-from rimlight.libav import av
+from rimlight.core.errors import SinkError
 from rimlight.sinks import journal
 from rimlight.sinks.journal import Journal, is_left_by_a_run
 from rimlight.sinks.video import VideoSink
+from rimlight.system.av import av
 
 SIZE = (128, 96)  # x264 does not give the same bytes twice for pictures of 64x48
 UNEVEN = [Fraction(n, 30) for n in range(7, 200) if n % 7 not in (3, 4)]

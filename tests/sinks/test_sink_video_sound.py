@@ -6,8 +6,8 @@ from itertools import islice
 import pytest
 from media import make_clip, packets, source_frames, source_info, times
 
-from rimlight.libav import av
 from rimlight.sinks.video import VideoSink
+from rimlight.system.av import av
 
 
 def copy(path, out, count=None, **options):

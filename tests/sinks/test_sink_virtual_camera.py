@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from fakes import make_frame, make_info
 
-from rimlight.errors import SinkError
+from rimlight.core.errors import SinkError
 from rimlight.imaging.colour import ColourSpace
-from rimlight.sinks.loopback import loopbacks, query
 from rimlight.sinks.virtual_camera import MODPROBE, VirtualCameraSink
+from rimlight.system.v4l2loopback import loopbacks, query
 
 FREE = [device.path for device in loopbacks() if device.takes_frames or device.is_stuck]
 needs_device = pytest.mark.skipif(not FREE, reason="needs a free v4l2loopback device")

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from xvfb import display
 
-from rimlight.errors import SinkError
-from rimlight.sinks.display import check_display
+from rimlight.core.errors import SinkError
 from rimlight.sinks.window import over_checkerboard
+from rimlight.system.display import check_display
 
 TESTS = os.path.dirname(os.path.dirname(__file__))
 START = f"""
 import subprocess, sys
 sys.path.insert(0, {TESTS!r})
 from fakes import make_frame, make_info
-from rimlight.errors import RimlightError, StopStream
+from rimlight.core.errors import RimlightError, StopStream
 from rimlight.sinks.window import WindowSink
 sink = WindowSink(WindowSink.Options(), make_info())
 """
@@ -37,7 +37,7 @@ def python(code, name):
 
 def test_cv2_shows_windows_although_av_is_imported():
     result = python(
-        "from rimlight.libav import av\n"
+        "from rimlight.system.av import av\n"
         "import cv2, numpy as np\n"
         "cv2.imshow('w', np.zeros((48, 64, 3), np.uint8)); cv2.waitKey(1); print('shown')",
         display(),

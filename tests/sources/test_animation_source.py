@@ -7,7 +7,7 @@ import odd_pictures
 import pytest
 from PIL import Image
 
-from rimlight.errors import ConfigError, SourceOpenError, SourceReadError
+from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.sources import guess
 from rimlight.sources.animation import AnimationSource
 

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from rimlight.errors import ConfigError, SourceOpenError, SourceReadError
-from rimlight.options import validate
-from rimlight.sources import v4l2
+from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
+from rimlight.core.options import validate
 from rimlight.sources.camera import CameraSource, take
+from rimlight.system import v4l2
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="V4L2 is Linux")
 

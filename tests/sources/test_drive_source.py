@@ -7,10 +7,10 @@ from itertools import pairwise
 import pytest
 from clip_maker import write_video
 
-from rimlight.errors import SourceOpenError, SourceReadError
-from rimlight.libav import av
+from rimlight.core.errors import SourceOpenError, SourceReadError
 from rimlight.sources.drive import DriveSource
 from rimlight.sources.recorded import common_tick, lay_out
+from rimlight.system.av import av
 
 STEP = Fraction(40, 1000)
 

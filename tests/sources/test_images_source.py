@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rimlight.errors import SourceOpenError, SourceReadError
+from rimlight.core.errors import SourceOpenError, SourceReadError
 from rimlight.sources.images import ImagesSource
 
 

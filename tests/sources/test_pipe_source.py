@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from rimlight.errors import ConfigError, SourceOpenError, SourceReadError
+from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.sources.pipe import PipeSource
 
 

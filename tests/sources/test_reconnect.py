@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from fakes import HalfSegmenter, ListSource, RecordingSink, make_frame
 
-from rimlight.buffer import Policy
-from rimlight.errors import SourceOpenError, SourceReadError
-from rimlight.frame import Frame
+from rimlight.core.errors import SourceOpenError, SourceReadError
+from rimlight.core.frame import Frame
+from rimlight.core.frame_queue import Policy
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import Settings
 from rimlight.sources.reconnect import ReconnectingSource, State
@@ -169,7 +169,7 @@ def test_closing_ends_a_rest():
 
 @pytest.mark.parametrize("state", [State.RESTING, State.RETRYING])
 def test_a_run_is_stopped_at_once_while_its_camera_is(state, monkeypatch):
-    monkeypatch.setattr("rimlight.pipeline.runner.STOP_TIMEOUT_S", 60)
+    monkeypatch.setattr("rimlight.pipeline.pipeline.STOP_TIMEOUT_S", 60)
 
     def absent():
         raise SourceOpenError("not there")

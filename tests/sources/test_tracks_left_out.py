@@ -2,12 +2,12 @@
 
 from clip_maker import write_video
 
-from rimlight.config import load_run
-from rimlight.libav import av
-from rimlight.outputs import foresee_tracks
+from rimlight.core.config import load_run
+from rimlight.factory.sinks import foresee_tracks
 from rimlight.sinks.video import VideoSink
 from rimlight.sources.drive import DriveSource
 from rimlight.sources.video import VideoSource
+from rimlight.system.av import av
 
 
 def front_and_rear(path):

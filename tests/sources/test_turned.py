@@ -11,14 +11,14 @@ from fakes import ListSource
 from scenes import as_i420, flat_frame
 from typer.testing import CliRunner
 
-from rimlight.build import open_source
-from rimlight.checks import check
 from rimlight.cli import app
-from rimlight.config import PartConfig, load_run
-from rimlight.errors import ConfigError
+from rimlight.core.config import PartConfig, load_run
+from rimlight.core.errors import ConfigError
+from rimlight.core.protocols import Waiting
+from rimlight.factory.pipeline import open_source
+from rimlight.factory.resume import Seekable
+from rimlight.factory.validation import check
 from rimlight.imaging.orientation import UPRIGHT
-from rimlight.pipeline.parts import Waiting
-from rimlight.resume import Seekable
 from rimlight.sources.turned import TURNS, turned, turned_frame
 
 COUNTS = {90: 3, 180: 2, 270: 1}

@@ -7,10 +7,10 @@ from itertools import pairwise
 import pytest
 from clip_maker import write_video
 
-from rimlight.libav import av
 from rimlight.media.seams import Follower, Seams
 from rimlight.sources.drive import DriveSource
 from rimlight.sources.video import VideoSource
+from rimlight.system.av import av
 
 STEP = Fraction(1, 25)
 TICK = Fraction(1, 90000)

@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from clip_maker import write_video
 
-from rimlight.errors import SourceOpenError, SourceReadError
+from rimlight.core.errors import SourceOpenError, SourceReadError
 from rimlight.sources.video import VideoSource
 
 

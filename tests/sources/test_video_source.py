@@ -12,11 +12,11 @@ from clip_maker import (
     write_video,
 )
 
-from rimlight.errors import SourceReadError
+from rimlight.core.errors import SourceReadError
 from rimlight.imaging.colour import ColourSpace, planes
-from rimlight.libav import av
 from rimlight.sources.planes import PlaneReader
 from rimlight.sources.video import VideoSource
+from rimlight.system.av import av
 
 
 def open_video(path, **more):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from clip_maker import write_video
 
-from rimlight.errors import ConfigError, SourceOpenError
+from rimlight.core.errors import ConfigError, SourceOpenError
 from rimlight.sources.video import VideoSource
 
 PQ, HLG = 16, 18

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rimlight.errors import SourceOpenError
+from rimlight.core.errors import SourceOpenError
 from rimlight.sources.watch import WatchSource
 
 

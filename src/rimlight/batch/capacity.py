@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from rimlight.cores import usable_cores
+from rimlight.system.cpu import usable_cores
 
 JOB_BYTES = 500 << 20
 """What one job takes at most while it works on 1080p video."""

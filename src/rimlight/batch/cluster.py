@@ -16,8 +16,8 @@ from rimlight.batch.pieces import Piece
 from rimlight.batch.session import ray_module
 from rimlight.batch.steps import Answer, Order
 from rimlight.batch.work import Outcome
-from rimlight.identity import contents_of
-from rimlight.writing import write_bytes
+from rimlight.factory.identity import contents_of
+from rimlight.system.atomic_io import write_bytes
 
 PIECE_S = Fraction(60)
 """About how long the pieces of a video are."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from rimlight.batch import storage
 from rimlight.batch.plan import Task, pictures_in
-from rimlight.build import open_source
-from rimlight.config import PartConfig, RunConfig
-from rimlight.errors import RimlightError
-from rimlight.estimate import estimate
+from rimlight.core.config import PartConfig, RunConfig
+from rimlight.core.errors import RimlightError
+from rimlight.factory.pipeline import open_source
 from rimlight.media.opening import Target
+from rimlight.offline.estimate import estimate
 from rimlight.sources import guess
 
 _LOOKED_AT = 300

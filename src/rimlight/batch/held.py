@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from rimlight.config import PartConfig
-from rimlight.models import is_wide, open_segmenter
+from rimlight.core.config import PartConfig
+from rimlight.factory.segmenter import is_wide, open_segmenter
 
 if TYPE_CHECKING:
-    from rimlight.frame import Frame, Mask
-    from rimlight.pipeline.parts import Segmenter
+    from rimlight.core.frame import Frame, Mask
+    from rimlight.core.protocols import Segmenter
 
 _REMEMBERING = ("focus", "gate", "in_turn")
 """Options that make a segmenter remember what it saw: such a one is opened anew each time."""

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from rimlight.batch import storage
-from rimlight.errors import SinkError
-from rimlight.locks import Lock, try_lock, wait_for_lock
-from rimlight.writing import make_folder, unfinished
+from rimlight.core.errors import SinkError
+from rimlight.system.atomic_io import make_folder, unfinished
+from rimlight.system.locks import Lock, try_lock, wait_for_lock
 
 LIMIT_BYTES = 20 << 30
 """What is not in use goes, the oldest first, while all of it takes more."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from rimlight.batch.work import Counted, Outcome, work
-from rimlight.cores import usable_cores
+from rimlight.system.cpu import usable_cores
 
 TRIES = 3
 """A task whose worker was killed so many times is given up."""

@@ -10,10 +10,10 @@ from typing import Any, BinaryIO, Literal
 
 from rimlight.batch import storage
 from rimlight.batch.plan import Task, pictures_in
-from rimlight.errors import RimlightError, SinkError
-from rimlight.fingerprints import content_of
-from rimlight.locks import flush_to_disk
+from rimlight.core.errors import RimlightError, SinkError
 from rimlight.sinks.journal import is_left_by_a_run
+from rimlight.system.fingerprints import content_of
+from rimlight.system.locks import flush_to_disk
 
 MANIFEST = "manifest.jsonl"
 _FEWEST_FACTS = 3

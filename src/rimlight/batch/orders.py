@@ -16,7 +16,7 @@ from rimlight.batch import storage
 from rimlight.batch.pieces import Staging
 from rimlight.batch.secret import secret
 from rimlight.batch.steps import Files, Order
-from rimlight.writing import hidden_name
+from rimlight.system.atomic_io import hidden_name
 
 
 def order_for(

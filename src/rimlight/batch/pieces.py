@@ -1,9 +1,10 @@
 """A long video in pieces that are made anywhere, in any order, and joined exactly.
 
 A video sink writes segments of a fixed length, each with an encoder of its own, and smoothing
-depends on nothing before the second that leads up to a segment (see `rimlight.resume`). So a piece,
-which is some whole segments in a row, needs nothing of the others: its worker reads on from the
-input's key frame before that second. The segments are the ones that a run on one machine makes.
+depends on nothing before the second that leads up to a segment (see `rimlight.factory.resume`).
+So a piece, which is some whole segments in a row, needs nothing of the others: its worker reads on
+from the input's key frame before that second. The segments are the ones that a run on one machine
+makes.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rimlight import resume
 from rimlight.batch import storage
 from rimlight.batch.held import HeldModels
 from rimlight.batch.work import Counted, Outcome, carry_out
-from rimlight.config import RunConfig
-from rimlight.errors import RimlightError, SourceReadError
-from rimlight.libav import av
+from rimlight.core.config import RunConfig
+from rimlight.core.errors import RimlightError, SourceReadError
+from rimlight.factory import resume
 from rimlight.media.opening import Target, open_container, video_stream
 from rimlight.sinks.journal import Journal, Segment, folder_of, segments_of
+from rimlight.system.av import av
 
 _NAME = "pieces"
 """What the segments' list is called; staging folders have a name of their own for each run."""

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from rimlight.batch import storage
 from rimlight.batch.manifest import Manifest
 from rimlight.batch.plan import Task, pictures_in, result_names
-from rimlight.errors import SinkError
+from rimlight.core.errors import SinkError
 from rimlight.sinks.made import Facts, Made, facts
 from rimlight.sinks.paths import identities, identity
 

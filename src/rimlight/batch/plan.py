@@ -11,13 +11,18 @@ from itertools import count, groupby
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from rimlight.addresses import hide_secrets
 from rimlight.batch import storage
-from rimlight.errors import ConfigError, SourceOpenError
-from rimlight.file_kinds import is_picture, is_video, result_suffix
-from rimlight.folders import describe_left_out, is_among_companions, is_companion, list_folder
+from rimlight.core.addresses import hide_secrets
+from rimlight.core.errors import ConfigError, SourceOpenError
 from rimlight.sinks.naming import Key, candidates, key_for, plan_names
 from rimlight.sources import guess
+from rimlight.system.file_kinds import is_picture, is_video, result_suffix
+from rimlight.system.folders import (
+    describe_left_out,
+    is_among_companions,
+    is_companion,
+    list_folder,
+)
 
 _WILD = "*?["
 Kind = Literal["video", "picture", "folder"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from rimlight import resources
 from rimlight.batch import storage
 from rimlight.batch.manifest import MANIFEST
+from rimlight.system import app_paths
 
 
 def report_folder(out: str) -> Path:
@@ -19,7 +19,7 @@ def report_folder(out: str) -> Path:
     if not storage.is_url(out):
         return Path(out)
     name = hashlib.sha256(out.rstrip("/").encode()).hexdigest()[:16]
-    return resources.cache_folder() / "batch" / name
+    return app_paths.cache_folder() / "batch" / name
 
 
 def bring(out: str) -> Path:

@@ -19,13 +19,13 @@ from rimlight.batch.places import Finished, check_manifest, check_places
 from rimlight.batch.plan import Task
 from rimlight.batch.summary import write_summary
 from rimlight.batch.work import Outcome
-from rimlight.catalog.find import Catalog
-from rimlight.config import RunConfig
-from rimlight.errors import SinkError
-from rimlight.identity import contents_of
-from rimlight.locks import Lock, try_lock
+from rimlight.core.config import RunConfig
+from rimlight.core.errors import SinkError
+from rimlight.factory.identity import contents_of
+from rimlight.models.catalog import Catalog
 from rimlight.sinks.paths import check_report
-from rimlight.writing import make_folder, writing
+from rimlight.system.atomic_io import make_folder, writing
+from rimlight.system.locks import Lock, try_lock
 
 SUMMARY = "summary.html"
 THUMBNAILS = "thumbnails"

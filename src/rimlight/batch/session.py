@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
-from rimlight.errors import ConfigError, MissingDependencyError, RimlightError
+from rimlight.core.errors import ConfigError, MissingDependencyError, RimlightError
 
 _PATIENCE_S = 10.0
 _LOOPBACK = "127.0.0.1"

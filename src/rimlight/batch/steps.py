@@ -15,7 +15,7 @@ from rimlight.batch.held import HeldModels
 from rimlight.batch.pieces import Piece, Staging, join_pieces, make_piece, split
 from rimlight.batch.plan import pictures_in
 from rimlight.batch.work import Counted, Outcome, attempt, carry_out, use_threads
-from rimlight.config import RunConfig, load_run
+from rimlight.core.config import RunConfig, load_run
 
 Files = Mapping[str, bytes]
 """What the run names beside its input, such as a background: path -> content."""

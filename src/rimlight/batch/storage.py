@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rimlight import folders
-from rimlight.errors import MissingDependencyError, RimlightError, SinkError, SourceOpenError
-from rimlight.writing import unfinished
+from rimlight.core.errors import MissingDependencyError, RimlightError, SinkError, SourceOpenError
+from rimlight.system import folders
+from rimlight.system.atomic_io import unfinished
 
 _MARKS_OF_CONTENT = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
 """What the file systems call a thing that changes when a file does; the first there is counts."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from rimlight.batch.manifest import Entry
-from rimlight.writing import GENERATOR, write_text
+from rimlight.system.atomic_io import GENERATOR, write_text
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #d8dce2; --soft: #667; --bad: #fdecea; --ink: #b3261e }

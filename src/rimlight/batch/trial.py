@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rimlight.build import open_effect
-from rimlight.config import RunConfig
-from rimlight.outputs import check_sinks
+from rimlight.core.config import RunConfig
+from rimlight.factory.pipeline import open_effect
+from rimlight.factory.sinks import check_sinks
 
 
 def try_parts(run: RunConfig) -> None:

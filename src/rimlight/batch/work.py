@@ -14,15 +14,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rimlight.config import RunConfig, load_run
-from rimlight.errors import RimlightError, SinkError
-from rimlight.printable import keep_log_printable
-from rimlight.writing import write_bytes
+from rimlight.core.config import RunConfig, load_run
+from rimlight.core.errors import RimlightError, SinkError
+from rimlight.core.printable import keep_log_printable
+from rimlight.system.atomic_io import write_bytes
 
 if TYPE_CHECKING:
     from rimlight.batch.held import HeldModels
-    from rimlight.frame import Frame
-    from rimlight.pipeline.runner import Pipeline
+    from rimlight.core.frame import Frame
+    from rimlight.pipeline.pipeline import Pipeline
 
 _log = logging.getLogger(__name__)
 
@@ -156,9 +156,9 @@ def carry_out(
     Raises:
         RimlightError: whatever went wrong.
     """
-    from rimlight.build import open_run
-    from rimlight.models import open_segmenter
-    from rimlight.resume import count
+    from rimlight.factory.pipeline import open_run
+    from rimlight.factory.resume import count
+    from rimlight.factory.segmenter import open_segmenter
 
     def on_frame(frame: Frame) -> None:
         counted(frame)

@@ -17,7 +17,6 @@ _before = interrupts.leave_while_loading()
 import typer  # noqa: E402
 from typer.exceptions import TyperException  # noqa: E402
 
-from rimlight.addresses import hide_secrets_in  # noqa: E402
 from rimlight.cli import (  # noqa: E402
     batch,
     bench,
@@ -40,8 +39,9 @@ from rimlight.cli import (  # noqa: E402
     train,
 )
 from rimlight.cli.interrupts import INTERRUPTED  # noqa: E402
-from rimlight.errors import ConfigError, RimlightError  # noqa: E402
-from rimlight.printable import make_printable  # noqa: E402
+from rimlight.core.addresses import hide_secrets_in  # noqa: E402
+from rimlight.core.errors import ConfigError, RimlightError  # noqa: E402
+from rimlight.core.printable import make_printable  # noqa: E402
 
 interrupts.loaded(_before)
 

@@ -33,7 +33,7 @@ from rimlight.cli.flags import (
 if TYPE_CHECKING:
     from rimlight.batch.plan import Task
     from rimlight.batch.run import Pool
-    from rimlight.config import RunConfig
+    from rimlight.core.config import RunConfig
 
 Engine = Literal["local", "ray"]
 
@@ -105,12 +105,12 @@ def batch(
     from rimlight.batch.plan import left_out, make_plan
     from rimlight.batch.report import bring, report_folder
     from rimlight.batch.run import Batch, alone_in
-    from rimlight.choice import choice
     from rimlight.cli.batch_run import show_plan, work_through
     from rimlight.cli.run import tell
-    from rimlight.jobs import background_effects, job_config
+    from rimlight.factory.object_filter import choice
+    from rimlight.factory.presets import background_effects, job_config
+    from rimlight.factory.sinks import foresee_tracks
     from rimlight.media.paths import plain_path
-    from rimlight.outputs import foresee_tracks
     from rimlight.sources import guess
 
     said = choice(keep, drop)
@@ -170,7 +170,7 @@ def batch(
 def _check_places(places: Sequence[str], engine: Engine) -> None:
     """Refuse addresses where nobody would fetch them."""
     from rimlight.batch import storage
-    from rimlight.errors import ConfigError
+    from rimlight.core.errors import ConfigError
 
     far = [place for place in places if storage.is_url(place)]
     if far and engine == "local":
@@ -186,7 +186,7 @@ def _check_places(places: Sequence[str], engine: Engine) -> None:
 def _check_first_of_each_kind(tasks: Sequence[Task], describe: Callable[[Task], RunConfig]) -> None:
     """Find what is wrong with the run once, and before any work, not in every worker."""
     from rimlight.batch.trial import try_parts
-    from rimlight.checks import check
+    from rimlight.factory.validation import check
 
     for task in {task.kind: task for task in tasks}.values():
         check(describe(task), places=False)  # these are checked for the whole plan
@@ -214,8 +214,8 @@ def _pool(
 
 def _number(jobs: str) -> int | None:
     """Return the number of jobs asked for, None for auto."""
-    from rimlight.errors import ConfigError
-    from rimlight.options import is_number
+    from rimlight.core.errors import ConfigError
+    from rimlight.core.options import is_number
 
     if jobs == "auto":
         return None
@@ -225,7 +225,7 @@ def _number(jobs: str) -> int | None:
 
 
 def _seconds(piece: str) -> Fraction:
-    from rimlight.errors import ConfigError
+    from rimlight.core.errors import ConfigError
 
     try:
         length_s = Fraction(piece)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rimlight.addresses import hide_secrets
 from rimlight.cli import interrupts
 from rimlight.cli.run import STOPPED, console
+from rimlight.core.addresses import hide_secrets
 
 if TYPE_CHECKING:
     from rimlight.batch.extent import Extent
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rimlight.batch.manifest import Entry
     from rimlight.batch.plan import Task
     from rimlight.batch.run import Batch, Pool, Todo
-    from rimlight.config import RunConfig
+    from rimlight.core.config import RunConfig
 
 FAILED = 1
 _NAMED = 5

@@ -12,8 +12,8 @@ from rimlight.cli.flags import Overwrite
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from rimlight.bench.rounds import Cost
-    from rimlight.bench.suite import Report
+    from rimlight.lab.bench.rounds import Cost
+    from rimlight.lab.bench.suite import Report
 
 
 def bench(
@@ -86,10 +86,10 @@ def bench(
         return
     _refuse_without_networks({"model": model, "pictures": pictures, "limit": limit})
 
-    from rimlight.bench.footage import sample_clip
-    from rimlight.bench.suite import Plan, run_suite
     from rimlight.cli.run import console
-    from rimlight.writing import MADE_BY, write_text
+    from rimlight.lab.bench.footage import sample_clip
+    from rimlight.lab.bench.suite import Plan, run_suite
+    from rimlight.system.atomic_io import MADE_BY, write_text
 
     plan = Plan(
         clip=clip or sample_clip(),
@@ -103,14 +103,14 @@ def bench(
     with console.status("starting", spinner="line") as status:
         report = run_suite(plan, status.update)
     if json_file:
-        from rimlight.interchange import to_json
+        from rimlight.core.interchange import to_json
 
         write_text(json_file, to_json(MADE_BY | report.as_dict(), indent=2) + "\n")
     _print(report)
 
 
 def _refuse_without_networks(said: dict[str, object]) -> None:
-    from rimlight.errors import ConfigError
+    from rimlight.core.errors import ConfigError
 
     if wrong := [name for name, value in said.items() if value is not None]:
         raise ConfigError(f"--{wrong[0]} says nothing without --networks", hint="add --networks")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rimlight.bench.contenders import Contender
-    from rimlight.bench.networks import Measured
-    from rimlight.frame import Frame
+    from rimlight.core.frame import Frame
+    from rimlight.lab.bench.contenders import Contender
+    from rimlight.lab.bench.networks import Measured
 
 FRAMES = 8
 CALIBRATED_ON = 40
@@ -40,12 +40,12 @@ def bench_networks(
     import tempfile
     from dataclasses import asdict
 
-    from rimlight.bench.footage import load_frames, sample_clip
-    from rimlight.bench.networks import measure
-    from rimlight.bench.suite import machine
     from rimlight.cli.run import console
-    from rimlight.evaluation.opening import open_data
-    from rimlight.writing import MADE_BY, write_text
+    from rimlight.lab.bench.footage import load_frames, sample_clip
+    from rimlight.lab.bench.networks import measure
+    from rimlight.lab.bench.suite import machine
+    from rimlight.lab.evaluation.opening import open_data
+    from rimlight.system.atomic_io import MADE_BY, write_text
 
     data = open_data(str(pictures), limit=limit) if pictures else ()
     frames = load_frames(clip or sample_clip(), (1280, 720), CALIBRATED_ON)
@@ -58,15 +58,15 @@ def bench_networks(
         table = measure(contenders, frames[:FRAMES], rounds=rounds, pictures=data)
     if json_file:
         content = MADE_BY | {"machine": machine(), "networks": [asdict(line) for line in table]}
-        from rimlight.interchange import to_json
+        from rimlight.core.interchange import to_json
 
         write_text(json_file, to_json(content, indent=2) + "\n")
     _print(table, machine())
 
 
 def _contenders(folder: Path, models: Sequence[str], frames: Sequence[Frame]) -> list[Contender]:
-    from rimlight.bench.contenders import given, shipped, untrained
     from rimlight.cli.train import needs_tensorflow
+    from rimlight.lab.bench.contenders import given, shipped, untrained
 
     needs_tensorflow()
     own = [one for model in models for one in given(model, folder, frames)]

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from rimlight.errors import ConfigError
-from rimlight.printable import make_printable
+from rimlight.core.errors import ConfigError
+from rimlight.core.printable import make_printable
 
 VERBS = """background FILE or COLOUR, blur PIXELS (or +5, -5), next, mirror, freeze, panic (each
 on, off, or without a value the other way round), keep CLASSES (or largest, center, id:3,
@@ -35,7 +35,7 @@ def ctl(
 
     rimlight ctl status --json
     """
-    from rimlight.remote import ask, default_socket
+    from rimlight.live.control_socket import ask, default_socket
 
     answer = ask(path or default_socket(), _said(words))
     if as_json:

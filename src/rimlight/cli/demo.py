@@ -18,11 +18,11 @@ def demo(
     overwrite: Overwrite = False,
 ) -> None:
     """Cut the person out of the shipped sample: two videos and a picture, nothing else needed."""
-    from rimlight.checks import check
     from rimlight.cli.run import run_to_end
-    from rimlight.demo import demo_runs, write_sheet
+    from rimlight.factory.validation import check
+    from rimlight.offline.demo import demo_runs, write_sheet
     from rimlight.sinks.paths import check_report
-    from rimlight.writing import make_folder
+    from rimlight.system.atomic_io import make_folder
 
     make_folder(output)
     sheet = output / "compare.png"

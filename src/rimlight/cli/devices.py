@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from rimlight.sources.v4l2 import CameraDescription, CameraFormat, CameraMode
+    from rimlight.system.v4l2 import CameraDescription, CameraFormat, CameraMode
 
 SHOWN_FORMATS = 6
 """Formats beyond this many are counted, not listed: a test device has hundreds."""
@@ -17,7 +17,7 @@ SHOWN_FORMATS = 6
 
 def devices() -> None:
     """List cameras and virtual cameras, with their formats, sizes and rates."""
-    from rimlight.sources.v4l2 import list_cameras
+    from rimlight.system.v4l2 import list_cameras
 
     found = list_cameras()
     if not found:

@@ -51,7 +51,7 @@ def distil(
     Pictures with masks, in the file's data.paths, teach what the masks say as well.
     """
     from rimlight.cli.train import check_training_folder
-    from rimlight.training.distil_options import load_distil
+    from rimlight.lab.training.distil_options import load_distil
 
     options = load_distil(student, settings or (), teacher=teacher, pictures=pictures or ())
     if dry_run:
@@ -59,7 +59,7 @@ def distil(
         return
     check_training_folder(out)
     needs_tensorflow()
-    from rimlight.training.distil import distil as run
+    from rimlight.lab.training.distil import distil as run
 
     with watching(quiet=quiet) as watch:
         result = run(options, out, watch=watch, on_picture=_unseen if quiet else _seen)

@@ -12,10 +12,10 @@ import typer
 from rimlight.cli.flags import Overwrite
 
 if TYPE_CHECKING:
-    from rimlight.evaluation.datasets import Data
-    from rimlight.evaluation.results import Evaluation, Result
-    from rimlight.evaluation.run import OnSample
-    from rimlight.evaluation.setups import SetupConfig
+    from rimlight.lab.evaluation.datasets import Data
+    from rimlight.lab.evaluation.results import Evaluation, Result
+    from rimlight.lab.evaluation.run import OnSample
+    from rimlight.lab.evaluation.setups import SetupConfig
 
 
 OBJECTS = "objects=yolov8n-seg"
@@ -75,9 +75,9 @@ def evaluate(
 
     rimlight eval clip.mp4 --setup raw=selfie-landscape --video side-by-side.mp4
     """
-    from rimlight.evaluation.opening import open_data
-    from rimlight.evaluation.outlines import is_outlined
-    from rimlight.evaluation.report import write_html, write_json
+    from rimlight.lab.evaluation.opening import open_data
+    from rimlight.lab.evaluation.outlines import is_outlined
+    from rimlight.lab.evaluation.report import write_html, write_json
     from rimlight.sinks.paths import check_folder, check_report
 
     for report in (json, html):
@@ -106,7 +106,7 @@ def evaluate(
 
 
 def _refuse_for_objects(said: Mapping[str, object]) -> None:
-    from rimlight.errors import ConfigError
+    from rimlight.core.errors import ConfigError
 
     if wrong := [flag for flag, value in said.items() if value is not None]:
         raise ConfigError(f"{wrong[0]} is for masks, not for single objects", hint="leave it out")
@@ -116,11 +116,11 @@ def _objects(
     specs: Sequence[str], configs: Sequence[SetupConfig], *, limit: int | None
 ) -> Evaluation:
     """Measure how well single objects are found."""
-    from rimlight.errors import ConfigError
-    from rimlight.evaluation.objects import ObjectData, evaluate_objects, with_rules
-    from rimlight.evaluation.outlines import is_outlined
-    from rimlight.evaluation.results import Evaluation
-    from rimlight.evaluation.setups import open_setups
+    from rimlight.core.errors import ConfigError
+    from rimlight.lab.evaluation.objects import ObjectData, evaluate_objects, with_rules
+    from rimlight.lab.evaluation.outlines import is_outlined
+    from rimlight.lab.evaluation.results import Evaluation
+    from rimlight.lab.evaluation.setups import open_setups
 
     if others := [spec for spec in specs if not is_outlined(Path(spec))]:
         raise ConfigError(
@@ -133,7 +133,7 @@ def _objects(
 
 
 def _configs(specs: Sequence[str], config: Path | None) -> tuple[SetupConfig, ...]:
-    from rimlight.evaluation.setups import parse_setup, read_setups
+    from rimlight.lab.evaluation.setups import parse_setup, read_setups
 
     named = [parse_setup(spec) for spec in specs]
     listed = read_setups(config) if config else ()
@@ -150,8 +150,8 @@ def _run(
     conditions: Mapping[str, Any],
     quiet: bool,
 ) -> Evaluation:
-    from rimlight.evaluation.run import evaluate as run
-    from rimlight.evaluation.setups import open_setups
+    from rimlight.lab.evaluation.run import evaluate as run
+    from rimlight.lab.evaluation.setups import open_setups
 
     with (
         open_setups(configs, data[0].size) as setups,
@@ -172,7 +172,7 @@ def _filming(path: Path | None, *, overwrite: bool) -> Iterator[OnSample | None]
     if path is None:
         yield None
         return
-    from rimlight.evaluation.film import Films
+    from rimlight.lab.evaluation.film import Films
 
     films = Films(path, overwrite=overwrite)
     try:

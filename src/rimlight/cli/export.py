@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rimlight.cli.flags import Overwrite
-from rimlight.errors import ConfigError
+from rimlight.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rimlight.training.export import Number
+    from rimlight.lab.training.export import Number
 
 
 def export(
@@ -71,7 +71,7 @@ def export(
     for made in (out, out.with_suffix(".yaml")):
         check_free(made, overwrite=overwrite)
     needs_tensorflow()
-    from rimlight.training.export import export as run
+    from rimlight.lab.training.export import export as run
 
     done = run(
         model, out, number=number, calibration=int8 or (), check=check or (), least=min_agreement

@@ -44,12 +44,12 @@ from rimlight.cli.live_flags import (
 )
 
 if TYPE_CHECKING:
-    from rimlight.build import OpenRun
-    from rimlight.cli.desk import Wishes
-    from rimlight.config import RunConfig
-    from rimlight.controls import Controls
-    from rimlight.frame import Frame
-    from rimlight.pipeline.runner import Pipeline
+    from rimlight.core.config import RunConfig
+    from rimlight.core.frame import Frame
+    from rimlight.factory.pipeline import OpenRun
+    from rimlight.live.commands import Controls
+    from rimlight.live.session import Wishes
+    from rimlight.pipeline.pipeline import Pipeline
 
 STATUS_EVERY_S = 1.0
 
@@ -96,11 +96,11 @@ def live(
 
       rimlight live --source rtsp://camera.local/stream --sink window --sink video:rec.mp4
     """
-    from rimlight.checks import check_live
-    from rimlight.choice import choice
     from rimlight.cli.run import print_plan
     from rimlight.effects import LIVE_REFRESH_HZ
-    from rimlight.jobs import background_effects, job_config, replacing
+    from rimlight.factory.object_filter import choice
+    from rimlight.factory.presets import background_effects, job_config, replacing
+    from rimlight.factory.validation import check_live
 
     said = choice(keep, drop)
     chosen = background is not None or blur is not None or grey
@@ -134,17 +134,17 @@ def live(
     if dry_run:
         print_plan(run)
     else:
-        from rimlight.cli.desk import Wishes
+        from rimlight.live.session import Wishes
 
         wishes = Wishes(ctl, on_demand, share(cpu), fps)
         _run(run, wishes, quiet=quiet)
 
 
 def _run(config: RunConfig, wishes: Wishes, *, quiet: bool) -> None:
-    from rimlight.build import open_run
-    from rimlight.cli.desk import desk
     from rimlight.cli.run import console, figures, stop_on_signals, tell
-    from rimlight.status import delay_ms
+    from rimlight.factory.pipeline import open_run
+    from rimlight.live.session import live_session
+    from rimlight.live.status import delay_ms
 
     with console.status("opening", spinner="line") as status:
         tick: list[Callable[[], None]] = []
@@ -154,7 +154,8 @@ def _run(config: RunConfig, wishes: Wishes, *, quiet: bool) -> None:
 
         with open_run(config, on_frame=None if quiet else on_frame) as run:
             tell(run.notes)
-            with desk(run, config, wishes) as controls, stop_on_signals(run.pipeline):
+            session = live_session(run, config, wishes, notify=console.print)
+            with session as controls, stop_on_signals(run.pipeline):
                 line = partial(_line, run.pipeline, controls)
                 tick.append(every(STATUS_EVERY_S, lambda: status.update(line())))
                 stats = run.pipeline.run()

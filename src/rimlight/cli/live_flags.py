@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rimlight.errors import ConfigError
+from rimlight.core.errors import ConfigError
 
 Source = Annotated[
     str | None,
@@ -78,7 +78,7 @@ def share(text: str | None) -> float | None:
     Raises:
         ConfigError: it is no share, or more than there are processors: nothing would be held.
     """
-    from rimlight.cores import usable_cores
+    from rimlight.system.cpu import usable_cores
 
     if text is None:
         return None

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rimlight.printable import make_printable
+from rimlight.core.printable import make_printable
 
 if TYPE_CHECKING:
-    from rimlight.catalog.find import Catalog
-    from rimlight.segmenters.card import ModelCard
+    from rimlight.core.model_card import ModelCard
+    from rimlight.models.catalog import Catalog
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,9 +44,9 @@ def list_models(models_dir: ModelsDir = None) -> None:
     """
     from rich.table import Table
 
-    from rimlight.catalog.find import Catalog
     from rimlight.cli.run import table_console
-    from rimlight.errors import ModelError
+    from rimlight.core.errors import ModelError
+    from rimlight.models.catalog import Catalog
 
     catalog = Catalog(models_dir)
     table = Table("name", "size", "licence", "state", "summary", box=None, pad_edge=False)
@@ -66,7 +66,7 @@ def show(name: Name, models_dir: ModelsDir = None) -> None:
     """Show the card of one model: how it is fed, what it gives, its classes and its licence."""
     import yaml
 
-    from rimlight.catalog.find import Catalog
+    from rimlight.models.catalog import Catalog
 
     catalog = Catalog(models_dir)
     card = catalog.card(name)
@@ -85,7 +85,7 @@ def pull(name: Name, accept_licence: Accept = False, models_dir: Target = None) 
     The address is fixed and the bytes are checked. A transfer that breaks off goes on where it
     stopped when you run the command again. Some licences must be accepted with --accept-licence.
     """
-    from rimlight.catalog.find import Catalog, verify
+    from rimlight.models.catalog import Catalog, verify
 
     catalog = Catalog(cache=models_dir)
     card = catalog.card(name)
@@ -130,14 +130,14 @@ def import_openvino(
 
     rimlight models import-openvino road-segmentation-adas-0001.xml --size 448x256
     """
-    from rimlight import resources
-    from rimlight.options import validate
+    from rimlight.core.options import validate
+    from rimlight.lab.importers.road import ImportOptions, import_road
     from rimlight.sinks.paths import check_can_be_folder
-    from rimlight.training.import_road import ImportOptions, import_road
+    from rimlight.system import app_paths
 
     said = {"sizes": size} if size else {}
     sizes = validate(ImportOptions, said, where="--size").sizes
-    folder = out or resources.cache_folder() / "models"
+    folder = out or app_paths.cache_folder() / "models"
     check_can_be_folder(folder)
     bin_file = weights or xml.with_suffix(".bin")
     for made in import_road(xml, bin_file, folder, sizes=sizes, float16=not float32):
@@ -146,7 +146,7 @@ def import_openvino(
 
 def _import(paths: Sequence[Path], folder: Path) -> None:
     """Turn an OpenVINO network into models that run; its own card then gives way to theirs."""
-    from rimlight.training.import_road import import_road
+    from rimlight.lab.importers.road import import_road
 
     typer.echo("importing it, which takes a minute")
     for made in import_road(paths[0], paths[1], folder):
@@ -157,7 +157,7 @@ def _fetch(card: ModelCard, accept_licence: bool, folder: Path) -> Path:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from rimlight.catalog import pull as puller
+    from rimlight.models import download as puller
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     console = Console(stderr=True)

@@ -24,9 +24,9 @@ from rimlight.cli.flags import (
 )
 
 if TYPE_CHECKING:
-    from rimlight.choice import Choice
-    from rimlight.objects.record import ObjectTally
-    from rimlight.pipeline.parts import Refiner
+    from rimlight.core.protocols import Refiner
+    from rimlight.factory.object_filter import Choice
+    from rimlight.offline.object_writers import ObjectTally
 
 MODEL = "yolov8n-seg"
 
@@ -85,10 +85,10 @@ def objects(
 
     rimlight objects clip.mp4 -o painted.mp4 --json objects.jsonl
     """
-    from rimlight.choice import choice
     from rimlight.cli.run import name_of, print_plan, run_to_end
-    from rimlight.jobs import job_config, replacing, unpainted
-    from rimlight.objects.record import ObjectTally
+    from rimlight.factory.object_filter import choice
+    from rimlight.factory.presets import job_config, replacing, unpainted
+    from rimlight.offline.object_writers import ObjectTally
     from rimlight.sources import guess
 
     said = choice(keep, drop)
@@ -133,8 +133,8 @@ def _watchers(
     source: str, each: Path | None, json: Path | None, stack: ExitStack, *, overwrite: bool
 ) -> list[Refiner]:
     """Open what is written beside the drawn picture; `stack` closes it."""
-    from rimlight.frame import SourceInfo
-    from rimlight.objects.record import CutOutWriter, ObjectLog
+    from rimlight.core.frame import SourceInfo
+    from rimlight.offline.object_writers import CutOutWriter, ObjectLog
     from rimlight.sinks.images import ImagesSink
     from rimlight.sinks.paths import check_report
 

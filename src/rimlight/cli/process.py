@@ -57,7 +57,7 @@ from rimlight.cli.process_flags import (
 )
 
 if TYPE_CHECKING:
-    from rimlight.config import RunConfig
+    from rimlight.core.config import RunConfig
 
 
 def process(
@@ -135,10 +135,10 @@ def process(
 
       rimlight process photos/ -b white --trim --margin 8% --square --size 1600 -o shop/
     """
-    from rimlight.choice import choice
     from rimlight.cli.run import name_of, print_plan, run_to_end, tell
-    from rimlight.jobs import background_effects, job_config
-    from rimlight.outputs import foresee_tracks
+    from rimlight.factory.object_filter import choice
+    from rimlight.factory.presets import background_effects, job_config
+    from rimlight.factory.sinks import foresee_tracks
 
     said = choice(keep, drop)
     product = product_keys(trim=trim, margin=margin, square=square, size=size, shadow=shadow)
@@ -212,7 +212,7 @@ def _asides(
 
 def _preview(run: RunConfig, count: int, *, overwrite: bool) -> None:
     from rimlight.cli.run import console
-    from rimlight.preview import preview_path, write_preview
+    from rimlight.offline.preview import preview_path, write_preview
     from rimlight.sinks.paths import check_report
 
     path = preview_path(run)
@@ -223,7 +223,7 @@ def _preview(run: RunConfig, count: int, *, overwrite: bool) -> None:
 
 def _tell_estimate(run: RunConfig) -> None:
     from rimlight.cli.run import console
-    from rimlight.estimate import estimate
+    from rimlight.offline.estimate import estimate
 
     made = estimate(run)
     if made is None:

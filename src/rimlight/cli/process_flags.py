@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rimlight.errors import ConfigError
+from rimlight.core.errors import ConfigError
 
 Start = Annotated[
     str | None, typer.Option(metavar="TIME", help="Begin here: seconds, 1:30 or 1:02:03.5.")

@@ -11,7 +11,7 @@ from rimlight.cli.flags import Quiet, Settings
 from rimlight.cli.train import needs_tensorflow, watching
 
 if TYPE_CHECKING:
-    from rimlight.training.prune import PruneResult
+    from rimlight.lab.training.prune import PruneResult
 
 
 def prune(
@@ -53,9 +53,9 @@ def prune(
 
     check_training_folder(out)
     needs_tensorflow()
-    from rimlight.training.prune import prune as run
-    from rimlight.training.prune import remembered
-    from rimlight.training.prune_options import PruneOptions, load_tuning
+    from rimlight.lab.training.prune import prune as run
+    from rimlight.lab.training.prune import remembered
+    from rimlight.lab.training.prune_options import PruneOptions, load_tuning
 
     trained = None if config else remembered(model)
     training = load_tuning(config, settings or (), data=data or (), trained=trained)

@@ -26,7 +26,7 @@ from rimlight.cli.flags import (
 )
 
 if TYPE_CHECKING:
-    from rimlight.pipeline.parts import Refiner
+    from rimlight.core.protocols import Refiner
     from rimlight.road.record import DriveRecorder
 
 SHOWN_FROM = 0.001
@@ -69,10 +69,10 @@ def road(
 
     rimlight road dashcam.mp4 --redact person,car -o shared.mp4
     """
-    from rimlight.choice import choice, words
     from rimlight.cli import road_run as parts
     from rimlight.cli.run import print_plan, run_to_end, tell
-    from rimlight.jobs import job_config, replacing, unpainted
+    from rimlight.factory.object_filter import choice, words
+    from rimlight.factory.presets import job_config, replacing, unpainted
     from rimlight.road.inputs import video_files
     from rimlight.road.report import FILES
     from rimlight.road.shares import ShareTally

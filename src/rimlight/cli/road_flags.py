@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rimlight.errors import ConfigError
+from rimlight.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rimlight.choice import Choice
+    from rimlight.factory.object_filter import Choice
 
 Sources = Annotated[
     list[str],

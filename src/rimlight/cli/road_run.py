@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rimlight.cli.run import console, name_of, outputs
 
 if TYPE_CHECKING:
-    from rimlight.config import RunConfig
+    from rimlight.core.config import RunConfig
     from rimlight.road.ahead import Trapezoid
     from rimlight.road.places import Clip, Journey
     from rimlight.road.record import DriveRecorder
@@ -37,7 +37,7 @@ def says_model(settings: Sequence[str]) -> bool:
 
 def default_model(asked: Set[str], *, offline: bool, quiet: bool) -> str:
     """Return the best road model that is here; "cityscapes" for what none of them knows."""
-    from rimlight.catalog.find import Catalog
+    from rimlight.models.catalog import Catalog
 
     catalog = Catalog()
     wanted = ("road-672x384", "road", "road-lite") if offline else ("road", "road-lite")
@@ -60,8 +60,8 @@ def surely_covered(run: RunConfig, classes: tuple[str, ...]) -> RunConfig:
     Raises:
         ConfigError: frames do not wait for their masks, so whoever moves would show.
     """
-    from rimlight.config import PartConfig
-    from rimlight.errors import ConfigError
+    from rimlight.core.config import PartConfig
+    from rimlight.core.errors import ConfigError
 
     if classes and run.pipeline.masks == "newest":
         raise ConfigError(
@@ -135,12 +135,12 @@ def reported(
     if folder is None or ahead is None:
         yield None
         return
-    from rimlight import resources
-    from rimlight.models import palette_of
+    from rimlight.factory.segmenter import palette_of
     from rimlight.road.record import DriveRecorder
     from rimlight.road.report import read_rules, write_report
+    from rimlight.system import app_paths
 
-    events = read_rules(rules or resources.folder("configs") / "road-rules.yaml")
+    events = read_rules(rules or app_paths.folder("configs") / "road-rules.yaml")
     hidden = any(part.kind == "redact" for part in run.effects)
     starts = [clip.start_s for clip in way.clips]
     recorder = DriveRecorder(folder, events, ahead=ahead, pictures=not hidden, starts=starts)

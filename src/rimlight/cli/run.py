@@ -15,18 +15,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from rimlight.addresses import hide_secrets, hide_secrets_in
 from rimlight.cli import interrupts
-from rimlight.errors import SourceReadError
-from rimlight.printable import make_printable
+from rimlight.core.addresses import hide_secrets, hide_secrets_in
+from rimlight.core.errors import SourceReadError
+from rimlight.core.printable import make_printable
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from rimlight.config import RunConfig
-    from rimlight.frame import Frame, SourceInfo
-    from rimlight.pipeline.parts import Refiner
-    from rimlight.pipeline.runner import Pipeline
+    from rimlight.core.config import RunConfig
+    from rimlight.core.frame import Frame, SourceInfo
+    from rimlight.core.protocols import Refiner
+    from rimlight.pipeline.pipeline import Pipeline
     from rimlight.pipeline.stats import Stats
 
 STOPPED = interrupts.INTERRUPTED
@@ -195,8 +195,8 @@ def print_plan(config: RunConfig) -> None:
     """
     import yaml
 
-    from rimlight.build import open_effect
-    from rimlight.checks import check
+    from rimlight.factory.pipeline import open_effect
+    from rimlight.factory.validation import check
 
     check(config)
     for part in (*config.effects, *(part for sink in config.sinks for part in sink.effects)):
@@ -220,8 +220,8 @@ def _without_secrets(value: Any) -> Any:
 def _run(
     config: RunConfig, label: str, watchers: Sequence[Refiner], quiet: bool
 ) -> tuple[bool, Stats]:
-    from rimlight import resume
-    from rimlight.build import open_run
+    from rimlight.factory import resume
+    from rimlight.factory.pipeline import open_run
 
     with (
         progress_bar(label, quiet=quiet) as (start, tick),

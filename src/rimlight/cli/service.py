@@ -44,7 +44,7 @@ def show(words: Words = None) -> None:
     """Print the unit and write nothing; passwords in addresses are left out."""
     import sys
 
-    from rimlight.addresses import hide_secrets
+    from rimlight.core.addresses import hide_secrets
     from rimlight.doctor import service
 
     shown = [hide_secrets(word) for word in _absolute(words)]

@@ -11,8 +11,8 @@ from typing import IO, Any
 
 import typer
 
-from rimlight.errors import RimlightError, SinkError
-from rimlight.printable import keep_log_printable
+from rimlight.core.errors import RimlightError, SinkError
+from rimlight.core.printable import keep_log_printable
 
 _FLAGS = {0: os.O_WRONLY, 1: os.O_RDONLY, 2: os.O_WRONLY}  # what must fail is made to fail
 

@@ -13,10 +13,10 @@ import typer
 from rimlight.cli.flags import DryRun, Quiet, Settings
 
 if TYPE_CHECKING:
-    from rimlight.training.history import Epoch
-    from rimlight.training.loop import Watch
-    from rimlight.training.options import TrainOptions
-    from rimlight.training.results import TrainResult
+    from rimlight.lab.training.history import Epoch
+    from rimlight.lab.training.loop import Watch
+    from rimlight.lab.training.options import TrainOptions
+    from rimlight.lab.training.results import TrainResult
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="A YAML file: configs/train-*.yaml.")]
 Out = Annotated[
@@ -56,7 +56,7 @@ def train(
     The same command goes on with a run that was stopped. In FOLDER: best.keras and its card
     best.yaml, report.html, curves.png, log.csv, tensorboard/.
     """
-    from rimlight.training.options import load_train
+    from rimlight.lab.training.options import load_train
 
     options = load_train(config, settings or (), data=data or ())
     if dry_run:
@@ -64,7 +64,7 @@ def train(
         return
     check_training_folder(out)
     needs_tensorflow()
-    from rimlight.training.train import train as run
+    from rimlight.lab.training.train import train as run
 
     with watching(quiet=quiet) as watch:
         result = run(options, out, watch=watch)
@@ -77,7 +77,7 @@ def check_training_folder(out: Path) -> None:
     Raises:
         SinkError: it cannot; or a model lies there, and not what a training goes on from.
     """
-    from rimlight.errors import SinkError
+    from rimlight.core.errors import SinkError
     from rimlight.sinks.paths import check_can_be_folder
 
     check_can_be_folder(out)
@@ -104,12 +104,12 @@ def needs_tensorflow() -> None:
     Raises:
         MissingDependencyError: it is not installed.
     """
-    from rimlight.errors import MissingDependencyError
-    from rimlight.segmenters.quiet import stderr_without
+    from rimlight.core.errors import MissingDependencyError
+    from rimlight.system.stderr import stderr_without
 
     try:
         with stderr_without(b"WARNING: All log messages before absl", b"I0000 ", b"To enable the"):
-            import rimlight.training.loop  # noqa: F401
+            import rimlight.lab.training.loop  # noqa: F401
     except ModuleNotFoundError as exc:
         raise MissingDependencyError(
             f"training needs {exc.name}, which is not installed",
@@ -124,7 +124,7 @@ def watching(*, quiet: bool) -> Iterator[Watch]:
     from rich.progress import TimeRemainingColumn as Remaining
 
     from rimlight.cli.run import console
-    from rimlight.training.loop import Watch
+    from rimlight.lab.training.loop import Watch
 
     if quiet:
         with _stoppable():
@@ -164,7 +164,7 @@ def _stoppable() -> Iterator[None]:
 
 def line(epochs: list[Epoch]) -> str:
     """Say what the last epoch came to."""
-    from rimlight.training.history import best_of
+    from rimlight.lab.training.history import best_of
 
     last = epochs[-1]
     star = " *" if best_of(epochs) is last else ""

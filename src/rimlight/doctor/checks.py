@@ -7,14 +7,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from rimlight.catalog.find import Catalog
-from rimlight.cores import usable_cores
+from rimlight.core.errors import ModelError, SinkError
 from rimlight.doctor.findings import Finding, ok, problem, warning
 from rimlight.doctor.machine import Machine
 from rimlight.doctor.setup import LOAD, RELOAD, install_command, join_command
-from rimlight.errors import ModelError, SinkError
-from rimlight.sinks.display import check_display
-from rimlight.sources import v4l2
+from rimlight.models.catalog import Catalog
+from rimlight.system import v4l2
+from rimlight.system.cpu import usable_cores
+from rimlight.system.display import check_display
 
 FAST_FLAGS = ("avx2", "asimd", "neon")
 """One of these the model's kernels need to be quick: x86-64 since 2013, any 64-bit ARM."""

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rimlight.errors import ConfigError
-from rimlight.resources import user_folder
-from rimlight.writing import make_folder, write_text, writing
+from rimlight.core.errors import ConfigError
+from rimlight.system.app_paths import user_folder
+from rimlight.system.atomic_io import make_folder, write_text, writing
 
 UNIT = "rimlight.service"
 DESKTOP = "rimlight.desktop"

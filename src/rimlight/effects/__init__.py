@@ -4,7 +4,7 @@ Frames in the "i420" layout are worked on as they are, the fast way; frames in "
 pictures, keep their full colour resolution.
 """
 
-from rimlight.registry import Entry, Registry
+from rimlight.core.registry import Entry, Registry
 
 EFFECTS = Registry(
     "effect",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.errors import ConfigError
+from rimlight.core.errors import ConfigError
 from rimlight.imaging.over import composite_bgr
 from rimlight.imaging.pictures import MAX_MEGAPIXELS, reason_of
 from rimlight.imaging.pillow import Shot, open_animation

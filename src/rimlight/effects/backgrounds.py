@@ -10,11 +10,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.addresses import hide_secrets
+from rimlight.core.addresses import hide_secrets
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame
 from rimlight.effects.loop import LoopingVideo
-from rimlight.errors import ConfigError
-from rimlight.file_kinds import is_still, may_be_animated, other_format, read_head
-from rimlight.frame import Frame
 from rimlight.imaging.colour import bgr_to_i420, even_size
 from rimlight.imaging.fit import Fit, fit_picture
 from rimlight.imaging.icc import converted
@@ -22,6 +21,7 @@ from rimlight.imaging.over import composite_bgr
 from rimlight.imaging.palette import Bgr, is_colour, parse_colour
 from rimlight.imaging.pictures import read_tagged, reason_of
 from rimlight.media.paths import is_address, plain_path
+from rimlight.system.file_kinds import is_still, may_be_animated, other_format, read_head
 
 Image = NDArray[np.uint8]
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight import options as opt
+from rimlight.core import options as opt
+from rimlight.core.frame import Frame, Mask
 from rimlight.effects.keep import Keep, full_alpha, small_alpha
-from rimlight.frame import Frame, Mask
 from rimlight.imaging.blur import blurred_bgr, blurred_small
 from rimlight.imaging.composite import Compositor
 from rimlight.imaging.over import composite_bgr

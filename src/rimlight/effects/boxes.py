@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight import options as opt
+from rimlight.core import options as opt
+from rimlight.core.frame import Frame, Instance, Mask
 from rimlight.effects.keep import Keep, check_classes
-from rimlight.frame import Frame, Instance, Mask
 from rimlight.imaging.blend import blend
 from rimlight.imaging.colour import ColourSpace, bgr_to_i420, planes
 from rimlight.imaging.draw import line_height, put_at, text_panel

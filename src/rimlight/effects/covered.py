@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.frame import goes_on
+from rimlight.core.frame import goes_on
 
 Image = NDArray[np.uint8]
 Reals = NDArray[np.float64]

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rimlight import options as opt
+from rimlight.core import options as opt
+from rimlight.core.frame import Frame, Mask
 from rimlight.effects.keep import Keep, full_alpha, small_alpha
-from rimlight.frame import Frame, Mask
 from rimlight.imaging.pool import ArrayPool
 from rimlight.imaging.rim import (
     with_own_colours,

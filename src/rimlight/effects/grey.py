@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from rimlight import options as opt
+from rimlight.core import options as opt
+from rimlight.core.frame import Frame, Mask
 from rimlight.effects.keep import Keep, full_alpha, small_alpha
-from rimlight.frame import Frame, Mask
 from rimlight.imaging.colour import planes
 from rimlight.imaging.composite import Compositor, Image
 from rimlight.imaging.over import composite_bgr

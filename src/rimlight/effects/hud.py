@@ -10,8 +10,8 @@ from statistics import median
 
 import numpy as np
 
-from rimlight import options as opt
-from rimlight.frame import Frame, Mask
+from rimlight.core import options as opt
+from rimlight.core.frame import Frame, Mask
 from rimlight.imaging.draw import panel_for, put_panel
 from rimlight.imaging.pool import ArrayPool
 

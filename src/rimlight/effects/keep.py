@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.errors import ConfigError
-from rimlight.frame import Frame, Mask
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame, Mask
+from rimlight.core.registry import suggest
 from rimlight.imaging.colour import even_size
 from rimlight.imaging.composite import enlarge, quantise
-from rimlight.registry import suggest
 
 Image = NDArray[np.uint8]
 Keep = tuple[str, ...] | None

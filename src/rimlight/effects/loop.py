@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.errors import ConfigError, SourceError
+from rimlight.core.errors import ConfigError, SourceError
 from rimlight.imaging.over import composite_bgr
-from rimlight.libav import av
 from rimlight.media.decoder import Decoder
 from rimlight.media.film import Film, open_film
 from rimlight.media.hdr import refuse_hdr
 from rimlight.media.opening import Target
 from rimlight.media.shown import Converter, colour_of, orientation_of, sample_aspect
+from rimlight.system.av import av
 
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]

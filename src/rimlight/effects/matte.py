@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight import options as opt
+from rimlight.core import options as opt
+from rimlight.core.frame import Frame, Mask
 from rimlight.effects.keep import Keep, full_alpha
-from rimlight.frame import Frame, Mask
 from rimlight.imaging.colour import even_size, pad_even, planes
 from rimlight.imaging.pool import ArrayPool
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight import options as opt
+from rimlight.core import options as opt
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame, Mask
 from rimlight.effects.keep import Keep, check_classes
 from rimlight.effects.regions import class_index, outlined, score_index
-from rimlight.errors import ConfigError
-from rimlight.frame import Frame, Mask
 from rimlight.imaging.draw import panel_for, put_panel
 from rimlight.imaging.paint import Paint, paint_bgr, paint_i420
 from rimlight.imaging.palette import UNPAINTED, Bgr, class_colours, parse_colour

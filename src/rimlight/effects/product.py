@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from rimlight import options as opt
+from rimlight.core import options as opt
+from rimlight.core.frame import Frame, Mask
 from rimlight.effects.backgrounds import open_background
-from rimlight.frame import Frame, Mask
 from rimlight.imaging.fit import Fit
 from rimlight.imaging.foreground import foreground_colours
 from rimlight.imaging.over import composite_bgr

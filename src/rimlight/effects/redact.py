@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight import options as opt
+from rimlight.core import options as opt
+from rimlight.core.frame import Frame, Mask
 from rimlight.effects.covered import CoverMemory
 from rimlight.effects.keep import check_classes
-from rimlight.frame import Frame, Mask
 from rimlight.imaging.colour import bgr_to_i420, even_size, planes
 from rimlight.imaging.composite import quantise
 from rimlight.imaging.palette import parse_colour

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.frame import Mask
+from rimlight.core.frame import Mask
 from rimlight.imaging.composite import enlarge, quantise
 from rimlight.imaging.masks import enlarge_labels
 

@@ -6,11 +6,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from rimlight import options as opt
+from rimlight.core import options as opt
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame, Mask
 from rimlight.effects.backgrounds import open_background
 from rimlight.effects.keep import Keep, full_alpha, small_alpha
-from rimlight.errors import ConfigError
-from rimlight.frame import Frame, Mask
 from rimlight.imaging.colour import bgr_to_i420, i420_to_bgr, pad_even
 from rimlight.imaging.composite import Compositor, Edges, Image
 from rimlight.imaging.fit import Fit

@@ -10,8 +10,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rimlight.file_kinds import picture_format
 from rimlight.imaging.ifd import Values, directories
+from rimlight.system.file_kinds import picture_format
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """A JPEG marker; restarts, stuffed zeros and fill bytes belong to the compressed pixels."""

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.file_kinds import RAWS, other_format, picture_format, suffix_of
 from rimlight.imaging.headers import Header, announce_alpha, end_of, png_chunks, read_header
 from rimlight.imaging.ifd import first_directory
 from rimlight.imaging.orientation import UPRIGHT, Orientation, from_exif
 from rimlight.imaging.tags import Tags, read_tags
+from rimlight.system.file_kinds import RAWS, other_format, picture_format, suffix_of
 
 Image = NDArray[np.uint8]
 

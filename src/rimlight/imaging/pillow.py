@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pil
 from PIL import ImageFile
 
-from rimlight.file_kinds import picture_format, read_head, reads_heif
 from rimlight.imaging.headers import announce_alpha
+from rimlight.system.file_kinds import picture_format, read_head, reads_heif
 
 Image = NDArray[np.uint8]
 

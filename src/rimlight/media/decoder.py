@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TypeAlias
 
-from rimlight.libav import av
 from rimlight.media.film import Film
 from rimlight.media.guard import ReadGuard
 from rimlight.media.interlace import deinterlaced
 from rimlight.media.seams import seams_of
+from rimlight.system.av import av
 
 Packet: TypeAlias = "av.Packet[av.VideoStream]"
 

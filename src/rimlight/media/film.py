@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-from rimlight.libav import av
 from rimlight.media.opening import (
     USUAL_TIMEOUT_S,
     Target,
@@ -13,6 +12,7 @@ from rimlight.media.opening import (
     video_stream,
 )
 from rimlight.media.pipes import PipeReader
+from rimlight.system.av import av
 
 # FFmpeg's own decoders of these leave the alpha out; the library's do not.
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rimlight.errors import SourceOpenError
-from rimlight.libav import av
+from rimlight.core.errors import SourceOpenError
+from rimlight.system.av import av
 
 # ITU-T H.273 table 3: transfer characteristics that only HDR pictures have.
 _HDR = {16: "PQ, as in HDR10 and Dolby Vision", 18: "HLG"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from rimlight.libav import av
+from rimlight.system.av import av
 
 Form = tuple[int, int, str]
 

@@ -8,11 +8,11 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from rimlight.addresses import ENCODE, hide_secrets
-from rimlight.errors import SourceOpenError
-from rimlight.libav import av
+from rimlight.core.addresses import ENCODE, hide_secrets
+from rimlight.core.errors import SourceOpenError
 from rimlight.media.paths import host_of, plain_path
 from rimlight.media.pipes import PipeReader
+from rimlight.system.av import av
 
 USUAL_TIMEOUT_S = 10.0
 

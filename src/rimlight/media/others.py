@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rimlight.libav import av
+from rimlight.system.av import av
 
 _TIME_CODE = "time code"
 

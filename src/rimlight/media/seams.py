@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from rimlight.libav import av
+from rimlight.system.av import av
 
 FALL_S = Fraction(1)
 """Stamps that fall by more than this restart the clock; less is a packet out of place."""

@@ -8,10 +8,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.errors import SourceReadError
+from rimlight.core.errors import SourceReadError
 from rimlight.imaging.colour import ColourSpace, Matrix
 from rimlight.imaging.orientation import UPRIGHT, Orientation, from_display_matrix
-from rimlight.libav import av
+from rimlight.system.av import av
 
 Image = NDArray[np.uint8]
 

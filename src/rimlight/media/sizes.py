@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from rimlight.libav import av
 from rimlight.media.opening import open_again
+from rimlight.system.av import av
 
 Size = tuple[int, int]
 

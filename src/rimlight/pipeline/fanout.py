@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from rimlight.errors import StopStream
-from rimlight.frame import Frame
-from rimlight.pipeline.faults import FaultLog
-from rimlight.pipeline.parts import Prompt, Sink
+from rimlight.core.errors import StopStream
+from rimlight.core.frame import Frame
+from rimlight.core.protocols import Prompt, Sink
+from rimlight.pipeline.error_log import FaultLog
 
 
 class Fanout:

@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from rimlight.buffer import FrameBuffer
-from rimlight.frame import Frame, Mask
+from rimlight.core.frame import Frame, Mask
+from rimlight.core.frame_queue import FrameBuffer
+from rimlight.core.protocols import Effect, Refiner, Segmenter, Sink, Source
+from rimlight.pipeline.error_log import FaultLog, Faults
+from rimlight.pipeline.fallback import NO_MASK, Holding, WhenUnsure, covers, without_hidden
 from rimlight.pipeline.fanout import Fanout
-from rimlight.pipeline.faults import FaultLog, Faults
-from rimlight.pipeline.parts import Effect, Refiner, Segmenter, Sink, Source
-from rimlight.pipeline.privacy import NO_MASK, Holding, WhenUnsure, covers, without_hidden
-from rimlight.pipeline.runner import Masked
+from rimlight.pipeline.hot_swap import SwappablePipeline
+from rimlight.pipeline.pipeline import Masked
 from rimlight.pipeline.settings import LiveSettings, Settings
-from rimlight.pipeline.swaps import SwappablePipeline
 
 TICK_S = 0.01
 """How long the caller's thread waits for a frame before it looks at the controls again."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from rimlight.buffer import FrameBuffer, Policy
-from rimlight.pipeline.privacy import WhenUnsure
+from rimlight.core.frame_queue import FrameBuffer, Policy
+from rimlight.pipeline.fallback import WhenUnsure
 
 Item = TypeVar("Item")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from rimlight.errors import RimlightError, SourceReadError, StopStream
-from rimlight.frame import Frame, Mask
-from rimlight.pipeline.runner import Pipeline
+from rimlight.core.errors import RimlightError, SourceReadError, StopStream
+from rimlight.core.frame import Frame, Mask
+from rimlight.pipeline.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 

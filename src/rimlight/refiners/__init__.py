@@ -1,6 +1,6 @@
 """Masks made better. To add one: write one file here, add one line below."""
 
-from rimlight.registry import Entry, Registry
+from rimlight.core.registry import Entry, Registry
 
 REFINERS = Registry(
     "refiner",

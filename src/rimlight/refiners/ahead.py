@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from rimlight.frame import Frame, Mask, goes_on
+from rimlight.core.frame import Frame, Mask, goes_on
 from rimlight.imaging.flow import Luma, carry, shrunk_luma
 from rimlight.refiners.carried import Holding, Link, Linker, drawn, is_empty
 from rimlight.refiners.steady import EMPTY

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight import options as opt
-from rimlight.frame import Mask
+from rimlight.core import options as opt
+from rimlight.core.frame import Mask
 from rimlight.imaging.flow import Luma, MotionField, carry, origins_at
 from rimlight.imaging.masks import entropy_squared
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from rimlight import options as opt
-from rimlight.errors import ConfigError
-from rimlight.frame import Frame, Instances, Mask
-from rimlight.registry import suggest
+from rimlight.core import options as opt
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame, Instances, Mask
+from rimlight.core.registry import suggest
 
 ONES = ("largest", "center")
 """Words that choose one object, or one region."""

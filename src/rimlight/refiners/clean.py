@@ -7,8 +7,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from rimlight import options as opt
-from rimlight.frame import Frame, Mask
+from rimlight.core import options as opt
+from rimlight.core.frame import Frame, Mask
 from rimlight.imaging.masks import without_holes, without_specks
 
 

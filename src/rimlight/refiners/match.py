@@ -10,8 +10,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from rimlight import options as opt
-from rimlight.frame import Frame, Mask, goes_on
+from rimlight.core import options as opt
+from rimlight.core.frame import Frame, Mask, goes_on
 from rimlight.imaging.masks import feather
 from rimlight.imaging.sharpness import Outline, look_at_outline
 

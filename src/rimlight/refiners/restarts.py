@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from rimlight.frame import Frame, Mask
+from rimlight.core.frame import Frame, Mask
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
-    from rimlight.pipeline.parts import Refiner
+    from rimlight.core.protocols import Refiner
 
 
 class RestartingRefiner:

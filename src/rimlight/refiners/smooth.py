@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight import options as opt
-from rimlight.frame import Frame, Mask, goes_on
+from rimlight.core import options as opt
+from rimlight.core.frame import Frame, Mask, goes_on
 from rimlight.imaging import fast
 from rimlight.imaging.masks import entropy_squared
 from rimlight.imaging.pool import ArrayPool

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from rimlight.frame import Frame, Mask, goes_on
+from rimlight.core.frame import Frame, Mask, goes_on
 from rimlight.imaging.flow import Luma, shrunk_luma
 from rimlight.refiners.carried import Holding, Linker, drawn, is_empty
 

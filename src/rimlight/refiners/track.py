@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight import options as opt
-from rimlight.frame import Frame, Instances, Mask, goes_on
+from rimlight.core import options as opt
+from rimlight.core.frame import Frame, Instances, Mask, goes_on
 from rimlight.imaging.kalman import BoxFilter, overlaps
 
 

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.config import PartConfig, RunConfig
-from rimlight.errors import ConfigError, SourceError
-from rimlight.frame import Frame, Mask
-from rimlight.models import open_segmenter
-from rimlight.preview import spread_frames
+from rimlight.core.config import PartConfig, RunConfig
+from rimlight.core.errors import ConfigError, SourceError
+from rimlight.core.frame import Frame, Mask
+from rimlight.factory.segmenter import open_segmenter
+from rimlight.offline.preview import spread_frames
 
 Trapezoid = tuple[float, float, float, float, float, float]
 AHEAD: Trapezoid = (0.15, 0.85, 0.92, 0.42, 0.58, 0.62)

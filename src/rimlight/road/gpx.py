@@ -15,8 +15,8 @@ from pathlib import Path
 from shlex import quote
 from typing import cast
 
-from rimlight.documents import DocumentError, read_limited
-from rimlight.errors import ConfigError
+from rimlight.core.documents import DocumentError, read_limited
+from rimlight.core.errors import ConfigError
 from rimlight.sources.clock import read_utc
 
 MAX_GAP_S = 30

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from rimlight.errors import ConfigError, SourceOpenError
-from rimlight.file_kinds import VIDEOS, is_picture, is_video
+from rimlight.core.errors import ConfigError, SourceOpenError
 from rimlight.road.places import Clip
 from rimlight.sources import guess
 from rimlight.sources.clock import read_utc
 from rimlight.sources.footage import Footage, look_into, one_drive
 from rimlight.sources.recorded import gap_s, lay_out
+from rimlight.system.file_kinds import VIDEOS, is_picture, is_video
 
 _YEARS = (1900, 2200)
 """A clock outside of these, moved by an offset, may leave the calendar."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.frame import Mask
+from rimlight.core.frame import Mask
 from rimlight.imaging.masks import label_shares, mean_entropy
 from rimlight.road.ahead import AHEAD, GROUND, Trapezoid, inside
 

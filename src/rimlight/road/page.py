@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from rimlight.core.interchange import to_json
 from rimlight.imaging.palette import UNPAINTED, class_colours
-from rimlight.interchange import to_json
 from rimlight.road.places import Clip, Journey
 from rimlight.road.record import UNSURE_FROM, DriveRecorder
 from rimlight.road.rules import Event
-from rimlight.writing import GENERATOR
+from rimlight.system.atomic_io import GENERATOR
 
 _STYLE = Path(__file__).with_name("page.css")
 _SCRIPT = Path(__file__).with_name("page.js")

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rimlight.errors import ConfigError
-from rimlight.interchange import to_json
+from rimlight.core.errors import ConfigError
+from rimlight.core.interchange import to_json
 from rimlight.road.gpx import Track
 from rimlight.road.rules import Event
-from rimlight.writing import MADE_BY, write_text
+from rimlight.system.atomic_io import MADE_BY, write_text
 
 _MOST_OFFSET_S = 1e10
 """Some three hundred years: more than from any clock that was never set."""

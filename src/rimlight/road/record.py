@@ -13,12 +13,12 @@ from typing import Any, TextIO
 
 import cv2
 
-from rimlight.frame import Frame, Mask
-from rimlight.interchange import csv_cell
+from rimlight.core.frame import Frame, Mask
+from rimlight.core.interchange import csv_cell
 from rimlight.road.ahead import AHEAD, Trapezoid
 from rimlight.road.measures import Measurer
 from rimlight.road.rules import Event, Rule, Watch
-from rimlight.writing import open_text, writing
+from rimlight.system.atomic_io import open_text, writing
 
 THUMBNAIL_PX = 320
 MAX_THUMBNAILS = 300

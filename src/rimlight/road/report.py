@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rimlight.config import read_yaml
-from rimlight.interchange import to_json
-from rimlight.options import validate
+from rimlight.core.config import read_yaml
+from rimlight.core.interchange import to_json
+from rimlight.core.options import validate
 from rimlight.road.page import page
 from rimlight.road.places import Clip, Journey, write_geojson
 from rimlight.road.record import DriveRecorder
 from rimlight.road.rules import Rule, Rules
-from rimlight.writing import MADE_BY, write_text
+from rimlight.system.atomic_io import MADE_BY, write_text
 
 FILES = ("frames.csv", "drive.json", "index.html", "events.geojson")
 """What a report consists of."""

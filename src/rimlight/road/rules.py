@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from rimlight.options import Options
+from rimlight.core.options import Options
 
 END_AFTER_S = 0.4
 """An event ends when its rule has not held for this long: one stray frame does not cut it."""

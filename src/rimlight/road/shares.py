@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.frame import Frame, Mask
+from rimlight.core.frame import Frame, Mask
 from rimlight.imaging.masks import label_shares
 
 

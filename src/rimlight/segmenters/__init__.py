@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rimlight.registry import Entry, Registry
+from rimlight.core.registry import Entry, Registry
 
 SEGMENTERS = Registry(
     "segmenter",

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.errors import ConfigError
-from rimlight.frame import Frame, Mask
-from rimlight.pipeline.parts import Segmenter
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame, Mask
+from rimlight.core.protocols import Segmenter
 
 Scores = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.frame import Frame, Mask, goes_on
+from rimlight.core.frame import Frame, Mask, goes_on
 from rimlight.imaging.colour import planes
 from rimlight.imaging.window import cut_i420, put_back
 

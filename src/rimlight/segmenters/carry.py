@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.frame import Frame, Mask
+from rimlight.core.frame import Frame, Mask
 from rimlight.imaging.flow import Luma, MotionField, carry, origins_at, shrunk_luma
 from rimlight.imaging.geometry import Rect
 

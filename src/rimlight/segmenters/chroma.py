@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from rimlight import options as opt
-from rimlight.frame import Frame, Mask
+from rimlight.core import options as opt
+from rimlight.core.frame import Frame, Mask
 from rimlight.segmenters.sample import Sampler, limit_size
 
 _MIN_SATURATION = 30.0

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.frame import Instances
+from rimlight.core.frame import Instances
+from rimlight.core.model_card import ModelCard
 from rimlight.imaging.geometry import Rect
-from rimlight.segmenters.card import ModelCard
 from rimlight.segmenters.painter import MaskPainter
 from rimlight.segmenters.verdicts import (
     boxed_by_masks,

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.errors import ModelFormatError
-from rimlight.segmenters.card import ModelCard
+from rimlight.core.errors import ModelFormatError
+from rimlight.core.model_card import ModelCard
 
 _FLOATS = ("float32", "float16")
 _QUANTISED = ("uint8", "int8")

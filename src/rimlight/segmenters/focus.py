@@ -9,11 +9,11 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.errors import ConfigError
-from rimlight.frame import Frame, Mask, goes_on
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame, Mask, goes_on
+from rimlight.core.protocols import Segmenter
 from rimlight.imaging.geometry import Rect
 from rimlight.imaging.window import bounds, even_pixels, holds, put_back, widened
-from rimlight.pipeline.parts import Segmenter
 from rimlight.segmenters.average import enlarged
 from rimlight.segmenters.borders import cut_frame
 from rimlight.segmenters.carry import MovingMask

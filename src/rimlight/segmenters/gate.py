@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.frame import Frame, Mask
+from rimlight.core.frame import Frame, Mask
+from rimlight.core.protocols import Segmenter
 from rimlight.imaging.colour import planes
-from rimlight.pipeline.parts import Segmenter
 
 LOOK = (256, 144)
 """Size at which luma is sampled first."""

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight import options as opt
-from rimlight.errors import ModelFormatError
-from rimlight.frame import Frame, Instances, Mask
-from rimlight.segmenters.card import ModelCard, check_runnable
+from rimlight.core import options as opt
+from rimlight.core.errors import ModelFormatError
+from rimlight.core.frame import Frame, Instances, Mask
+from rimlight.core.model_card import ModelCard, check_runnable
 from rimlight.segmenters.decode import Limits, decode
 from rimlight.segmenters.engine import TensorInfo
 from rimlight.segmenters.tensors import InputMaker

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.errors import ConfigError
-from rimlight.frame import Frame, Mask
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame, Mask
+from rimlight.core.protocols import Segmenter
 from rimlight.imaging.composite import quantise
 from rimlight.imaging.masks import enlarge_labels, mean_entropy
-from rimlight.pipeline.parts import Segmenter
 from rimlight.segmenters.average import enlarged
 
 Labels = NDArray[np.uint8]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight import options as opt
-from rimlight.errors import ModelFormatError, ModelNotFoundError
-from rimlight.segmenters.card import ModelCard
+from rimlight.core import options as opt
+from rimlight.core.errors import ModelFormatError, ModelNotFoundError
+from rimlight.core.model_card import ModelCard
 from rimlight.segmenters.engine import TensorInfo
 from rimlight.segmenters.model import ModelSegmenter
-from rimlight.segmenters.quiet import stderr_without
+from rimlight.system.stderr import stderr_without
 
 _GREETING = (b"WARNING: All log messages before absl", b"I0000 ", b"To enable the following")
 with stderr_without(*_GREETING):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from rimlight.frame import Frame, Mask
+from rimlight.core.frame import Frame, Mask
+from rimlight.core.model_card import ModelCard, check_runnable
 from rimlight.segmenters.borders import Borders, cut_frame, in_whole
-from rimlight.segmenters.card import ModelCard, check_runnable
 from rimlight.segmenters.engine import Engine, check_card
 from rimlight.segmenters.tensors import InputMaker, MaskMaker
 

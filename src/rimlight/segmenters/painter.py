@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.frame import Place
+from rimlight.core.frame import Place
+from rimlight.core.model_card import ModelCard
 from rimlight.imaging.geometry import Rect
-from rimlight.segmenters.card import ModelCard
 
 Floats = NDArray[np.float32]
 Reals = NDArray[np.float64]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.frame import Frame
+from rimlight.core.frame import Frame
 from rimlight.imaging import fast
 from rimlight.imaging.colour import ColourSpace, planes, yuv_to_bgr_matrix
 from rimlight.imaging.grids import grid

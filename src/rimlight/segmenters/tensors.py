@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.errors import ModelFormatError
-from rimlight.frame import Frame, Mask
+from rimlight.core.errors import ModelFormatError
+from rimlight.core.frame import Frame, Mask
+from rimlight.core.model_card import InputSpec, ModelCard
 from rimlight.imaging import fast
 from rimlight.imaging.geometry import Rect, cut, letterbox
 from rimlight.imaging.pool import ArrayPool
-from rimlight.segmenters.card import InputSpec, ModelCard
 from rimlight.segmenters.engine import TensorInfo
 from rimlight.segmenters.sample import (
     ColourShrinker,

@@ -12,13 +12,13 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight import options as opt
-from rimlight.cores import usable_cores
-from rimlight.errors import ModelFormatError, ModelNotFoundError
-from rimlight.segmenters.card import ModelCard
+from rimlight.core import options as opt
+from rimlight.core.errors import ModelFormatError, ModelNotFoundError
+from rimlight.core.model_card import ModelCard
 from rimlight.segmenters.engine import TensorInfo
 from rimlight.segmenters.model import ModelSegmenter
-from rimlight.segmenters.quiet import stderr_without
+from rimlight.system.cpu import usable_cores
+from rimlight.system.stderr import stderr_without
 
 Threads = Annotated[int, Field(ge=1, le=64)] | Literal["auto"]
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, model_validator
 
-from rimlight import options as opt
-from rimlight.frame import Frame, Mask
+from rimlight.core import options as opt
+from rimlight.core.frame import Frame, Mask
 from rimlight.segmenters.sample import Sampler, limit_size
 
 Level = Annotated[float, Field(ge=0, le=255)]

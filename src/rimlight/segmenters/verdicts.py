@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.frame import Instances, Place
+from rimlight.core.frame import Instances, Place
 from rimlight.imaging.kalman import overlaps
 
 Floats = NDArray[np.float32]

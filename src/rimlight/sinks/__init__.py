@@ -7,10 +7,10 @@ import re
 from pathlib import Path, PurePath
 from typing import Any
 
-from rimlight.config import parse_spec
-from rimlight.errors import ConfigError
-from rimlight.file_kinds import WRITTEN_PICTURES, is_picture, is_video
-from rimlight.registry import Entry, Registry, find_near, suggest
+from rimlight.core.config import parse_spec
+from rimlight.core.errors import ConfigError
+from rimlight.core.registry import Entry, Registry, find_near, suggest
+from rimlight.system.file_kinds import WRITTEN_PICTURES, is_picture, is_video
 
 SINKS = Registry(
     "sink",

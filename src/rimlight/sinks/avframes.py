@@ -7,10 +7,10 @@ from typing import cast
 import cv2
 import numpy as np
 
-from rimlight.frame import Frame
+from rimlight.core.frame import Frame
 from rimlight.imaging.colour import ColourSpace, Image, bgr_to_i420, even_size, pad_even, planes
 from rimlight.imaging.pool import ArrayPool
-from rimlight.libav import av
+from rimlight.system.av import av
 
 # ITU-T H.273 code points: (primaries, transfer, matrix) of each family.
 _CODE_POINTS = {"bt601": (6, 6, 6), "bt709": (1, 1, 1), "bt2020": (9, 14, 9)}

@@ -10,13 +10,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from rimlight.buffer import FrameBuffer, Policy
-from rimlight.errors import StopStream
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core.errors import StopStream
+from rimlight.core.frame import Frame, SourceInfo
+from rimlight.core.frame_queue import FrameBuffer, Policy
 from rimlight.sinks.pace import Pace
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
-    from rimlight.pipeline.parts import Sink
+    from rimlight.core.protocols import Sink
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
-from rimlight.errors import ConfigError
+from rimlight.core.errors import ConfigError
 
 CodecName = Literal[
     "auto", "h264", "h265", "av1", "vp9", "ffv1", "prores",

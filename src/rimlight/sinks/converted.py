@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rimlight.libav import av
 from rimlight.sinks.pcm import HOLE_S
+from rimlight.system.av import av
 
 Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when it runs
 Stream: TypeAlias = "av.stream.Stream"

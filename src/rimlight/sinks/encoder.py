@@ -10,9 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.colour import even_size
-from rimlight.libav import av
 from rimlight.sinks.avframes import Pictures
 from rimlight.sinks.codecs import Plan
 from rimlight.sinks.extras import copy_extras
@@ -25,6 +24,7 @@ from rimlight.sinks.muxing import (
 )
 from rimlight.sinks.pixel_shape import leave_room
 from rimlight.sinks.sound import Sound
+from rimlight.system.av import av
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ import logging
 from fractions import Fraction
 from pathlib import Path
 
-from rimlight.libav import av
+from rimlight.core.wording import shortened
 from rimlight.media.opening import open_again
-from rimlight.wording import shortened
+from rimlight.system.av import av
 
 log = logging.getLogger(__name__)
 

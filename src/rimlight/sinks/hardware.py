@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import lru_cache
 
-from rimlight.errors import ConfigError
-from rimlight.libav import av
+from rimlight.core.errors import ConfigError
 from rimlight.sinks.codecs import CODECS, Codec
+from rimlight.system.av import av
 
 _TRIAL_PX = 256  # some encoders refuse pictures that are much smaller
 _TRIAL_RATE = Fraction(30)

@@ -13,9 +13,9 @@ from typing import Annotated, ClassVar
 import cv2
 from pydantic import Field
 
-from rimlight import options
-from rimlight.errors import SinkError
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core import options
+from rimlight.core.errors import SinkError
+from rimlight.core.frame import Frame, SourceInfo
 
 HOST = "127.0.0.1"
 _NAMES = ("127.0.0.1", "localhost")

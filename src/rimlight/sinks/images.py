@@ -15,10 +15,9 @@ from typing import Annotated, ClassVar, Literal, cast
 import cv2
 from pydantic import Field
 
-from rimlight import options
-from rimlight.errors import ConfigError, SinkError, UnwrittenError
-from rimlight.file_kinds import result_suffix
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core import options
+from rimlight.core.errors import ConfigError, SinkError, UnwrittenError
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.colour import Image
 from rimlight.imaging.tags import encode
 from rimlight.sinks import PICTURE_SUFFIXES
@@ -33,7 +32,8 @@ from rimlight.sinks.paths import (
     identity,
     is_one_picture,
 )
-from rimlight.writing import put, unfinished
+from rimlight.system.atomic_io import put, unfinished
+from rimlight.system.file_kinds import result_suffix
 
 _log = logging.getLogger(__name__)
 

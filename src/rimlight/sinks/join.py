@@ -8,8 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from rimlight.frame import SourceInfo
-from rimlight.libav import av
+from rimlight.core.frame import SourceInfo
 from rimlight.sinks.codecs import Plan
 from rimlight.sinks.extras import copy_extras
 from rimlight.sinks.journal import Segment
@@ -23,6 +22,7 @@ from rimlight.sinks.muxing import (
 )
 from rimlight.sinks.pixel_shape import leave_room, write_pixel_shape
 from rimlight.sinks.sound import Sound
+from rimlight.system.av import av
 
 _STREAM_TAGS = ("alpha_mode",)  # players look at this one before they look for alpha in VP9
 

@@ -16,10 +16,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from rimlight.errors import SinkError
-from rimlight.fingerprints import content_of, digest_of
-from rimlight.locks import Lock, flush_to_disk, is_still, try_lock
-from rimlight.writing import hidden_name, put
+from rimlight.core.errors import SinkError
+from rimlight.system.atomic_io import hidden_name, put
+from rimlight.system.fingerprints import content_of, digest_of
+from rimlight.system.locks import Lock, flush_to_disk, is_still, try_lock
 
 _VERSION = 3
 _STATE = "state.json"

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rimlight.errors import SinkError
+from rimlight.core.errors import SinkError
 
 Facts = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds."""

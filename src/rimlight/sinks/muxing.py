@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import lcm
 
-from rimlight.frame import SourceInfo
-from rimlight.libav import av
+from rimlight.core.frame import SourceInfo
 from rimlight.sinks.codecs import Plan
+from rimlight.system.av import av
 
 MICROSECOND = Fraction(1, 1_000_000)
 USUAL_RATE = Fraction(30)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rimlight import options
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core import options
+from rimlight.core.frame import Frame, SourceInfo
 
 
 class NullSink:

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from rimlight.errors import SinkError
-from rimlight.frame import SourceInfo
+from rimlight.core.errors import SinkError
+from rimlight.core.frame import SourceInfo
 from rimlight.sinks import PICTURE_SUFFIXES
-from rimlight.writing import is_ours, stays, writing
+from rimlight.system.atomic_io import is_ours, stays, writing
 
 ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
 

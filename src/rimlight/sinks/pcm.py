@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from rimlight.libav import av
+from rimlight.system.av import av
 
 Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when it runs
 

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from rimlight import options
-from rimlight.errors import ConfigError, SinkError, StopStream
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core import options
+from rimlight.core.errors import ConfigError, SinkError, StopStream
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.colour import Image, planes
 
 _STDOUT = 1  # the descriptor: sys.stdout may stand for something else where this is closed

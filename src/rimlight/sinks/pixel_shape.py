@@ -14,9 +14,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
-from rimlight.frame import SourceInfo
-from rimlight.libav import av
+from rimlight.core.frame import SourceInfo
 from rimlight.sinks.codecs import Plan
+from rimlight.system.av import av
 
 _ROOM = "pixel shape".ljust(48, ".")
 _SEGMENT, _TRACKS, _TRACK = 0x18538067, 0x1654AE6B, 0xAE

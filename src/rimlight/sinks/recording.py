@@ -9,14 +9,14 @@ from fractions import Fraction
 from itertools import count
 from pathlib import Path
 
-from rimlight.errors import SinkError
-from rimlight.frame import Frame, SourceInfo
-from rimlight.libav import av
-from rimlight.locks import Lock, try_lock
+from rimlight.core.errors import SinkError
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.sinks.codecs import Plan
 from rimlight.sinks.encoder import Encoder
 from rimlight.sinks.muxing import is_quicktime, time_base_of
 from rimlight.sinks.sound import Sound
+from rimlight.system.av import av
+from rimlight.system.locks import Lock, try_lock
 
 _FRAGMENT_MS = 1000
 """What the file's end may miss when the run is killed, besides what the encoder still holds."""

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
 
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.sinks.codecs import Plan
 from rimlight.sinks.encoder import Encoder
 from rimlight.sinks.join import join

@@ -11,11 +11,11 @@ from math import floor
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from rimlight.errors import SinkError, SourceOpenError
-from rimlight.libav import av
+from rimlight.core.errors import SinkError, SourceOpenError
 from rimlight.media.opening import Target, open_again, video_stream
 from rimlight.media.seams import FALLBACK_TICK, Follower, seams_of
 from rimlight.sinks.tracks import Track, plan_tracks
+from rimlight.system.av import av
 
 Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when it runs
 Stream: TypeAlias = "av.stream.Stream"

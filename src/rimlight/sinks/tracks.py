@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
-from rimlight.libav import av
 from rimlight.sinks.converted import ConvertedSound, sound_codec
 from rimlight.sinks.pcm import Holes
 from rimlight.sinks.subtitles import ConvertedText, text_codec
+from rimlight.system.av import av
 
 Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when it runs
 Stream: TypeAlias = "av.stream.Stream"

@@ -13,11 +13,9 @@ from typing import Annotated, ClassVar, NoReturn
 
 from pydantic import Field
 
-from rimlight import options
-from rimlight.cores import usable_cores
-from rimlight.errors import ConfigError, SinkError
-from rimlight.frame import Frame, SourceInfo
-from rimlight.libav import av
+from rimlight.core import options
+from rimlight.core.errors import ConfigError, SinkError
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.sinks.codecs import CodecName, Plan, Preset, plan_for
 from rimlight.sinks.extras import tell_of_tags
 from rimlight.sinks.hardware import check_present
@@ -28,6 +26,8 @@ from rimlight.sinks.recording import RecordingWriter
 from rimlight.sinks.segments import SegmentWriter
 from rimlight.sinks.sound import Sound
 from rimlight.sinks.whole import WholeWriter
+from rimlight.system.av import av
+from rimlight.system.cpu import usable_cores
 
 _SMALL_PX = 16  # a side from which every encoder takes a frame
 

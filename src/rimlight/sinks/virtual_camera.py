@@ -9,11 +9,11 @@ import cv2
 import pyvirtualcam
 from pydantic import Field
 
-from rimlight import options
-from rimlight.errors import SinkError
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core import options
+from rimlight.core.errors import SinkError
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.colour import BT601, Image, bgr_to_i420, even_size, pad_even
-from rimlight.sinks.loopback import loopbacks, revive
+from rimlight.system.v4l2loopback import loopbacks, revive
 
 _USUAL_RATE = 30
 MODPROBE = 'sudo modprobe v4l2loopback exclusive_caps=1 card_label="Rimlight" video_nr=10'

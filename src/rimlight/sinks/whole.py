@@ -7,8 +7,8 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
-from rimlight.errors import SinkError
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core.errors import SinkError
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.sinks.codecs import Plan
 from rimlight.sinks.encoder import Encoder
 from rimlight.sinks.made import note
@@ -16,7 +16,7 @@ from rimlight.sinks.muxing import final_options, time_base_of
 from rimlight.sinks.naming import candidates
 from rimlight.sinks.pixel_shape import write_pixel_shape
 from rimlight.sinks.sound import Sound
-from rimlight.writing import put, unfinished
+from rimlight.system.atomic_io import put, unfinished
 
 
 class WholeWriter:

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from rimlight import options
-from rimlight.errors import SinkError, StopStream
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core import options
+from rimlight.core.errors import SinkError, StopStream
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.colour import Image
-from rimlight.sinks.display import check_display
+from rimlight.system.display import check_display
 
 _QUIT_KEYS = (ord("q"), ord("Q"), 27)  # 27: Esc
 _NO_KEY = 0xFF

@@ -6,11 +6,11 @@ import os
 import stat
 from typing import Any
 
-from rimlight.config import parse_spec
-from rimlight.file_kinds import is_animated, kind_of_file, picture_format, read_head
+from rimlight.core.config import parse_spec
+from rimlight.core.options import is_number
+from rimlight.core.registry import Entry, Registry
 from rimlight.media.paths import plain_path
-from rimlight.options import is_number
-from rimlight.registry import Entry, Registry
+from rimlight.system.file_kinds import is_animated, kind_of_file, picture_format, read_head
 
 SOURCES = Registry(
     "source",

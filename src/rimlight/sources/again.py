@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rimlight.config import PartConfig
-from rimlight.sources import v4l2
-from rimlight.sources.identity import tracker
+from rimlight.core.config import PartConfig
+from rimlight.system import v4l2
+from rimlight.system.camera_identity import tracker
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
-    from rimlight.pipeline.parts import Source
+    from rimlight.core.protocols import Source
 
 
 class CameraAgain:

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight import options
-from rimlight.errors import ConfigError, SourceOpenError, SourceReadError
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core import options
+from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.pictures import MAX_MEGAPIXELS, reason_of
 from rimlight.imaging.pillow import Shot, open_animation
 from rimlight.sources.planes import fit_within

@@ -10,8 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rimlight.libav import av
 from rimlight.media.seams import FALLBACK_TICK, may_jump, rate_of
+from rimlight.system.av import av
 
 _MICROSECONDS = 1_000_000
 _FAR_S = 10

@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from rimlight import options
-from rimlight.errors import SourceOpenError, SourceReadError
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core import options
+from rimlight.core.errors import SourceOpenError, SourceReadError
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.colour import Image, bgr_to_i420, even_size, pad_even
 from rimlight.imaging.pool import ArrayPool
 from rimlight.media.guard import ReadGuard
-from rimlight.sources import v4l2
+from rimlight.system import v4l2
 
 # OpenCV waits 10 s for a frame of a camera that hangs; it reads this when it first opens one.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")

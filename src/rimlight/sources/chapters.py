@@ -10,8 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 from statistics import median
 
-from rimlight.folders import natural
-from rimlight.wording import counted, shortened
+from rimlight.core.wording import counted, shortened
+from rimlight.system.folders import natural
 
 _GOPRO = re.compile(r"(?:G[A-Z](\d\d)|GOPR|GP(\d\d))(\d{4})", re.IGNORECASE)
 """GX020001: chapter 2 of recording 1; GOPR0001 and GP010001 with older ones."""

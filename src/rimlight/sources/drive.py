@@ -14,13 +14,13 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
-from rimlight import options
-from rimlight.errors import SourceError, SourceOpenError, SourceReadError
-from rimlight.frame import Frame
+from rimlight.core import options
+from rimlight.core.errors import SourceError, SourceOpenError, SourceReadError
+from rimlight.core.frame import Frame
+from rimlight.core.wording import counted
 from rimlight.sources.footage import look_into, one_drive
 from rimlight.sources.recorded import Part, common_tick, lay_out
 from rimlight.sources.video import VideoSource
-from rimlight.wording import counted
 
 _log = logging.getLogger(__name__)
 

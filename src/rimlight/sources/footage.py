@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
-from rimlight.errors import SourceOpenError
-from rimlight.file_kinds import is_picture
-from rimlight.folders import is_companion, is_glob, list_folder, matching, natural
+from rimlight.core.errors import SourceOpenError
+from rimlight.core.wording import counted, shortened
 from rimlight.sources.channels import by_channel
 from rimlight.sources.listing import find
-from rimlight.wording import counted, shortened
+from rimlight.system.file_kinds import is_picture
+from rimlight.system.folders import is_companion, is_glob, list_folder, matching, natural
 
 _SMALL = frozenset({".lrv", ".lrf"})
 """Low-resolution copies that cameras make for their apps."""

@@ -11,9 +11,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from rimlight import options
-from rimlight.errors import SourceOpenError, SourceReadError
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core import options
+from rimlight.core.errors import SourceOpenError, SourceReadError
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.pictures import (
     MAX_BYTES,
     MAX_MEGAPIXELS,

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rimlight.documents import DocumentError, read_limited
-from rimlight.errors import SourceOpenError
-from rimlight.file_kinds import PICTURES, is_picture, is_video
-from rimlight.folders import (
+from rimlight.core.documents import DocumentError, read_limited
+from rimlight.core.errors import SourceOpenError
+from rimlight.system.file_kinds import PICTURES, is_picture, is_video
+from rimlight.system.folders import (
     Listing,
     describe_left_out,
     glob_base,

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rimlight.frame import Frame
+from rimlight.core.frame import Frame
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
-    from rimlight.pipeline.parts import Source
+    from rimlight.core.protocols import Source
 
 _LATE_S = 1.0
 """A run that is further behind, for example after the machine was asleep, does not catch up."""

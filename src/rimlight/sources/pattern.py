@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight import options
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core import options
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.pool import ArrayPool
 
 Image = NDArray[np.uint8]

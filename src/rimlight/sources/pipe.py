@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight import options
-from rimlight.errors import ConfigError, SourceOpenError, SourceReadError
-from rimlight.file_kinds import HEAD, other_format, picture_format
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core import options
+from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.pool import ArrayPool
+from rimlight.system.file_kinds import HEAD, other_format, picture_format
 
 Image = NDArray[np.uint8]
 

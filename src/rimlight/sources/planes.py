@@ -9,11 +9,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.frame import Layout
+from rimlight.core.frame import Layout
 from rimlight.imaging.colour import even_size, planes
 from rimlight.imaging.geometry import Rect, letterbox
 from rimlight.imaging.pool import ArrayPool
-from rimlight.libav import av
 from rimlight.media.shown import (
     FULL_RANGE,
     SWSCALE_MATRIX,
@@ -23,6 +22,7 @@ from rimlight.media.shown import (
     has_alpha,
     orientation_of,
 )
+from rimlight.system.av import av
 
 Image = NDArray[np.uint8]
 Size = tuple[int, int]

@@ -11,13 +11,13 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from rimlight.errors import SourceError
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core.errors import SourceError
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.fit import fit_picture, stretch_i420
 from rimlight.imaging.pool import ArrayPool
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
-    from rimlight.pipeline.parts import Source
+    from rimlight.core.protocols import Source
 
 log = logging.getLogger(__name__)
 

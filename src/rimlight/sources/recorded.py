@@ -11,13 +11,13 @@ from itertools import pairwise
 from math import ceil, gcd, lcm
 from pathlib import Path
 
-from rimlight.errors import SourceOpenError
+from rimlight.core.errors import SourceOpenError
+from rimlight.core.wording import counted, shortened
 from rimlight.media.opening import Target, open_container, video_stream
 from rimlight.media.seams import FALLBACK_TICK
 from rimlight.sources.announced import announced, clock_origin
 from rimlight.sources.chapters import Recorded, in_order
 from rimlight.sources.clock import moment_of, time_in_name
-from rimlight.wording import counted, shortened
 
 
 @dataclass(frozen=True)

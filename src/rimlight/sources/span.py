@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from rimlight.libav import av
 from rimlight.media.opening import open_again
 from rimlight.media.seams import may_jump, seams_of
 from rimlight.sources.announced import Announced
+from rimlight.system.av import av
 
 _PATIENCE_S = 60
 """A key frame further back than this is not worth the jump."""

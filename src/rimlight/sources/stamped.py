@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TypeAlias
 
-from rimlight.libav import av
 from rimlight.media.decoder import Decoder
 from rimlight.media.film import Film
 from rimlight.media.seams import FALLBACK_TICK
 from rimlight.sources.announced import Announced
 from rimlight.sources.span import Span, can_jump, jump
 from rimlight.sources.timeline import Timeline
+from rimlight.system.av import av
 
 _STORES_LENGTHS = ("mov,mp4,m4a,3gp,3g2,mj2", "gif", "apng", "webp", "nut")
 Stamped: TypeAlias = tuple[av.VideoFrame, Fraction]

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.config import PartConfig
-from rimlight.errors import ConfigError
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core.config import PartConfig
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.colour import planes
 from rimlight.imaging.orientation import UPRIGHT, Orientation
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
-    from rimlight.pipeline.parts import Source
+    from rimlight.core.protocols import Source
 
 Image = NDArray[np.uint8]
 

@@ -11,11 +11,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from rimlight import options
-from rimlight.cores import usable_cores
-from rimlight.errors import ConfigError, SourceOpenError, SourceReadError
-from rimlight.frame import Frame, SourceInfo
-from rimlight.libav import av
+from rimlight.core import options
+from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
+from rimlight.core.frame import Frame, SourceInfo
+from rimlight.core.wording import shortened
 from rimlight.media.film import Film, open_film
 from rimlight.media.hdr import refuse_hdr
 from rimlight.media.opening import Target
@@ -29,7 +28,8 @@ from rimlight.sources.arrival import ArrivalTimes
 from rimlight.sources.planes import PlaneReader
 from rimlight.sources.span import Span
 from rimlight.sources.stamped import StampedPictures
-from rimlight.wording import shortened
+from rimlight.system.av import av
+from rimlight.system.cpu import usable_cores
 
 _log = logging.getLogger(__name__)
 

@@ -14,13 +14,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from rimlight import options
-from rimlight.errors import SourceOpenError
-from rimlight.file_kinds import HEIFS, PICTURES, RAWS, VIDEOS, is_picture, suffix_of
-from rimlight.folders import Listing, describe_left_out, in_order, list_folder
-from rimlight.frame import Frame, SourceInfo
+from rimlight.core import options
+from rimlight.core.errors import SourceOpenError
+from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.pictures import MAX_MEGAPIXELS, check_whole, read_tagged
 from rimlight.sources.images import why_unread
+from rimlight.system.file_kinds import HEIFS, PICTURES, RAWS, VIDEOS, is_picture, suffix_of
+from rimlight.system.folders import Listing, describe_left_out, in_order, list_folder
 
 _log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What every part speaks: frames, masks, options, errors, protocols."""

@@ -1,0 +1,219 @@
+"""The values that travel through the pipeline: pictures, masks, and what a source is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.core.instances import Instance, Instances, Place
+from rimlight.core.mask import Mask
+from rimlight.imaging.colour import (
+    BT601,
+    ColourSpace,
+    bgr_to_i420,
+    even_size,
+    i420_to_bgr,
+    pad_even,
+)
+from rimlight.imaging.hidden import without_hidden_bgr, without_hidden_i420
+from rimlight.imaging.tags import NO_TAGS, Tags
+
+__all__ = ["Frame", "Instance", "Instances", "Layout", "Mask", "Place", "SourceInfo", "goes_on"]
+
+Layout = Literal["bgr", "i420"]
+
+MAX_GAP_S = 1
+"""From this step in time on it is a cut, or another picture of a folder."""
+
+
+def goes_on(before: Fraction, now: Fraction) -> bool:
+    """Say whether a frame of the time `now` belongs to the same stretch of film as one before."""
+    return 0 < float(now) - float(before) < MAX_GAP_S  # three times as quick as in fractions
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture and when it was taken. Nobody writes into a frame they were given.
+
+    Make one with `Frame.from_bgr` or `Frame.from_i420`; read it as `frame.bgr` or `frame.i420`:
+    the other layout is made once, when it is first asked for, and remembered.
+
+    Attributes:
+        image: uint8; (height, width, 3) for "bgr", (rows*3/2, columns) for "i420". I420 has even
+            sides, so a picture of odd size carries its last row or column twice there.
+        layout: which of the two `image` is.
+        size: (width, height) of the picture in pixels.
+        index: how many frames the source had delivered before. A gap means dropped frames.
+        pts: presentation time in seconds, exactly as the source's time base gives it.
+        captured: `time.monotonic()` in seconds when the frame left the source; for latency only.
+        colour: what YUV means in the "i420" layout.
+        alpha: uint8 (height, width), 255 where the picture is opaque; None for all opaque.
+        name: for pictures, the path relative to the folder they came from.
+        tags: for pictures, what their file says beside the pixels.
+        duration: how long it is shown, in seconds; said of a film's last frame only, for the others
+            are shown until the next one.
+        sample_aspect: width to height of one pixel.
+
+    Raises:
+        TypeError: `image` or `alpha` is not uint8.
+        ValueError: `image` or `alpha` does not have the shape that `layout` and `size` ask for.
+    """
+
+    image: NDArray[np.uint8]
+    layout: Layout
+    size: tuple[int, int]
+    index: int
+    pts: Fraction
+    captured: float
+    colour: ColourSpace = BT601
+    alpha: NDArray[np.uint8] | None = None
+    name: str = ""
+    tags: Tags = NO_TAGS
+    duration: Fraction | None = None
+    sample_aspect: Fraction = Fraction(1)
+
+    def __post_init__(self) -> None:
+        width, height = self.size
+        columns, rows = even_size(self.size)
+        expected = (height, width, 3) if self.layout == "bgr" else (rows * 3 // 2, columns)
+        _check("frame image", self.image, expected)
+        if self.alpha is not None:
+            _check("frame alpha", self.alpha, (height, width))
+
+    @classmethod
+    def from_bgr(
+        cls,
+        bgr: NDArray[np.uint8],
+        *,
+        index: int,
+        pts: Fraction,
+        captured: float,
+        alpha: NDArray[np.uint8] | None = None,
+        name: str = "",
+        tags: Tags = NO_TAGS,
+    ) -> Frame:
+        """Wrap a uint8 (height, width, 3) BGR picture."""
+        size = (bgr.shape[1], bgr.shape[0])
+        return cls(bgr, "bgr", size, index, pts, captured, alpha=alpha, name=name, tags=tags)
+
+    @classmethod
+    def from_i420(
+        cls,
+        i420: NDArray[np.uint8],
+        *,
+        size: tuple[int, int],
+        index: int,
+        pts: Fraction,
+        captured: float,
+        colour: ColourSpace = BT601,
+        sample_aspect: Fraction = Fraction(1),
+    ) -> Frame:
+        """Wrap a uint8 (rows*3/2, columns) I420 picture of `size`; rows and columns are even."""
+        return cls(i420, "i420", size, index, pts, captured, colour, sample_aspect=sample_aspect)
+
+    @cached_property
+    def bgr(self) -> NDArray[np.uint8]:
+        """The picture as uint8 (height, width, 3), BGR."""
+        if self.layout == "bgr":
+            return self.image
+        width, height = self.size
+        return i420_to_bgr(self.image, self.colour)[:height, :width]
+
+    @cached_property
+    def i420(self) -> NDArray[np.uint8]:
+        """The picture as uint8 (rows*3/2, columns), planes Y, U, V in `colour`."""
+        if self.layout == "i420":
+            return self.image
+        return bgr_to_i420(pad_even(self.image), self.colour)
+
+    @property
+    def luma_or_bgr(self) -> NDArray[np.uint8]:
+        """What needs no conversion: luma (height, width) of an I420 picture, else the BGR."""
+        width, height = self.size
+        return self.image[:height, :width]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the picture as it arrived."""
+        return int(self.image.nbytes)
+
+    def with_bgr(self, bgr: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> Frame:
+        """Return the same moment with another picture, which may differ in size."""
+        size = (bgr.shape[1], bgr.shape[0])
+        return replace(self, image=bgr, layout="bgr", size=size, alpha=alpha)
+
+    def with_i420(self, i420: NDArray[np.uint8]) -> Frame:
+        """Return the same moment with another, opaque picture of the same size."""
+        return replace(self, image=i420, layout="i420", alpha=None)
+
+    def with_alpha(self, alpha: NDArray[np.uint8]) -> Frame:
+        """Return the same picture, seen through `alpha`."""
+        return replace(self, alpha=alpha)
+
+    def without_hidden(self) -> Frame:
+        """Return the same frame with nothing of its own under alpha 0.
+
+        Readers that leave the alpha out would see it there, and a blur would mix it in. The colours
+        of what is seen go on there instead.
+        """
+        if self.alpha is None or cv2.countNonZero(self.alpha) == self.alpha.size:
+            return self
+        clean = without_hidden_bgr if self.layout == "bgr" else without_hidden_i420
+        return replace(self, image=clean(self.image, self.alpha))
+
+
+def _check(what: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if array.dtype != np.uint8:
+        raise TypeError(f"{what} must be uint8, got {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"{what} must be {shape}, got {array.shape}")
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What a source says of itself once it is open.
+
+    Attributes:
+        name: what to call it in messages.
+        size: (width, height) in pixels as shown, rotation applied; pictures may differ later.
+        rate: frames a second, an average for variable rates; None for single pictures.
+        count: how many frames are expected; None when unknown.
+        is_live: frames come in real time and are lost when nobody takes them.
+        time_base: the unit of the container's time stamps; every `Frame.pts` is a multiple of it.
+        duration_s: how long the stream says it is, in seconds.
+        colour: what YUV means in its frames.
+        sample_aspect: width to height of one pixel.
+        container: the file whose sound and subtitles belong to the frames.
+        origin: the time on the container's clock at which the frames' own times begin.
+        primaries: the colours' primaries, an ITU-T H.273 code point; None when not declared.
+        transfer: their transfer characteristics, likewise.
+        alpha: the frames are transparent in part.
+        stills: the frames are single pictures with names.
+        pictures: of these, each name and the file it is read from; none where that is not known.
+        notes: what the user should know, such as a size that the camera would not give.
+    """
+
+    name: str
+    size: tuple[int, int]
+    rate: Fraction | None = None
+    count: int | None = None
+    is_live: bool = False
+    time_base: Fraction | None = None
+    duration_s: float | None = None
+    colour: ColourSpace = BT601
+    sample_aspect: Fraction = Fraction(1)
+    container: Path | None = None
+    origin: Fraction = Fraction(0)
+    primaries: int | None = None
+    transfer: int | None = None
+    alpha: bool = False
+    stills: bool = False
+    pictures: tuple[tuple[str, Path], ...] = ()
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,193 @@
+"""What the pipeline needs from its parts.
+
+Constructed means open; whoever opened a part closes it; closing twice is fine. Parts are built as
+
+    Source(options)   Segmenter(options, ...)   Refiner(options)   Effect(options)
+    Sink(options, info)                          info: the `SourceInfo` of the run
+
+with `options` an instance of the class's own `Options`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, runtime_checkable
+
+from rimlight.core.frame import Frame, Mask, SourceInfo
+
+
+class Source(Protocol):
+    """Where frames come from."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the source is, known as soon as it is open."""
+        ...
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield frames with rising `index` and `pts` until the stream ends.
+
+        Raises:
+            SourceReadError: the stream broke before its end; the frames before it were yielded.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the device or file. May be called from another thread than the reader's."""
+        ...
+
+
+@runtime_checkable
+class Waiting(Protocol):
+    """A source that may wait for its next frame for ever, such as a folder that is watched."""
+
+    def stop_waiting(self) -> None:
+        """Let the iteration end. Any thread."""
+        ...
+
+
+class Segmenter(Protocol):
+    """Says what the pixels of a frame are."""
+
+    def segment(self, frame: Frame) -> Mask:
+        """Return a new mask that covers the whole of `frame`, at the model's own resolution."""
+        ...
+
+    def close(self) -> None:
+        """Release the model."""
+        ...
+
+
+class Refiner(Protocol):
+    """Improves a mask. May keep a state between the frames of one stream."""
+
+    def refine(self, mask: Mask, frame: Frame) -> Mask:
+        """Return a mask of the same classes; neither argument is changed."""
+        ...
+
+    def close(self) -> None:
+        """Forget the state."""
+        ...
+
+
+class Ahead(Protocol):
+    """Improves masks by those that come after them; frames wait for that, in order."""
+
+    def take(self, frame: Frame, mask: Mask) -> Iterable[tuple[Frame, Mask]]:
+        """Take the next frame; return those whose turn has come, none of them changed."""
+        ...
+
+    def rest(self) -> Iterable[tuple[Frame, Mask]]:
+        """Return those that still wait: nothing comes after them."""
+        ...
+
+    def close(self) -> None:
+        """Forget what waits."""
+        ...
+
+
+class Effect(Protocol):
+    """Makes the picture that is shown."""
+
+    def apply(self, frame: Frame, mask: Mask) -> Frame:
+        """Return a new frame of the same index, pts and name; neither argument is changed."""
+        ...
+
+    def close(self) -> None:
+        """Release what the effect opened, such as a background video."""
+        ...
+
+
+class Sink(Protocol):
+    """Where frames go."""
+
+    def write(self, frame: Frame) -> None:
+        """Take one frame; frames come in order.
+
+        Raises:
+            SinkError: the frame could not be delivered.
+            StopStream: the user asked to end the run, for example by closing a window.
+        """
+        ...
+
+    def close(self) -> None:
+        """Finish and keep what was written: a file takes its final name here."""
+        ...
+
+    def abort(self) -> None:
+        """Release without keeping an unfinished result. After close() it does nothing."""
+        ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A sink whose readers expect frames at a constant rate, such as a virtual camera."""
+
+    @property
+    def rate(self) -> float:
+        """Frames a second that it announces."""
+        ...
+
+
+@runtime_checkable
+class Planned(Protocol):
+    """A sink that knows from its options alone whether it can hold what it is asked to."""
+
+    @staticmethod
+    def plan(options: Any) -> Any:
+        """Return how it writes.
+
+        Raises:
+            ConfigError: it cannot hold what is asked for.
+        """
+        ...
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """A sink whose frames do not depend on each other: `write` may be called by many threads."""
+
+    @property
+    def writers(self) -> int:
+        """How many threads should write at once."""
+        ...
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A sink in which keys can be pressed, such as a window."""
+
+    def take_keys(self) -> str:
+        """Return the keys that were pressed since this was last asked."""
+        ...
+
+
+@runtime_checkable
+class Prompt(Protocol):
+    """A sink whose `write` never waits, and which any thread may interrupt."""
+
+    def interrupt(self, frame: Frame) -> None:
+        """Show `frame` next, in the place of what waits to be shown. Raises nothing."""
+        ...
+
+
+@runtime_checkable
+class Easing(Protocol):
+    """An effect that can do a part of its work less often."""
+
+    def ease(self, *, on: bool) -> None:
+        """Do so, or no longer."""
+        ...
+
+
+@runtime_checkable
+class Shrinking(Protocol):
+    """A source that can take smaller pictures from its device, and still gives its own size."""
+
+    def can_shrink(self) -> bool:
+        """Say whether the device has a smaller size of the same shape."""
+        ...
+
+    def shrink(self, *, on: bool) -> None:
+        """Take them, or no longer. Any thread; frames pause while the device changes."""
+        ...

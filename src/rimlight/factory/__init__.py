@@ -1,0 +1,1 @@
+"""From a run that is described as data to open parts."""

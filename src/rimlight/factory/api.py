@@ -1,0 +1,68 @@
+"""Open single parts by the words that the command line uses: for programs of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rimlight.core.config import PartConfig, SinkConfig
+from rimlight.core.frame import SourceInfo
+from rimlight.core.protocols import Effect, Refiner, Segmenter, Sink, Source
+from rimlight.factory import pipeline, segmenter, sinks
+from rimlight.sinks import guess as guess_sink
+from rimlight.sources import guess as guess_source
+
+Choices = Mapping[str, Any]
+
+
+def open_source(spec: str, options: Choices | None = None) -> Source:
+    """Open "0", "/dev/video0", a video, a folder or glob of pictures, a URL, or "pattern".
+
+    Raises:
+        SourceOpenError: it does not open.
+        ConfigError: an option is unknown or wrong.
+    """
+    return pipeline.open_source(PartConfig(**{**guess_source(spec), **(options or {})}))
+
+
+def open_segmenter(model: str = "auto", options: Choices | None = None) -> Segmenter:
+    """Open a model by its name in the catalogue, its card, or its file.
+
+    Raises:
+        ModelError: it is not here, or not what its card says.
+        ConfigError: an option is unknown or wrong.
+    """
+    return segmenter.open_segmenter(PartConfig(kind="model", model=model, **(options or {})))
+
+
+def open_refiner(kind: str, options: Choices | None = None) -> Refiner:
+    """Open a refiner: "smooth", "clean", "feather" and others.
+
+    Raises:
+        ConfigError: there is none of that name, or an option is unknown or wrong.
+    """
+    return pipeline.open_refiner(PartConfig(kind=kind, **(options or {})))
+
+
+def open_effect(kind: str, options: Choices | None = None) -> Effect:
+    """Open an effect: "replace", "blur", "cutout", "overlay" and others.
+
+    Raises:
+        ConfigError: there is none of that name, or an option is unknown or wrong.
+    """
+    return pipeline.open_effect(PartConfig(kind=kind, **(options or {})))
+
+
+def open_sink(spec: str, info: SourceInfo, options: Choices | None = None) -> Sink:
+    """Open "out.mp4", "cutouts/", "window", "virtual-camera:/dev/video10" or "null".
+
+    Args:
+        spec: where the frames go.
+        info: the `info` of the source that the frames come from.
+        options: what else the sink should know, such as {"crf": 20}.
+
+    Raises:
+        SinkError: it does not open.
+        ConfigError: an option is unknown or wrong.
+    """
+    return sinks.open_sink(SinkConfig(**{**guess_sink(spec), **(options or {})}), info)

@@ -1,0 +1,97 @@
+"""Whether the effects of a live run cover the room: one rule, for every way to choose effects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from rimlight.core.config import PartConfig
+from rimlight.core.errors import ConfigError
+from rimlight.effects import COVERING
+
+LEAST_BLUR_SHARE = 0.01
+"""Sigma of the least blur that covers, as a share of the picture's height."""
+USUAL_BLUR_PX = 20.0
+"""Of a blur that says nothing."""
+LEAST_BLUR_PX = 2.0
+"""The same where the height is not known yet: anything less covers no picture."""
+ROOM = frozenset({"background", "void", "rest"})
+"""Classes that are the room: an effect that keeps one covers nothing."""
+
+_OR_ASK = "or ask for the room with --allow-passthrough"
+
+
+def least_blur_px(height: int | None) -> float:
+    """Return the least blur that covers a picture of `height` pixels, in whole pixels."""
+    return LEAST_BLUR_PX if height is None else float(math.ceil(LEAST_BLUR_SHARE * height))
+
+
+def is_covering(part: PartConfig, height: int | None = None) -> bool:
+    """Say whether an effect leaves nothing of the room to be seen.
+
+    Args:
+        part: the effect.
+        height: of the picture, in pixels; None where it is not known yet.
+    """
+    return part.kind in COVERING and not (_is_weak(part, height) or _kept(part))
+
+
+def check_effects(parts: Sequence[PartConfig], height: int | None = None) -> None:
+    """Refuse effects of which none covers the room.
+
+    Raises:
+        ConfigError: none does; the message says what is wrong with the one that nearly does.
+    """
+    if any(is_covering(part, height) for part in parts):
+        return
+    for part in parts:
+        if part.kind in COVERING and _kept(part):
+            raise ConfigError(
+                f"an effect that keeps {_kept(part)!r} shows the room",
+                hint="keep persons or things",
+            )
+        if part.kind in COVERING:
+            where = f"a picture {height} pixels high" if height else "any picture"
+            raise ConfigError(
+                f"a blur of {part.options.get('radius_px', USUAL_BLUR_PX)} pixels hides too little "
+                f"of {where}",
+                hint=f"blur {least_blur_px(height):g} pixels or more, {_OR_ASK}",
+            )
+    raise ConfigError(
+        "no effect covers the background: the room would be seen",
+        hint=f"choose --background or --blur; {_OR_ASK}",
+    )
+
+
+def check_kept(names: Iterable[str], what: str) -> None:
+    """Refuse a choice of classes with which the room stays to be seen.
+
+    Args:
+        names: the classes that stay.
+        what: who says so, for the message.
+
+    Raises:
+        ConfigError: the room is among them.
+    """
+    room = sorted(ROOM.intersection(names))
+    if room:
+        raise ConfigError(f"{what} keeps {room[0]!r}: the room would be seen", hint=_OR_ASK[3:])
+
+
+def _is_weak(part: PartConfig, height: int | None) -> bool:
+    if part.kind != "blur" or "radius_px" not in part.options:
+        return part.kind == "blur" and height is not None and _least(height) > USUAL_BLUR_PX
+    try:
+        return not float(part.options["radius_px"]) >= _least(height)
+    except (TypeError, ValueError):  # the effect itself refuses it
+        return True
+
+
+def _least(height: int | None) -> float:
+    return LEAST_BLUR_PX if height is None else LEAST_BLUR_SHARE * height
+
+
+def _kept(part: PartConfig) -> str:
+    """Return the first class of the room that an effect is told to keep, "" for none."""
+    names = part.options.get("keep") or ()
+    return next((name for name in names if name in ROOM), "")

@@ -1,0 +1,77 @@
+"""Sinks that show something of their own beside the run's result: a matte, a foreground."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+from rimlight.core.config import PartConfig, RunConfig
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame, Mask, SourceInfo
+from rimlight.core.protocols import Effect, Sink
+from rimlight.factory.sinks import open_sinks
+
+
+class Aside:
+    """Shows each frame with effects of its own in a sink of its own; an effect for the pipeline.
+
+    Args:
+        effects: applied to the frame as the source gave it.
+        sink: takes the result; whoever opened it closes it.
+    """
+
+    def __init__(self, effects: Sequence[Effect], sink: Sink) -> None:
+        self._effects = effects
+        self.sink = sink
+
+    def apply(self, frame: Frame, mask: Mask) -> Frame:
+        """Write the frame with the own effects; return it as it was."""
+        shown = frame
+        for effect in self._effects:
+            shown = effect.apply(shown, mask)
+        self.sink.write(shown.without_hidden())
+        return frame
+
+    def close(self) -> None:
+        """Close the effects."""
+        for effect in self._effects:
+            effect.close()
+
+
+def split(config: RunConfig) -> tuple[RunConfig, list[RunConfig]]:
+    """Return the run without the sinks that have effects of their own, and a run for each of these.
+
+    Raises:
+        ConfigError: no sink shows the run's own effects.
+    """
+    own = [sink for sink in config.sinks if sink.effects]
+    if not own:
+        return config, []
+    rest = tuple(sink for sink in config.sinks if not sink.effects)
+    if not rest:
+        raise ConfigError(
+            "every sink has effects of its own", hint="move them to the run's effects"
+        )
+    asides = [config.model_copy(update={"sinks": (sink,), "effects": sink.effects}) for sink in own]
+    return config.model_copy(update={"sinks": rest}), asides
+
+
+def open_asides(
+    configs: Sequence[RunConfig],
+    info: SourceInfo,
+    *,
+    stack: ExitStack,
+    open_effect: Callable[[PartConfig], Effect],
+) -> list[Aside]:
+    """Open sink and effects of each of `configs`; `stack` closes them.
+
+    Raises:
+        RimlightError: one of them does not open.
+    """
+    asides = []
+    for config in configs:
+        (sink,), *_ = open_sinks(config, info, stack)
+        aside = Aside([open_effect(part) for part in config.effects], sink)
+        stack.callback(aside.close)
+        asides.append(aside)
+    return asides

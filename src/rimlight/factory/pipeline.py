@@ -1,0 +1,232 @@
+"""From a run's description to open parts, closed in reverse by one ExitStack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from rimlight.core.config import PartConfig, PipelineConfig, RunConfig
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame, SourceInfo
+from rimlight.core.frame_queue import Policy
+from rimlight.core.protocols import Effect, Refiner, Segmenter, Sink, Source
+from rimlight.effects import COMPOSITING, EFFECTS
+from rimlight.factory import resume
+from rimlight.factory.extra_outputs import open_asides, split
+from rimlight.factory.segmenter import open_segmenter, palette_of
+from rimlight.factory.sinks import kept_private, open_sinks, part_options
+from rimlight.factory.validation import check, check_cover
+from rimlight.imaging import fast
+from rimlight.pipeline.live import LivePipeline
+from rimlight.pipeline.pipeline import Pipeline
+from rimlight.pipeline.settings import LiveSettings, Settings
+from rimlight.pipeline.stills import StillsPipeline
+from rimlight.refiners import REFINERS
+from rimlight.sources import FILMS, SOURCES
+from rimlight.sources.turned import Turned, split_turn, turned
+
+if TYPE_CHECKING:
+    from rimlight.refiners.ahead import LookAhead
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run whose parts are open.
+
+    Attributes:
+        pipeline: ready to `run()`.
+        source: where its frames come from.
+        effects: what is made of them.
+        sinks: where they go.
+        info: what the source is.
+        places: where the results of each sink go, for people.
+        notes: what the user should know: settings the camera refused, sinks that were left out.
+    """
+
+    pipeline: Pipeline
+    source: Source
+    effects: tuple[Effect, ...]
+    sinks: tuple[Sink, ...]
+    info: SourceInfo
+    places: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@contextmanager
+def open_run(
+    config: RunConfig,
+    *,
+    watchers: Sequence[Refiner] = (),
+    on_frame: Callable[[Frame], None] | None = None,
+    open_model: Callable[[PartConfig, tuple[int, int]], Segmenter] = open_segmenter,
+) -> Iterator[OpenRun]:
+    """Open every part of `config`; close all of them when the block ends.
+
+    A block that ends well, or because the source broke off, keeps what the sinks wrote; any other
+    error discards it.
+
+    Args:
+        config: the run.
+        watchers: refiners of the caller's own, run last: they see every mask.
+        on_frame: called on the caller's thread after each frame.
+        open_model: opens the segmenter for pictures of (width, height).
+
+    Raises:
+        RimlightError: a part does not open; those opened before it are closed again.
+    """
+    check(config)
+    config = resume.named(kept_private(config))
+    with ExitStack() as stack:
+        source = _lasting(open_source(config.source), config)
+        stack.callback(source.close)
+        info = source.info
+        check_cover(config, info.size[1])
+        stack.enter_context(fast.switched(on=_is_compiled(config.pipeline, info)))
+        _warm_up(config)
+        main, beside = split(config)
+        sinks, places, left_out = open_sinks(main, info, stack)
+        asides = open_asides(beside, info, stack=stack, open_effect=open_effect)
+        segmenter = resume.fresh(config, partial(open_model, config.segmenter, info.size))
+        stack.callback(segmenter.close)
+        ahead, known = _look_ahead(config, info)
+        refiners = [_closing(stack, one) for one in resume.restarting(config, open_refiner)]
+        painted = [_with_palette(part, config.segmenter) for part in config.effects]
+        effects = [_closing(stack, open_effect(part)) for part in painted]
+        pipeline = _pipeline_kind(config.pipeline, ahead, info)(
+            source,
+            segmenter,
+            sinks,
+            refiners=[*refiners, *watchers],
+            effects=[*asides, *effects],
+            settings=_settings(config.pipeline, is_live=info.is_live),
+            on_frame=on_frame,
+        )
+        every = [*sinks, *(aside.sink for aside in asides)]
+        plain = _without_compiled(config.pipeline, info)
+        notes = (*info.notes, *left_out, *plain, *known, *resume.go_on(config, source, every))
+        stack.callback(lambda: resume.settle(source, every, cut_short=pipeline.cut_short))
+        parts = tuple(effects), tuple(sinks)
+        with resume.watch_input(config, source, every):
+            yield OpenRun(pipeline, source, *parts, info, tuple(places), notes)
+
+
+def open_source(part: PartConfig) -> Source:
+    """Open a source by its description; `rotate` in it turns the pictures."""
+    plain, turn = split_turn(part)
+    cls, options = part_options(SOURCES, plain)
+    return turned(cast(Source, cls(options)), turn)
+
+
+def open_refiner(part: PartConfig) -> Refiner:
+    """Open a refiner by its description."""
+    cls, options = part_options(REFINERS, part)
+    return cast(Refiner, cls(options))
+
+
+def open_effect(part: PartConfig) -> Effect:
+    """Open an effect by its description."""
+    cls, options = part_options(EFFECTS, part)
+    return cast(Effect, cls(options))
+
+
+def _lasting(first: Source, config: RunConfig) -> Source:
+    """Let a live source come back when it is lost, and a film play at its own pace.
+
+    Only in a run that goes on through errors, as `rimlight live` does.
+    """
+    if config.pipeline.when_unsure is None:
+        return first
+    if not first.info.is_live:
+        from rimlight.sources.paced import PacedSource
+
+        return PacedSource(first) if config.source.kind in FILMS else first
+    from rimlight.sources.reconnect import ReconnectingSource
+
+    part = config.source
+    if part.kind != "camera":
+        return ReconnectingSource(first, partial(open_source, part))
+    from rimlight.sources.again import CameraAgain
+
+    stored = first.stored_size if isinstance(first, Turned) else first.info.size
+
+    return ReconnectingSource(first, CameraAgain(part, stored, open_source))
+
+
+def _look_ahead(config: RunConfig, info: SourceInfo) -> tuple[LookAhead | None, list[str]]:
+    """Open the stage that looks ahead, if the run has one; say how far it can.
+
+    Raises:
+        ConfigError: the source is live.
+    """
+    if not config.look_ahead or info.stills:  # no picture of a folder is like the next one
+        return None, []
+    if info.is_live:
+        raise ConfigError("a live source has nothing ahead", hint="leave look_ahead out")
+    from rimlight.refiners.ahead import LookAhead, fitting
+
+    possible = fitting(config.look_ahead, info.size[0] * info.size[1] * 3 // 2)
+    short = [f"looks {possible} frames ahead, for more the pictures are too large"]
+    notes = short if possible < config.look_ahead else []
+    return LookAhead(LookAhead.Options(frames=config.look_ahead)), notes
+
+
+def _pipeline_kind(
+    config: PipelineConfig, ahead: LookAhead | None, info: SourceInfo
+) -> Callable[..., Pipeline]:
+    if config.when_unsure is None:
+        return partial(StillsPipeline if info.stills else Pipeline, ahead=ahead)
+    live = LiveSettings(
+        config.when_unsure,
+        max_latency_s=config.max_latency_ms / 1000,
+        most_changed=1.0 if config.allow_passthrough else config.max_changed,
+    )
+    return partial(LivePipeline, live=live)
+
+
+def _is_compiled(config: PipelineConfig, info: SourceInfo) -> bool:
+    """Live, every millisecond counts; for files memory and the first frame count more."""
+    if config.compiled == "auto":
+        return fast.is_on() and info.is_live
+    return fast.is_on() and config.compiled == "always"
+
+
+def _without_compiled(config: PipelineConfig, info: SourceInfo) -> list[str]:
+    """Say why a run that wants compiled loops has none; where numba is wanted but absent too."""
+    reason = fast.missing_reason() if _is_compiled(config, info) else None
+    is_usual = config.compiled == "auto" and reason and "not installed" in reason
+    return [f"without compiled loops, which is slower: {reason}"] if reason and not is_usual else []
+
+
+def _warm_up(config: RunConfig) -> None:
+    """Have the compiled loops ready before a sink opens: what it shows should move from then on."""
+    if any(part.kind in COMPOSITING for part in config.effects):
+        from rimlight.imaging.warm import warm_up
+
+        warm_up()
+
+
+def _with_palette(effect: PartConfig, segmenter: PartConfig) -> PartConfig:
+    """Let an overlay paint in the colours of the model's card, where the user named no others."""
+    if effect.kind != "overlay":
+        return effect
+    palette = {**palette_of(segmenter), **effect.options.get("palette", {})}
+    return effect.model_copy(update={"palette": palette})
+
+
+def _closing(stack: ExitStack, part: Any) -> Any:
+    stack.callback(part.close)
+    return part
+
+
+def _settings(config: PipelineConfig, *, is_live: bool) -> Settings:
+    policy = config.policy if config.policy != "auto" else ("latest" if is_live else "wait")
+    return Settings(
+        policy=Policy(policy),
+        masks=config.masks if config.masks != "auto" else ("newest" if is_live else "own"),
+        capacity=config.capacity,
+        max_bytes=int(config.max_mb * 1e6),
+        max_mask_age_s=config.max_mask_age_s,
+    )

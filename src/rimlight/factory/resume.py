@@ -1,0 +1,270 @@
+"""Going on with a run that broke off: what is written is kept, what is missing is made.
+
+A video sink with `resume: auto` writes whole segments and keeps a list of them. The same run, by
+its configuration and its input, finds the list and reads on where it ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from rimlight import __version__
+from rimlight.core.config import PartConfig, RunConfig, SinkConfig
+from rimlight.core.errors import SourceReadError
+from rimlight.core.options import validate
+from rimlight.core.protocols import Refiner, Segmenter, Sink, Source
+from rimlight.factory.identity import contents_of
+from rimlight.pipeline.stats import Stats
+from rimlight.refiners import LASTING
+from rimlight.sinks import SINKS
+from rimlight.system.fingerprints import content_of, identity_of
+
+WARM_S = Fraction(1)
+"""Masks are refined from this long before a segment on; see `RestartingRefiner`."""
+
+_NOT_OF_THE_RESULT = frozenset(
+    {"path", "overwrite", "record", "resume", "thread", "optional", "threads"}
+)
+_OF_THE_RESULT = frozenset({"policy", "masks", "max_mask_age_s", "compiled"})
+"""Of the pipeline's options."""
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A sink that can go on with what an earlier run left."""
+
+    @property
+    def resume_at(self) -> Fraction | None:
+        """When the first frame that is still wanted is shown; None when all are."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Nothing is missing but the last step of `close`."""
+        ...
+
+    @property
+    def frames(self) -> tuple[int, int]:
+        """How many frames earlier runs wrote, and how many this one has taken."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know about what an earlier run left."""
+        ...
+
+    def pause(self) -> None:
+        """Say that what was written is not all."""
+        ...
+
+
+@runtime_checkable
+class Pausable(Protocol):
+    """A sink that wants to know when it did not receive all frames."""
+
+    def pause(self) -> None:
+        """Tell it so."""
+        ...
+
+
+@runtime_checkable
+class Seekable(Protocol):
+    """A source that can leave out what is done already."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Its frames were all taken."""
+        ...
+
+    def resume(self, pts: Fraction, *, lead_s: Fraction) -> None:
+        """Leave out what lies between the first frame and `lead_s` seconds before `pts`."""
+        ...
+
+
+def named(config: RunConfig) -> RunConfig:
+    """Return `config` with the run's name in every video sink that asks for "auto".
+
+    Only a local video file can be gone on with, and not where objects are numbered from the start
+    on; all else is written in one go.
+    """
+    sinks = tuple(_named(sink, config) for sink in config.sinks)
+    return config if sinks == config.sinks else config.model_copy(update={"sinks": sinks})
+
+
+def restarting(
+    config: RunConfig, open_refiner: Callable[[PartConfig], Refiner]
+) -> Sequence[Refiner]:
+    """Open the refiners of `config`, so that their state ends with a segment where that matters."""
+    length = segment_length_s(config)
+    if length is None or not config.refiners:
+        return [open_refiner(part) for part in config.refiners]
+    from rimlight.refiners.restarts import RestartingRefiner
+
+    def open_chain() -> Sequence[Refiner]:
+        return [open_refiner(part) for part in config.refiners]
+
+    return [RestartingRefiner(open_chain, segment_s=length, warm_s=WARM_S)]
+
+
+def fresh(config: RunConfig, open_segmenter: Callable[[], Segmenter]) -> Segmenter:
+    """Open the segmenter; one that follows what it sees starts anew with each segment."""
+    length = segment_length_s(config)
+    if length is None or not _follows(config):
+        return open_segmenter()
+    from rimlight.factory.segment_state import RestartingSegmenter
+
+    return RestartingSegmenter(open_segmenter, segment_s=length)
+
+
+def go_on(config: RunConfig, source: Source, sinks: Sequence[Sink]) -> list[str]:
+    """Let `source` leave out what all `sinks` have already; return what the user should know."""
+    states = [sink for sink in sinks if isinstance(sink, Resumable)]
+    notes = [note for state in states for note in state.notes]
+    if len(states) < len(sinks) or not isinstance(source, Seekable):
+        return notes
+    if all(state.complete for state in states):
+        source.close()
+        return [*notes, "all frames were written by an earlier run; joining them"]
+    moments = [state.resume_at for state in states if not state.complete]
+    known = [moment for moment in moments if moment is not None]
+    if not known or len(known) < len(moments):
+        return notes
+    at = min(known)
+    length = segment_length_s(config) or Fraction(0)
+    # Refiners are warmed up by masks, and the masks of one that follows need its whole segment.
+    warm_s = length if _follows(config) else WARM_S
+    source.resume(at, lead_s=at % length + warm_s)
+    return [*notes, f"an earlier run got as far as {_clock(at)}; going on from there"]
+
+
+def settle(source: Source, sinks: Sequence[Sink], *, cut_short: bool = False) -> None:
+    """Before the sinks are closed: let them know when they have not got all of the source.
+
+    Args:
+        source: tells whether its frames were all taken.
+        sinks: those of the run.
+        cut_short: some frames were taken and did not come to the sinks.
+    """
+    for sink in _unfinished(source, sinks, cut_short=cut_short):
+        sink.pause()
+    if isinstance(source, Seekable) and (cut_short or not source.exhausted):
+        for one in sinks:
+            if isinstance(one, Pausable) and not isinstance(one, Resumable):
+                one.pause()
+
+
+def is_unfinished(source: Source, sinks: Sequence[Sink], *, cut_short: bool) -> bool:
+    """Return True if a sink that can be resumed has not received all of the source."""
+    return bool(_unfinished(source, sinks, cut_short=cut_short))
+
+
+def count(stats: Stats, sinks: Sequence[Sink]) -> Stats:
+    """Return the figures of a run that was resumed: frames of the lead are not counted."""
+    counts = [sink.frames for sink in sinks if isinstance(sink, Resumable)]
+    earlier, now = counts[0] if counts else (0, 0)
+    return replace(stats, frames=now, earlier=earlier) if earlier else stats
+
+
+@contextmanager
+def watch_input(config: RunConfig, source: Source, sinks: Sequence[Sink]) -> Iterator[None]:
+    """Find out whether the input changes while the block reads it.
+
+    Then what the sinks have is a part only, and the next run starts over.
+
+    Raises:
+        SourceReadError: it was read to its end, and is another file now.
+    """
+    before = _input_content(config)
+    try:
+        yield
+    except SourceReadError:
+        if _input_content(config) != before:
+            _pause(sinks)
+        raise
+    if isinstance(source, Seekable) and source.exhausted and _input_content(config) != before:
+        _pause(sinks)
+        name = config.source.options["path"]
+        raise SourceReadError(
+            f"{name} changed while it was read: what came later is missing",
+            hint="when the file is complete, run the same command again: it starts over",
+        )
+
+
+def _input_content(config: RunConfig) -> list[Any]:
+    """Return what tells a video file from another; nothing of any other source."""
+    path = Path(os.path.expanduser(str(config.source.options.get("path", ""))))
+    with suppress(OSError):
+        if config.source.kind == "video" and os.path.isfile(path):
+            return content_of(path)
+    return []
+
+
+def _pause(sinks: Sequence[Sink]) -> None:
+    for sink in sinks:
+        if isinstance(sink, Resumable):
+            sink.pause()
+
+
+def _unfinished(source: Source, sinks: Sequence[Sink], *, cut_short: bool) -> list[Resumable]:
+    if not isinstance(source, Seekable) or (source.exhausted and not cut_short):
+        return []
+    return [sink for sink in sinks if isinstance(sink, Resumable) and not sink.complete]
+
+
+def segment_length_s(config: RunConfig) -> Fraction | None:
+    """Return how long a segment is, None when nothing is written in segments."""
+    return min(
+        (length for sink in config.sinks if (length := _segment_s(sink)) is not None), default=None
+    )
+
+
+def _named(sink: SinkConfig, config: RunConfig) -> SinkConfig:
+    if sink.kind != "video" or sink.options.get("resume") != "auto":
+        return sink
+    path = Path(os.path.expanduser(str(config.source.options.get("path", ""))))
+    is_file = config.source.kind == "video" and os.path.isfile(path) and not sink.thread
+    is_file = is_file and os.access(path, os.R_OK)
+    lasting = any(part.kind in LASTING for part in config.refiners)
+    name = _fingerprint(sink, config, path) if is_file and not lasting else None
+    return sink.model_copy(update={"resume": name})
+
+
+def _follows(config: RunConfig) -> bool:
+    """Say whether a mask depends on the frames before."""
+    said = config.segmenter.options
+    looks_closer = said.get("focus", "none") != "none"
+    return bool(looks_closer or said.get("in_turn") or said.get("gate"))
+
+
+def _segment_s(sink: SinkConfig) -> Fraction | None:
+    if sink.kind != "video" or sink.options.get("resume") is None:
+        return None
+    options: Any = validate(SINKS.load("video").Options, sink.options, where="sink 'video'")
+    length: Fraction = options.segment_s
+    return length
+
+
+def _fingerprint(sink: SinkConfig, config: RunConfig, source: Path) -> str:
+    """Return a hash of all that decides over the pictures: input, parts, files and versions."""
+    run = config.model_dump(mode="json", exclude={"sinks", "source"})
+    read = config.source.model_dump(mode="json")
+    for part in (read, run["segmenter"]):
+        part.pop("threads", None)
+    run["pipeline"] = {k: v for k, v in run["pipeline"].items() if k in _OF_THE_RESULT}
+    own = {k: v for k, v in sink.model_dump(mode="json").items() if k not in _NOT_OF_THE_RESULT}
+    named = contents_of({**run, "sink": own})
+    facts = [__version__, read, run, own, source.suffix, identity_of(source), named]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _clock(time_s: Fraction) -> str:
+    minutes, seconds = divmod(int(time_s), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"

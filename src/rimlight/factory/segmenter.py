@@ -1,0 +1,230 @@
+"""From a segmenter's description to an open one: which model, and how it is looked through."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+from pydantic import Field
+
+from rimlight.core.config import PartConfig
+from rimlight.core.errors import ConfigError
+from rimlight.core.options import Options, validate
+from rimlight.core.protocols import Segmenter
+from rimlight.factory.sinks import part_options
+from rimlight.models.catalog import Catalog
+from rimlight.segmenters import SEGMENTERS
+
+WIDE = 1.2
+"""From this width to height on, the 16:9 model fits a picture better than the square one."""
+
+BEST_MARGINS = (0.2, 0.1, 0.05)
+"""Rooms around the people, in shares of their sides, that the best masks are averaged over."""
+
+CLOSE_SIDE, FOLLOW_SIDE = 384, 256
+"""Pixels of the longer side of masks that were looked at closer: of single pictures and first
+frames, and where every frame counts."""
+
+LIGHTEST = "selfie-landscape"
+"""The model that finds people with the least work."""
+
+RUNTIMES = ("tflite", "keras", "instances")
+"""Segmenters that a card and its file lead to."""
+
+
+class ModelOptions(Options):
+    """Options of the segmenter kind "model"; keys not named here go to the model's runtime."""
+
+    model_config = Options.model_config | {"extra": "allow"}
+
+    model: str = "auto"
+    models_dir: Path | None = None
+    focus: Annotated[
+        Literal["none", "follow", "best"],
+        Field(
+            description="look closer at the people; follow: at little cost; best: twice the work "
+            "in video, sixty times on single pictures. Models of more than people always see "
+            "the whole"
+        ),
+    ] = "none"
+    in_turn: Annotated[
+        bool, Field(description="of two models (a+b), one looks at each frame: half the work")
+    ] = False
+    gate: Annotated[
+        bool, Field(description="a still picture keeps its mask: no inference while nothing moves")
+    ] = False
+
+
+def open_segmenter(part: PartConfig, size: tuple[int, int] = (16, 9)) -> Segmenter:
+    """Open a segmenter; the kind "model" takes a catalogue name, a card or a model file.
+
+    Args:
+        part: its description.
+        size: (width, height) of the pictures; the model "auto" is chosen by their shape.
+    """
+    if part.kind != "model":
+        _refuse_runtime(part)
+        cls, options = part_options(SEGMENTERS, part)
+        return cast(Segmenter, cls(options))
+    wanted = validate(ModelOptions, part.options, where="segmenter")
+    close_up = wanted.focus != "none" and _knows_only_people(wanted)
+    opened = _open_focus(wanted) if close_up else _open_model(wanted, size)
+    if not wanted.gate:
+        return opened
+    from rimlight.segmenters.gate import GatedSegmenter
+
+    return GatedSegmenter(opened)
+
+
+def _open_model(wanted: ModelOptions, size: tuple[int, int]) -> Segmenter:
+    name = wanted.model if wanted.model != "auto" else default_model(size)
+    names = names_in(name)
+    if len(names) == 1:
+        return _open_one(wanted, name)
+    from rimlight.segmenters.joint import JointSegmenter
+
+    with ExitStack() as on_error:
+        first, second = (on_error.enter_context(closing(_open_one(wanted, n))) for n in names)
+        on_error.pop_all()
+    return JointSegmenter(first, second, in_turn=wanted.in_turn)
+
+
+def _open_one(wanted: ModelOptions, name: str) -> Segmenter:
+    card, file = Catalog(wanted.models_dir).resolve(name)
+    cls = SEGMENTERS.load(card.runtime)
+    runtime = validate(cls.Options, wanted.model_extra or {}, where=f"model {name!r}")
+    return cast(Segmenter, cls(card, file, runtime))
+
+
+def names_in(model: str) -> tuple[str, ...]:
+    """Return the one or two models that "a" or "a+b" names; a file may have a plus in its name.
+
+    Raises:
+        ConfigError: there are more than two.
+    """
+    names = (model,) if os.path.isfile(model) else tuple(model.split("+"))
+    if len(names) > 2 or not all(names):
+        raise ConfigError(
+            f"{model!r} must be one model, or two joined by a plus", hint="such as road+cityscapes"
+        )
+    return names
+
+
+def _knows_only_people(wanted: ModelOptions) -> bool:
+    if wanted.model == "auto":
+        return True
+    if len(names_in(wanted.model)) > 1:
+        return False
+    card, _ = Catalog(wanted.models_dir).resolve(wanted.model)
+    return len(card.classes) == 1 and card.output.kind in {"probability", "sigmoid"}
+
+
+def _open_focus(wanted: ModelOptions) -> Segmenter:
+    """Open a model that looks closer; "auto" brings both models, each for parts of its shape."""
+    from rimlight.segmenters.average import AverageSegmenter
+    from rimlight.segmenters.focus import FocusSegmenter
+
+    wide = _open_model(wanted, (16, 9))
+    tall = _open_model(wanted, (1, 1)) if wanted.model == "auto" else wide
+    each = list(dict.fromkeys((tall, wide)))
+    if wanted.focus == "follow":
+        both = AverageSegmenter(each)
+        return FocusSegmenter(
+            both,
+            lambda s: wide if is_wide(s) else tall,
+            side=CLOSE_SIDE,
+            follow_side=FOLLOW_SIDE,
+            carry=True,
+        )
+    both = AverageSegmenter(each, mirrored=True)
+    twice = {one: AverageSegmenter([one], mirrored=True) for one in each}
+    return FocusSegmenter(
+        both,
+        lambda s: twice[wide if is_wide(s) else tall],
+        margins=BEST_MARGINS,
+        detail=True,
+        plain=lambda s: wide if is_wide(s) else tall,
+    )
+
+
+def palette_of(part: PartConfig) -> dict[str, str]:
+    """Return the colours that the card of a segmenter's model gives its classes, or none."""
+    if part.kind != "model":
+        return {}
+    wanted = validate(ModelOptions, part.options, where="segmenter")
+    if wanted.model == "auto":
+        return {}
+    catalog = Catalog(wanted.models_dir)
+    cards = [catalog.resolve(name)[0] for name in names_in(wanted.model)]
+    return {name: colour for card in reversed(cards) for name, colour in card.palette.items()}
+
+
+def foreground_of(part: PartConfig) -> tuple[str, ...]:
+    """Return the classes that the card of a segmenter's model leaves by itself, or none."""
+    if part.kind != "model":
+        return ()
+    wanted = validate(ModelOptions, part.options, where="segmenter")
+    if wanted.model == "auto":
+        return ()
+    cards = [Catalog(wanted.models_dir).resolve(name)[0] for name in names_in(wanted.model)]
+    return tuple(name for card in cards for name in card.foreground)
+
+
+def lighter(part: PartConfig, size: tuple[int, int]) -> PartConfig | None:
+    """Return what finds people with less work than `part` does; None if nothing does.
+
+    Args:
+        part: the description of a segmenter.
+        size: (width, height) of the pictures.
+
+    Raises:
+        ModelError: the model of `part` is not here any more.
+    """
+    if part.kind != "model":
+        return None
+    wanted = validate(ModelOptions, part.options, where="segmenter")
+    name = wanted.model if wanted.model != "auto" else default_model(size)
+    cards = [Catalog(wanted.models_dir).resolve(each)[0] for each in names_in(name)]
+    if wanted.focus != "none" and _knows_only_people(wanted):
+        return part.model_copy(update={"focus": "none"})
+    if name == LIGHTEST or not all("person" in card.foreground for card in cards):
+        return None
+    same = {key: value for key, value in part.options.items() if key in ("gate", "threads")}
+    return PartConfig.model_validate({"kind": "model", "model": LIGHTEST, **same})
+
+
+def default_model(size: tuple[int, int]) -> str:
+    """Return the name of the person model that suits pictures of (width, height)."""
+    return "selfie-landscape" if is_wide(size) else "selfie"
+
+
+def is_wide(size: tuple[int, int]) -> bool:
+    """Whether a picture of (width, height) is nearer to 16:9 than to a square."""
+    return size[0] >= WIDE * size[1]
+
+
+def check_segmenter(part: PartConfig) -> None:
+    """Check a segmenter's options and find its model, without opening it.
+
+    Raises:
+        ConfigError: an option is unknown or wrong.
+        ModelError: the model is unknown or not here.
+    """
+    if part.kind != "model":
+        _refuse_runtime(part)
+        part_options(SEGMENTERS, part)
+        return
+    wanted = validate(ModelOptions, part.options, where="segmenter")
+    if wanted.model != "auto":
+        for name in names_in(wanted.model):
+            Catalog(wanted.models_dir).resolve(name)
+
+
+def _refuse_runtime(part: PartConfig) -> None:
+    if part.kind in RUNTIMES:
+        raise ConfigError(
+            f"segmenter kind {part.kind!r} is chosen by the model file itself",
+            hint="write {kind: model, model: NAME or FILE}",
+        )

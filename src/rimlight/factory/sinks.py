@@ -1,0 +1,177 @@
+"""From the description of a run's sinks to open ones, finished or let go when the run ends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+from rimlight.core.config import PartConfig, RunConfig, SinkConfig
+from rimlight.core.errors import SinkError, SourceReadError, UnwrittenError
+from rimlight.core.frame import SourceInfo
+from rimlight.core.options import validate
+from rimlight.core.protocols import Paced, Planned, Shared, Sink
+from rimlight.core.registry import Registry
+from rimlight.effects import OPAQUE
+from rimlight.sinks import SINKS
+from rimlight.sinks.background import BackgroundSink, SteadySink
+
+
+def part_options(registry: Registry, part: PartConfig) -> tuple[type[Any], Any]:
+    """Return the class of a part and its checked options.
+
+    Raises:
+        ConfigError: there is no such part, or an option is unknown or wrong.
+        MissingDependencyError: the part needs a package that is not installed.
+    """
+    cls = registry.load(part.kind)
+    options = validate(cls.Options, part.options, where=f"{registry.what} {part.kind!r}")
+    return cls, options
+
+
+def open_sink(part: SinkConfig, info: SourceInfo) -> Sink:
+    """Open a sink for the frames of a source.
+
+    A virtual camera gets them at a steady rate; picture files are written by several threads.
+    """
+    cls, options = part_options(SINKS, part)
+    sink = cast(Sink, cls(options, info))
+    if info.is_live and isinstance(sink, Paced):
+        return SteadySink(sink, sink.rate)
+    writers = sink.writers if isinstance(sink, Shared) and not info.is_live else 1
+    if not part.thread and writers == 1:
+        return sink
+    return BackgroundSink(sink, info, writers=writers)
+
+
+def check_sinks(config: RunConfig) -> None:
+    """Check that each output can hold what it gets, without opening it.
+
+    Raises:
+        ConfigError: a container cannot hold the codec, or alpha.
+    """
+    transparent = any(effect.kind == "cutout" for effect in config.effects)
+    for part in config.sinks:
+        cls, options = part_options(SINKS, _with_alpha(part) if transparent else part)
+        if issubclass(cls, Planned):
+            cls.plan(options)
+
+
+def open_sinks(
+    config: RunConfig, info: SourceInfo, stack: ExitStack
+) -> tuple[list[Sink], list[str], list[str]]:
+    """Open all sinks; optional ones that do not open are left out, but one must remain.
+
+    Returns:
+        The sinks, where each one's results go, and what the user should know.
+    """
+    transparent = is_transparent(config.effects, clear=info.alpha)
+    sinks: list[Sink] = []
+    places: list[str] = []
+    failures: list[SinkError] = []
+    for part in config.sinks:
+        try:
+            sink = open_sink(_with_alpha(part) if transparent else part, info)
+        except SinkError as exc:
+            if not part.optional:
+                raise
+            failures.append(exc)
+        else:
+            stack.push(_finisher(sink))
+            sinks.append(sink)
+            places.append(_place_of(part, sink))
+    if not sinks:
+        raise failures[0]
+    notes = [f"left out: {exc}" + (f" ({exc.hint})" if exc.hint else "") for exc in failures]
+    return sinks, places, notes
+
+
+def foresee_tracks(config: RunConfig) -> list[str]:
+    """Return what will become of sound and subtitles that are not copied as they are.
+
+    Args:
+        config: a run; nothing is written.
+
+    Raises:
+        ConfigError: an option of a sink is wrong.
+    """
+    from rimlight.sinks.sound import foresee  # opens FFmpeg, which most runs do later
+
+    place = config.source.options.get("path")
+    path = Path(os.path.expanduser(str(place))) if place else None
+    if config.source.kind != "video" or path is None or not path.is_file():
+        return []
+    notes: list[str] = []
+    for sink in kept_private(config).sinks:
+        if sink.kind == "video":
+            cls, options = part_options(SINKS, sink)
+            wanted = options.audio and cls.plan(options).format
+            found = foresee(path, wanted, private=options.private) if wanted else ()
+            notes += [f"{path.name}: {note}" for note in found]
+    return notes
+
+
+def kept_private(config: RunConfig) -> RunConfig:
+    """Return `config` with every video private where something is covered for privacy.
+
+    A covered film must not say in its tags or subtitles where and when it was taken.
+    """
+    effects = [*config.effects, *(part for sink in config.sinks for part in sink.effects)]
+    if not any(part.kind == "redact" for part in effects):
+        return config
+    sinks = tuple(
+        sink.model_copy(update={"private": True})
+        if "private" in SINKS.load(sink.kind).Options.model_fields
+        else sink
+        for sink in config.sinks
+    )
+    return config.model_copy(update={"sinks": sinks})
+
+
+def _place_of(part: SinkConfig, sink: Sink) -> str:
+    """Name where the results of a sink go: its file or device, or what it is."""
+    named = part.options.get("path") or part.options.get("device") or part.kind
+    return str(getattr(_worker(sink), "path", named))
+
+
+def _worker(sink: Sink) -> Sink:
+    """Return the sink that does the work of one on a thread of its own."""
+    return sink.sink if isinstance(sink, BackgroundSink | SteadySink) else sink
+
+
+def is_transparent(effects: Iterable[PartConfig], *, clear: bool = False) -> bool:
+    """Return True if these effects give frames with alpha.
+
+    Args:
+        effects: in the order that they are applied.
+        clear: the source's frames have alpha.
+    """
+    for effect in effects:
+        behind = effect.kind in OPAQUE or (
+            effect.kind == "product" and effect.options.get("background") is not None
+        )
+        clear = effect.kind == "cutout" or (clear and not behind)
+    return clear
+
+
+def _with_alpha(part: SinkConfig) -> SinkConfig:
+    if "transparent" not in SINKS.load(part.kind).Options.model_fields:
+        return part
+    return part.model_copy(update={"transparent": part.options.get("transparent", True)})
+
+
+def _finisher(sink: Sink) -> Callable[..., None]:
+    """Close a sink that did well; let one go without a result when something else broke."""
+
+    def finish(
+        kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if error is None or isinstance(error, SourceReadError | UnwrittenError):
+            sink.close()
+        else:
+            sink.abort()
+
+    return finish

@@ -1,0 +1,181 @@
+"""What is wrong with a run's description, before anything of it is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from rimlight.core.config import PartConfig, RunConfig, SinkConfig
+from rimlight.core.errors import ConfigError, SinkError
+from rimlight.effects import EFFECTS
+from rimlight.factory.cover import check_effects, check_kept
+from rimlight.factory.segmenter import check_segmenter, foreground_of
+from rimlight.factory.sinks import is_transparent, part_options
+from rimlight.refiners import REFINERS
+from rimlight.sinks import SINKS
+from rimlight.sinks.journal import is_left_by_a_run
+from rimlight.sinks.naming import key_for
+from rimlight.sinks.paths import check_folder, holds_alpha, identities, identity, is_one_picture
+from rimlight.sources import SOURCES
+from rimlight.sources.turned import split_turn
+from rimlight.system.atomic_io import stays
+
+_FILES = frozenset({"video", "images"})
+_LONGEST_PATH = 4096
+
+
+def check(config: RunConfig, *, places: bool = True) -> None:
+    """Check every part's options and find its model, without opening anything.
+
+    Args:
+        config: the run.
+        places: check too that results can be written where they go, and replace nothing.
+
+    Raises:
+        SinkError: a result would replace an input or a file of others, or cannot be written.
+        ConfigError: an option is unknown or wrong.
+        ModelError: the model is unknown or not here.
+    """
+    part_options(SOURCES, split_turn(config.source)[0])
+    check_segmenter(config.segmenter)
+    for registry, parts in ((REFINERS, config.refiners), (EFFECTS, config.effects)):
+        for part in parts:
+            part_options(registry, part)
+    for number, sink in enumerate(config.sinks):
+        part_options(SINKS, sink)
+        _check_raw(sink, number, sink.effects or config.effects)
+        for part in sink.effects:
+            part_options(EFFECTS, part)
+    if places:
+        _check_places(config)
+    if config.pipeline.masks == "newest" and config.pipeline.policy == "wait":
+        raise ConfigError(
+            "pipeline.masks 'newest' drops frames, pipeline.policy 'wait' must not",
+            hint="use policy: latest, or masks: own",
+        )
+    if config.look_ahead and (config.pipeline.masks == "newest" or config.pipeline.when_unsure):
+        raise ConfigError("a live run cannot look ahead", hint="leave look_ahead out")
+    check_cover(config)
+
+
+def check_live(config: RunConfig) -> None:
+    """Check what only a live run promises: no frame without a mask of its own moment.
+
+    Raises:
+        ConfigError: that rule is switched off, and the room was not asked for.
+    """
+    if config.pipeline.when_unsure is None and not config.pipeline.allow_passthrough:
+        raise ConfigError(
+            "without pipeline.when_unsure nothing sees to it that a live run covers the room",
+            hint="leave it at last, blur or background; or ask for the room with "
+            "--allow-passthrough",
+        )
+
+
+def _check_places(config: RunConfig) -> None:
+    """Refuse results that would overwrite each other, an input, or files that others made."""
+    sinks = [sink for sink in config.sinks if sink.kind in _FILES and sink.options.get("path")]
+    _check_apart(sinks)
+    inputs = identities(files_named(config))
+    is_live = config.pipeline.when_unsure is not None
+    is_stored = not is_live and os.path.exists(str(config.source.options.get("path", "")))
+    for sink in sinks:
+        path = Path(sink.options["path"])
+        if identity(path) in inputs:
+            raise SinkError(f"{path} is an input of this run", hint="write to another name")
+        _check_alpha(sink, path, sink.effects or config.effects)
+        is_file = sink.kind == "video" or is_one_picture(path)
+        # A live recording takes a free name by itself, once the source says that it is live.
+        if is_file and is_stored and not stays(path) and not is_left_by_a_run(path):
+            check_folder(path, overwrite=bool(sink.options.get("overwrite")))
+
+
+def files_named(config: RunConfig) -> set[Path]:
+    """Return the existing files that a run reads: input, background, model, list of pictures."""
+    read = config.model_dump(mode="json", exclude={"sinks": {"__all__": {"path"}}})
+    return set(_existing(read))
+
+
+def _existing(value: Any) -> Iterator[Path]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _existing(item)
+    elif isinstance(value, str) and 0 < len(value) <= _LONGEST_PATH:
+        path = Path(os.path.expanduser(value.removeprefix("@")))
+        if os.path.isfile(path):
+            yield path
+
+
+def _check_apart(sinks: Sequence[SinkConfig]) -> None:
+    """Refuse two results with one place, as the file system compares names."""
+    places = [Path(os.path.realpath(sink.options["path"])) for sink in sinks]
+    key = key_for(places[0].parent, map(str, places)) if places else str
+    named = [(key(str(place)), sink) for place, sink in zip(places, sinks, strict=True)]
+    for (place, sink), (other_place, other) in combinations(named, 2):
+        if place == other_place and not _differ_in_kind(sink, other):
+            raise ConfigError(
+                f"two results would lie at {other.options['path']}", hint="give one another name"
+            )
+        for inner, outer, one in ((place, other_place, sink), (other_place, place, other)):
+            if one.kind == "images" and os.path.dirname(inner) == outer:
+                raise ConfigError(
+                    f"{one.options['path']} would lie among the pictures of another result",
+                    hint="write it to another folder",
+                )
+
+
+def _differ_in_kind(sink: SinkConfig, other: SinkConfig) -> bool:
+    """Return True for folders of pictures whose names cannot meet."""
+    kinds = {sink.options.get("format", "auto"), other.options.get("format", "auto")}
+    return sink.kind == other.kind == "images" and len(kinds) == 2 and "auto" not in kinds
+
+
+def _check_alpha(sink: SinkConfig, path: Path, effects: Sequence[PartConfig]) -> None:
+    """Refuse to cut out into pictures that cannot be transparent."""
+    kind = str(sink.options.get("format", "auto"))
+    if sink.kind == "images" and is_transparent(effects) and not holds_alpha(path, kind):
+        raise SinkError(
+            f"{path} cannot hold alpha as {path.suffix[1:] if is_one_picture(path) else kind}",
+            hint="write png or webp pictures, or choose a background",
+        )
+
+
+def _check_raw(sink: SinkConfig, number: int, effects: Sequence[PartConfig]) -> None:
+    """Refuse to cut out into raw frames that have no place for transparency."""
+    pixels = sink.options.get("pixel_format", "bgr24")
+    if sink.kind == "pipe" and pixels != "rgba" and is_transparent(effects):
+        raise SinkError(
+            f"raw frames as {pixels} cannot hold alpha",
+            hint=f"use --set sinks.{number}.pixel_format=rgba, or choose a background",
+        )
+
+
+def check_cover(config: RunConfig, height: int | None = None) -> None:
+    """Refuse a run that promises to cover the room and has no effect, or not for all, that does.
+
+    Args:
+        config: the run.
+        height: of its pictures, in pixels, once it is known: a blur covers by its share of that.
+
+    Raises:
+        ConfigError: the room would be seen.
+    """
+    if config.pipeline.when_unsure is None:
+        return
+    if any(sink.effects for sink in config.sinks):
+        raise ConfigError(
+            "the sinks of a live run show the same, as all are covered at once",
+            hint="leave `effects` out of the sinks",
+        )
+    if config.pipeline.allow_passthrough:
+        return
+    check_effects(config.effects, height)
+    check_kept(foreground_of(config.segmenter), "the model")
+    for part in config.refiners:
+        if part.kind == "choose":
+            check_kept(part.options.get("keep") or (), "the refiner 'choose'")

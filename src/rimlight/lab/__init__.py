@@ -1,0 +1,1 @@
+"""Training, evaluation, benchmarks and importers: nothing in the runtime imports it."""

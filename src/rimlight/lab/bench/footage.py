@@ -1,0 +1,117 @@
+"""What is measured on: a clip's first frames, at any size, in memory or as a file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.core.config import SinkConfig
+from rimlight.core.frame import Frame, Mask, SourceInfo
+from rimlight.factory.api import open_source
+from rimlight.factory.sinks import open_sink
+from rimlight.imaging.colour import even_size, planes
+from rimlight.system import app_paths
+
+RATE = Fraction(30)
+
+
+def sample_clip() -> Path:
+    """The shipped clip of a person."""
+    return app_paths.folder("samples") / "portrait.mp4"
+
+
+def load_frames(clip: Path, size: tuple[int, int], count: int) -> list[Frame]:
+    """Return the first `count` frames of a clip as I420, stretched to `size` (width, height).
+
+    Raises:
+        SourceError: the clip does not open or decode.
+    """
+    with closing(open_source(str(clip))) as source:
+        return [_scaled(frame, even_size(size)) for frame in islice(source, count)]
+
+
+def repeated(frames: Sequence[Frame], count: int) -> Iterator[Frame]:
+    """Yield `count` frames, going through `frames` again and again, at 30 a second."""
+    for index in range(count):
+        frame = frames[index % len(frames)]
+        yield Frame.from_i420(
+            frame.image,
+            size=frame.size,
+            index=index,
+            pts=index / RATE,
+            captured=time.monotonic(),
+            colour=frame.colour,
+        )
+
+
+def write_clip(frames: Sequence[Frame], count: int, path: Path) -> None:
+    """Write `count` frames as H.264, going to and fro through `frames`: nothing jumps."""
+    there_and_back = [*frames, *reversed(frames[1:-1])]
+    info = ring_info(frames, count)
+    with closing(
+        open_sink(SinkConfig.model_validate({"kind": "video", "path": path}), info)
+    ) as sink:
+        for frame in repeated(there_and_back, count):
+            sink.write(frame)
+
+
+def ring_info(frames: Sequence[Frame], count: int | None) -> SourceInfo:
+    """Describe a source that repeats `frames`."""
+    return SourceInfo(
+        "bench", frames[0].size, rate=RATE, count=count, time_base=1 / RATE, colour=frames[0].colour
+    )
+
+
+class RingSource:
+    """A source that repeats frames from memory, `count` in all, as fast as they are taken."""
+
+    def __init__(self, frames: Sequence[Frame], count: int) -> None:
+        self._frames = frames
+        self._count = count
+        self.info = ring_info(frames, count)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return repeated(self._frames, self._count)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class BlankSegmenter:
+    """Gives every frame the same empty mask: a run with it is decoding and encoding alone."""
+
+    def __init__(self) -> None:
+        self._mask = Mask(np.zeros((9, 16, 1), np.float32), ("person",))
+
+    def segment(self, frame: Frame) -> Mask:
+        """Return the mask."""
+        return self._mask
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:
+    out: NDArray[np.uint8] = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
+    for source, target in zip(planes(frame.i420), planes(out), strict=True):
+        shape = (target.shape[1], target.shape[0])
+        target[...] = cast(
+            NDArray[np.uint8], cv2.resize(source, shape, interpolation=cv2.INTER_AREA)
+        )
+    return Frame.from_i420(
+        out,
+        size=size,
+        index=frame.index,
+        pts=frame.pts,
+        captured=frame.captured,
+        colour=frame.colour,
+    )

@@ -1,0 +1,109 @@
+"""What one frame costs, I420 in and I420 out, against the bare model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import cv2
+
+from rimlight.core.frame import Frame
+from rimlight.effects import LIVE_REFRESH_HZ
+from rimlight.factory.api import open_effect, open_refiner, open_segmenter
+from rimlight.imaging import fast
+from rimlight.lab.bench.rounds import Cost, in_turns
+from rimlight.models.catalog import Catalog
+from rimlight.segmenters.tflite import TfliteEngine
+from rimlight.system import app_paths
+
+MODEL = "selfie-landscape"
+EFFECTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "picture": (
+        "replace", {"background": str(app_paths.folder("samples") / "background.jpg")}
+    ),
+    "blur": ("blur", {"radius_px": 20, "refresh_hz": LIVE_REFRESH_HZ}),
+}  # fmt: skip
+
+
+def frame_costs(
+    frames: Sequence[Frame], rounds: int, on_round: Callable[[], None] | None = None
+) -> dict[str, Cost]:
+    """Measure, in turns and on one thread: the bare model, then whole frames in several ways.
+
+    Returns:
+        "invoke": the model alone; "picture" and "blur": model, smoothing and effect;
+        "picture, plain": the same without compiled loops, where there are any.
+    """
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    with ExitStack() as stack:
+        stack.callback(cv2.setNumThreads, threads)
+        candidates: dict[str, Callable[[int], object]] = {"invoke": _invoke(frames[0], stack)}
+        for name in EFFECTS:
+            candidates[name] = whole_frame(name, frames, stack)
+        if fast.kernels():
+            candidates["picture, plain"] = _plainly(whole_frame("picture", frames, stack))
+        return in_turns(candidates, rounds, on_round=on_round)
+
+
+def stage_costs(frames: Sequence[Frame], rounds: int) -> dict[str, Cost]:
+    """Measure the stages of a frame one by one, each on the same frame in turn."""
+    with ExitStack() as stack:
+        segmenter, refiner = _opened(stack)
+        effects = {name: open_effect(*EFFECTS[name]) for name in EFFECTS}
+        for effect in effects.values():
+            stack.callback(effect.close)
+        masks = [segmenter.segment(frame) for frame in frames]
+        count = len(frames)
+        candidates: dict[str, Callable[[int], object]] = {
+            "segment": lambda i: segmenter.segment(frames[i % count]),
+            "smooth": lambda i: refiner.refine(masks[i % count], frames[i % count]),
+        }
+        for name, effect in effects.items():
+            candidates[name] = _effect_call(effect, frames, masks)
+        return in_turns(candidates, rounds)
+
+
+def _effect_call(
+    effect: Any, frames: Sequence[Frame], masks: Sequence[Any]
+) -> Callable[[int], object]:
+    return lambda i: effect.apply(frames[i % len(frames)], masks[i % len(frames)])
+
+
+def _invoke(frame: Frame, stack: ExitStack) -> Callable[[int], object]:
+    """The model without anything around it, on an engine of its own."""
+    from rimlight.segmenters.tensors import InputMaker
+
+    card, file = Catalog().resolve(MODEL)
+    engine = TfliteEngine(file, threads=1)
+    stack.callback(engine.close)
+    engine.load(InputMaker(card.input, engine.input).make(frame))
+    return lambda _: engine.invoke()
+
+
+def whole_frame(name: str, frames: Sequence[Frame], stack: ExitStack) -> Callable[[int], object]:
+    """Return a call that does everything for frame number i: model, smoothing and effect `name`."""
+    segmenter, refiner = _opened(stack)
+    effect = open_effect(*EFFECTS[name])
+    stack.callback(effect.close)
+
+    def call(number: int) -> object:
+        frame = frames[number % len(frames)]
+        return effect.apply(frame, refiner.refine(segmenter.segment(frame), frame))
+
+    return call
+
+
+def _opened(stack: ExitStack) -> tuple[Any, Any]:
+    segmenter = open_segmenter(MODEL, {"threads": 1})
+    stack.callback(segmenter.close)
+    return segmenter, open_refiner("smooth")
+
+
+def _plainly(call: Callable[[int], object]) -> Callable[[int], object]:
+    def plain(number: int) -> object:
+        with fast.switched(on=False):
+            return call(number)
+
+    return plain

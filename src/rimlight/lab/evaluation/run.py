@@ -1,0 +1,190 @@
+"""Runs set-ups over data sets, all of them on the same frames, and collects their figures."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame, Mask
+from rimlight.lab.evaluation.datasets import Data, Sample
+from rimlight.lab.evaluation.judge import Judge
+from rimlight.lab.evaluation.metrics import Alpha
+from rimlight.lab.evaluation.results import Evaluation, Result
+from rimlight.lab.evaluation.setups import Setup, labels_at
+from rimlight.lab.evaluation.temporal import Motion, MotionEstimator, shrink, working_size
+
+Shown = Alpha | NDArray[np.uint8]
+"""What a set-up made of a frame: an alpha, or class labels in the model's numbers."""
+
+OnSample = Callable[[Data, Sample, Mapping[str, Shown]], None]
+
+
+def evaluate(
+    data: Sequence[Data],
+    setups: Sequence[Setup],
+    *,
+    threshold: float = 0.5,
+    on_sample: OnSample | None = None,
+    conditions: Mapping[str, Any] | None = None,
+) -> Evaluation:
+    """Run every set-up on every picture and return the figures.
+
+    Args:
+        data: the data sets.
+        setups: open set-ups; they stay open. Their refiners forget between data sets, and
+            between single pictures.
+        threshold: an alpha from here up is mask where a yes or no is asked for.
+        on_sample: called with each picture and what every set-up made of it, by its name.
+        conditions: what else the figures depend on, for the reports.
+
+    Raises:
+        ConfigError: two data sets have one name, so that reports could not tell them apart.
+        RimlightError: a picture cannot be read or a part fails.
+    """
+    names = [one.name for one in data]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"data sets need different names, got {', '.join(names)}")
+    results: list[Result] = []
+    for one in data:
+        results += _evaluate_one(one, setups, threshold, on_sample)
+    return Evaluation(tuple(results), {"threshold": threshold, **(conditions or {}), **_machine()})
+
+
+def _evaluate_one(
+    data: Data, setups: Sequence[Setup], threshold: float, on_sample: OnSample | None
+) -> list[Result]:
+    judges = {setup.name: Judge(setup.name, data, threshold=threshold) for setup in setups}
+    follower = _Follower() if data.rate is not None else None
+    _forget(setups)
+    runs = [_Run(setup, data, judges[setup.name]) for setup in setups]
+    pending: deque[_Pending] = deque()
+    for sample in data:
+        if data.rate is None:
+            _forget(setups)
+        pending.append(_Pending(sample, follower.step(sample) if follower else None))
+        for run in runs:
+            run.step(pending)
+        _show(pending, data, on_sample, count=len(setups))
+    for run in runs:
+        run.finish(pending)
+    _show(pending, data, on_sample, count=len(setups))
+    _forget(setups)
+    return [judge.result() for judge in judges.values()]
+
+
+@dataclass
+class _Pending:
+    """A picture until every set-up has its mask: some wait for pictures to come."""
+
+    sample: Sample
+    motion: Motion | None
+    shown: dict[str, Shown] = field(default_factory=dict)
+
+
+def _show(pending: deque[_Pending], data: Data, on_sample: OnSample | None, *, count: int) -> None:
+    """Pass on the pictures, in order, that all of `count` set-ups have a mask of."""
+    while pending and len(pending[0].shown) == count:
+        done = pending.popleft()
+        if on_sample:
+            on_sample(data, done.sample, done.shown)
+
+
+class _Run:
+    """One set-up on its way through the data, judged picture by picture."""
+
+    def __init__(self, setup: Setup, data: Data, judge: Judge) -> None:
+        self._setup, self._data, self._judge = setup, data, judge
+        # Single pictures are not of one scene: nothing comes after any of them.
+        self._ahead = setup.ahead if data.rate is not None else None
+
+    def step(self, pending: Sequence[_Pending]) -> None:
+        """Make the mask of the last of `pending`; judge those that are final."""
+        frame = pending[-1].sample.frame
+        watch = _Watch()
+        mask = self._setup.segmenter.segment(frame)
+        watch.lap("segment")
+        for name, refiner in self._setup.refiners:
+            mask = refiner.refine(mask, frame)
+            watch.lap(name)
+        due = self._ahead.take(frame, mask) if self._ahead else [(frame, mask)]
+        if self._ahead:
+            watch.lap("ahead")
+        self._judge_all(due, pending, watch)
+        self._judge.time(watch.laps_ms)
+
+    def finish(self, pending: Sequence[_Pending]) -> None:
+        """Judge what still waits for pictures to come."""
+        if self._ahead:
+            self._judge_all(self._ahead.rest(), pending, _Watch())
+
+    def _judge_all(
+        self, due: Iterable[tuple[Frame, Mask]], pending: Sequence[_Pending], watch: _Watch
+    ) -> None:
+        mine = (one for one in pending if self._setup.name not in one.shown)
+        for one, (_, mask) in zip(mine, due, strict=False):
+            one.shown[self._setup.name] = self._judged(one, mask, watch)
+
+    def _judged(self, one: _Pending, mask: Mask, watch: _Watch) -> Shown:
+        if self._data.scheme is not None:
+            labels = labels_at(mask, one.sample.frame.size)
+            watch.lap("finish")
+            self._judge.add_labels(one.sample, labels, mask.classes)
+            return labels
+        alpha = self._setup.finish(mask, one.sample.frame)
+        watch.lap("finish")
+        self._judge.add_alpha(one.sample, alpha, one.motion)
+        return alpha
+
+
+class _Watch:
+    """Times stages that follow each other; a name that comes twice is summed up."""
+
+    def __init__(self) -> None:
+        self.laps_ms: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, stage: str) -> None:
+        now = time.monotonic()
+        self.laps_ms[stage] = self.laps_ms.get(stage, 0.0) + (now - self._last) * 1000
+        self._last = now
+
+
+class _Follower:
+    """Finds the motion from frame to frame once, for all set-ups."""
+
+    def __init__(self) -> None:
+        self._estimator = MotionEstimator()
+        self._before: NDArray[np.uint8] | None = None
+
+    def step(self, sample: Sample) -> Motion | None:
+        """Return the motion since the frame before; None for the first of a size."""
+        grey = shrink(sample.frame.bgr, working_size(sample.frame.size))
+        before, self._before = self._before, grey
+        if before is None or before.shape != grey.shape:
+            return None
+        return self._estimator.between(before, grey)
+
+
+def _forget(setups: Sequence[Setup]) -> None:
+    for setup in setups:
+        setup.forget()
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "rimlight": version("rimlight"),
+        "opencv": cv2.__version__,
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+    }

@@ -1,0 +1,1 @@
+"""Foreign networks as models that rimlight runs."""

@@ -1,0 +1,198 @@
+"""Pictures with outlines as COCO writes them: one .json file for all of them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.core.errors import ConfigError
+from rimlight.core.wording import counted, shortened
+from rimlight.lab.evaluation.layout import files_like, what_lies_in
+from rimlight.lab.training.data.folders import Found
+from rimlight.lab.training.data.mapping import LabelMap
+from rimlight.lab.training.data.options import IGNORED, DataOptions
+from rimlight.lab.training.data.samples import Sample, Shape, Shapes
+
+_FORM = "it must hold images, annotations and categories"
+_PLACES = ("", "images", "../images", "..")  # of pictures, seen from the .json file
+
+
+def is_coco(path: Path) -> bool:
+    """Say whether `path` is such a file, or a folder that holds just one."""
+    return path.suffix.lower() == ".json" or (path.is_dir() and len(_files(path)) == 1)
+
+
+def coco_samples(path: Path, options: DataOptions) -> Found:
+    """Return the pictures that a .json file lists; one without annotations is background.
+
+    Raises:
+        ConfigError: it cannot be read or is something else, or the classes lead nowhere.
+    """
+    file = path if path.suffix.lower() == ".json" else _only_file(path)
+    data = _read(file)
+    try:
+        names = {int(each["id"]): str(each["name"]) for each in data["categories"]}
+        annotations = defaultdict(list)
+        for each in data["annotations"]:
+            annotations[each["image_id"]].append(each)
+        return _found(file, data["images"], annotations, names, LabelMap(options))
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ConfigError(
+            f"{file} is not in COCO's form: {type(exc).__name__} {exc}", hint=_FORM
+        ) from exc
+
+
+def _found(
+    file: Path,
+    images: Sequence[Mapping[str, Any]],
+    annotations: Mapping[Any, Sequence[Mapping[str, Any]]],
+    names: Mapping[int, str],
+    mapped: LabelMap,
+) -> Found:
+    samples: list[Sample] = []
+    lonely: list[str] = []
+    for image in images:
+        named = str(image["file_name"])
+        picture = _picture(file, named)
+        if picture is None:
+            lonely.append(
+                f"{file}: {named} is missing; next to it lies {what_lies_in(file.parent)}"
+            )
+            continue
+        size = (int(image["width"]), int(image["height"]))
+        shapes = _shapes(annotations.get(image["id"], ()), size, names, mapped)
+        name = Path(str(image["file_name"]).replace("\\", "/")).with_suffix("").as_posix()
+        samples.append(Sample(f"{file.stem}/{name}", picture, shapes))
+    return Found(tuple(samples), tuple(lonely))
+
+
+def _shapes(
+    annotations: Sequence[Mapping[str, Any]],
+    size: tuple[int, int],
+    names: Mapping[int, str],
+    mapped: LabelMap,
+) -> Shapes:
+    shapes: list[Shape] = []
+    wrong: list[str] = []
+    for each in annotations:
+        key = int(each["category_id"])
+        label = mapped.label(key, names.get(key, ""))
+        if label is None:
+            wrong.append(f"unknown class {names.get(key, key)!r} is taken as background")
+        elif label:  # a crowd is drawn roughly: not to be learnt from
+            kept = IGNORED if each.get("iscrowd") else label
+            if rings := _rings(each.get("segmentation"), size):
+                shapes.append(Shape(kept, rings))
+            else:
+                wrong.append(f"annotation {each.get('id')} has no outline; ignored")
+    return Shapes(tuple(shapes), tuple(dict.fromkeys(wrong)), size)
+
+
+def _rings(segmentation: Any, size: tuple[int, int]) -> tuple[NDArray[np.float32], ...]:
+    """Return outlines as shares of the picture; of a run-length mask the outer ones.
+
+    () for what is no outline, such as the missing one of an object that has a box only.
+    """
+    sides = np.array(size, np.float32)
+    try:
+        if isinstance(segmentation, list):
+            polygons = [np.array(flat, np.float32).reshape(-1, 2) for flat in _lists(segmentation)]
+            known = [polygon for polygon in polygons if np.isfinite(polygon).all()]
+            return tuple(polygon / sides for polygon in known if len(polygon) > 2)
+        mask = run_length_mask(segmentation["counts"], segmentation["size"])
+    except (KeyError, TypeError, ValueError):
+        return ()
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    centres = [contour.reshape(-1, 2).astype(np.float32) + 0.5 for contour in contours]
+    return tuple(ring / sides for ring in centres)
+
+
+def _lists(segmentation: list[Any]) -> list[Any]:
+    """Return a list of outlines, also of a single one in a flat list or as a list of points."""
+    if all(isinstance(value, int | float) for value in segmentation):
+        return [segmentation] if segmentation else []
+    is_points = len(segmentation) > 2 and all(
+        isinstance(point, list) and len(point) == 2 for point in segmentation
+    )
+    return [np.ravel(segmentation)] if is_points else segmentation
+
+
+def run_length_mask(counts: str | Sequence[int], shape: Sequence[int]) -> NDArray[np.uint8]:
+    """Return uint8 (h, w) of 0 and 1 from lengths of zeros and ones by turns, column by column.
+
+    Args:
+        counts: the lengths, or COCO's text form of them.
+        shape: (height, width).
+
+    Raises:
+        ValueError: the lengths do not fill the mask.
+    """
+    lengths = _lengths(counts) if isinstance(counts, str) else list(counts)
+    values = np.arange(len(lengths)) % 2
+    flat = np.repeat(values, lengths).astype(np.uint8)
+    return np.ascontiguousarray(flat.reshape(shape[1], shape[0]).T)
+
+
+def _lengths(text: str) -> list[int]:
+    """Read COCO's text form (pycocotools' maskApi).
+
+    A number is 5 bits a character, the lowest first, from "0" on; 32 says that more follow, and
+    the top bit of the last gives the sign. From the fourth on, numbers are the difference from
+    the last but one.
+    """
+    lengths: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        value |= (bits & 31) << shift
+        shift += 5
+        if not bits & 32:
+            signed = value - (1 << shift) if bits & 16 else value
+            lengths.append(signed + (lengths[-2] if len(lengths) > 2 else 0))
+            value = shift = 0
+    return lengths
+
+
+def _picture(file: Path, name: str) -> Path | None:
+    """Return where a picture lies that a .json file names, by whatever system it was written."""
+    name = name.replace("\\", "/")
+    part = file.stem.rpartition("_")[2]  # instances_train2017.json: train2017/
+    places = (*_PLACES, f"../{part}", f"../images/{part}", f"images/{part}", part)
+    names = (name, name.rpartition("/")[2])
+    candidates = [file.parent / place / each for each in names for place in places]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _files(folder: Path) -> list[Path]:
+    below = folder / "annotations"
+    return files_like(folder, ".json") or (files_like(below, ".json") if below.is_dir() else [])
+
+
+def _only_file(folder: Path) -> Path:
+    files = _files(folder)
+    if len(files) != 1:
+        raise ConfigError(
+            f"{folder} holds {counted(len(files), '.json file')}: "
+            f"{shortened([file.name for file in files]) or what_lies_in(folder)}",
+            hint="name the one to train on",
+        )
+    return files[0]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"cannot read {file}: {exc.strerror}", hint="check the path") from exc
+    except ValueError as exc:
+        raise ConfigError(f"{file} is not JSON: {exc}", hint=_FORM) from exc
+    if not isinstance(data, dict):
+        raise ConfigError(f"{file} is not in COCO's form", hint=_FORM)
+    return cast(dict[str, Any], data)

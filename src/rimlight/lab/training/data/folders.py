@@ -1,0 +1,112 @@
+"""Folders of pictures and mask pictures: images/NAME.jpg with masks/NAME_mask.png, and CamVid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rimlight.core.errors import ConfigError
+from rimlight.lab.evaluation.labels import CAMVID, COMMA10K
+from rimlight.lab.evaluation.layout import pictures_in, what_lies_in
+from rimlight.lab.evaluation.masks import one_channel, read_mask
+from rimlight.lab.evaluation.pairs import matched
+from rimlight.lab.training.data.mapping import (
+    ColourTable,
+    IdTable,
+    LabelMap,
+    colour_table,
+    grey_table,
+    id_table,
+)
+from rimlight.lab.training.data.options import IGNORED, DataOptions
+from rimlight.lab.training.data.samples import ColourMask, IdMask, Sample, Truth
+
+_LOOKED_AT = 24  # masks, to tell how a data set writes them
+_CAMVID_VOID = (len(CAMVID.classes),)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a folder holds: its samples by name, and what is wrong with it."""
+
+    samples: tuple[Sample, ...]
+    problems: tuple[str, ...] = ()
+
+
+def folder_samples(folder: Path, options: DataOptions, *, camvid: bool = False) -> Found:
+    """Return the pairs of `folder`.
+
+    Args:
+        folder: as for `evaluation.pairs.matched`.
+        options: what its masks mean.
+        camvid: the masks hold CamVid's ids.
+
+    Raises:
+        ConfigError: a folder is missing or empty, or what the masks mean leads nowhere.
+    """
+    pairs, lonely = matched(folder)
+    table = _table([pair.mask for pair in pairs], options, camvid=camvid)
+    samples = [
+        Sample(f"{folder.resolve().name}/{pair.name}", pair.image, _truth(pair.mask, table))
+        for pair in pairs
+    ]
+    return Found(tuple(samples), tuple(f"{folder}: {each}" for each in lonely))
+
+
+def _truth(mask: Path, table: IdTable | ColourTable) -> Truth:
+    return IdMask(mask, table) if isinstance(table, IdTable) else ColourMask(mask, table)
+
+
+def _table(masks: Sequence[Path], options: DataOptions, *, camvid: bool) -> IdTable | ColourTable:
+    mapped = LabelMap(options)
+    if camvid:
+        return id_table(mapped, CAMVID.classes, _CAMVID_VOID)
+    kind = options.masks if options.masks != "auto" else _guess(masks, options, mapped)
+    if kind == "grey":
+        return grey_table(options.classes)
+    if kind == "ids":
+        return id_table(mapped, options.names)
+    return colour_table(mapped, _comma10k())
+
+
+def _comma10k() -> dict[int, str]:
+    """The names of comma10k's colours, which no other data set here uses for something else."""
+    return dict(zip(COMMA10K.colours or (), COMMA10K.classes, strict=True))
+
+
+def _guess(masks: Sequence[Path], options: DataOptions, mapped: LabelMap) -> str:
+    """Say whether masks are "grey", "ids" or "colours", by what was said and how they look."""
+    if mapped.colours():
+        return "colours"
+    if mapped.has_ids:
+        return "ids"
+    values = np.zeros(256, np.bool_)
+    for path in masks[:: max(1, len(masks) // _LOOKED_AT)]:
+        try:
+            mask = read_mask(path)
+        except ConfigError:
+            continue  # the check of all files names it
+        if mask.ndim == 3 and (mask[..., :3] != mask[..., :1]).any():
+            return "colours"
+        values |= np.bincount(one_channel(mask).ravel(), minlength=256) > 0
+    present = set(np.flatnonzero(values).tolist())
+    counted = present - {0, IGNORED}
+    is_grey = not counted or max(counted) >= max(len(options.classes), len(options.names))
+    return "grey" if is_grey and len(options.classes) == 2 and not options.remap else "ids"
+
+
+def pictures_by_name(folder: Path) -> dict[str, Path]:
+    """Return the pictures in a folder by their names without suffix.
+
+    Raises:
+        ConfigError: there is no folder, or no picture in it.
+    """
+    found = {path.stem: path for path in pictures_in(folder)}
+    if not found:
+        raise ConfigError(
+            f"{folder} holds no pictures: there is {what_lies_in(folder)}", hint="check the path"
+        )
+    return found

@@ -1,0 +1,210 @@
+"""Distillation: a small network learns what a larger one answers, doubt included.
+
+After G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network", 2015.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from rimlight.core.errors import ConfigError
+from rimlight.lab.training.data.batches import in_batches
+from rimlight.lab.training.data.find import check_classes, find_samples, split
+from rimlight.lab.training.data.loader import Loader
+from rimlight.lab.training.data.options import IGNORED, DataOptions
+from rimlight.lab.training.data.samples import Sample, Samples
+from rimlight.lab.training.data.unlabelled import unlabelled_samples
+from rimlight.lab.training.data.weights import class_weights
+from rimlight.lab.training.distil_options import DistilOptions
+from rimlight.lab.training.loop import STATE, Batches, Loop, Watch
+from rimlight.lab.training.losses import Loss, weighted_sum
+from rimlight.lab.training.mix import remember
+from rimlight.lab.training.networks import build_network
+from rimlight.lab.training.results import TrainResult, finish
+from rimlight.lab.training.soft import mixed_loss
+from rimlight.lab.training.state import alone_in, refuse_another
+from rimlight.lab.training.step import precision
+from rimlight.lab.training.teacher import Answers
+from rimlight.lab.training.train import start, warn_of
+
+_log = logging.getLogger(__name__)
+
+OnPicture = Callable[[int, int], None]
+Read = Callable[[], tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Samples that an epoch shows `passes` times."""
+
+    samples: tuple[Sample, ...]
+    passes: int
+
+
+class TaughtFeed:
+    """Pictures with labels, where there are any, and the teacher's answers.
+
+    Validation asks for labels; of pictures without any, for what the teacher finds.
+    """
+
+    def __init__(
+        self, parts: Sequence[Part], kept: Sequence[Sample], options: DistilOptions, told: Answers
+    ) -> None:
+        self._parts = parts
+        self._kept = kept
+        self._options = options
+        self._answers = told
+
+    def steps(self, batch: int) -> int:
+        """Return how many batches an epoch has; what is over waits for the next one."""
+        return max(1, sum(len(part.samples) * part.passes for part in self._parts) // batch)
+
+    def training(self, epoch: int, batch: int) -> Batches:
+        """Yield pictures, and labels with answers, in a new order."""
+        reads = [
+            read
+            for part in self._parts
+            for turn in range(part.passes)
+            for read in self._reads(part.samples, epoch * part.passes + turn, training=True)
+        ]
+        order = np.random.default_rng((self._options.seed, epoch)).permutation(len(reads))
+        return self._batches([reads[at] for at in order], batch, training=True)
+
+    def validation(self, batch: int) -> Batches:
+        """Yield pictures and labels as they are."""
+        reads = self._reads(self._kept, 0, training=False)
+        for pictures, (labels, answers) in self._batches(reads, batch, training=False):
+            taught = np.argmax(answers, axis=-1)
+            unlabelled = np.all(np.asarray(labels) == IGNORED, axis=(1, 2), keepdims=True)
+            yield pictures, tf.constant(np.where(unlabelled, taught, labels), tf.int32)
+
+    def _reads(self, samples: Sequence[Sample], epoch: int, *, training: bool) -> list[Read]:
+        """Return what reads each sample and the teacher's answer, altered alike."""
+        options = self._options
+        loader = Loader(
+            samples,
+            size=options.network.size,
+            options=_unpasted(options.data),
+            training=training,
+            seed=options.seed,
+            epoch=epoch,
+        )
+
+        def read(index: int) -> tuple[Any, ...]:
+            picture, labels, view = loader.load_with_view(index)
+            return picture, labels, view.scores(self._answers.read(samples[index]))
+
+        return [partial(read, index) for index in range(len(samples))]
+
+    def _batches(self, reads: Sequence[Read], batch: int, *, training: bool) -> Batches:
+        return in_batches(
+            lambda number: reads[number](),
+            range(len(reads)),
+            size=self._options.network.size,
+            batch=batch,
+            training=training,
+            classes=len(self._options.data.classes),
+        )
+
+
+def distil(
+    options: DistilOptions,
+    out: Path,
+    *,
+    watch: Watch | None = None,
+    on_picture: OnPicture = lambda *_: None,
+) -> TrainResult:
+    """Train a student; a folder that holds a part of this training already is gone on with.
+
+    Args:
+        options: student, teacher, pictures and how.
+        out: as for `train`; and `teacher/` for the teacher's answers, `frames/` for those of clips.
+        watch: told of every step and epoch.
+        on_picture: told of how many pictures the teacher has answered.
+
+    Raises:
+        ConfigError: there is no picture, or `out` holds another training, or one is under way.
+        ModelError: the teacher does not open; or as in `train`.
+    """
+    start(options)
+    refuse_another(out / STATE, options.identity)
+    with alone_in(out):
+        return _distil(options, out, watch, on_picture)
+
+
+def _distil(
+    options: DistilOptions, out: Path, watch: Watch | None, on_picture: OnPicture
+) -> TrainResult:
+    labelled, plainly = _labelled(options.data), _unlabelled(options, out / "frames")
+    samples = Samples(
+        (*labelled.train, *plainly.train), (*labelled.validation, *plainly.validation)
+    )
+    if not samples.train or not samples.validation:
+        raise ConfigError("there are too few pictures", hint="name folders of pictures, or clips")
+    with precision(mixed=options.mixed_precision):
+        model = build_network(options.built_network)
+    begun = remember(model, options)
+    answers = Answers(out / "teacher", options.teacher, options.data.classes)
+    answers.prepare((*samples.train, *samples.validation), on_picture)
+    parts = [
+        Part(labelled.train, options.labelled_passes),
+        Part(plainly.train, options.passes),
+    ]
+    by_labels = _label_loss(options, labelled)
+    loop = Loop(
+        model,
+        TaughtFeed(parts, samples.validation, options, answers),
+        loss=mixed_loss(options, by_labels),
+        validation_loss=by_labels,
+        options=options,
+        out=out,
+        identity=options.identity,
+    )
+    return finish(loop, options, samples, watch=watch, begun=begun)
+
+
+def _unpasted(options: DataOptions) -> DataOptions:
+    """Return the same without copy-paste, which a teacher's answer could not follow."""
+    augment = options.augment.model_copy(update={"copy_paste": 0.0})
+    return options.model_copy(update={"augment": augment})
+
+
+def _label_loss(options: DistilOptions, labelled: Samples) -> Loss:
+    weighed = options.class_weights and labelled.train
+    return weighted_sum(
+        options.loss, class_weights(labelled.train, options.data) if weighed else None
+    )
+
+
+def _labelled(options: DataOptions) -> Samples:
+    if not options.paths:
+        return Samples((), ())
+    samples = find_samples(options)
+    warn_of(samples.problems)
+    if samples.validation:
+        check_classes(samples, options)
+    return samples
+
+
+def _unlabelled(options: DistilOptions, frames: Path) -> Samples:
+    """Split pictures by a hash of their names, and clips in time: neighbours look alike."""
+    train: list[Sample] = []
+    kept: list[Sample] = []
+    for path in options.pictures:
+        found = unlabelled_samples([path], frames, every=options.every, limit=options.limit)
+        if path.is_file():
+            first = round(len(found) * (1 - options.data.validation))
+            parts = found[:first], found[first:]
+        else:
+            parts = split(found, options.data.validation)
+        train += parts[0]
+        kept += parts[1]
+    return Samples(tuple(train), tuple(kept))

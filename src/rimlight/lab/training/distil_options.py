@@ -1,0 +1,95 @@
+"""`rimlight distil`: a training whose targets are a teacher's. Free of TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from rimlight.core.config import apply_settings, merge, read_yaml
+from rimlight.core.options import Options, validate
+from rimlight.lab.training.options import FREE, TrainOptions
+
+
+class TeacherOptions(Options):
+    """Who teaches.
+
+    Attributes:
+        model: a name of the catalogue, a card, or a .tflite or .keras file.
+        models_dir: a folder of cards and models, searched first.
+        mirrored: ask twice, the second time with left and right swapped, and take the mean.
+        means: what the teacher's classes are to the student, by name; those of the same name
+            need no line, all others are the student's first class.
+    """
+
+    model: str
+    models_dir: Path | None = None
+    mirrored: bool = False
+    means: dict[str, str] = Field(default_factory=dict)
+
+
+class DistilOptions(TrainOptions):
+    """A training with a teacher; see `TrainOptions` for the rest. Labelled data may be missing."""
+
+    teacher: TeacherOptions
+    pictures: Annotated[
+        tuple[Path, ...], Field(description="folders of pictures and clips without labels")
+    ] = ()
+    every: Annotated[int, Field(ge=1, description="of a clip, one frame in so many")] = 5
+    limit: Annotated[int | None, Field(ge=1, description="of each of `pictures`, at most")] = None
+    passes: Annotated[int, Field(ge=1, description="times an epoch shows each picture")] = 1
+    labelled_passes: Annotated[
+        int, Field(ge=0, description="times an epoch shows each labelled picture")
+    ] = 1
+    temperature: Annotated[
+        float, Field(ge=1, le=20, description="how much of the teacher's doubt is taught")
+    ] = 2.0
+    soft: Annotated[float, Field(ge=0, description="weight of the teacher's answer")] = 0.7
+    hard: Annotated[float, Field(ge=0, description="weight of the labels, where there are any")] = (
+        0.3
+    )
+    trust: Annotated[
+        Literal["always", "where-right"],
+        Field(description="where-right: a label against the teacher silences it at that pixel"),
+    ] = "where-right"
+
+    @model_validator(mode="after")
+    def _somebody_teaches(self) -> DistilOptions:
+        if not self.soft + self.hard:
+            raise ValueError("soft or hard must weigh more than 0")
+        return self
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for a run to go on."""
+        return self.model_dump(mode="json", exclude={**FREE, "teacher": {"models_dir"}})
+
+    @property
+    def taught_by(self) -> str:
+        """Whom or what the network has its knowledge from, for the card."""
+        seen = ", ".join(path.name for path in (*self.data.paths, *self.pictures))
+        return f"with the teacher {Path(self.teacher.model).stem}, on {seen}"
+
+
+def load_distil(
+    config: Path | None,
+    settings: Sequence[str] = (),
+    *,
+    teacher: str | None = None,
+    pictures: Sequence[Path] = (),
+) -> DistilOptions:
+    """Read a training with a teacher: a YAML file, then `settings`, then the rest.
+
+    A file for `rimlight train` is as good: its network is the student.
+
+    Raises:
+        ConfigError: a key is unknown or a value wrong.
+    """
+    said: Mapping[str, Any] = {
+        **({"teacher": {"model": teacher}} if teacher else {}),
+        **({"pictures": [str(path) for path in pictures]} if pictures else {}),
+    }
+    content = apply_settings(read_yaml(config) if config else {}, settings)
+    return validate(DistilOptions, merge(content, said), where=str(config or "the training"))

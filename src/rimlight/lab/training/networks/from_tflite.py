@@ -1,0 +1,178 @@
+"""DeepLab on MobileNetV2, started from the weights inside a published TensorFlow Lite file.
+
+`deeplabv3_257_mv_gpu.tflite` holds DeepLabV3 (Chen et al. 2017) on a MobileNetV2 (Sandler et al.
+2018) of half the width, trained on PASCAL VOC, its batch normalisation folded into kernels and
+biases. Here it gets normalisation again, one that changes nothing yet, so that it can be trained:
+what it takes out of the maps of a few frames, it puts back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from keras import layers
+from numpy.typing import NDArray
+
+from rimlight.core.errors import ModelFormatError, ModelNotFoundError
+from rimlight.lab.training.networks.deeplab import deeplab
+from rimlight.lab.training.networks.layers import convolution, depthwise, inverted_residual
+from rimlight.lab.training.networks.statistics import settle
+
+_BLOCKS = 17
+_HEAD = 3  # of the whole picture, of a pixel, of both
+_STEPS = {1: 2, 3: 2, 6: 2, 13: 2}
+_FINE = 2  # the block whose result lies at a quarter of the picture
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One convolution: `kernel` float32 as Keras keeps it, and `bias` float32 (channels,)."""
+
+    kernel: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The convolutions of the file in order: those that mix channels, and those that do not."""
+
+    mixing: tuple[Weights, ...]
+    depthwise: tuple[Weights, ...]
+
+
+def deeplab_from_tflite(
+    file: Path,
+    size: tuple[int, int],
+    *,
+    classes: int,
+    stride: int = 16,
+    rates: Sequence[int] = (),
+    decoder: bool = False,
+) -> keras.Model:
+    """Build DeepLab on the MobileNetV2 of a file, and take over what fits of its weights.
+
+    Args:
+        file: deeplabv3_257_mv_gpu.tflite, or one of the same structure.
+        size: (width, height) of the picture; 257x257 is what the weights were trained on.
+        classes: channels of the result; 21 takes over the last scores too.
+        stride: 8, 16 or 32, of the coarse map; the weights were trained at 8.
+        rates: as `deeplab` takes them; with any, or a decoder, the head starts at random.
+        decoder: as `deeplab` takes it.
+
+    Returns:
+        A model from RGB float32 (batch, height, width, 3) in 0..1 to the probabilities float32
+        (batch, height, width, classes).
+
+    Raises:
+        ModelNotFoundError: there is no `file`.
+        ModelFormatError: it holds another network.
+    """
+    stored = read_convolutions(file)
+    backbone = _backbone(stored, size, stride)
+    norms = fill(backbone, stored)
+    model = deeplab(backbone, classes=classes, rates=rates, decoder=decoder)
+    if not rates and not decoder:
+        norms = fill(model, stored)
+    settle(model, norms)
+    return model
+
+
+def read_convolutions(file: Path) -> Stored:
+    """Return all convolutions of a file.
+
+    Raises:
+        ModelNotFoundError: there is no `file`.
+        ModelFormatError: it is no TensorFlow Lite file, or another network.
+    """
+    if not file.is_file():
+        raise ModelNotFoundError(f"there is no file {file}", hint="check the path")
+    try:
+        # Without delegates: these repack the weights, and release them.
+        plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        interpreter = Interpreter(str(file), experimental_op_resolver_type=plain)
+        interpreter.allocate_tensors()
+        stored = _read(interpreter)
+    except (ValueError, RuntimeError) as exc:
+        raise ModelFormatError(f"{file} cannot be read: {' '.join(str(exc).split())}") from exc
+    found = (len(stored.mixing), len(stored.depthwise))
+    if found != (2 * _BLOCKS + _HEAD + 1, _BLOCKS):
+        raise ModelFormatError(
+            f"{file} is not DeepLab on MobileNetV2: it has {found[0]} convolutions and "
+            f"{found[1]} depthwise ones, must be {2 * _BLOCKS + _HEAD + 1} and {_BLOCKS}",
+            hint="deeplabv3_257_mv_gpu.tflite is what this reads",
+        )
+    return stored
+
+
+def fill(model: keras.Model, stored: Stored) -> list[Any]:
+    """Give a model's convolutions the stored weights, in the order in which they were made.
+
+    Convolutions of another shape than the stored ones keep what they have.
+
+    Returns:
+        The batch normalisations behind them, which now add the stored biases and do no more.
+    """
+    channelwise = _fill(model, layers.DepthwiseConv2D, stored.depthwise)
+    return channelwise + _fill(model, layers.Conv2D, stored.mixing)
+
+
+def _read(interpreter: Any) -> Stored:
+    mixing: list[Weights] = []
+    channelwise: list[Weights] = []
+    for op in interpreter._get_ops_details():
+        if op["op_name"] in {"CONV_2D", "DEPTHWISE_CONV_2D"}:
+            kernel, bias = (interpreter.get_tensor(index) for index in op["inputs"][1:3])
+            # (out, y, x, in) and (1, y, x, channels) become (y, x, in, out), (y, x, channels, 1).
+            array = np.array(kernel.transpose(1, 2, 3, 0), np.float32)
+            into = mixing if op["op_name"] == "CONV_2D" else channelwise
+            into.append(Weights(array, np.array(bias, np.float32)))
+    return Stored(tuple(mixing), tuple(channelwise))
+
+
+def _backbone(stored: Stored, size: tuple[int, int], stride: int) -> keras.Model:
+    """Build MobileNetV2 with the file's channels; steps beyond `stride` become dilation."""
+    outputs = [weights.bias.size for weights in stored.mixing]
+    picture = keras.Input((size[1], size[0], 3), name="picture")
+    x = layers.Rescaling(2.0, -1.0, name="centred")(picture)
+    x = convolution(x, outputs[0], 3, step=2)
+    x = convolution(depthwise(x), outputs[1], active=False)
+    fine, reached = x, 2
+    for number in range(1, _BLOCKS):
+        inner, outer = outputs[2 * number], outputs[2 * number + 1]
+        step = _STEPS.get(number, 1)
+        here = step if reached < stride else 1
+        x = inverted_residual(x, inner, outer, step=here, rate=max(1, reached // stride))
+        reached *= step
+        fine = x if number == _FINE else fine
+    return keras.Model(picture, [fine, x], name="mobilenetv2_voc")
+
+
+def _fill(model: keras.Model, kind: type[Any], weights: Sequence[Weights]) -> list[Any]:
+    found = sorted((x for x in model.layers if isinstance(x, kind)), key=_made)
+    norms = {id(x.input): x for x in model.layers if isinstance(x, layers.BatchNormalization)}
+    filled = []
+    for layer, one in zip(found, weights, strict=False):
+        if tuple(layer.kernel.shape) != one.kernel.shape:
+            continue
+        if layer.use_bias:
+            layer.set_weights([one.kernel, one.bias])
+            continue
+        layer.set_weights([one.kernel])
+        norm = norms[id(layer.output)]
+        ones, zeros = np.ones_like(one.bias), np.zeros_like(one.bias)
+        norm.set_weights([ones, one.bias, zeros, ones - norm.epsilon])
+        filled.append(norm)
+    return filled
+
+
+def _made(layer: Any) -> float:
+    """Order layers as they were made: Keras numbers them; the scores are last."""
+    number = re.search(r"_(\d+)$", layer.name)
+    return float("inf") if layer.name == "scores" else float(number[1]) if number else 0.0

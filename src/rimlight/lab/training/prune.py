@@ -1,0 +1,193 @@
+"""Takes weights or filters from a trained network and trains what is left."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rimlight.core.errors import ConfigError, ModelFormatError, ModelNotFoundError
+from rimlight.lab.training.convert import to_tflite
+from rimlight.lab.training.data.samples import Samples
+from rimlight.lab.training.data.weights import class_weights
+from rimlight.lab.training.loop import STATE, Loop, Watch
+from rimlight.lab.training.losses import weighted_sum
+from rimlight.lab.training.magnitude import Masks, polynomial, zero_share
+from rimlight.lab.training.metrics import judged
+from rimlight.lab.training.narrow import narrowed
+from rimlight.lab.training.options import TrainOptions
+from rimlight.lab.training.prune_options import PruneOptions
+from rimlight.lab.training.results import TrainResult, finish
+from rimlight.lab.training.state import alone_in, load_facts
+from rimlight.lab.training.train import LabelFeed, start, usable_samples
+from rimlight.segmenters.keras import open_keras
+
+UPDATES = 10
+"""How often in an epoch more weights become zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A network in numbers.
+
+    Attributes:
+        miou: on the pictures that were held back.
+        parameters: how many.
+        zeros: the share of zeros, in 0..1, among the weights that can be pruned.
+        file_bytes: of the TensorFlow Lite file, float32.
+        packed_bytes: of the same after gzip.
+    """
+
+    miou: float
+    parameters: int
+    zeros: float
+    file_bytes: int
+    packed_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PruneResult:
+    """What came out of pruning: `before` and `after` in numbers, and the training between."""
+
+    before: Figures
+    after: Figures
+    trained: TrainResult
+
+
+def remembered(file: Path) -> Mapping[str, Any] | None:
+    """Return the options that `file` was trained with, from the folder it lies in; None without.
+
+    Raises:
+        ModelNotFoundError: there is no `file`.
+        ConfigError: what lies there is not the state of a training.
+    """
+    if not file.is_file():
+        raise ModelNotFoundError(f"there is no model file {file}", hint="check the path")
+    state = file.with_name(STATE)
+    identity: Mapping[str, Any] | None = None
+    if state.is_file():
+        identity = load_facts(state)["identity"]
+    return identity
+
+
+def prune(
+    file: Path,
+    options: PruneOptions,
+    training: TrainOptions,
+    out: Path,
+    *,
+    watch: Watch | None = None,
+) -> PruneResult:
+    """Prune a trained network; a folder that holds a part of this pruning is gone on with.
+
+    Args:
+        file: a .keras file whose input and classes are those of `training`.
+        options: what goes, and how much.
+        training: the data, and how the rest is trained.
+        out: the folder for what a training writes; `best.keras` in it is pruned in full.
+        watch: told of every step and epoch.
+
+    Raises:
+        ModelNotFoundError: there is no `file`.
+        ModelFormatError: Keras does not open it, or it is another network than `training` needs.
+        ConfigError: the data are unusable, or `out` holds another training or `file` itself.
+        ModelError: it has no filters to take, memory does not hold one picture, or a file cannot
+            be written.
+    """
+    if file.resolve().parent == out.resolve():
+        raise ConfigError(f"{out} holds the model itself", hint="name another folder with --out")
+    start(training)
+    model = _opened(file, training)
+    samples = usable_samples(training)
+    feed = LabelFeed(samples, training)
+    before = _figures(model, feed, training)
+    run = _Run(options, training, samples, feed, out, watch or Watch())
+    with alone_in(out):
+        trained = run.filters(model) if options.what == "filters" else run.weights(model)
+    pruned = open_keras(trained.model)
+    return PruneResult(before, _figures(pruned, feed, training), trained)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    options: PruneOptions
+    training: TrainOptions
+    samples: Samples
+    feed: LabelFeed
+    out: Path
+    watch: Watch
+
+    def filters(self, model: Any) -> TrainResult:
+        smaller = narrowed(model, self.options.sparsity)
+        return self._finish(self._loop(smaller, self.training, self.out))
+
+    def weights(self, model: Any) -> TrainResult:
+        """First the zeros come, then the rest is trained with all of them.
+
+        In two loops, so that the best epoch is one of those with all zeros, and the running mean
+        of the weights holds nothing from before.
+        """
+        share = self.options.ramp
+        rising = max(1, round(share * self.training.epochs))
+        tuning = max(1, self.training.epochs - rising)
+        masks = Masks(model)
+        first = self._for(rising, share).model_copy(update={"early_stop": None})
+        ramp = self._loop(model, first, self.out / "ramp")
+        masks.prune(polynomial(len(ramp.epochs) / rising, self.options.sparsity))
+        if not (self.out / STATE).exists():
+            ramp.run(Watch(self._rising(masks, rising), self.watch.on_epoch))
+        masks.prune(self.options.sparsity)
+        result = self._finish(self._loop(model, self._for(tuning, 1 - share), self.out))
+        masks.release()
+        return result
+
+    def _rising(self, masks: Masks, epochs: int) -> Any:
+        def on_step(epoch: int, step: int, steps: int, loss: float) -> None:
+            if step % max(1, steps // UPDATES) == 0 or step == steps:
+                progress = (epoch - 1 + step / steps) / epochs
+                masks.prune(polynomial(progress, self.options.sparsity))
+            self.watch.on_step(epoch, step, steps, loss)
+
+        return on_step
+
+    def _for(self, epochs: int, share: float) -> TrainOptions:
+        minutes = self.training.minutes and share * self.training.minutes
+        return self.training.model_copy(update={"epochs": epochs, "minutes": minutes})
+
+    def _loop(self, model: Any, training: TrainOptions, out: Path) -> Loop:
+        seen = self.samples.train
+        weights = class_weights(seen, training.data) if training.class_weights else None
+        loss = weighted_sum(training.loss, weights)
+        pruning = {"pruning": self.options.model_dump(mode="json")}
+        identity = {**training.identity, **pruning}
+        return Loop(model, self.feed, loss=loss, options=training, out=out, identity=identity)
+
+    def _finish(self, loop: Loop) -> TrainResult:
+        return finish(loop, self.training, self.samples, watch=self.watch)
+
+
+def _opened(file: Path, training: TrainOptions) -> Any:
+    model = open_keras(file)
+    (width, height), classes = training.network.size, len(training.data.classes)
+    found, wanted = model.output_shape, (None, height, width, classes)
+    if found != wanted:
+        raise ModelFormatError(
+            f"{file} gives {found[1:]}, its training would need {wanted[1:]} "
+            "(height, width, classes)",
+            hint="name the file that it was trained with: --config",
+        )
+    return model
+
+
+def _figures(model: Any, feed: LabelFeed, training: TrainOptions) -> Figures:
+    scores = judged(lambda x: model(x, training=False), feed.validation(training.batch))
+    content = to_tflite(model, float16=False)
+    return Figures(
+        miou=scores.miou,
+        parameters=int(model.count_params()),
+        zeros=zero_share(model),
+        file_bytes=len(content),
+        packed_bytes=len(gzip.compress(content, mtime=0)),
+    )

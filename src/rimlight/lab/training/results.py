@@ -1,0 +1,195 @@
+"""What a training leaves behind: its model and card, a report, curves and logs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from rimlight.core.errors import ModelError
+from rimlight.lab.training.cards import write_card
+from rimlight.lab.training.curves import write_curves
+from rimlight.lab.training.data.samples import Samples
+from rimlight.lab.training.history import Epoch, best_of, write_csv
+from rimlight.lab.training.loop import BEST, Batches, Feed, Loop, Stopped, Watch, save_model
+from rimlight.lab.training.metrics import Scores, judged
+from rimlight.lab.training.mix import Start
+from rimlight.lab.training.options import TrainOptions
+from rimlight.lab.training.page import write_page
+from rimlight.lab.training.predictions import predictions
+from rimlight.segmenters.keras import open_keras
+
+MIXED = "mixed.keras"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What came out of a training.
+
+    Attributes:
+        model: the .keras file of the best epoch, or its mixture with its start; a card beside it.
+        epochs: all epochs, those of earlier runs in the same folder too.
+        best: the one that the model is from.
+        stopped: why no more followed: all "epochs" are done, "early" or "minutes".
+        mixed: the figures of the mixture on what was held back, if that is the model.
+    """
+
+    model: Path
+    epochs: tuple[Epoch, ...]
+    best: Epoch
+    stopped: Stopped
+    mixed: Scores | None = None
+
+
+def finish(
+    loop: Loop,
+    options: TrainOptions,
+    samples: Samples,
+    *,
+    watch: Watch | None,
+    begun: Start | None = None,
+) -> TrainResult:
+    """Run a loop and write all that a training leaves behind into its folder.
+
+    Args:
+        loop: at its start, or wherever an earlier run left it.
+        options: what it was made from.
+        samples: what it trains and validates on.
+        watch: told of every step and epoch.
+        begun: of what the network was at its start; mixed into the result.
+
+    Raises:
+        ModelError: not one epoch was trained, or a file cannot be written.
+        SinkError: the report cannot be written.
+    """
+    out, feed, watch = loop.out, loop.feed, watch or Watch()
+    with _logs(out, options.data.classes) as log:
+
+        def on_epoch(epochs: list[Epoch]) -> None:
+            log(epochs)
+            watch.on_epoch(epochs)
+
+        stopped = loop.run(Watch(watch.on_step, on_epoch))
+    best = best_of(loop.epochs)
+    if best is None:
+        if loop.epochs:
+            raise ModelError(
+                "the validation loss was no number in any epoch",
+                hint="lower optimizer.rate, and write into another folder",
+            )
+        raise ModelError("no epoch was trained", hint="allow more minutes")
+    model = open_keras(out / BEST)
+    file, mixed = out / BEST, None
+    facts = _facts(options, samples, best, stopped)
+    if begun:
+        file = out / MIXED
+        mixed = _mix(model, begun, file, feed.validation(options.batch))
+        facts |= {"mixed": f"{begun.share:g} of its start in it, held back then: {_said(mixed)}"}
+    _write(model, loop.epochs, options, samples, file, facts=facts, feed=feed)
+    return TrainResult(file, tuple(loop.epochs), best, stopped, mixed)
+
+
+def _mix(model: Any, begun: Start, file: Path, held_back: Batches) -> Scores:
+    """Mix the start into a model and write it; the best epoch's file stays, to be gone on from."""
+    begun.mix_into(model)
+    save_model(model, file)
+    return judged(lambda x: model(x, training=False), held_back)
+
+
+def _write(
+    model: Any,
+    epochs: Sequence[Epoch],
+    options: TrainOptions,
+    samples: Samples,
+    file: Path,
+    *,
+    facts: Mapping[str, str],
+    feed: Feed,
+) -> None:
+    """Write the report and the card."""
+    shown = predictions(model, feed.validation(options.batch), count=len(samples.validation))
+    write_page(
+        file.with_name("report.html"),
+        epochs,
+        shown,
+        title=options.name,
+        classes=options.data.classes,
+        facts=facts,
+    )
+    write_card(
+        file,
+        size=options.network.size,
+        classes=options.data.classes,
+        foreground=options.foreground,
+        fit=options.data.fit,
+        name=options.name,
+        summary=options.summary,
+        licence=options.licence,
+        origin=f"trained by rimlight {options.taught_by}",
+        notes="; ".join(f"{name}: {fact}" for name, fact in facts.items()),
+    )
+
+
+@contextlib.contextmanager
+def _logs(out: Path, classes: Sequence[str]) -> Iterator[Any]:
+    """Yield a function that writes CSV, curves and TensorBoard's events.
+
+    Raises:
+        ModelError: a file cannot be written.
+    """
+    with _events(out / "tensorboard"):
+        writer = tf.summary.create_file_writer(str(out / "tensorboard"))
+    # What tf.summary.scalar writes; that function itself needs TensorBoard to be installed.
+    scalars = tf.compat.v1.SummaryMetadata()
+    scalars.plugin_data.plugin_name = "scalars"
+
+    def log(epochs: list[Epoch]) -> None:
+        write_csv(epochs, classes, out / "log.csv")
+        write_curves(epochs, out / "curves.png")
+        last = epochs[-1]
+        with _events(out / "tensorboard"), writer.as_default(step=last.number):
+            for name in ("loss", "validation_loss", "miou", "dice", "boundary_f", "rate"):
+                tf.summary.write(name, np.float32(getattr(last, name)), metadata=scalars)
+            writer.flush()
+
+    try:
+        yield log
+    finally:
+        with _events(out / "tensorboard"):
+            writer.close()
+
+
+@contextlib.contextmanager
+def _events(folder: Path) -> Iterator[None]:
+    """Say in our words when TensorFlow cannot write its events.
+
+    Raises:
+        ModelError: it cannot.
+    """
+    try:
+        yield
+    except tf.errors.OpError as exc:
+        raise ModelError(
+            f"TensorFlow cannot write {folder}", hint="make room, or write into another folder"
+        ) from exc
+
+
+def _facts(
+    options: TrainOptions, samples: Samples, best: Epoch, stopped: Stopped
+) -> dict[str, str]:
+    width, height = options.network.size
+    return {
+        "network": f"{options.network.name}, {width}x{height}, width {options.network.width:g}",
+        "pictures": f"{len(samples.train)} to train on, {len(samples.validation)} held back",
+        "best epoch": f"{best.number}, ended by: {stopped}",
+        "held back": _said(best),
+    }
+
+
+def _said(figures: Epoch | Scores) -> str:
+    return f"mIoU {figures.miou:.4f}, Dice {figures.dice:.4f}, boundary F {figures.boundary_f:.4f}"

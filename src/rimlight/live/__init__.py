@@ -1,0 +1,1 @@
+"""A live session: commands, on-demand camera, governor, status."""

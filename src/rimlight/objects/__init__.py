@@ -1,1 +1,0 @@
-"""Single objects taken out of frames: as pictures, and as values."""

@@ -1,0 +1,1 @@
+"""What files need besides the pipeline: estimates, previews, the demo, cut-outs."""

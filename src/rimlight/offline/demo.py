@@ -1,0 +1,104 @@
+"""The main job on the shipped sample: two videos and one picture that shows what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rimlight.core.config import PartConfig, RunConfig
+from rimlight.core.frame import Frame, Mask
+from rimlight.factory.pipeline import open_effect, open_refiner, open_source
+from rimlight.factory.presets import background_effects, job_config, replacing
+from rimlight.factory.segmenter import open_segmenter
+from rimlight.system import app_paths
+from rimlight.system.atomic_io import signed_png, write_bytes
+
+SHOWN_FRAME = 45
+BLUR_PX = 20.0
+Image = NDArray[np.uint8]
+
+
+def sample_clip() -> Path:
+    """The shipped clip of a person."""
+    return app_paths.folder("samples") / "portrait.mp4"
+
+
+def demo_runs(folder: Path, *, overwrite: bool = False) -> tuple[RunConfig, RunConfig]:
+    """Describe the two runs: background replaced, and blurred; both write into `folder`."""
+    background = str(app_paths.folder("samples") / "background.jpg")
+    choices = (("replaced.mp4", background, None), ("blurred.mp4", None, BLUR_PX))
+    replaced, blurred = (
+        job_config(
+            "process",
+            source=str(sample_clip()),
+            sinks=[str(folder / name)],
+            effects=background_effects(background=picture, blur=blur),
+            options=replacing(overwrite=overwrite),
+        )
+        for name, picture, blur in choices
+    )
+    return replaced, blurred
+
+
+def write_sheet(runs: Sequence[RunConfig], path: Path) -> None:
+    """Write one picture: a frame of the sample, its mask, and what each of `runs` makes of it.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    with ExitStack() as stack:
+        frame, mask = _one_frame(runs[0], stack)
+        pictures = {"input": frame.bgr, "mask": _grey(mask, frame.size)}
+        for run in runs:
+            shown = frame
+            for part in run.effects:
+                effect = open_effect(part)
+                stack.callback(effect.close)
+                shown = effect.apply(shown, mask)
+            pictures[Path(run.sinks[0].options["path"]).stem] = shown.bgr
+    labelled = [_labelled(picture, text) for text, picture in pictures.items()]
+    rows = [cv2.hconcat(labelled[i : i + 2]) for i in range(0, len(labelled), 2)]
+    _, data = cv2.imencode(".png", cv2.vconcat(rows))
+    write_bytes(path, signed_png(data.tobytes()))
+
+
+def _one_frame(run: RunConfig, stack: ExitStack) -> tuple[Frame, Mask]:
+    source = open_source(run.source)
+    stack.callback(source.close)
+    segmenter = open_segmenter(run.segmenter, source.info.size)
+    stack.callback(segmenter.close)
+    refiners = [open_refiner(PartConfig(**part.model_dump())) for part in run.refiners]
+    for frame in islice(source, SHOWN_FRAME + 1):
+        mask = segmenter.segment(frame)
+        for refiner in refiners:
+            mask = refiner.refine(mask, frame)
+    return frame, mask
+
+
+def _grey(mask: Mask, size: tuple[int, int]) -> Image:
+    alpha = cv2.resize((mask.alpha() * 255).astype(np.uint8), size)
+    return cast(Image, cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR))
+
+
+def _labelled(picture: Image, text: str) -> Image:
+    out = picture.copy()
+    scale = picture.shape[0] / 540
+    for colour, thickness in (((0, 0, 0), 5), ((255, 255, 255), 2)):
+        cv2.putText(
+            out,
+            text,
+            (int(16 * scale), int(36 * scale)),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            scale,
+            colour,
+            max(1, round(thickness * scale)),
+            cv2.LINE_AA,
+        )
+    return out

@@ -1,0 +1,1 @@
+"""The machine: files, processors, displays, V4L2 devices."""

@@ -1,0 +1,60 @@
+"""Where the files that travel with rimlight lie: models, configs and samples."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+Folder = Literal["models", "configs", "samples"]
+
+
+def folder(name: Folder) -> Path:
+    """Return the folder `name`: inside the installed package, or at the top of a checkout."""
+    packaged = Path(str(files("rimlight"))) / "data" / name
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / name
+
+
+def shared_folder() -> Path | None:
+    """Return the folder of models and data kept outside the project, or None.
+
+    `RIMLIGHT_SHARED` names it; without the variable it is `../shared` beside a checkout.
+    """
+    named = os.environ.get("RIMLIGHT_SHARED")
+    guess = Path(named) if named else Path(__file__).parents[4] / "shared"
+    return guess if guess.is_dir() else None
+
+
+def user_folder(variable: str, below_home: str) -> Path:
+    """Return one of the user's own folders, which need not exist.
+
+    Args:
+        variable: the environment variable that names it.
+        below_home: where it lies in the user's home otherwise. A user without a home, as in a
+            container that runs under a mere number, has nowhere: the path cannot be made.
+    """
+    if base := os.environ.get(variable):
+        return Path(base)
+    try:
+        return Path.home() / below_home
+    except RuntimeError:
+        return Path("/nonexistent") / below_home
+
+
+def cache_folder() -> Path:
+    """Return the user's folder for pulled models (`RIMLIGHT_CACHE`, XDG, or ~/.cache)."""
+    if named := os.environ.get("RIMLIGHT_CACHE"):
+        return Path(named)
+    return user_folder("XDG_CACHE_HOME", ".cache") / "rimlight"
+
+
+def config_folder() -> Path:
+    """Return the user's folder for profiles (XDG, or ~/.config)."""
+    return user_folder("XDG_CONFIG_HOME", ".config") / "rimlight"
+
+
+def runtime_folder() -> Path:
+    """Return the user's folder for sockets (XDG, or one in the cache that only they may enter)."""
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(base) if base else cache_folder() / "run"

@@ -1,0 +1,53 @@
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from rimlight.core.config import RunConfig
+from rimlight.core.options import validate
+from rimlight.factory.pipeline import open_run
+from rimlight.factory.presets import job_config
+from rimlight.imaging import fast
+from rimlight.system import app_paths
+
+
+def test_an_overlay_paints_in_the_colours_of_the_models_card(tmp_path):
+    models = app_paths.folder("models")
+    shutil.copy(models / "selfie_segmentation.tflite", tmp_path)
+    card = (models / "selfie.yaml").read_text().replace("#3fa7d6", "#00ff00")
+    (tmp_path / "mine.yaml").write_text(card)
+    run = job_config(
+        "road",
+        source=str(app_paths.folder("samples") / "portrait.mp4"),
+        sinks=[f"{tmp_path}/out/"],
+        segmenter={"model": str(tmp_path / "mine.yaml")},
+        effects=[{"kind": "overlay", "opacity": 1, "legend": False}],
+        source_options={"end_s": 0.1},
+    )
+    with open_run(run) as opened:
+        opened.pipeline.run()
+    picture = cv2.imread(str(next((tmp_path / "out").glob("*.png"))))
+    green = (np.abs(picture.astype(int) - (0, 255, 0)) < 40).all(axis=2)
+    assert 0.15 < green.mean() < 0.7
+
+
+@pytest.mark.skipif(fast.kernels() is None, reason="needs numba")
+@pytest.mark.parametrize(
+    ("compiled", "expected"), [("auto", False), ("always", True), ("never", False)]
+)
+def test_files_do_without_compiled_loops_unless_asked(compiled, expected):
+    config = validate(
+        RunConfig,
+        {
+            "source": {"kind": "pattern", "count": 2},
+            "segmenter": {"kind": "chroma"},
+            "pipeline": {"compiled": compiled},
+            "sinks": [{"kind": "null"}],
+        },
+        where="config",
+    )
+    before = fast.is_on()
+    with open_run(config):
+        assert (fast.kernels() is not None) == expected
+    assert fast.is_on() == before

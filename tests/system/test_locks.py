@@ -1,0 +1,43 @@
+"""Locks between processes, and disks that know none."""
+
+import fcntl
+import os
+
+import pytest
+
+from rimlight.system.locks import Lock, flush_to_disk, is_still, try_lock
+
+
+@pytest.fixture
+def two(tmp_path):
+    opened = [os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT) for _ in range(2)]
+    yield opened
+    for each in opened:
+        os.close(each)
+
+
+def test_a_lock_that_another_holds_is_taken(two):
+    assert [try_lock(each) for each in two] == [Lock.HELD, Lock.TAKEN]
+    assert try_lock(two[0], fcntl.LOCK_SH) is Lock.HELD
+    assert try_lock(two[1], fcntl.LOCK_SH) is Lock.HELD
+
+
+def test_what_knows_no_locks_is_not_taken_for_another_holder():
+    path_only = os.open("/", os.O_PATH)  # flock answers EBADF, as it answers ENOTSUP on some disks
+    assert try_lock(path_only) is Lock.UNKNOWN
+    os.close(path_only)
+
+
+def test_what_cannot_be_written_out_is_told_from_a_failure(two):
+    reader, writer = os.pipe()
+    assert flush_to_disk(two[0]) and not flush_to_disk(writer)  # a pipe answers EINVAL
+    for each in (reader, writer):
+        os.close(each)
+    with pytest.raises(OSError, match="Bad file"):
+        flush_to_disk(writer)
+
+
+def test_a_file_that_was_replaced_is_not_the_open_one(tmp_path, two):
+    assert is_still(two[0], tmp_path / "lock")
+    (tmp_path / "lock").unlink()
+    assert not is_still(two[0], tmp_path / "lock")
