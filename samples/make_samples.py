@@ -19,17 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
-from rimlight.imaging.colour import bgr_to_i420
+from rimlight.imaging.color import bgr_to_i420
 from rimlight.system.av import av
 
 Picture = NDArray[np.uint8]
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 RATE = 30
 PORTRAIT_SIZE, PORTRAIT_FRAMES = (960, 540), 150
 ROAD_SIZE, ROAD_FRAMES = (640, 360), 120
 SOUND_RATE = 48_000
-HORIZON, ROAD_CENTRE = 140, 320  # pixels of the road picture
+HORIZON, ROAD_CENTER = 140, 320  # pixels of the road picture
 
 
 def main() -> None:
@@ -76,8 +76,8 @@ def handheld_view(time_s: float) -> NDArray[np.float64]:
     width = 470 + 10 * np.sin(0.9 * time_s)
     scale = width / PORTRAIT_SIZE[0]
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    centre = np.array([PORTRAIT_SIZE[0] / 2, PORTRAIT_SIZE[1] / 2])
-    return np.column_stack([turn, np.array([x, y]) - turn @ centre])
+    center = np.array([PORTRAIT_SIZE[0] / 2, PORTRAIT_SIZE[1] / 2])
+    return np.column_stack([turn, np.array([x, y]) - turn @ center])
 
 
 def tone(frames: int) -> NDArray[np.int16]:
@@ -104,11 +104,11 @@ def road_frames() -> Iterable[Picture]:
     noise = np.random.default_rng(7)
     texture = noise.normal(0, 4, (ROAD_SIZE[1], ROAD_SIZE[0], 1))
     for index in range(ROAD_FRAMES):
-        travelled_m = 14 * index / RATE
+        traveled_m = 14 * index / RATE
         frame = landscape()
-        draw_road(frame, travelled_m)
-        draw_roadside(frame, travelled_m)
-        draw_car(frame, -3.6, 90 - 1.6 * travelled_m, paint=(150, 90, 30), lights=(210, 250, 255))
+        draw_road(frame, traveled_m)
+        draw_roadside(frame, traveled_m)
+        draw_car(frame, -3.6, 90 - 1.6 * traveled_m, paint=(150, 90, 30), lights=(210, 250, 255))
         draw_car(frame, 0.0, 16 + 5 * np.sin(index / 40), paint=(40, 40, 170), lights=(40, 40, 230))
         frame = cv2.GaussianBlur(frame, (0, 0), 0.7)  # drawn edges are harder than a lens's
         yield np.clip(frame + np.roll(texture, 5 * index, axis=0), 0, 255).astype(np.uint8)
@@ -119,7 +119,7 @@ def ground(side_m: float, distance_m: float, height_m: float = 0.0) -> tuple[int
 
     A pinhole camera 1.4 m over the road with a focal length of 420 pixels.
     """
-    x = ROAD_CENTRE + 420 * side_m / distance_m
+    x = ROAD_CENTER + 420 * side_m / distance_m
     return round(x), round(HORIZON + 420 * (1.4 - height_m) / distance_m)
 
 
@@ -136,19 +136,19 @@ def landscape() -> Picture:
     return frame
 
 
-def draw_road(frame: Picture, travelled_m: float) -> None:
+def draw_road(frame: Picture, traveled_m: float) -> None:
     """Draw asphalt of two lanes, its edges, and the dashes between the lanes, 3 m in every 9 m."""
     band(frame, (-6.0, 2.4), (1.5, 400), (88, 86, 84))
     band(frame, (-5.7, -5.55), (1.5, 400), (225, 225, 225))
     band(frame, (1.95, 2.1), (1.5, 400), (225, 225, 225))
     for number in range(14):
-        near = 9 * number - travelled_m % 9
+        near = 9 * number - traveled_m % 9
         if near + 3 > 1.5:
             band(frame, (-1.88, -1.73), (max(near, 1.5), near + 3), (235, 235, 235))
 
 
 def band(
-    frame: Picture, sides_m: tuple[float, float], reach_m: tuple[float, float], paint: Colour
+    frame: Picture, sides_m: tuple[float, float], reach_m: tuple[float, float], paint: Color
 ) -> None:
     """Fill a rectangle on the ground, from side to side and from its near end to its far one."""
     (left, right), (near, far) = sides_m, reach_m
@@ -156,11 +156,11 @@ def band(
     cv2.fillPoly(frame, [np.array([ground(*corner) for corner in corners])], paint)
 
 
-def draw_roadside(frame: Picture, travelled_m: float) -> None:
+def draw_roadside(frame: Picture, traveled_m: float) -> None:
     """Draw trees every 12 m on the left and 15 m on the right, the far ones first."""
     for side_m, every_m in ((-9.0, 12), (6.5, 15)):
         for number in range(9, 0, -1):
-            draw_tree(frame, side_m, number * every_m - travelled_m % every_m)
+            draw_tree(frame, side_m, number * every_m - traveled_m % every_m)
 
 
 def draw_tree(frame: Picture, side_m: float, distance_m: float) -> None:
@@ -173,14 +173,14 @@ def draw_tree(frame: Picture, side_m: float, distance_m: float) -> None:
 
 
 def draw_car(
-    frame: Picture, side_m: float, distance_m: float, *, paint: Colour, lights: Colour
+    frame: Picture, side_m: float, distance_m: float, *, paint: Color, lights: Color
 ) -> None:
     """Draw a car and its shadow; nothing when it is behind the camera."""
     if distance_m < 4:
         return
     shadow = (side_m - 1.0, side_m + 1.0), (distance_m - 0.4, distance_m + 3)
     band(frame, *shadow, (48, 47, 46))
-    for left, top, right, bottom, colour in (
+    for left, top, right, bottom, color in (
         (-0.85, 0.4, -0.6, 0.0, (25, 25, 25)),  # tyres
         (0.6, 0.4, 0.85, 0.0, (25, 25, 25)),
         (-0.9, 0.95, 0.9, 0.25, paint),
@@ -192,7 +192,7 @@ def draw_car(
     ):
         corner = ground(side_m + left, distance_m, top)
         opposite = ground(side_m + right, distance_m, bottom)
-        cv2.rectangle(frame, corner, opposite, colour, cv2.FILLED)
+        cv2.rectangle(frame, corner, opposite, color, cv2.FILLED)
 
 
 # --- encoding ---

@@ -41,7 +41,7 @@ def write_video(
     rotation=None,
     mirrored=False,
     aspect=None,
-    colour=None,
+    color=None,
     title=None,
     transfer=None,
 ):
@@ -52,8 +52,8 @@ def write_video(
         stream = out.add_stream(codec, rate=25, options=options or {})
         stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
         stream.codec_context.time_base = TICK
-        if colour:
-            stream.codec_context.colorspace, stream.codec_context.color_range = colour
+        if color:
+            stream.codec_context.colorspace, stream.codec_context.color_range = color
         if transfer:
             stream.codec_context.color_trc = transfer
         if aspect:
@@ -63,8 +63,8 @@ def write_video(
         for index, stamp in enumerate(stamps):
             frame = picture(index, size, pix_fmt)
             frame.pts, frame.time_base = stamp, TICK
-            if colour:
-                frame.colorspace, frame.color_range = colour
+            if color:
+                frame.colorspace, frame.color_range = color
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return path

@@ -1,4 +1,4 @@
-"""Frames and masks of known colours, backgrounds on disk, for tests of effects and refiners."""
+"""Frames and masks of known colors, backgrounds on disk, for tests of effects and refiners."""
 
 from fractions import Fraction
 
@@ -8,7 +8,7 @@ import numpy as np
 from rimlight.core.frame import Frame, Mask
 from rimlight.system.av import av
 
-GREEN, RED, BLUE, GREY = (0, 255, 0), (0, 0, 255), (255, 0, 0), (90, 90, 90)
+GREEN, RED, BLUE, GRAY = (0, 255, 0), (0, 0, 255), (255, 0, 0), (90, 90, 90)
 
 
 def as_i420(frame):
@@ -18,9 +18,9 @@ def as_i420(frame):
     return planar if frame.alpha is None else planar.with_alpha(frame.alpha)
 
 
-def flat(colour=GREY, *, size=(64, 48), layout="bgr", index=0, pts=0, alpha=None):
-    """A frame of one colour. `alpha` is a level for all of it, or uint8 (h, w)."""
-    image = np.full((size[1], size[0], 3), colour, np.uint8)
+def flat(color=GRAY, *, size=(64, 48), layout="bgr", index=0, pts=0, alpha=None):
+    """A frame of one color. `alpha` is a level for all of it, or uint8 (h, w)."""
+    image = np.full((size[1], size[0], 3), color, np.uint8)
     opacity = None if alpha is None else np.full((size[1], size[0]), alpha, np.uint8)
     stamp = {"index": index, "pts": Fraction(pts), "captured": 0.0}
     frame = Frame.from_bgr(image, alpha=opacity, **stamp)
@@ -40,9 +40,9 @@ def labels(*columns, classes, shape=(12, 16)):
     return Mask.from_labels(np.tile(row, (shape[0], 1)).astype(np.uint8), classes)
 
 
-def close_to(picture, colour, within=3):
-    """Whether every pixel of a BGR picture is that colour, but for rounding between layouts."""
-    return np.abs(picture.astype(int) - colour).max() <= within
+def close_to(picture, color, within=3):
+    """Whether every pixel of a BGR picture is that color, but for rounding between layouts."""
+    return np.abs(picture.astype(int) - color).max() <= within
 
 
 def save(path, pixels):
@@ -51,7 +51,7 @@ def save(path, pixels):
 
 
 def save_levels(path, count, *, rate=25, start_s=0, codec="ffv1", pix_fmt="bgr0"):
-    """Write a video whose picture number n is grey of level 20 + 20 * n."""
+    """Write a video whose picture number n is gray of level 20 + 20 * n."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt

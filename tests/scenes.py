@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.imaging.colour import BT601
+from rimlight.imaging.color import BT601
 
 GREEN, WHITE, BLACK = (0, 128, 0), (255, 255, 255), (0, 0, 0)
 
 
-def flat_frame(colour=(200, 120, 40), size=(64, 48), *, index=0, pts=Fraction(0), alpha=None):
-    """A BGR frame of one colour."""
-    image = np.full((size[1], size[0], 3), colour, np.uint8)
+def flat_frame(color=(200, 120, 40), size=(64, 48), *, index=0, pts=Fraction(0), alpha=None):
+    """A BGR frame of one color."""
+    image = np.full((size[1], size[0], 3), color, np.uint8)
     return Frame.from_bgr(image, index=index, pts=pts, captured=0.0, alpha=alpha)
 
 
@@ -24,12 +24,12 @@ def smooth_frame(seed=0, size=(320, 180), *, pts=Fraction(0)):
     return Frame.from_bgr(bgr, index=seed, pts=pts, captured=0.0)
 
 
-def as_i420(frame, colour=BT601):
+def as_i420(frame, color=BT601):
     """The same picture in the other layout."""
     stamp = {"index": frame.index, "pts": frame.pts, "captured": frame.captured}
-    if colour != BT601:
-        frame = Frame(frame.image, "bgr", frame.size, **stamp, colour=colour)
-    return Frame.from_i420(frame.i420, size=frame.size, colour=colour, **stamp)
+    if color != BT601:
+        frame = Frame(frame.image, "bgr", frame.size, **stamp, color=color)
+    return Frame.from_i420(frame.i420, size=frame.size, color=color, **stamp)
 
 
 def half_mask(shape=(12, 16), classes=("person",)):

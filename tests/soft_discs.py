@@ -8,7 +8,7 @@ import numpy as np
 from rimlight.core.frame import Frame
 
 SIZE = (640, 360)
-COLOUR = (150, 160, 190)
+COLOR = (150, 160, 190)
 
 
 def disc():
@@ -28,7 +28,7 @@ def mask_of(coverage):
 def seen_through(coverage, back):
     """The disc before float32 (h, w, 3) `back`."""
     part = coverage[..., None]
-    return part * np.array(COLOUR, np.float32) + (1 - part) * back
+    return part * np.array(COLOR, np.float32) + (1 - part) * back
 
 
 def pixels_of(picture):
@@ -37,7 +37,7 @@ def pixels_of(picture):
 
 
 def luma_of(picture):
-    """The same in grey, uint8 (h, w)."""
+    """The same in gray, uint8 (h, w)."""
     return cv2.cvtColor(pixels_of(picture), cv2.COLOR_BGR2GRAY)
 
 

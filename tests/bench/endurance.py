@@ -62,8 +62,8 @@ def usage() -> tuple[int, int, int]:
     return kilobytes, len(os.listdir("/proc/self/fd")), threading.active_count()
 
 
-def replacing(colour: str) -> ReplaceEffect:
-    return ReplaceEffect(ReplaceEffect.Options(background=colour))
+def replacing(color: str) -> ReplaceEffect:
+    return ReplaceEffect(ReplaceEffect.Options(background=color))
 
 
 def main() -> None:
@@ -79,8 +79,8 @@ def main() -> None:
     def on_frame(_: Frame) -> None:
         seen[0] += 1
         if seen[0] % BREAKS_EVERY == 0:
-            colour = f"#{seen[0] // BREAKS_EVERY % 256:02x}ff00"
-            for old in pipeline.swap_effects([replacing(colour)]):
+            color = f"#{seen[0] // BREAKS_EVERY % 256:02x}ff00"
+            for old in pipeline.swap_effects([replacing(color)]):
                 old.close()
             pipeline.swap_segmenter(ThresholdSegmenter(ThresholdSegmenter.Options()))
         if seen[0] % max(1, frames // 20) == 0:

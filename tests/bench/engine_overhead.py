@@ -83,7 +83,7 @@ def _tree(top: int) -> dict[int, float]:
 
 
 def clip(path: Path, frames: int) -> Path:
-    """Write a grey clip of 5 frames a second, of which a network makes little."""
+    """Write a gray clip of 5 frames a second, of which a network makes little."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=5, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = 160, 90, "yuv420p"

@@ -4,8 +4,8 @@
 
 `split/held` has just what `rimlight train` with these folders validates on, the fifth that a hash
 of the names keeps back: for `rimlight eval` and `bench --networks`, or as `validation_paths`. Every
-fourth of all others is in `split/labelled`, the rest in `split/unlabelled`, whose masks a teacher
-stands in for: see configs/distil-person.yaml.
+fourth of all others is in `split/labeled`, the rest in `split/unlabeled`, whose masks a teacher
+stands in for: see configs/distill-person.yaml.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def main() -> None:
     found = find_samples(DataOptions(paths=tuple(said.folders), check=False))
     parts = {
         "held": found.validation,
-        "labelled": found.train[::4],
-        "unlabelled": [sample for at, sample in enumerate(found.train) if at % 4],
+        "labeled": found.train[::4],
+        "unlabeled": [sample for at, sample in enumerate(found.train) if at % 4],
     }
     for name, samples in parts.items():
         link(samples, said.out / name)

@@ -177,7 +177,7 @@ def test_odd_picture_sizes_are_fine(rimlight, tmp_path, size):
     assert cv2.imread(str(tmp_path / "white.png")).shape == (height, width, 3)
 
 
-@pytest.mark.parametrize("kind", ["alpha", "grey", "16-bit", "cmyk"])
+@pytest.mark.parametrize("kind", ["alpha", "gray", "16-bit", "cmyk"])
 def test_unusual_background_pictures_are_fine(rimlight, tmp_path, background_of, kind):
     cv2.imwrite(str(tmp_path / "in.png"), np.full((48, 64, 3), 90, np.uint8))
     done = rimlight("process", "in.png", "-b", background_of(kind), "-o", "out.png")
@@ -204,18 +204,18 @@ def cut_short(tmp_path, clip):
 
 @pytest.fixture
 def background_of(tmp_path):
-    """Make a background of an unusual kind, light grey where it is opaque."""
+    """Make a background of an unusual kind, light gray where it is opaque."""
     from PIL import Image
 
     def make(kind):
         path = tmp_path / f"back-{kind}.{'jpg' if kind == 'cmyk' else 'png'}"
-        grey = np.full((48, 64), 200, np.uint8)
+        gray = np.full((48, 64), 200, np.uint8)
         if kind == "alpha":
-            cv2.imwrite(str(path), np.dstack([grey] * 3 + [np.full_like(grey, 255)]))
-        elif kind == "grey":
-            cv2.imwrite(str(path), grey)
+            cv2.imwrite(str(path), np.dstack([gray] * 3 + [np.full_like(gray, 255)]))
+        elif kind == "gray":
+            cv2.imwrite(str(path), gray)
         elif kind == "16-bit":
-            cv2.imwrite(str(path), np.dstack([grey.astype(np.uint16) * 257] * 3))
+            cv2.imwrite(str(path), np.dstack([gray.astype(np.uint16) * 257] * 3))
         else:
             Image.new("RGB", (64, 48), (200, 200, 200)).convert("CMYK").save(path, quality=95)
         return path
@@ -232,7 +232,7 @@ TRAIN = ("-c", app_paths.folder("configs") / "train-person.yaml", "photos")
         ("export", "best.keras", "-o", "file/x.tflite"),
         ("models", "import-openvino", "a.xml", "--out", "file/x"),
         ("train", *TRAIN, "-o", "file/x"),
-        ("distil", *TRAIN, "--teacher", "selfie", "-o", "file/x"),
+        ("distill", *TRAIN, "--teacher", "selfie", "-o", "file/x"),
         ("prune", "best.keras", "-o", "file/x"),
         ("road", "drive.mp4", "--report", "file/x"),
     ],

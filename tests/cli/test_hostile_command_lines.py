@@ -41,7 +41,7 @@ BASES = {
     "objects": ["in.png", "-o", "boxes.png"],
     "eval": ["folder", "--setup", "a=selfie"],
     "train": ["folder", "-o", "run"],
-    "distil": ["folder", "-o", "run"],
+    "distill": ["folder", "-o", "run"],
     "prune": ["model.keras", "folder", "-o", "run"],
     "export": ["model.keras", "-o", "x.tflite"],
     "ctl": ["status", "--ctl", "none.sock"],

@@ -29,7 +29,7 @@ def test_a_wrong_card_is_a_line_of_the_list_and_no_more(rimlight, alone, tmp_pat
 
 def test_show_prints_the_card_and_the_file(rimlight, alone):
     shown = rimlight("models", "show", "selfie", env=alone).stdout
-    assert "licence: Apache-2.0" in shown and "selfie_segmentation.tflite" in shown
+    assert "license: Apache-2.0" in shown and "selfie_segmentation.tflite" in shown
     assert "state: shipped" in shown
 
 
@@ -40,12 +40,12 @@ def test_show_of_an_unknown_model_suggests_one(refused, alone):
     )  # fmt: skip
 
 
-def test_a_licence_must_be_accepted_before_anything_is_fetched(refused, alone):
+def test_a_license_must_be_accepted_before_anything_is_fetched(refused, alone):
     done = refused(
         "models", "pull", "yolov8n-seg", env=alone,
-        code=2, says="AGPL-3.0", hint="--accept-licence",
+        code=2, says="AGPL-3.0", hint="--accept-license",
     )  # fmt: skip
-    assert "licence AGPL-3.0" in done.stdout
+    assert "license AGPL-3.0" in done.stdout
 
 
 def test_a_shipped_model_need_not_be_pulled(rimlight, alone):

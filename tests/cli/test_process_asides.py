@@ -8,7 +8,7 @@ import pytest
 from media_files import frame_times
 
 from rimlight.factory.presets import job_config
-from rimlight.imaging.foreground import foreground_colours
+from rimlight.imaging.foreground import foreground_colors
 from rimlight.offline.preview import preview_path
 from rimlight.system.av import av
 
@@ -45,7 +45,7 @@ def test_a_foreground_has_no_background_in_it():
     alpha[:, 497:503] = 128
     share = alpha[..., None] / 255
     mixed = (share * (40, 60, 220) + (1 - share) * (30, 220, 30)).astype(np.uint8)
-    found = foreground_colours(mixed, alpha)[:, :503].astype(int)
+    found = foreground_colors(mixed, alpha)[:, :503].astype(int)
     assert np.abs(mixed[:, 500].astype(int) - (40, 60, 220)).max() > 75
     assert np.abs(found - (40, 60, 220)).max() < 30
 

@@ -43,8 +43,8 @@ def test_any_size_and_mask_gives_a_frame_of_the_same_size(effect, shaped, size, 
 def test_the_moment_and_the_name_stay(effect, shaped):
     frame = replace(shaped(smooth_frame(7, pts=Fraction(1001, 30000))), name="a/b.jpg")
     made = effect.apply(frame, disc_mask())
-    before = (frame.index, frame.pts, frame.captured, frame.name, frame.colour)
-    assert (made.index, made.pts, made.captured, made.name, made.colour) == before
+    before = (frame.index, frame.pts, frame.captured, frame.name, frame.color)
+    assert (made.index, made.pts, made.captured, made.name, made.color) == before
 
 
 def test_never_changes_what_it_is_given(effect, shaped):
@@ -77,7 +77,7 @@ def test_both_layouts_give_nearly_the_same_picture(effect, size):
 
 
 def _seen(frame):
-    """Over black: colours that are wholly transparent do not matter."""
+    """Over black: colors that are wholly transparent do not matter."""
     alpha = 255 if frame.alpha is None else frame.alpha[..., None]
     return frame.bgr.astype(int) * alpha / 255
 

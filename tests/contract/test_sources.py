@@ -82,7 +82,7 @@ def test_info_says_what_the_frames_are(source):
     assert info.count in (None, len(frames))
     assert all(frame.size == info.size for frame in frames)
     assert all((frame.pts / info.time_base).denominator == 1 for frame in frames)
-    assert all(frame.colour == info.colour for frame in frames)
+    assert all(frame.color == info.color for frame in frames)
 
 
 def test_nobody_writes_into_a_frame_that_was_handed_out(source):

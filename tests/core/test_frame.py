@@ -5,7 +5,7 @@ import pytest
 from fakes import make_frame
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.imaging.colour import ColourSpace
+from rimlight.imaging.color import ColorSpace
 
 
 def test_i420_of_a_bgr_frame_comes_back_nearly_the_same():
@@ -52,7 +52,7 @@ def test_a_full_range_frame_keeps_its_white():
         index=0,
         pts=frame.pts,
         captured=0.0,
-        colour=ColourSpace("bt709", full_range=True),
+        color=ColorSpace("bt709", full_range=True),
     )
     assert white.bgr.min() >= 254
 

@@ -25,7 +25,7 @@ def written(path, text):
 
 def test_a_minimal_card_means_rgb_in_0_to_1_stretched():
     spec = card().input
-    assert (spec.colour, spec.fit, spec.offset) == ("rgb", "stretch", 0)
+    assert (spec.color, spec.fit, spec.offset) == ("rgb", "stretch", 0)
     assert spec.scale * 255 == pytest.approx(1)
 
 

@@ -132,7 +132,7 @@ def test_a_file_with_sound_alone_is_a_config_error(tmp_path):
         out.mux(stream.encode(sound))
     with pytest.raises(ConfigError, match="no video") as caught:
         LoopingVideo(path)
-    assert "picture, a video, or a colour" in caught.value.hint
+    assert "picture, a video, or a color" in caught.value.hint
 
 
 def test_closing_twice_is_fine(tmp_path):

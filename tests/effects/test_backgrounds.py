@@ -11,29 +11,29 @@ from scenes import BLACK, WHITE, as_i420, flat_frame, half_mask, make
 from rimlight.core.errors import ConfigError
 from rimlight.effects.backgrounds import open_background
 from rimlight.effects.replace import ReplaceEffect
-from rimlight.imaging.colour import ColourSpace
+from rimlight.imaging.color import ColorSpace
 from rimlight.imaging.fit import fit_picture
 from rimlight.imaging.tags import Tags, encode
 
-HD = ColourSpace("bt709", full_range=False)
+HD = ColorSpace("bt709", full_range=False)
 
 
 def right_edge(frame):
-    """The colour of the right edge, the same from top to bottom."""
+    """The color of the right edge, the same from top to bottom."""
     pixels = frame.bgr[:, -4:].reshape(-1, 3)
     assert np.ptp(pixels, axis=0).max() <= 2
     return pixels[0].astype(int)
 
 
-@pytest.mark.parametrize("colour", [ColourSpace(), HD, ColourSpace("bt2020", full_range=True)])
-def test_the_colour_is_the_same_in_every_yuv(colour):
-    frame = as_i420(flat_frame((10, 20, 30)), colour)
+@pytest.mark.parametrize("color", [ColorSpace(), HD, ColorSpace("bt2020", full_range=True)])
+def test_the_color_is_the_same_in_every_yuv(color):
+    frame = as_i420(flat_frame((10, 20, 30)), color)
     made = make(ReplaceEffect, background="#2040c0").apply(frame, half_mask())
     assert np.allclose(right_edge(made), (0xC0, 0x40, 0x20), atol=3)
-    assert made.colour == colour
+    assert made.color == color
 
 
-def test_a_colour_has_no_bars_whatever_the_fit():
+def test_a_color_has_no_bars_whatever_the_fit():
     effect = make(ReplaceEffect, background="white", fit="fit")
     assert (right_edge(effect.apply(flat_frame(BLACK), half_mask())) == WHITE).all()
 
@@ -55,7 +55,7 @@ def test_a_fitted_background_is_made_once(tmp_path):
     assert opened.behind(flat_frame(size=(20, 22))) is not first
 
 
-def test_a_colour_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
+def test_a_color_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "white").write_bytes(b"not a video")
     opened = open_background("white", fit="fill", backdrop=BLACK)

@@ -11,11 +11,11 @@ from rimlight.effects.loop import LoopingVideo
 from rimlight.system.av import av
 
 
-def test_declared_colours_are_followed(tmp_path):
+def test_declared_colors_are_followed(tmp_path):
     bgr = []
     for matrix in (1, 5):
         path = write_video(
-            tmp_path / f"{matrix}.mkv", stamps=[0], codec="libx264", colour=(matrix, 1)
+            tmp_path / f"{matrix}.mkv", stamps=[0], codec="libx264", color=(matrix, 1)
         )
         video = LoopingVideo(path)
         bgr.append(video.picture(Fraction(0)).astype(int))

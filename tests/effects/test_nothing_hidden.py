@@ -12,7 +12,7 @@ from rimlight.core.frame import Mask
 from rimlight.effects.blur import BlurEffect
 from rimlight.effects.cutout import CutoutEffect
 from rimlight.effects.foreground import ForegroundEffect
-from rimlight.effects.grey import GreyEffect
+from rimlight.effects.gray import GrayEffect
 from rimlight.effects.product import ProductEffect
 from rimlight.offline.cutouts import cut_outs
 from rimlight.pipeline.pipeline import Pipeline
@@ -46,7 +46,7 @@ def faint_mask(level, shape=(36, 64)):
 @pytest.mark.parametrize("level", [0, 1, 63])
 def test_nothing_of_the_room_is_left_where_a_cut_out_hides_it(layout, own, level):
     frame = layout(room_frame())
-    made = make(CutoutEffect, own_colours=own).apply(frame, faint_mask(level))
+    made = make(CutoutEffect, own_colors=own).apply(frame, faint_mask(level))
     hidden = made.alpha <= 63
     assert hidden.mean() > 0.4
     assert of_room(made.bgr[hidden]) <= 24
@@ -60,7 +60,7 @@ def test_a_cut_out_of_nobody_is_black(layout):
 
 
 @LAYOUTS
-def test_a_person_of_whom_a_model_is_half_sure_keeps_the_colours(layout):
+def test_a_person_of_whom_a_model_is_half_sure_keeps_the_colors(layout):
     mask = Mask(np.full((36, 64, 1), 0.8, np.float32), ("person",))
     frame = layout(flat_frame(PERSON, (320, 180)))
     made = make(CutoutEffect).apply(frame, mask)
@@ -68,7 +68,7 @@ def test_a_person_of_whom_a_model_is_half_sure_keeps_the_colours(layout):
 
 
 @pytest.mark.parametrize("level", [1, 63])
-def test_nothing_of_the_room_is_left_in_the_foreground_s_colours(level):
+def test_nothing_of_the_room_is_left_in_the_foreground_s_colors(level):
     made = make(ForegroundEffect).apply(room_frame(), faint_mask(level))
     assert of_room(made.bgr[:, 180:]) <= 24
 
@@ -109,7 +109,7 @@ class Nobody:
 
 
 def cut_before(layout=lambda frame: frame):
-    """A picture that was cut out before: half of it is transparent, with colours left below."""
+    """A picture that was cut out before: half of it is transparent, with colors left below."""
     frame = layout(room_frame())
     alpha = np.zeros((180, 320), np.uint8)
     alpha[:, :160] = 255
@@ -117,7 +117,7 @@ def cut_before(layout=lambda frame: frame):
 
 
 @LAYOUTS
-def test_hidden_colours_are_the_continuation_of_the_seen_ones(layout):
+def test_hidden_colors_are_the_continuation_of_the_seen_ones(layout):
     frame = cut_before(layout)
     made = frame.without_hidden()
     assert np.abs(made.bgr.astype(int) - PERSON).max() <= 4
@@ -140,8 +140,8 @@ def test_an_opaque_frame_stays_the_same_object():
 
 
 @LAYOUTS
-@pytest.mark.parametrize("effect", [(BlurEffect, {"radius_px": 8}), (GreyEffect, {})])
-def test_colours_that_an_input_hides_come_back_in_no_effect(layout, effect):
+@pytest.mark.parametrize("effect", [(BlurEffect, {"radius_px": 8}), (GrayEffect, {})])
+def test_colors_that_an_input_hides_come_back_in_no_effect(layout, effect):
     sink = RecordingSink()
     parts = OneFrame(cut_before(layout)), Nobody(), [sink]
     Pipeline(*parts, effects=[make(effect[0], **effect[1])]).run()
@@ -151,7 +151,7 @@ def test_colours_that_an_input_hides_come_back_in_no_effect(layout, effect):
 
 
 @LAYOUTS
-def test_a_blur_counts_colours_as_much_as_they_are_seen(layout):
+def test_a_blur_counts_colors_as_much_as_they_are_seen(layout):
     alpha = np.full((180, 320), 255, np.uint8)
     alpha[:, 160:] = 8
     frame = replace(layout(room_frame()), alpha=alpha)

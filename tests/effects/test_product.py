@@ -1,9 +1,9 @@
-"""Product pictures, on a made object: a green ellipse before grey."""
+"""Product pictures, on a made object: a green ellipse before gray."""
 
 import cv2
 import numpy as np
 import pytest
-from flats import GREEN, GREY, flat, person, save
+from flats import GRAY, GREEN, flat, person, save
 
 from rimlight.core.errors import ConfigError
 from rimlight.effects.product import ProductEffect
@@ -91,13 +91,13 @@ def test_a_shadow_lies_below_and_nowhere_on_the_object():
 def test_the_room_does_not_shine_through_the_edge():
     soft = cv2.GaussianBlur(ellipse(), (0, 0), 3)
     share = soft[..., None] / 255
-    mixed = np.rint(share * GREEN + (1 - share) * GREY).astype(np.uint8)
+    mixed = np.rint(share * GREEN + (1 - share) * GRAY).astype(np.uint8)
     shown = made(flat(size=SIZE).with_bgr(mixed, soft), square=True)
     rim = (shown.alpha > 60) & (shown.alpha < 200)
     assert shown.bgr[rim][:, 2].mean() < 0.5 * mixed[(soft > 60) & (soft < 200)][:, 2].mean()
 
 
-def test_a_colour_or_a_picture_stands_behind(tmp_path):
+def test_a_color_or_a_picture_stands_behind(tmp_path):
     white = made(trim=True, margin="20%", background="white")
     assert white.alpha is None and (white.bgr[0, 0] == 255).all()
     assert (white.bgr[white.size[1] // 2, white.size[0] // 2] == GREEN).all()

@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 import pytest
-from flats import BLUE, GREEN, GREY, RED, close_to, flat, labels, person, save
+from flats import BLUE, GRAY, GREEN, RED, close_to, flat, labels, person, save
 from PIL import Image
 
 from rimlight.core.errors import ConfigError
@@ -25,7 +25,7 @@ def behind(background, size=(64, 48), **options):
 
 
 @BOTH
-def test_the_person_stays_and_the_rest_is_the_colour(layout):
+def test_the_person_stays_and_the_rest_is_the_color(layout):
     shown = replaced("#00ff00", flat(RED, layout=layout), person(left=1)).bgr
     assert close_to(shown[:, :28], RED)
     assert close_to(shown[:, 36:], GREEN)
@@ -92,7 +92,7 @@ def test_every_kind_of_picture_will_do(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(
-    ("pixels", "colour"),
+    ("pixels", "color"),
     [
         (np.full((8, 8), 77, np.uint8), (77, 77, 77)),
         (np.full((8, 8), 77 * 257, np.uint16), (77, 77, 77)),
@@ -101,10 +101,10 @@ def test_every_kind_of_picture_will_do(tmp_path, suffix):
         (np.full((8, 8, 4), (0, 200, 0, 0), np.uint8), (0, 0, 0)),
         (np.full((8, 8, 4), (0, 200, 0, 51), np.uint8), (0, 40, 0)),
     ],
-    ids=["grey", "grey 16", "colour 16", "opaque alpha", "clear", "a fifth opaque"],
+    ids=["gray", "gray 16", "color 16", "opaque alpha", "clear", "a fifth opaque"],
 )
-def test_a_picture_of_any_depth_and_transparency_is_a_background(tmp_path, pixels, colour):
-    assert close_to(behind(save(tmp_path / "a.png", pixels)), colour, within=1)
+def test_a_picture_of_any_depth_and_transparency_is_a_background(tmp_path, pixels, color):
+    assert close_to(behind(save(tmp_path / "a.png", pixels)), color, within=1)
 
 
 def test_a_cmyk_jpeg_is_a_background(tmp_path):
@@ -117,7 +117,7 @@ def test_the_backdrop_shows_through_a_transparent_picture_and_beside_a_small_one
     assert close_to(behind(clear, fit="fit", backdrop="#ff0000"), RED, within=0)
 
 
-def test_a_backdrop_that_is_no_colour_is_refused():
+def test_a_backdrop_that_is_no_color_is_refused():
     with pytest.raises(ConfigError, match=r"backdrop.*'rad'"):
         ReplaceEffect(ReplaceEffect.Options(background="white", backdrop="rad"))
 
@@ -132,8 +132,8 @@ def halves(size):
 def test_fill_fit_stretch_and_tile_meet_the_frame_as_they_say(tmp_path):
     path = save(tmp_path / "a.png", halves((64, 24)))
     shown = {how: behind(path, fit=how) for how in ("fill", "fit", "stretch", "tile")}
-    centre = {how: tuple(picture[24, 8].tolist()) for how, picture in shown.items()}
-    assert centre == {"fill": RED, "fit": RED, "stretch": RED, "tile": RED}
+    center = {how: tuple(picture[24, 8].tolist()) for how, picture in shown.items()}
+    assert center == {"fill": RED, "fit": RED, "stretch": RED, "tile": RED}
     assert shown["fit"][2, 8].tolist() == [0, 0, 0]
     assert shown["stretch"][2, 8].tolist() == list(RED)
     assert (shown["tile"] == np.vstack([halves((64, 24))] * 2)).all()
@@ -177,8 +177,8 @@ def test_a_picture_cut_short_is_a_config_error(tmp_path):
 
 def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    save(tmp_path / "a.png", np.full((8, 8, 3), GREY, np.uint8))
-    assert close_to(behind("~/a.png"), GREY, within=0)
+    save(tmp_path / "a.png", np.full((8, 8, 3), GRAY, np.uint8))
+    assert close_to(behind("~/a.png"), GRAY, within=0)
 
 
 @pytest.mark.parametrize(

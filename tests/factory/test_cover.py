@@ -100,7 +100,7 @@ def test_the_key_for_less_blur_ends_where_it_still_covers(controls):
 
 
 @pytest.mark.parametrize(
-    "effects", [[blur(1)], [{"kind": "hud"}], [{"kind": "grey"}], [blur(20, keep=["background"])]]
+    "effects", [[blur(1)], [{"kind": "hud"}], [{"kind": "gray"}], [blur(20, keep=["background"])]]
 )
 def test_a_profile_that_does_not_cover_is_refused(controls, effects, tmp_path):
     path = tmp_path / "thin.yaml"
@@ -116,7 +116,7 @@ def test_a_profile_that_does_not_cover_is_refused(controls, effects, tmp_path):
         [{"kind": "replace", "background": "white", "keep": ["background"]}],
         [{"kind": "cutout", "keep": ["person", "void"]}],
         [blur(20, keep=["rest"])],
-        [{"kind": "grey"}],
+        [{"kind": "gray"}],
         [{"kind": "redact"}],
     ],
 )

@@ -12,7 +12,7 @@ from rimlight.imaging import fast
 from rimlight.system import app_paths
 
 
-def test_an_overlay_paints_in_the_colours_of_the_models_card(tmp_path):
+def test_an_overlay_paints_in_the_colors_of_the_models_card(tmp_path):
     models = app_paths.folder("models")
     shutil.copy(models / "selfie_segmentation.tflite", tmp_path)
     card = (models / "selfie.yaml").read_text().replace("#3fa7d6", "#00ff00")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from rimlight.imaging.blur import blur_factor, blurred_bgr, blurred_small
-from rimlight.imaging.colour import bgr_to_i420, i420_to_bgr, planes
+from rimlight.imaging.color import bgr_to_i420, i420_to_bgr, planes
 
 NOBODY = np.zeros((9, 16), np.uint8)
 
@@ -13,23 +13,23 @@ def enlarged(small, size):
     return cv2.merge(parts)
 
 
-def grey(level, size=(320, 180)):
+def gray(level, size=(320, 180)):
     return np.full((size[1], size[0], 3), level, np.uint8)
 
 
 @pytest.mark.parametrize("sigma_px", [1, 5, 20, 100, 500])
 @pytest.mark.parametrize("size", [(320, 180), (2, 2), (2, 40), (642, 362)], ids=str)
 def test_a_flat_picture_stays_flat(size, sigma_px):
-    i420 = bgr_to_i420(grey(120, size))
+    i420 = bgr_to_i420(gray(120, size))
     made = blurred_small(i420, NOBODY, sigma_px)
     for before, after in zip(planes(i420), planes(made), strict=True):
         assert (after == before[0, 0]).all()
-    assert (blurred_bgr(grey(120, size), NOBODY, sigma_px) == 120).all()
+    assert (blurred_bgr(gray(120, size), NOBODY, sigma_px) == 120).all()
 
 
 @pytest.mark.parametrize("sigma_px", [1.5, 6, 20, 70])
 def test_is_as_soft_as_a_gaussian_of_the_full_picture(sigma_px):
-    picture = grey(0, (640, 360))
+    picture = gray(0, (640, 360))
     picture[:, 320:] = 255
     exact = cv2.GaussianBlur(picture, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
     made = blurred_bgr(picture, NOBODY, sigma_px)
@@ -47,8 +47,8 @@ def test_both_layouts_are_blurred_alike(sigma_px):
 
 
 @pytest.mark.parametrize("sigma_px", [5, 20])
-def test_the_persons_colours_do_not_smear_into_the_background(sigma_px):
-    picture, mask = grey(50), np.zeros((180, 320), np.uint8)
+def test_the_persons_colors_do_not_smear_into_the_background(sigma_px):
+    picture, mask = gray(50), np.zeros((180, 320), np.uint8)
     picture[:, 120:200], mask[:, 120:200] = 255, 255
     made = blurred_bgr(picture, mask, sigma_px)
     outside = made[:, [*range(110), *range(210, 320)]]

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from rimlight.imaging import fast
-from rimlight.imaging.colour import planes
-from rimlight.imaging.composite import Compositor, composite, enlarge, quantise
+from rimlight.imaging.color import planes
+from rimlight.imaging.composite import Compositor, composite, enlarge, quantize
 
 SIZES = [(64, 48), (640, 360), (642, 362), (256, 96), (2, 2), (2, 40), (200, 14), (34, 1080)]
 MASKS = [(144, 256), (9, 16), (1, 1), (3, 700), (10, 51)]  # the last: weights to be rounded at .5
@@ -62,9 +62,9 @@ def test_both_paths_agree_on_a_small_back(size):
             assert np.abs(made[0] - made[1]).max() <= 1
 
 
-def test_quantise_rounds_to_the_nearest_level():
+def test_quantize_rounds_to_the_nearest_level():
     alpha = np.array([[0.0, 0.001, 0.5, 0.999, 1.0]], np.float32)
-    assert quantise(alpha).tolist() == [[0, 0, 128, 255, 255]]
+    assert quantize(alpha).tolist() == [[0, 0, 128, 255, 255]]
 
 
 def test_enlarge_is_the_bilinear_mask_through_a_smooth_step():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rimlight.imaging.colour import BT601, bgr_to_i420, i420_to_bgr
+from rimlight.imaging.color import BT601, bgr_to_i420, i420_to_bgr
 from rimlight.imaging.draw import INK, PAPER, panel_for, put_panel, text_panel
 
 LINES = [("road 31%", (128, 64, 128)), ("car 4%", (142, 0, 0))]
@@ -14,7 +14,7 @@ def test_a_panel_fits_the_picture_and_stays_readable(size):
     assert panel.shape[0] >= min(size[1] / 20, 60)
 
 
-def test_a_panel_holds_the_text_and_its_colours():
+def test_a_panel_holds_the_text_and_its_colors():
     panel = text_panel(LINES, 32)
     pixels = {tuple(pixel) for pixel in panel.reshape(-1, 3).tolist()}
     assert {INK, PAPER, (128, 64, 128), (142, 0, 0)} <= pixels
@@ -37,7 +37,7 @@ def test_both_layouts_get_the_same_panel_cut_to_the_picture(size, corner):
     panel = panel_for(LINES, size)
     bgr = np.full((size[1], size[0], 3), 90, np.uint8)
     planar = bgr_to_i420(bgr)
-    put_panel(bgr, panel, colour=BT601, corner=corner)
-    put_panel(planar, panel, colour=BT601, corner=corner)
+    put_panel(bgr, panel, color=BT601, corner=corner)
+    put_panel(planar, panel, color=BT601, corner=corner)
     assert (bgr[0, 0 if corner == "left" else -1] == PAPER).all()
     assert np.abs(i420_to_bgr(planar).astype(int) - bgr).mean() < 6

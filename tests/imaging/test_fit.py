@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from rimlight.imaging.colour import bgr_to_i420, i420_to_bgr
+from rimlight.imaging.color import bgr_to_i420, i420_to_bgr
 from rimlight.imaging.fit import fit_picture, stretch_i420
 
 HOWS = ["fill", "fit", "stretch", "tile"]
 
 
 def stripes(*levels, height=30, width=10):
-    """Upright stripes of those grey levels, `width` pixels each."""
+    """Upright stripes of those gray levels, `width` pixels each."""
     row = np.repeat(np.array(levels, np.uint8), width)
     return np.repeat(np.tile(row, (height, 1))[..., None], 3, axis=2)
 

@@ -14,7 +14,7 @@ from rimlight.imaging.geometry import Rect, cut, letterbox
         ((1280, 720), (640, 640), Rect(0, 140, 640, 360)),
     ],
 )
-def test_a_letterboxed_picture_is_centred_and_keeps_its_shape(size, box, expected):
+def test_a_letterboxed_picture_is_centerd_and_keeps_its_shape(size, box, expected):
     assert letterbox(size, box) == expected
 
 
@@ -24,7 +24,7 @@ def test_whole_pixels_are_cut_as_they_are():
     assert (part == values[1:4, 2:6]).all() and part.base is None
 
 
-def test_parts_of_pixels_are_mixed_from_their_neighbours():
+def test_parts_of_pixels_are_mixed_from_their_neighbors():
     values = np.tile(np.arange(8, dtype=np.float32), (4, 1))
     assert cut(values, Rect(1.5, 0, 4, 4))[0] == pytest.approx([1.5, 2.5, 3.5, 4.5], abs=0.02)
 

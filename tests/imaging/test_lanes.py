@@ -58,7 +58,7 @@ def test_pixels_are_read_as_numbers():
     assert (out[PART] == pixels[PART]).all()
 
 
-def test_pairs_are_neighbours():
+def test_pairs_are_neighbors():
     pixels = np.random.default_rng(4).integers(0, 256, 500).astype(np.uint8)
     places = np.random.default_rng(5).integers(0, 400, 40).astype(np.uint32)
     left, right = np.zeros(16, np.float32), np.zeros(16, np.float32)

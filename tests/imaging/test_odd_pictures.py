@@ -82,7 +82,7 @@ def test_a_bmp_whose_alpha_was_never_set_is_opaque(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "bgr", "alpha"),
     [
-        ("grey and alpha", odd_pictures.tiff((90, 128), photometric=1, extra=(2,)), 90, 128),
+        ("gray and alpha", odd_pictures.tiff((90, 128), photometric=1, extra=(2,)), 90, 128),
         (
             "multiplied with its alpha",
             odd_pictures.tiff((50, 50, 50, 128), photometric=2, extra=(1,)),
@@ -117,7 +117,7 @@ def test_a_tiff_that_cannot_be_read_is_named_by_its_kind(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_the_transparent_level_of_a_grey_png_is_alpha(tmp_path, dtype):
+def test_the_transparent_level_of_a_gray_png_is_alpha(tmp_path, dtype):
     levels = np.arange(24, dtype=dtype).reshape(4, 6)
     path = saved(tmp_path / "a.png", Image.fromarray(levels))
     data = path.read_bytes()

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from rimlight.imaging.palette import class_colours, is_colour, parse_colour
+from rimlight.imaging.palette import class_colors, is_color, parse_color
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ from rimlight.imaging.palette import class_colours, is_colour, parse_colour
         (" white ", (255, 255, 255)),
     ],
 )
-def test_hex_numbers_and_names_are_colours(text, bgr):
-    assert parse_colour(text) == bgr and is_colour(text)
+def test_hex_numbers_and_names_are_colors(text, bgr):
+    assert parse_color(text) == bgr and is_color(text)
 
 
 @pytest.mark.parametrize(
@@ -31,22 +31,22 @@ def test_hex_numbers_and_names_are_colours(text, bgr):
      "-1,0,0", "٣,٢,١", "beach.jpg"],
 )  # fmt: skip
 def test_anything_else_is_refused_with_examples(text):
-    assert not is_colour(text)
-    with pytest.raises(ValueError, match=r"no colour; write '#00ff00', .* white"):
-        parse_colour(text)
+    assert not is_color(text)
+    with pytest.raises(ValueError, match=r"no color; write '#00ff00', .* white"):
+        parse_color(text)
 
 
-def test_said_colours_come_before_familiar_ones():
-    colours = class_colours(["road", "person"], {"road": "#010203"})
-    assert colours == [(3, 2, 1), (60, 20, 220)]
+def test_said_colors_come_before_familiar_ones():
+    colors = class_colors(["road", "person"], {"road": "#010203"})
+    assert colors == [(3, 2, 1), (60, 20, 220)]
 
 
-def test_classes_without_a_colour_of_their_own_get_colours_well_apart():
-    colours = np.array(class_colours([f"class {n}" for n in range(20)], {}))
-    apart = [np.abs(a - b).max() for a, b in itertools.combinations(colours, 2)]
+def test_classes_without_a_color_of_their_own_get_colors_well_apart():
+    colors = np.array(class_colors([f"class {n}" for n in range(20)], {}))
+    apart = [np.abs(a - b).max() for a, b in itertools.combinations(colors, 2)]
     assert min(apart) >= 20
 
 
-def test_a_said_colour_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="'rad' is no colour"):
-        class_colours(["road"], {"road": "rad"})
+def test_a_said_color_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="'rad' is no color"):
+        class_colors(["road"], {"road": "rad"})

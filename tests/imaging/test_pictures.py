@@ -74,10 +74,10 @@ def test_an_alpha_that_hides_nothing_is_none(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff"])
-def test_16_bit_and_grey_become_8_bit_bgr(tmp_path, suffix):
-    grey = np.linspace(0, 65535, 24 * 16).reshape(16, 24).astype(np.uint16)
-    bgr, _ = read_picture(saved(tmp_path / f"a{suffix}", grey))
-    assert abs(bgr - grey[..., None] / 257).max() <= 1
+def test_16_bit_and_gray_become_8_bit_bgr(tmp_path, suffix):
+    gray = np.linspace(0, 65535, 24 * 16).reshape(16, 24).astype(np.uint16)
+    bgr, _ = read_picture(saved(tmp_path / f"a{suffix}", gray))
+    assert abs(bgr - gray[..., None] / 257).max() <= 1
 
 
 def test_cmyk_becomes_bgr(tmp_path):

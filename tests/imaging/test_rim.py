@@ -5,8 +5,8 @@ import pytest
 from rimlight.core.frame import Frame, Mask
 from rimlight.effects.cutout import CutoutEffect
 from rimlight.effects.replace import ReplaceEffect
-from rimlight.imaging.colour import bgr_to_i420, i420_to_bgr
-from rimlight.imaging.rim import spread, with_light, with_own_colours
+from rimlight.imaging.color import bgr_to_i420, i420_to_bgr
+from rimlight.imaging.rim import spread, with_light, with_own_colors
 
 SIZE = (128, 96)
 RED, GREEN = np.array([40, 40, 200]), np.array([40, 200, 40])
@@ -38,18 +38,18 @@ def shown(options, layout="i420", background="black"):
 @pytest.mark.parametrize("layout", ["bgr", "i420"])
 def test_no_rim_of_the_old_background_is_left(layout):
     rim = (soft_mask() > 60) & (soft_mask() < 200)
-    plain, clean = (shown({"own_colours": on}, layout)[..., 1][rim] for on in (False, True))
+    plain, clean = (shown({"own_colors": on}, layout)[..., 1][rim] for on in (False, True))
     assert plain.mean() > 45
     assert clean.mean() < 0.6 * plain.mean()
 
 
-def green_over_red(layout, *, own_colours):
+def green_over_red(layout, *, own_colors):
     """The green that a red thing before a green wall brings with it, cut out and laid over red."""
     mask = soft_mask()
     frame = Frame.from_bgr(red_before_green(mask), index=0, pts=0, captured=0.0)
     frame = frame if layout == "bgr" else frame.with_i420(frame.i420)
     scores = (mask / np.float32(255)).astype(np.float32)[..., None]
-    cut = CutoutEffect(CutoutEffect.Options(own_colours=own_colours))
+    cut = CutoutEffect(CutoutEffect.Options(own_colors=own_colors))
     made = cut.apply(frame, Mask(scores, ("person",)))
     share = made.alpha[..., None] / 255
     return np.abs(made.bgr * share + RED * (1 - share) - RED)[..., 1]
@@ -57,15 +57,15 @@ def green_over_red(layout, *, own_colours):
 
 @pytest.mark.parametrize("layout", ["bgr", "i420"])
 def test_a_cut_out_brings_no_rim_with_it(layout):
-    plain, clean = (green_over_red(layout, own_colours=own).max() for own in (False, True))
+    plain, clean = (green_over_red(layout, own_colors=own).max() for own in (False, True))
     assert plain > 40
     assert clean < 10
 
 
 @pytest.mark.parametrize("layout", ["bgr", "i420"])
-def test_what_is_sure_keeps_its_colours(layout):
+def test_what_is_sure_keeps_its_colors(layout):
     sure = cv2.erode(soft_mask(), np.ones((9, 9))) == 255
-    made = shown({"own_colours": True}, layout)[sure]
+    made = shown({"own_colors": True}, layout)[sure]
     assert np.abs(made - RED).max() <= 4
 
 
@@ -87,9 +87,9 @@ def test_light_of_no_strength_changes_nothing():
 def test_an_empty_and_a_full_mask_are_no_trouble():
     picture = bgr_to_i420(red_before_green(soft_mask()))
     full = np.full((72, 96), 255, np.uint8)
-    made = with_own_colours(picture, full, (0.25, 0.75), np.empty_like(picture))
+    made = with_own_colors(picture, full, (0.25, 0.75), np.empty_like(picture))
     assert (made == picture).all()
-    empty = with_own_colours(picture, full * 0, (0.25, 0.75), np.empty_like(picture))
+    empty = with_own_colors(picture, full * 0, (0.25, 0.75), np.empty_like(picture))
     assert i420_to_bgr(empty).shape == (*SIZE[::-1], 3)
 
 

@@ -75,9 +75,9 @@ def test_a_turned_picture_turns_its_resolution(tmp_path):
     assert read.tags.dpi == (150, 300)
 
 
-def test_a_profile_of_other_colours_is_left_out(tmp_path):
-    grey = SRGB[:16] + b"GRAY" + SRGB[20:]
-    assert read_tagged(by_pillow(tmp_path / "a.png", icc_profile=grey)).tags.icc == b""
+def test_a_profile_of_other_colors_is_left_out(tmp_path):
+    gray = SRGB[:16] + b"GRAY" + SRGB[20:]
+    assert read_tagged(by_pillow(tmp_path / "a.png", icc_profile=gray)).tags.icc == b""
 
 
 @pytest.mark.parametrize("suffix", KINDS)

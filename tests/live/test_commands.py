@@ -52,8 +52,8 @@ def corner(picture):
     return tuple(int(v) for v in picture[0, 0])
 
 
-def is_near(colour, other):
-    return max(abs(a - b) for a, b in zip(colour, other, strict=True)) < 16
+def is_near(color, other):
+    return max(abs(a - b) for a, b in zip(color, other, strict=True)) < 16
 
 
 def test_another_background_from_the_next_frame_on(play, tmp_path):

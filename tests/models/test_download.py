@@ -40,7 +40,7 @@ def card(site, *, both=False, body=BODY, **changes):
 
 
 def fetch(model, cache, **more):
-    return pull(model, cache=cache, **({"accept_licence": False} | more))
+    return pull(model, cache=cache, **({"accept_license": False} | more))
 
 
 def names(folder):
@@ -153,15 +153,15 @@ def test_without_network_the_hint_names_the_proxy_that_is_asked(tmp_path, monkey
     assert "proxy" not in caught.value.hint
 
 
-def test_a_licence_that_needs_consent_is_not_fetched_without_it(site, tmp_path):
+def test_a_license_that_needs_consent_is_not_fetched_without_it(site, tmp_path):
     with pytest.raises(ConfigError, match=r"licensed under AGPL-3\.0") as caught:
-        fetch(card(site, consent=True, licence="AGPL-3.0"), tmp_path)
-    assert "--accept-licence" in caught.value.hint and site.asked == []
+        fetch(card(site, consent=True, license="AGPL-3.0"), tmp_path)
+    assert "--accept-license" in caught.value.hint and site.asked == []
 
 
 def test_with_consent_it_is_fetched(site, tmp_path):
-    model = card(site, consent=True, licence="AGPL-3.0")
-    assert fetch(model, tmp_path, accept_licence=True).is_file()
+    model = card(site, consent=True, license="AGPL-3.0")
+    assert fetch(model, tmp_path, accept_license=True).is_file()
 
 
 def test_a_card_without_an_address_says_where_the_model_comes_from(site, tmp_path):

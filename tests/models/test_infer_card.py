@@ -13,7 +13,7 @@ SHIPPED = app_paths.folder("models")
 
 def facts(card):
     """What a guess can get right: sizes, kind of output, number of classes."""
-    return card.input.size, card.input.colour, card.output.kind, len(card.classes)
+    return card.input.size, card.input.color, card.output.kind, len(card.classes)
 
 
 @pytest.mark.parametrize("name", ["selfie", "selfie-landscape"])
@@ -31,7 +31,7 @@ def test_several_channels_before_the_softmax_are_seen_as_logits(shared):
     assert card.classes[:2] == ("class_0", "class_1") and card.foreground == card.classes[1:]
 
 
-def test_whole_numbers_are_labels_and_quantised_inputs_take_pixels_as_they_are(shared):
+def test_whole_numbers_are_labels_and_quantized_inputs_take_pixels_as_they_are(shared):
     known = load_card(SHIPPED / "cityscapes.yaml")
     card = guess_card(shared / "models" / known.files[0].file)
     assert card.output.kind == "labels"

@@ -180,8 +180,8 @@ class World:
         self.do("send")  # what fails before it has ever worked ends a run
 
     def _effects(self):
-        colour = BACKGROUNDS[self.worn % 2]
-        return [Fragile(self), ReplaceEffect(ReplaceEffect.Options(background=colour))]
+        color = BACKGROUNDS[self.worn % 2]
+        return [Fragile(self), ReplaceEffect(ReplaceEffect.Options(background=color))]
 
     def do(self, step):
         """Take one step; what cannot happen now does nothing."""

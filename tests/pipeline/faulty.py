@@ -164,8 +164,8 @@ class Passerby:
             raise self.chance.error()
 
 
-def replace_effect(colour="#0a140a"):
-    return ReplaceEffect(ReplaceEffect.Options(background=colour))
+def replace_effect(color="#0a140a"):
+    return ReplaceEffect(ReplaceEffect.Options(background=color))
 
 
 class Meddler:

@@ -44,7 +44,7 @@ def live(source, sinks, segmenter=None, settings=OWN, effects=None, **more):
     )
 
 
-def colours(frames):
+def colors(frames):
     return {tuple(int(v) for v in frame.bgr[0, 0]) for frame in frames}
 
 
@@ -203,7 +203,7 @@ class StuckSink(RecordingSink):
 
 
 class Seen(RecordingSink):
-    """Sets `covered` at the first picture of one colour: the plain one, or the background."""
+    """Sets `covered` at the first picture of one color: the plain one, or the background."""
 
     def __init__(self):
         super().__init__()
@@ -322,8 +322,8 @@ def test_effects_are_swapped_between_two_frames():
 
     pipeline = live(ListSource(10), [sink], on_frame=swap)
     pipeline.run()
-    assert colours(sink.frames[:5]) == {RED}
-    assert colours(sink.frames[5:]) == {BLUE}
+    assert colors(sink.frames[:5]) == {RED}
+    assert colors(sink.frames[5:]) == {BLUE}
 
 
 def test_a_model_is_swapped_and_the_old_one_closed():

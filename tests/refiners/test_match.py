@@ -10,7 +10,7 @@ from soft_discs import SIZE, disc, frame_of, mask_of, seen_through
 
 from rimlight.core.frame import Mask
 from rimlight.effects.replace import ReplaceEffect
-from rimlight.imaging.composite import enlarge, quantise
+from rimlight.imaging.composite import enlarge, quantize
 from rimlight.refiners.match import MatchRefiner
 
 WALL = np.full((SIZE[1], SIZE[0], 3), 60, np.float32)
@@ -27,7 +27,7 @@ def blurred(blur_px, pts=0, layout="bgr"):
 
 def width_px(matched):
     """Sigma of the Gaussian whose step rises as alpha does on the way out of the disc."""
-    alpha = enlarge(quantise(matched.alpha()), SIZE, matched.edges)[180, 320:] / 255
+    alpha = enlarge(quantize(matched.alpha()), SIZE, matched.edges)[180, 320:] / 255
     slopes = -np.diff(alpha)
     at = np.arange(slopes.size)
     middle = (slopes * at).sum() / slopes.sum()
@@ -45,7 +45,7 @@ def test_alpha_rises_as_the_picture_does(blur_px, layout):
 def test_a_picture_sharper_or_softer_than_the_mask_is_shown_more_truly(blur_px):
     coverage = cv2.GaussianBlur(disc(), (0, 0), blur_px)
     truth, frame = seen_through(coverage, np.zeros_like(WALL)), blurred(blur_px)
-    effect = ReplaceEffect(ReplaceEffect.Options(background="black", own_colours=True))
+    effect = ReplaceEffect(ReplaceEffect.Options(background="black", own_colors=True))
     plain, matched = mask(), make(MatchRefiner, least=0.05).refine(mask(), frame)
     before, after = (np.abs(effect.apply(frame, m).bgr - truth).mean() for m in (plain, matched))
     assert after < 0.75 * before

@@ -9,7 +9,7 @@ from flats import flat
 
 from rimlight.core.frame import Mask
 from rimlight.imaging import fast
-from rimlight.imaging.composite import quantise
+from rimlight.imaging.composite import quantize
 from rimlight.refiners.smooth import SmoothRefiner
 
 FIFTH_BITS = 0.7219280949  # entropy of p = 0.2: -(0.2 * log2(0.2) + 0.8 * log2(0.8))
@@ -76,7 +76,7 @@ def test_levels_of_a_steady_mask_are_its_scores_in_255ths():
         mask = Mask(rng.random((9, 7, 1), np.float32), ("person",))
         steady = refiner.refine(mask, make_frame(number))
     assert steady.levels is not None
-    assert np.array_equal(steady.levels, quantise(steady.alpha()))
+    assert np.array_equal(steady.levels, quantize(steady.alpha()))
 
 
 def test_other_scores_forget_the_levels():

@@ -95,7 +95,7 @@ def agreement(mask, box, place):
 
 
 def iou(one, other):
-    """Of two boxes given by centre and size."""
+    """Of two boxes given by center and size."""
     low = np.maximum(one[:2] - one[2:] / 2, other[:2] - other[2:] / 2)
     high = np.minimum(one[:2] + one[2:] / 2, other[:2] + other[2:] / 2)
     both = np.prod(np.maximum(high - low, 0))

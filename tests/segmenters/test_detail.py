@@ -40,7 +40,7 @@ def test_several_tiles_count_by_their_weight_and_none_changes_nothing():
     assert made.ravel().tolist() == pytest.approx([0.5 + MOST * (0.75 - 0.5), 0.5])
 
 
-class Grey:
+class Gray:
     """Unsure of a box in the middle; counts its looks."""
 
     def __init__(self):
@@ -57,7 +57,7 @@ class Grey:
 
 def test_tiles_are_looked_at_in_first_frames_only():
     def looks(detail):
-        model = Grey()
+        model = Gray()
         segmenter = FocusSegmenter(model, lambda _: model, detail=detail)
         counts = []
         for index in range(3):

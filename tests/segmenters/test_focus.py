@@ -3,7 +3,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from labelled import as_frame, at_size, labelled, set_iou
+from labeled import as_frame, at_size, labeled, set_iou
 
 from rimlight.core.config import PartConfig
 from rimlight.core.errors import ConfigError
@@ -163,7 +163,7 @@ def test_real_models_see_people_better_by_looking_closer(shared, focus):
         segmenter = open_segmenter(part, (16, 9))
         shares = [
             set_iou([(at_size(segmenter.segment(as_frame(picture)).alpha(), mask), mask > 127)])
-            for picture, mask in labelled(shared / "data" / "portraits", 12)
+            for picture, mask in labeled(shared / "data" / "portraits", 12)
         ]
         segmenter.close()
         return np.mean(shares)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from coco import enlarged, plain_decode, truths
-from labelled import as_frame
+from labeled import as_frame
 
 from rimlight.core.errors import ModelFormatError
 from rimlight.core.frame import Mask
@@ -89,7 +89,7 @@ def test_a_mask_reaches_beyond_a_coarse_box_and_moves_it():
     assert objects.boxes[0] == pytest.approx([0.25, 0, 0.75, 1], abs=0.02)
 
 
-def test_a_neighbour_that_begins_in_the_margin_is_left_alone():
+def test_a_neighbor_that_begins_in_the_margin_is_left_alone():
     prototypes = bar(6, 7, 8, 11, 12)
     objects = found([(32, 32, 24, 64, 0.9, 0)], prototypes=prototypes, card=with_margin())
     levels = objects.levels()

@@ -126,7 +126,7 @@ def test_a_file_may_have_a_plus_in_its_name(tmp_path):
     assert names_in(str(file)) == (str(file),)
 
 
-def test_two_real_models_give_the_classes_and_colours_of_both(shared):
+def test_two_real_models_give_the_classes_and_colors_of_both(shared):
     part = PartConfig(kind="model", model="deeplab-voc+cityscapes", threads=1)
     check_segmenter(part)
     segmenter = open_segmenter(part)

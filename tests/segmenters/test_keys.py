@@ -3,19 +3,19 @@
 import cv2
 import numpy as np
 import pytest
-from labelled import as_frame
+from labeled import as_frame
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.options import validate
 from rimlight.segmenters.chroma import ChromaSegmenter
 from rimlight.segmenters.threshold import ThresholdSegmenter
 
-SKIN, GREY, WHITE, BLACK = (140, 170, 220), (128, 128, 128), (255, 255, 255), (0, 0, 0)
+SKIN, GRAY, WHITE, BLACK = (140, 170, 220), (128, 128, 128), (255, 255, 255), (0, 0, 0)
 GREENS = [(0, 255, 0), (64, 160, 32), (70, 200, 90), (20, 80, 15)]
 
 
 def disc(front, back, size=(320, 240)):
-    """A disc of one colour before another, and where it is."""
+    """A disc of one color before another, and where it is."""
     truth = np.zeros((size[1], size[0]), np.uint8)
     cv2.circle(truth, (size[0] // 2, size[1] // 2), size[1] // 4, 255, -1)
     return np.where(truth[..., None] > 0, np.uint8(front), np.uint8(back)), truth > 0
@@ -33,7 +33,7 @@ def bright(level, **options):
 
 
 @pytest.mark.parametrize("layout", ["bgr", "i420"])
-@pytest.mark.parametrize("front", [SKIN, GREY, WHITE, BLACK])
+@pytest.mark.parametrize("front", [SKIN, GRAY, WHITE, BLACK])
 def test_what_is_not_green_is_the_person(front, layout):
     picture, truth = disc(front, (0, 255, 0))
     alpha = keyed(picture, layout) > 0.5
@@ -46,25 +46,25 @@ def test_uneven_light_on_the_screen_is_still_screen(green):
     assert np.mean((keyed(picture, tolerance=0.85, softness=0.1) > 0.5) == truth) > 0.98
 
 
-def test_the_screen_may_have_another_colour():
+def test_the_screen_may_have_another_color():
     picture, truth = disc((0, 255, 0), (255, 0, 0))
-    assert np.mean((keyed(picture, colour="#0000ff") > 0.5) == truth) > 0.99
+    assert np.mean((keyed(picture, color="#0000ff") > 0.5) == truth) > 0.99
 
 
-@pytest.mark.parametrize("colour", ["#808080", "#ffffff", "#000000"])
-def test_grey_is_no_key(colour):
-    with pytest.raises(ConfigError, match="too little colour"):
-        validate(ChromaSegmenter.Options, {"colour": colour}, where="segmenter")
+@pytest.mark.parametrize("color", ["#808080", "#ffffff", "#000000"])
+def test_gray_is_no_key(color):
+    with pytest.raises(ConfigError, match="too little color"):
+        validate(ChromaSegmenter.Options, {"color": color}, where="segmenter")
 
 
-def test_a_colour_must_be_hexadecimal():
-    with pytest.raises(ConfigError, match="colour"):
-        validate(ChromaSegmenter.Options, {"colour": "green"}, where="segmenter")
+def test_a_color_must_be_hexadecimal():
+    with pytest.raises(ConfigError, match="color"):
+        validate(ChromaSegmenter.Options, {"color": "green"}, where="segmenter")
 
 
 def test_a_large_frame_is_keyed_at_a_smaller_size_of_the_same_shape():
     segmenter = ChromaSegmenter(ChromaSegmenter.Options(longest_px=160))
-    assert segmenter.segment(as_frame(disc(SKIN, GREY, (640, 360))[0])).shape == (90, 160)
+    assert segmenter.segment(as_frame(disc(SKIN, GRAY, (640, 360))[0])).shape == (90, 160)
 
 
 def test_brightness_rises_from_low_to_high():

@@ -1,9 +1,9 @@
-"""The shipped and the pulled models on labelled photographs: what the cards say is true."""
+"""The shipped and the pulled models on labeled photographs: what the cards say is true."""
 
 import cv2
 import numpy as np
 import pytest
-from labelled import as_frame, at_size, labelled, set_iou
+from labeled import as_frame, at_size, labeled, set_iou
 
 from rimlight.imaging.pictures import read_picture
 from rimlight.lab.evaluation.labels import CAMVID as CAMVID_SCHEME
@@ -33,20 +33,20 @@ def person_iou(segmenter, pictures, layout):
     ("name", "at_least"), [("selfie", 0.9), ("selfie-landscape", 0.91), ("deeplab-voc", 0.85)]
 )
 def test_people_are_found_in_portraits(shared, name, at_least, layout):
-    pictures = labelled(shared / "data" / "portraits", 12 if name == "deeplab-voc" else 20)
+    pictures = labeled(shared / "data" / "portraits", 12 if name == "deeplab-voc" else 20)
     assert person_iou(opened(name), pictures, layout) > at_least
 
 
 @pytest.mark.slow
 def test_selfie_reaches_its_known_iou_on_all_portraits(shared):
-    pictures = labelled(shared / "data" / "portraits")
+    pictures = labeled(shared / "data" / "portraits")
     assert person_iou(opened("selfie"), pictures, "bgr") > 0.87
 
 
 @pytest.mark.parametrize("layout", ["bgr", "i420"])
 def test_cityscapes_finds_the_classes_of_a_street(shared, layout):
     segmenter = opened("cityscapes")
-    pictures = list(labelled(shared / "data" / "camvid" / "val"))[::12]
+    pictures = list(labeled(shared / "data" / "camvid" / "val"))[::12]
     found = [(segmenter.segment(as_frame(bgr, layout)), truth) for bgr, truth in pictures]
     iou = {
         name: set_iou(

@@ -67,8 +67,8 @@ class Eyes:
 
     def segment(self, frame):
         self.looks.append(frame.size)
-        grey = frame.bgr[..., 1].astype(np.float32) / 255
-        small = grey[:: max(1, frame.size[1] // 90), :: max(1, frame.size[0] // 160)]
+        gray = frame.bgr[..., 1].astype(np.float32) / 255
+        small = gray[:: max(1, frame.size[1] // 90), :: max(1, frame.size[0] // 160)]
         found = np.where(small > 0.5, 0.95, 0.02) if self.sees(frame.size) else small * 0
         return Mask(found[..., None].astype(np.float32), ("person",))
 

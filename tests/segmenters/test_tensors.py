@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from fakes import make_frame
-from labelled import as_frame
+from labeled import as_frame
 
 from rimlight.core.errors import ModelFormatError
 from rimlight.core.model_card import InputSpec, ModelCard
@@ -12,9 +12,9 @@ from rimlight.segmenters.tensors import InputMaker, MaskMaker
 FLOAT = TensorInfo((1, -1, -1, 3), "float32")
 
 
-def flat(colour, size=(64, 48)):
-    """A picture of one BGR colour."""
-    return np.full((size[1], size[0], 3), colour, np.uint8)
+def flat(color, size=(64, 48)):
+    """A picture of one BGR color."""
+    return np.full((size[1], size[0], 3), color, np.uint8)
 
 
 def made(bgr, info=FLOAT, layout="bgr", size=(8, 8), **spec):
@@ -41,19 +41,19 @@ def test_rgb_models_see_red_first():
 
 
 def test_bgr_models_see_blue_first():
-    assert made(flat((255, 0, 0)), colour="bgr")[4, 4] == pytest.approx([1, 0, 0], abs=1e-6)
+    assert made(flat((255, 0, 0)), color="bgr")[4, 4] == pytest.approx([1, 0, 0], abs=1e-6)
 
 
 @pytest.mark.parametrize("layout", ["bgr", "i420"])
-def test_scale_and_offset_may_differ_by_channel_in_the_order_of_colour(layout):
+def test_scale_and_offset_may_differ_by_channel_in_the_order_of_color(layout):
     spec = {"scale": (1, 2, 3), "offset": (10, 20, 30)}
     tensor = made(flat((30, 60, 90)), layout=layout, **spec)
     assert tensor[4, 4] == pytest.approx([90 + 10, 120 + 20, 90 + 30], abs=6)
 
 
-@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (10, 200, 90), (255, 0, 0)])
-def test_both_layouts_give_nearly_the_same_input(colour):
-    from_bgr, from_i420 = (made(flat(colour), layout=each) for each in ("bgr", "i420"))
+@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (10, 200, 90), (255, 0, 0)])
+def test_both_layouts_give_nearly_the_same_input(color):
+    from_bgr, from_i420 = (made(flat(color), layout=each) for each in ("bgr", "i420"))
     assert from_i420 == pytest.approx(from_bgr, abs=3 / 255)
 
 
@@ -64,13 +64,13 @@ def test_input_stays_within_what_black_and_white_become():
     assert (tensor.min(), tensor.max()) == pytest.approx((-1, 1), abs=1e-6)
 
 
-def test_quantised_input_carries_the_steps_of_the_file():
+def test_quantized_input_carries_the_steps_of_the_file():
     info = TensorInfo((1, 8, 8, 3), "uint8", scale=1 / 128, zero=128)
     tensor = made(flat((1, 128, 255)), info, scale=1 / 128, offset=-1)
     assert tensor.dtype == np.uint8 and tensor[4, 4].tolist() == [255, 128, 1]
 
 
-def test_signed_quantised_input_is_clipped_to_its_range():
+def test_signed_quantized_input_is_clipped_to_its_range():
     info = TensorInfo((1, 8, 8, 3), "int8", scale=1 / 255, zero=-128)
     tensor = made(flat((0, 128, 255)), info, scale=2 / 255)
     assert tensor[4, 4].tolist() == [127, 127, -128]
@@ -113,7 +113,7 @@ def test_probabilities_a_little_out_of_range_are_clipped():
     assert mask_of("probability", values).scores.ravel() == pytest.approx([0, 0.5, 1])
 
 
-def test_quantised_probabilities_are_scaled_back():
+def test_quantized_probabilities_are_scaled_back():
     values = np.array([-128, 0, 127], np.int8).reshape(1, 1, 3, 1)
     info = TensorInfo((1, 1, 3, 1), "int8", scale=1 / 256, zero=-128)
     scores = mask_of("probability", values, info).scores
@@ -164,16 +164,16 @@ def test_masks_are_not_overwritten_by_later_ones():
 
 
 @pytest.mark.parametrize("size", [(90, 50), (90, 60)], ids=["whole", "letterbox"])
-@pytest.mark.parametrize("colour", ["rgb", "bgr"])
-def test_compiled_and_opencv_colours_agree(colour, size):
+@pytest.mark.parametrize("color", ["rgb", "bgr"])
+def test_compiled_and_opencv_colors_agree(color, size):
     noise = np.random.default_rng(4).integers(0, 256, (50, 90, 3), np.uint8)
     tensors = []
     for on in (True, False):
         with fast.switched(on=on):
-            spec = {"colour": colour, "scale": (1, 2, 3), "offset": (-5, 0, 9)}
+            spec = {"color": color, "scale": (1, 2, 3), "offset": (-5, 0, 9)}
             tensors.append(made(noise, layout="i420", size=size, fit="letterbox", **spec))
     wrong = np.abs(tensors[0] - tensors[1])
-    assert wrong.max() <= 9.01  # a level of Cb or Cr is up to two of a colour; three times enlarged
+    assert wrong.max() <= 9.01  # a level of Cb or Cr is up to two of a color; three times enlarged
 
 
 @pytest.mark.parametrize("on", [True, False], ids=["compiled", "plain"])

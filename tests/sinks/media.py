@@ -57,7 +57,7 @@ def pictures(path, *, pixels="bgr24", decoder=None):
 
 
 def make_clip(path, *, seconds=2, codec="aac", start=Fraction(0)):
-    """Write a small grey clip of 10 fps with a tone; return its path."""
+    """Write a small gray clip of 10 fps with a tone; return its path."""
     with av.open(str(path), "w") as clip:
         video = clip.add_stream("libx264", rate=10, width=64, height=48, pix_fmt="yuv420p")
         sound = clip.add_stream(codec, rate=48000, layout="mono") if codec else None

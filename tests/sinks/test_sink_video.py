@@ -17,7 +17,7 @@ from media import pictures, source_frames, source_info, times
 from rimlight.core.errors import ConfigError, SinkError
 from rimlight.core.frame import Frame
 from rimlight.core.options import validate
-from rimlight.imaging.colour import ColourSpace
+from rimlight.imaging.color import ColorSpace
 from rimlight.sinks.video import VideoSink
 from rimlight.system import app_paths
 from rimlight.system.av import av
@@ -244,16 +244,16 @@ def test_a_size_that_the_encoder_refuses_is_a_clear_error(tmp_path, codec, size)
 @pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])
 @pytest.mark.parametrize("full_range", [False, True])
 def test_the_video_says_what_its_yuv_means(tmp_path, matrix, full_range):
-    colour = ColourSpace(matrix, full_range)
-    path = record(tmp_path / "a.mp4", [replace(make_frame(), colour=colour)])
+    color = ColorSpace(matrix, full_range)
+    path = record(tmp_path / "a.mp4", [replace(make_frame(), color=color)])
     with av.open(str(path)) as clip:
         picture = next(clip.decode(video=0))
     assert picture.colorspace == {"bt601": 6, "bt709": 1, "bt2020": 9}[matrix]
     assert picture.color_range == (2 if full_range else 1)
 
 
-def test_a_frame_in_another_colour_space_is_converted(tmp_path):
-    bt709 = replace(make_frame(1), colour=ColourSpace("bt709"))
+def test_a_frame_in_another_color_space_is_converted(tmp_path):
+    bt709 = replace(make_frame(1), color=ColorSpace("bt709"))
     path = record(tmp_path / "a.mkv", [make_frame(0), bt709], codec="ffv1")
     assert np.abs(pictures(path, pixels="gray")[1].mean() - bt709.bgr.mean()) < 8
 

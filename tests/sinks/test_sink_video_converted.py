@@ -18,7 +18,7 @@ WAYS = [{"resume": None}, {"resume": "a run", "segment_s": 1}]
 
 
 def beeps(path, codec, *, rate=48000, layout="mono", seconds=2):
-    """Write a grey clip of 10 fps with a beep of 0.1 s at each half second."""
+    """Write a gray clip of 10 fps with a beep of 0.1 s at each half second."""
     with av.open(str(path), "w") as clip:
         video = clip.add_stream("mpeg4", rate=10, width=64, height=48, pix_fmt="yuv420p")
         sound = clip.add_stream(codec, rate=rate, layout=layout, bit_rate=64000)

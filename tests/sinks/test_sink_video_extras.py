@@ -1,4 +1,4 @@
-"""What a video carries besides pictures and sound: tags, chapters, what its colours mean."""
+"""What a video carries besides pictures and sound: tags, chapters, what its colors mean."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -8,7 +8,7 @@ from fakes import make_frame, make_info
 from media import make_clip, packets, source_frames, source_info
 
 from rimlight.core.frame import Frame
-from rimlight.imaging.colour import ColourSpace
+from rimlight.imaging.color import ColorSpace
 from rimlight.sinks.video import VideoSink
 from rimlight.system.av import av
 
@@ -77,13 +77,13 @@ def test_a_part_takes_its_sound_and_chapters_along(tmp_path, told, way):
     assert packets(path, "audio") == later
 
 
-def test_colours_keep_their_meaning(tmp_path, way):
-    colour = ColourSpace("bt709", full_range=True)
-    info = replace(make_info(), colour=colour, primaries=12, transfer=13)
+def test_colors_keep_their_meaning(tmp_path, way):
+    color = ColorSpace("bt709", full_range=True)
+    info = replace(make_info(), color=color, primaries=12, transfer=13)
     frames = [
         Frame.from_i420(
             make_frame(i, (128, 96)).i420, size=(128, 96), index=i, pts=Fraction(i, 30),
-            captured=0.0, colour=colour,
+            captured=0.0, color=color,
         )
         for i in range(40)
     ]  # fmt: skip

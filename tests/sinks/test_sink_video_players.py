@@ -9,7 +9,7 @@ from fakes import make_frame, make_info
 from media import pictures
 
 from rimlight.core.frame import Frame
-from rimlight.imaging.colour import ColourSpace
+from rimlight.imaging.color import ColorSpace
 from rimlight.sinks.video import VideoSink
 from rimlight.system.av import av
 
@@ -84,12 +84,12 @@ def test_the_index_comes_first(tmp_path, way, name):
 
 @pytest.mark.parametrize("clear", [False, True], ids=["opaque", "alpha"])
 def test_prores_of_a_full_range_film_has_the_limited_range_that_readers_expect(tmp_path, clear):
-    full = ColourSpace("bt709", full_range=True)
+    full = ColorSpace("bt709", full_range=True)
     i420 = np.full((SIZE[1] * 3 // 2, SIZE[0]), 128, np.uint8)
     i420[: SIZE[1]] = 191
-    frame = Frame.from_i420(i420, size=SIZE, index=0, pts=Fraction(0), captured=0.0, colour=full)
+    frame = Frame.from_i420(i420, size=SIZE, index=0, pts=Fraction(0), captured=0.0, color=full)
     frames = see_through([frame]) if clear else [frame]
-    info = replace(make_info(), colour=full)
+    info = replace(make_info(), color=full)
     path = record(tmp_path / "a.mov", frames, info, codec="prores", transparent=clear)
     with av.open(str(path)) as clip:
         shown = next(clip.decode(video=0))

@@ -9,7 +9,7 @@ import pytest
 from fakes import make_frame, make_info
 
 from rimlight.core.errors import SinkError
-from rimlight.imaging.colour import ColourSpace
+from rimlight.imaging.color import ColorSpace
 from rimlight.sinks.virtual_camera import MODPROBE, VirtualCameraSink
 from rimlight.system.v4l2loopback import loopbacks, query
 
@@ -99,7 +99,7 @@ def test_a_reader_sees_what_was_sent(tmp_path):
 def test_frames_that_do_not_fit_are_stretched_and_converted():
     sink = open_camera(device=FREE[0])
     sink.write(make_frame(0, (641, 361)))
-    sink.write(replace(make_frame(1, (320, 240)), colour=ColourSpace("bt709", full_range=True)))
+    sink.write(replace(make_frame(1, (320, 240)), color=ColorSpace("bt709", full_range=True)))
     sink.close()
 
 

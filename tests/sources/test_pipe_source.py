@@ -105,5 +105,5 @@ def test_an_encoded_file_is_not_taken_for_raw_frames(piped, head):
     assert "/dev/stdin" in (caught.value.hint or "")
 
 
-def test_a_frame_of_one_grey_level_is_no_encoded_file(piped):
+def test_a_frame_of_one_gray_level_is_no_encoded_file(piped):
     assert len(list(piped(b"G" * 1200, size="20x20"))) == 1

@@ -195,18 +195,18 @@ def test_a_run_is_stopped_at_once_while_its_camera_is(state, monkeypatch):
 
 
 class Large(Shutter):
-    """An endless camera of I420 pictures that all have one grey, and the size it is told."""
+    """An endless camera of I420 pictures that all have one gray, and the size it is told."""
 
-    def __init__(self, size, grey):
+    def __init__(self, size, gray):
         super().__init__()
-        self.size, self.grey = size, grey
+        self.size, self.gray = size, gray
 
     def __iter__(self):
         width, height = self.size
         for frame in super().__iter__():
-            grey = np.full((height * 3 // 2, width), self.grey, np.uint8)
+            gray = np.full((height * 3 // 2, width), self.gray, np.uint8)
             yield Frame.from_i420(
-                grey, size=self.size, index=frame.index, pts=frame.pts, captured=frame.captured
+                gray, size=self.size, index=frame.index, pts=frame.pts, captured=frame.captured
             )
 
 

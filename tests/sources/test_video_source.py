@@ -13,7 +13,7 @@ from clip_maker import (
 )
 
 from rimlight.core.errors import SourceReadError
-from rimlight.imaging.colour import ColourSpace, planes
+from rimlight.imaging.color import ColorSpace, planes
 from rimlight.sources.planes import PlaneReader
 from rimlight.sources.video import VideoSource
 from rimlight.system.av import av
@@ -115,21 +115,21 @@ def test_pixels_that_are_not_square_turn_with_the_picture(tmp_path):
 @pytest.mark.parametrize(
     ("declared", "size", "expected"),
     [
-        ((1, 1), (64, 48), ColourSpace("bt709")),
-        ((6, 1), (1280, 720), ColourSpace("bt601")),
-        ((9, 2), (64, 48), ColourSpace("bt2020", full_range=True)),
-        (None, (1280, 720), ColourSpace("bt709")),
-        (None, (640, 480), ColourSpace("bt601")),
+        ((1, 1), (64, 48), ColorSpace("bt709")),
+        ((6, 1), (1280, 720), ColorSpace("bt601")),
+        ((9, 2), (64, 48), ColorSpace("bt2020", full_range=True)),
+        (None, (1280, 720), ColorSpace("bt709")),
+        (None, (640, 480), ColorSpace("bt601")),
     ],
 )
-def test_the_colour_space_is_the_declared_one_or_what_players_assume(
+def test_the_color_space_is_the_declared_one_or_what_players_assume(
     tmp_path, declared, size, expected
 ):
     path = write_video(
-        tmp_path / "a.mp4", size=size, colour=declared, codec="libx264", stamps=[0, 40]
+        tmp_path / "a.mp4", size=size, color=declared, codec="libx264", stamps=[0, 40]
     )
     source = open_video(path)
-    assert source.info.colour == next(iter(source)).colour == expected
+    assert source.info.color == next(iter(source)).color == expected
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv422p", "yuv444p", "yuv420p10le"])
@@ -144,7 +144,7 @@ def test_motion_jpeg_keeps_its_full_range(tmp_path):
     path = write_video(tmp_path / "a.mkv", codec="mjpeg", pix_fmt="yuvj422p")
     source = open_video(path)
     frame = next(iter(source))
-    assert source.info.colour == ColourSpace("bt601", full_range=True)
+    assert source.info.color == ColorSpace("bt601", full_range=True)
     with av.open(str(path)) as container:
         raw = next(container.decode(video=0)).to_ndarray(format="gray")
     assert abs(frame.bgr.mean() - raw.mean()) < 12
@@ -152,7 +152,7 @@ def test_motion_jpeg_keeps_its_full_range(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(64, 48), (1280, 720)], ids=["bt601", "bt709"])
-def test_rgb_and_grey_videos_keep_their_colours(tmp_path, size):
+def test_rgb_and_gray_videos_keep_their_colors(tmp_path, size):
     for pix_fmt in ("bgr0", "gray"):
         path = write_video(tmp_path / "a.mkv", size=size, pix_fmt=pix_fmt, stamps=[0, 40])
         wanted = picture(0, size, pix_fmt).to_ndarray(format="bgr24").astype(int)

@@ -23,7 +23,7 @@ from rimlight.cli import (  # noqa: E402
     ctl,
     demo,
     devices,
-    distil,
+    distill,
     doctor,
     evaluate,
     export,
@@ -88,7 +88,7 @@ _add("devices", devices.devices)
 _add("eval", evaluate.evaluate)
 _add("bench", bench.bench)
 _add("train", train.train)
-_add("distil", distil.distil)
+_add("distill", distill.distill)
 _add("prune", prune.prune)
 _add("export", export.export)
 app.add_typer(models.app, name="models")

@@ -12,7 +12,7 @@ import typer
 from rimlight.core.errors import ConfigError
 from rimlight.core.printable import make_printable
 
-VERBS = """background FILE or COLOUR, blur PIXELS (or +5, -5), next, mirror, freeze, panic (each
+VERBS = """background FILE or COLOR, blur PIXELS (or +5, -5), next, mirror, freeze, panic (each
 on, off, or without a value the other way round), keep CLASSES (or largest, center, id:3,
 all), drop CLASSES, objects, model NAME, profile NAME, status, stop"""
 
@@ -56,9 +56,9 @@ def _said(words: list[str]) -> list[str]:
         return words
     verb, word = words
     if verb == "background":
-        from rimlight.imaging.palette import is_colour
+        from rimlight.imaging.palette import is_color
 
-        is_name = is_colour(word)
+        is_name = is_color(word)
     else:
         is_name = not os.path.dirname(word) and not Path(word).suffix
     return words if is_name else [verb, str(Path(word).resolve())]

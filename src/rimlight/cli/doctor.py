@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-_COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
+_COLORS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 def doctor(
@@ -28,7 +28,7 @@ def doctor(
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            label = typer.style(f"{finding.level:8}", fg=_COLOURS[finding.level])
+            label = typer.style(f"{finding.level:8}", fg=_COLORS[finding.level])
             typer.echo(f"{label} {finding.what}: {finding.text}")
             if finding.mend:
                 typer.echo(f"         -> {finding.mend}")

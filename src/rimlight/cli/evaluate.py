@@ -54,7 +54,7 @@ def evaluate(
         str | None, typer.Option(help="upper-body: cut standing people to a webcam's view.")
     ] = None,
     labels: Annotated[
-        str | None, typer.Option(help="What coloured or numbered masks mean: camvid, comma10k.")
+        str | None, typer.Option(help="What colored or numbered masks mean: camvid, comma10k.")
     ] = None,
     threshold: Annotated[
         float, typer.Option(min=0.01, max=0.99, help="From this alpha up a pixel is mask.")

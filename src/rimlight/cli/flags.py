@@ -12,14 +12,14 @@ Background = Annotated[
     typer.Option(
         "--background",
         "-b",
-        help="A picture, a video, a colour ('#00ff00', white), or none for a transparent one.",
+        help="A picture, a video, a color ('#00ff00', white), or none for a transparent one.",
     ),
 ]
 Blur = Annotated[
     float | None, typer.Option(min=0.1, max=500, help="Blur the background by this many pixels.")
 ]
-Grey = Annotated[
-    bool, typer.Option("--grey", help="Take the colours out of the background; it can be seen.")
+Gray = Annotated[
+    bool, typer.Option("--grayscale", help="Take the colors out of the background; it can be seen.")
 ]
 Keep = Annotated[
     list[str] | None,

@@ -15,7 +15,7 @@ from rimlight.cli.flags import (
     Drop,
     DryRun,
     Fit,
-    Grey,
+    Gray,
     Keep,
     Mirror,
     Model,
@@ -60,7 +60,7 @@ def live(
     sink: Sink = None,
     background: Background = None,
     blur: Blur = None,
-    grey: Grey = False,
+    gray: Gray = False,
     keep: Keep = None,
     drop: Drop = None,
     fit: Fit = "fill",
@@ -103,7 +103,7 @@ def live(
     from rimlight.factory.validation import check_live
 
     said = choice(keep, drop)
-    chosen = background is not None or blur is not None or grey
+    chosen = background is not None or blur is not None or gray
     if not chosen and (mirror or keep or drop):
         blur, chosen = 20.0, True
     effects = None
@@ -111,7 +111,7 @@ def live(
         effects = background_effects(
             background=background,
             blur=blur,
-            grey=grey,
+            gray=gray,
             fit=fit,
             mirror=mirror,
             refresh_hz=LIVE_REFRESH_HZ,

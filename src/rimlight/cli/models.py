@@ -31,13 +31,13 @@ Target = Annotated[
 ]
 Accept = Annotated[
     bool,
-    typer.Option("--accept-licence", help="You have read the model's licence and accept it."),
+    typer.Option("--accept-license", help="You have read the model's license and accept it."),
 ]
 
 
 @app.command("list")
 def list_models(models_dir: ModelsDir = None) -> None:
-    """List all models: their size, licence, and whether their files are here.
+    """List all models: their size, license, and whether their files are here.
 
     shipped: part of rimlight. shared: in RIMLIGHT_SHARED. cached: pulled before. models-dir: in
     your own folder. not here: fetch it with `rimlight models pull NAME`.
@@ -49,21 +49,21 @@ def list_models(models_dir: ModelsDir = None) -> None:
     from rimlight.models.catalog import Catalog
 
     catalog = Catalog(models_dir)
-    table = Table("name", "size", "licence", "state", "summary", box=None, pad_edge=False)
+    table = Table("name", "size", "license", "state", "summary", box=None, pad_edge=False)
     for name in catalog.names():
         try:
             card = catalog.card(name)
         except ModelError as exc:
             table.add_row(name, "?", "?", "wrong card", str(exc))
         else:
-            row = (card.name, _megabytes(card), card.licence, _state(catalog, card), card.summary)
+            row = (card.name, _megabytes(card), card.license, _state(catalog, card), card.summary)
             table.add_row(*row)
     table_console().print(table)
 
 
 @app.command()
 def show(name: Name, models_dir: ModelsDir = None) -> None:
-    """Show the card of one model: how it is fed, what it gives, its classes and its licence."""
+    """Show the card of one model: how it is fed, what it gives, its classes and its license."""
     import yaml
 
     from rimlight.models.catalog import Catalog
@@ -79,17 +79,17 @@ def show(name: Name, models_dir: ModelsDir = None) -> None:
 
 
 @app.command()
-def pull(name: Name, accept_licence: Accept = False, models_dir: Target = None) -> None:
+def pull(name: Name, accept_license: Accept = False, models_dir: Target = None) -> None:
     """Fetch a model's files, so that it works offline from then on.
 
     The address is fixed and the bytes are checked. A transfer that breaks off goes on where it
-    stopped when you run the command again. Some licences must be accepted with --accept-licence.
+    stopped when you run the command again. Some licenses must be accepted with --accept-license.
     """
     from rimlight.models.catalog import Catalog, verify
 
     catalog = Catalog(cache=models_dir)
     card = catalog.card(name)
-    about = f"{card.name}: {_megabytes(card)}, licence {card.licence}, {card.origin}"
+    about = f"{card.name}: {_megabytes(card)}, license {card.license}, {card.origin}"
     typer.echo(make_printable(about, spared=""))
     found = catalog.find(card)
     made_here = not any(file.url for file in card.files)
@@ -99,7 +99,7 @@ def pull(name: Name, accept_licence: Accept = False, models_dir: Target = None) 
         typer.echo(f"already here ({found.place.name}): {found.paths[0]}")
         paths = found.paths
     else:
-        first = _fetch(card, accept_licence, catalog.cache)
+        first = _fetch(card, accept_license, catalog.cache)
         typer.echo(f"kept at {first}")
         paths = tuple(first.with_name(file.file) for file in card.files)
     if card.needs:
@@ -153,7 +153,7 @@ def _import(paths: Sequence[Path], folder: Path) -> None:
         typer.echo(f"made {made.stem}: --model {made.stem}")
 
 
-def _fetch(card: ModelCard, accept_licence: bool, folder: Path) -> Path:
+def _fetch(card: ModelCard, accept_license: bool, folder: Path) -> Path:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -165,7 +165,7 @@ def _fetch(card: ModelCard, accept_licence: bool, folder: Path) -> Path:
         task = bar.add_task(card.name, total=card.size_bytes)
         return puller.pull(
             card,
-            accept_licence=accept_licence,
+            accept_license=accept_license,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
             cache=folder,
         )

@@ -13,7 +13,7 @@ from rimlight.cli.flags import (
     ConfigFile,
     Drop,
     Fit,
-    Grey,
+    Gray,
     Keep,
     Mirror,
     Model,
@@ -82,7 +82,7 @@ def process(
     ],
     background: Background = None,
     blur: Blur = None,
-    grey: Grey = False,
+    gray: Gray = False,
     keep: Keep = None,
     drop: Drop = None,
     fit: Fit = "fill",
@@ -145,11 +145,11 @@ def process(
     shop = {"--trim": trim, "--margin": margin, "--square": square, "--size": size}
     check_pictures(source, {"--watch": watch, "--recursive": recursive, **shop, "--shadow": shadow})
     effects = None
-    if not names_effects(config, set_) or background is not None or blur is not None or grey:
+    if not names_effects(config, set_) or background is not None or blur is not None or gray:
         effects = background_effects(
             background=background,
             blur=blur,
-            grey=grey,
+            gray=gray,
             keep=said.classes,
             fit=fit,
             mirror=mirror,

@@ -36,7 +36,7 @@ Matte = Annotated[
 ]
 Foreground = Annotated[
     str | None,
-    typer.Option(metavar="OUTPUT", help="Write the pure foreground colours too, for a matte."),
+    typer.Option(metavar="OUTPUT", help="Write the pure foreground colors too, for a matte."),
 ]
 Preview = Annotated[
     int | None,

@@ -52,13 +52,13 @@ Recorded = Annotated[
 ]
 Redact = Annotated[
     list[str] | None,
-    typer.Option(help="Classes made unrecognisable (person,car), with a memory for misses."),
+    typer.Option(help="Classes made unrecognizable (person,car), with a memory for misses."),
 ]
 Opacity = Annotated[
     float | None, typer.Option(min=0, max=1, help="How strongly classes are painted [0.5].")
 ]
 Contours = Annotated[bool, typer.Option("--contours", help="Outline each class.")]
-Legend = Annotated[bool, typer.Option(help="Name the colours in the picture.")]
+Legend = Annotated[bool, typer.Option(help="Name the colors in the picture.")]
 Ahead = Annotated[
     str | None,
     typer.Option(

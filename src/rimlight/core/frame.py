@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from rimlight.core.instances import Instance, Instances, Place
 from rimlight.core.mask import Mask
-from rimlight.imaging.colour import (
+from rimlight.imaging.color import (
     BT601,
-    ColourSpace,
+    ColorSpace,
     bgr_to_i420,
     even_size,
     i420_to_bgr,
@@ -53,7 +53,7 @@ class Frame:
         index: how many frames the source had delivered before. A gap means dropped frames.
         pts: presentation time in seconds, exactly as the source's time base gives it.
         captured: `time.monotonic()` in seconds when the frame left the source; for latency only.
-        colour: what YUV means in the "i420" layout.
+        color: what YUV means in the "i420" layout.
         alpha: uint8 (height, width), 255 where the picture is opaque; None for all opaque.
         name: for pictures, the path relative to the folder they came from.
         tags: for pictures, what their file says beside the pixels.
@@ -72,7 +72,7 @@ class Frame:
     index: int
     pts: Fraction
     captured: float
-    colour: ColourSpace = BT601
+    color: ColorSpace = BT601
     alpha: NDArray[np.uint8] | None = None
     name: str = ""
     tags: Tags = NO_TAGS
@@ -112,11 +112,11 @@ class Frame:
         index: int,
         pts: Fraction,
         captured: float,
-        colour: ColourSpace = BT601,
+        color: ColorSpace = BT601,
         sample_aspect: Fraction = Fraction(1),
     ) -> Frame:
         """Wrap a uint8 (rows*3/2, columns) I420 picture of `size`; rows and columns are even."""
-        return cls(i420, "i420", size, index, pts, captured, colour, sample_aspect=sample_aspect)
+        return cls(i420, "i420", size, index, pts, captured, color, sample_aspect=sample_aspect)
 
     @cached_property
     def bgr(self) -> NDArray[np.uint8]:
@@ -124,14 +124,14 @@ class Frame:
         if self.layout == "bgr":
             return self.image
         width, height = self.size
-        return i420_to_bgr(self.image, self.colour)[:height, :width]
+        return i420_to_bgr(self.image, self.color)[:height, :width]
 
     @cached_property
     def i420(self) -> NDArray[np.uint8]:
-        """The picture as uint8 (rows*3/2, columns), planes Y, U, V in `colour`."""
+        """The picture as uint8 (rows*3/2, columns), planes Y, U, V in `color`."""
         if self.layout == "i420":
             return self.image
-        return bgr_to_i420(pad_even(self.image), self.colour)
+        return bgr_to_i420(pad_even(self.image), self.color)
 
     @property
     def luma_or_bgr(self) -> NDArray[np.uint8]:
@@ -160,7 +160,7 @@ class Frame:
     def without_hidden(self) -> Frame:
         """Return the same frame with nothing of its own under alpha 0.
 
-        Readers that leave the alpha out would see it there, and a blur would mix it in. The colours
+        Readers that leave the alpha out would see it there, and a blur would mix it in. The colors
         of what is seen go on there instead.
         """
         if self.alpha is None or cv2.countNonZero(self.alpha) == self.alpha.size:
@@ -188,11 +188,11 @@ class SourceInfo:
         is_live: frames come in real time and are lost when nobody takes them.
         time_base: the unit of the container's time stamps; every `Frame.pts` is a multiple of it.
         duration_s: how long the stream says it is, in seconds.
-        colour: what YUV means in its frames.
+        color: what YUV means in its frames.
         sample_aspect: width to height of one pixel.
         container: the file whose sound and subtitles belong to the frames.
         origin: the time on the container's clock at which the frames' own times begin.
-        primaries: the colours' primaries, an ITU-T H.273 code point; None when not declared.
+        primaries: the colors' primaries, an ITU-T H.273 code point; None when not declared.
         transfer: their transfer characteristics, likewise.
         alpha: the frames are transparent in part.
         stills: the frames are single pictures with names.
@@ -207,7 +207,7 @@ class SourceInfo:
     is_live: bool = False
     time_base: Fraction | None = None
     duration_s: float | None = None
-    colour: ColourSpace = BT601
+    color: ColorSpace = BT601
     sample_aspect: Fraction = Fraction(1)
     container: Path | None = None
     origin: Fraction = Fraction(0)

@@ -17,7 +17,7 @@ from rimlight.core.options import Options, validate
 Runtime = Literal["tflite", "keras", "instances"]
 Needs = Literal["", "import-openvino"]
 PerChannel = float | tuple[float, float, float]
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 Side = Annotated[int, Field(ge=1, le=8192)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -55,16 +55,16 @@ class InputSpec(Options):
 
     Attributes:
         size: (width, height) in pixels.
-        colour: the order of the three channels.
-        scale: one number, or one for each channel in the order of `colour`.
+        color: the order of the three channels.
+        scale: one number, or one for each channel in the order of `color`.
         offset: as `scale`.
-        fit: "stretch" the frame to `size`, or "letterbox" it: keep its shape, centred, and fill
+        fit: "stretch" the frame to `size`, or "letterbox" it: keep its shape, centerd, and fill
             the rest with `pad`.
         pad: the value (0..255) of the three channels beside a letterboxed frame.
     """
 
     size: tuple[Side, Side]
-    colour: Literal["rgb", "bgr"] = "rgb"
+    color: Literal["rgb", "bgr"] = "rgb"
     scale: PerChannel = 1 / 255
     offset: PerChannel = 0.0
     fit: Literal["stretch", "letterbox"] = "stretch"
@@ -82,7 +82,7 @@ class OutputSpec(Options):
         index: which of the file's outputs it is, from 0. Of "instances" both are found by shape.
         boxes: of "instances": box values are shares of the input (0..1), or pixels of it.
         margin_px: of "instances": how far, in input pixels, a mask may reach beyond its box; half
-            a step where boxes were quantised coarsely. With a margin, what hangs together stays
+            a step where boxes were quantized coarsely. With a margin, what hangs together stays
             if most of it lies in the box, and the mask decides where the box really is.
         margin_share: the same as a share of the box's own width and height, on top.
     """
@@ -105,8 +105,8 @@ class ModelCard(Options):
     Attributes:
         name: what `--model` calls it.
         files: the model's files; the first is the one that is opened.
-        licence: of the weights.
-        consent: the licence must be accepted before the files are fetched.
+        license: of the weights.
+        consent: the license must be accepted before the files are fetched.
         needs: the part of rimlight that is missing to run it; "" for none.
         classes: a name for each channel or label.
         foreground: the classes that stay when nothing else is asked for.
@@ -117,7 +117,7 @@ class ModelCard(Options):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     summary: str = ""
     files: Annotated[tuple[ModelFile, ...], Field(min_length=1)]
-    licence: str = "not stated"
+    license: str = "not stated"
     consent: bool = False
     origin: str = ""
     needs: Needs = ""
@@ -125,7 +125,7 @@ class ModelCard(Options):
     output: OutputSpec
     classes: Annotated[tuple[str, ...], Field(min_length=1, max_length=256)]
     foreground: Annotated[tuple[str, ...], Field(min_length=1)]
-    palette: dict[str, Colour] = Field(default_factory=dict)
+    palette: dict[str, Color] = Field(default_factory=dict)
     edges: tuple[Share, Share] = (0.0, 1.0)
     notes: str = ""
 

@@ -35,7 +35,7 @@ def examine(machine: Machine | None = None) -> tuple[Finding, ...]:
         display(),
         *cameras(),
         *virtual_cameras(machine),
-        licence(),
+        license(),
     )
 
 
@@ -120,10 +120,10 @@ def virtual_cameras(machine: Machine) -> Iterator[Finding]:
         yield problem("virtual camera", text, join_command())
 
 
-def licence() -> Finding:
+def license() -> Finding:
     """What whoever passes the whole on has to know."""
     text = "rimlight is MIT; its virtual camera uses pyvirtualcam, which is GPL-2.0"
-    return ok("licence", text)
+    return ok("license", text)
 
 
 def _camera(camera: v4l2.CameraDescription) -> Finding:

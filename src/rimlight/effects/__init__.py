@@ -1,7 +1,7 @@
 """What is shown: (frame, mask) -> frame. To add one: write one file here, add one line below.
 
 Frames in the "i420" layout are worked on as they are, the fast way; frames in "bgr", such as
-pictures, keep their full colour resolution.
+pictures, keep their full color resolution.
 """
 
 from rimlight.core.registry import Entry, Registry
@@ -16,11 +16,11 @@ EFFECTS = Registry(
         "cutout": Entry("rimlight.effects.cutout:CutoutEffect", summary="a transparent one"),
         "flip": Entry("rimlight.effects.flip:FlipEffect", summary="mirrored or upside down"),
         "foreground": Entry(
-            "rimlight.effects.foreground:ForegroundEffect", summary="its colours, without a rim"
+            "rimlight.effects.foreground:ForegroundEffect", summary="its colors, without a rim"
         ),
-        "grey": Entry("rimlight.effects.grey:GreyEffect", summary="a grey background"),
+        "gray": Entry("rimlight.effects.gray:GrayEffect", summary="a gray background"),
         "hud": Entry("rimlight.effects.hud:HudEffect", summary="rate, latency and drops"),
-        "matte": Entry("rimlight.effects.matte:MatteEffect", summary="the mask, in grey"),
+        "matte": Entry("rimlight.effects.matte:MatteEffect", summary="the mask, in gray"),
         "overlay": Entry("rimlight.effects.overlay:OverlayEffect", summary="painted classes"),
         "product": Entry("rimlight.effects.product:ProductEffect", summary="pictures for shops"),
         "redact": Entry("rimlight.effects.redact:RedactEffect", summary="covered regions"),
@@ -31,7 +31,7 @@ EFFECTS = Registry(
 LIVE_REFRESH_HZ = 15
 """How often a live blur is made anew: its age of a frame or two is not seen."""
 
-COMPOSITING = frozenset({"blur", "grey", "replace"})
+COMPOSITING = frozenset({"blur", "gray", "replace"})
 """Effects that put a picture over another, pixel by pixel."""
 
 COVERING = frozenset({"blur", "cutout", "replace"})

@@ -91,5 +91,5 @@ class LoopingAnimation:
     def _unreadable(self, exc: Exception) -> ConfigError:
         return ConfigError(
             f"the background {self._path} cannot be read: {reason_of(exc)}",
-            hint="give a picture, a video, or a colour such as '#00ff00' or white",
+            hint="give a picture, a video, or a color such as '#00ff00' or white",
         )

@@ -1,4 +1,4 @@
-"""What can stand behind a person: a colour, a picture, a video."""
+"""What can stand behind a person: a color, a picture, a video."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from rimlight.core.addresses import hide_secrets
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame
 from rimlight.effects.loop import LoopingVideo
-from rimlight.imaging.colour import bgr_to_i420, even_size
+from rimlight.imaging.color import bgr_to_i420, even_size
 from rimlight.imaging.fit import Fit, fit_picture
 from rimlight.imaging.icc import converted
 from rimlight.imaging.over import composite_bgr
-from rimlight.imaging.palette import Bgr, is_colour, parse_colour
+from rimlight.imaging.palette import Bgr, is_color, parse_color
 from rimlight.imaging.pictures import read_tagged, reason_of
 from rimlight.media.paths import is_address, plain_path
 from rimlight.system.file_kinds import is_still, may_be_animated, other_format, read_head
 
 Image = NDArray[np.uint8]
 
-_HINT = "give a picture, a video, or a colour such as '#00ff00' or white"
+_HINT = "give a picture, a video, or a color such as '#00ff00' or white"
 
 
 class Background(Protocol):
@@ -73,7 +73,7 @@ class Still:
 
 
 class FittedBackground:
-    """A background at the size, layout and colour of whatever frame it stands behind.
+    """A background at the size, layout and color of whatever frame it stands behind.
 
     It is fitted once and kept until the frame's form or the picture changes.
     """
@@ -89,7 +89,7 @@ class FittedBackground:
     def behind(self, frame: Frame) -> Image:
         """Return it as uint8 (h, w, 3) for a "bgr" frame, as (rows*3/2, columns) for "i420"."""
         picture = self._background.picture(frame.pts)
-        form = (frame.size, frame.layout, frame.colour, frame.sample_aspect, frame.tags.icc)
+        form = (frame.size, frame.layout, frame.color, frame.sample_aspect, frame.tags.icc)
         if picture is not self._made_from or form != self._made_for:
             self._made = self._fitted(picture, frame)
             self._made_from, self._made_for = picture, form
@@ -110,22 +110,22 @@ class FittedBackground:
             aspect=self._background.aspect / frame.sample_aspect,
         )
         fitted = converted(fitted, self._background.icc, frame.tags.icc)
-        return bgr_to_i420(fitted, frame.colour) if planar else fitted
+        return bgr_to_i420(fitted, frame.color) if planar else fitted
 
 
 def open_background(text: str, *, fit: Fit, backdrop: Bgr) -> FittedBackground:
-    """Open a background by what the user wrote: a colour, or the path of a picture or video.
+    """Open a background by what the user wrote: a color, or the path of a picture or video.
 
     Args:
-        text: a colour is looked for first; `./white` is the file of that name.
+        text: a color is looked for first; `./white` is the file of that name.
         fit: how pictures and videos meet a frame of other proportions.
         backdrop: what shows beside and through them.
 
     Raises:
         ConfigError: it is neither, or the file cannot be read.
     """
-    if is_colour(text):
-        flat = np.full((2, 2, 3), parse_colour(text), np.uint8)
+    if is_color(text):
+        flat = np.full((2, 2, 3), parse_color(text), np.uint8)
         return FittedBackground(Still(flat), "stretch", backdrop)
     path = Path(os.path.expanduser(plain_path(text)))
     _check_file(text, path)

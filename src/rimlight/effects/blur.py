@@ -25,7 +25,7 @@ EASED_S = Fraction(1, 4)
 
 
 class BlurEffect:
-    """Blurs what is not in the foreground; the person's colours do not smear into it."""
+    """Blurs what is not in the foreground; the person's colors do not smear into it."""
 
     class Options(opt.Options):
         """How much is blurred."""
@@ -67,7 +67,7 @@ class BlurEffect:
 
     def _background(self, frame: Frame, apart: Image) -> Image:
         """Return the blurred background; the one of a moment ago will do, a blur hides its age."""
-        form = (frame.size, frame.colour, apart.shape)  # the last tells a cover from the room
+        form = (frame.size, frame.color, apart.shape)  # the last tells a cover from the room
         recent = 0 <= frame.pts - self._back_pts < self._interval_s
         if self._back is None or form != self._back_form or not recent:
             self._back = blurred_small(frame.image, apart, self._options.radius_px)
@@ -85,7 +85,7 @@ class BlurEffect:
 def _kept_apart(small: Image, alpha: Image | None) -> Image:
     """Return how much each pixel of a mask's size stays out of the blur.
 
-    The foreground does, and what is transparent: its colours count as much as they are seen.
+    The foreground does, and what is transparent: its colors count as much as they are seen.
     """
     if alpha is None:
         return small

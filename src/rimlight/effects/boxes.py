@@ -1,4 +1,4 @@
-"""Single objects, each painted in a colour of its own, with its box, name and score."""
+"""Single objects, each painted in a color of its own, with its box, name and score."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Instance, Mask
 from rimlight.effects.keep import Keep, check_classes
 from rimlight.imaging.blend import blend
-from rimlight.imaging.colour import ColourSpace, bgr_to_i420, planes
+from rimlight.imaging.color import ColorSpace, bgr_to_i420, planes
 from rimlight.imaging.draw import line_height, put_at, text_panel
-from rimlight.imaging.palette import Bgr, class_colours
+from rimlight.imaging.palette import Bgr, class_colors
 
 Image = NDArray[np.uint8]
 
-_COLOURS = class_colours([str(number) for number in range(24)], {})
-"""Well apart from their neighbours."""
+_COLORS = class_colors([str(number) for number in range(24)], {})
+"""Well apart from their neighbors."""
 _LINES_IN_PICTURE = 300
 """Lines of a box that would fill a picture from top to bottom."""
 
@@ -29,7 +29,7 @@ _LINES_IN_PICTURE = 300
 class BoxesEffect:
     """Draws the single objects of a mask; a frame whose mask has none stays as it is.
 
-    An object that a tracker numbered keeps its colour from frame to frame.
+    An object that a tracker numbered keeps its color from frame to frame.
 
     Raises:
         ConfigError: the model lacks a class that was named.
@@ -55,41 +55,41 @@ class BoxesEffect:
             return frame
         shape = mask.instances.shape
         found = [
-            (item, _COLOURS[(item.id or number) % len(_COLOURS)])
+            (item, _COLORS[(item.id or number) % len(_COLORS)])
             for number, item in enumerate(mask.instances)
             if options.classes is None or item.name in options.classes
         ]
         out = frame.image.copy()
-        for item, colour in reversed(found):
-            _paint(out, item, shape, _levels(colour, frame), round(options.opacity * 255))
-        for item, colour in reversed(found):
+        for item, color in reversed(found):
+            _paint(out, item, shape, _levels(color, frame), round(options.opacity * 255))
+        for item, color in reversed(found):
             if options.boxes:
-                _frame_in(out, item, frame.size, _levels(colour, frame))
-            self._write(out, item, colour, frame.size, frame.colour)
+                _frame_in(out, item, frame.size, _levels(color, frame))
+            self._write(out, item, color, frame.size, frame.color)
         return replace(frame, image=out)
 
     def close(self) -> None:
         """Nothing to release."""
 
     def _write(
-        self, out: Image, item: Instance, colour: Bgr, size: tuple[int, int], space: ColourSpace
+        self, out: Image, item: Instance, color: Bgr, size: tuple[int, int], space: ColorSpace
     ) -> None:
         """Put name and score above the box, or into it where there is no room above."""
         words = [f"{item.name} #{item.id}" if item.id else item.name] * self._options.names
         words += [f"{item.score:.2f}"] * self._options.scores
         if not words:
             return
-        panel = text_panel([(" ".join(words), colour)], line_height(size[1]) * 3 // 4)
+        panel = text_panel([(" ".join(words), color)], line_height(size[1]) * 3 // 4)
         left, top = round(item.box[0] * size[0]), round(item.box[1] * size[1])
         down = top - panel.shape[0] if top >= panel.shape[0] else top
-        put_at(out, panel, (min(left, size[0] - panel.shape[1]), down), colour=space)
+        put_at(out, panel, (min(left, size[0] - panel.shape[1]), down), color=space)
 
 
-def _levels(colour: Bgr, frame: Frame) -> tuple[tuple[int, ...], ...]:
-    """Return the colour in each layer of the frame's picture: one of BGR, or Y, U and V."""
+def _levels(color: Bgr, frame: Frame) -> tuple[tuple[int, ...], ...]:
+    """Return the color in each layer of the frame's picture: one of BGR, or Y, U and V."""
     if frame.layout == "bgr":
-        return (colour,)
-    patch = bgr_to_i420(np.full((2, 2, 3), colour, np.uint8), frame.colour)
+        return (color,)
+    patch = bgr_to_i420(np.full((2, 2, 3), color, np.uint8), frame.color)
     return tuple((int(plane[0, 0]),) for plane in planes(patch))
 
 
@@ -104,7 +104,7 @@ def _paint(
     levels: tuple[tuple[int, ...], ...],
     opacity: int,
 ) -> None:
-    """Lay a colour over the pixels of an object."""
+    """Lay a color over the pixels of an object."""
     if not opacity:
         return
     strength = np.rint(np.arange(256) * (opacity / 255)).astype(np.uint8)

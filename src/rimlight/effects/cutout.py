@@ -11,8 +11,8 @@ from rimlight.core.frame import Frame, Mask
 from rimlight.effects.keep import Keep, full_alpha, small_alpha
 from rimlight.imaging.pool import ArrayPool
 from rimlight.imaging.rim import (
-    with_own_colours,
-    with_own_colours_bgr,
+    with_own_colors,
+    with_own_colors_bgr,
     without_room,
     without_room_bgr,
 )
@@ -21,7 +21,7 @@ from rimlight.imaging.rim import (
 class CutoutEffect:
     """Makes everything but the foreground transparent; the sink must be able to hold alpha.
 
-    Nothing of the background is left in the colours below: not where it cannot be seen at all, and
+    Nothing of the background is left in the colors below: not where it cannot be seen at all, and
     not where next to nothing of it can be seen.
     """
 
@@ -31,13 +31,13 @@ class CutoutEffect:
         keep: Annotated[
             Keep, Field(description="classes that stay; none: the model's own choice")
         ] = None
-        own_colours: Annotated[
-            bool, Field(description="take the old background's colours out of the soft edge")
+        own_colors: Annotated[
+            bool, Field(description="take the old background's colors out of the soft edge")
         ] = True
 
     def __init__(self, options: Options) -> None:
         self._keep = options.keep
-        self._own_colours = options.own_colours
+        self._own_colors = options.own_colors
         self._pool = ArrayPool()
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
@@ -46,14 +46,14 @@ class CutoutEffect:
         return self._cleaned(frame, mask).with_alpha(alpha)
 
     def _cleaned(self, frame: Frame, mask: Mask) -> Frame:
-        """Return `frame` with the foreground's own colours in its soft edge and around it."""
+        """Return `frame` with the foreground's own colors in its soft edge and around it."""
         small, edges = small_alpha(mask, self._keep), mask.edges
         if frame.layout == "bgr":
-            clean = with_own_colours_bgr if self._own_colours else without_room_bgr
+            clean = with_own_colors_bgr if self._own_colors else without_room_bgr
             return frame.with_bgr(clean(frame.image, small, edges))
         out = self._pool.take(frame.image.shape)
-        if self._own_colours:
-            return frame.with_i420(with_own_colours(frame.image, small, edges, out, deep=True))
+        if self._own_colors:
+            return frame.with_i420(with_own_colors(frame.image, small, edges, out, deep=True))
         return frame.with_i420(without_room(frame.image, small, edges, out))
 
     def close(self) -> None:

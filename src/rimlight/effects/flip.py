@@ -11,7 +11,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.imaging.colour import even_size, planes
+from rimlight.imaging.color import even_size, planes
 from rimlight.imaging.pool import ArrayPool
 
 Image = NDArray[np.uint8]

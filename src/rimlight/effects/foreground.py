@@ -1,4 +1,4 @@
-"""The pure colours of what is in front, to go with a matte."""
+"""The pure colors of what is in front, to go with a matte."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import Field
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
 from rimlight.effects.keep import Keep, full_alpha
-from rimlight.imaging.foreground import foreground_colours
+from rimlight.imaging.foreground import foreground_colors
 
 
 class ForegroundEffect:
-    """Shows the foreground's own colours, also where hair or motion lets the room shine through.
+    """Shows the foreground's own colors, also where hair or motion lets the room shine through.
 
     With the matte of the same run it composites without a rim: matte * foreground +
     (1 - matte) * background.
@@ -31,7 +31,7 @@ class ForegroundEffect:
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return an opaque picture of the same size."""
-        return frame.with_bgr(foreground_colours(frame.bgr, full_alpha(frame, mask, self._keep)))
+        return frame.with_bgr(foreground_colors(frame.bgr, full_alpha(frame, mask, self._keep)))
 
     def close(self) -> None:
         """Nothing to release."""

@@ -56,7 +56,7 @@ class HudEffect:
         out = self._pool.take(frame.image.shape)
         np.copyto(out, frame.image)
         panel = panel_for([(self._text, None)], frame.size)
-        put_panel(out, panel, colour=frame.colour, corner="right")
+        put_panel(out, panel, color=frame.color, corner="right")
         return replace(frame, image=out)
 
     def close(self) -> None:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.registry import suggest
-from rimlight.imaging.colour import even_size
-from rimlight.imaging.composite import enlarge, quantise
+from rimlight.imaging.color import even_size
+from rimlight.imaging.composite import enlarge, quantize
 
 Image = NDArray[np.uint8]
 Keep = tuple[str, ...] | None
@@ -32,7 +32,7 @@ def small_alpha(mask: Mask, keep: Keep) -> Image:
     if mask.levels is not None and names == mask.classes:
         return mask.levels
     check_classes(names, mask.classes)
-    return quantise(mask.alpha(keep))
+    return quantize(mask.alpha(keep))
 
 
 def full_alpha(frame: Frame, mask: Mask, keep: Keep) -> Image:

@@ -17,7 +17,7 @@ from rimlight.media.decoder import Decoder
 from rimlight.media.film import Film, open_film
 from rimlight.media.hdr import refuse_hdr
 from rimlight.media.opening import Target
-from rimlight.media.shown import Converter, colour_of, orientation_of, sample_aspect
+from rimlight.media.shown import Converter, color_of, orientation_of, sample_aspect
 from rimlight.system.av import av
 
 Image = NDArray[np.uint8]
@@ -171,7 +171,7 @@ class LoopingVideo:
 
     def _upright(self, frame: av.VideoFrame) -> Image:
         """Return BGR by the colors that the frame declares, the right way up, on the backdrop."""
-        bgr, alpha = self._converter.to_bgr(frame, colour_of(frame))
+        bgr, alpha = self._converter.to_bgr(frame, color_of(frame))
         if alpha is not None:
             bgr = composite_bgr(bgr, np.full_like(bgr, self._backdrop), alpha)
         return np.ascontiguousarray(self._turned.apply(bgr))
@@ -196,7 +196,7 @@ def _shots(decoder: Decoder, film: Film) -> Iterator[_Shot]:
 def _unreadable(path: Path, why: Exception | str) -> ConfigError:
     reason = getattr(why, "strerror", None) or str(why)
     hint = getattr(why, "hint", None)
-    usual = "give a picture, a video, or a colour such as '#00ff00' or white"
+    usual = "give a picture, a video, or a color such as '#00ff00' or white"
     return ConfigError(
         f"the background {path} cannot be read: {reason}",
         hint=f"{hint}; or {usual}" if hint else usual,

@@ -11,17 +11,17 @@ from pydantic import Field
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
 from rimlight.effects.keep import Keep, full_alpha
-from rimlight.imaging.colour import even_size, pad_even, planes
+from rimlight.imaging.color import even_size, pad_even, planes
 from rimlight.imaging.pool import ArrayPool
 
 Image = NDArray[np.uint8]
 
-_GREY = 128
+_GRAY = 128
 _BLACK, _WHITE = 16, 235
 
 
 class MatteEffect:
-    """Shows how much of each pixel is in front, as grey; for other programs to composite with."""
+    """Shows how much of each pixel is in front, as gray; for other programs to composite with."""
 
     class Options(opt.Options):
         """What is in front."""
@@ -35,16 +35,16 @@ class MatteEffect:
         self._pool = ArrayPool()
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
-        """Return an opaque grey picture of the frame's size and layout."""
+        """Return an opaque gray picture of the frame's size and layout."""
         alpha = full_alpha(frame, mask, self._keep)
         if frame.layout == "bgr":
             return frame.with_bgr(np.repeat(alpha[..., None], 3, axis=2))
         columns, rows = even_size(frame.size)
         out = self._pool.take((rows * 3 // 2, columns))
         luma, *chroma = planes(out)
-        luma[...] = pad_even(_luma(alpha, full_range=frame.colour.full_range))
+        luma[...] = pad_even(_luma(alpha, full_range=frame.color.full_range))
         for plane in chroma:
-            plane[...] = _GREY
+            plane[...] = _GRAY
         return frame.with_i420(out)
 
     def close(self) -> None:
@@ -52,7 +52,7 @@ class MatteEffect:
 
 
 def _luma(alpha: Image, *, full_range: bool) -> Image:
-    """Return grey levels as luma, so that players show 0 as black and 255 as white."""
+    """Return gray levels as luma, so that players show 0 as black and 255 as white."""
     if full_range:
         return alpha
     levels = np.rint(_BLACK + np.arange(256) * (_WHITE - _BLACK) / 255).astype(np.uint8)

@@ -17,7 +17,7 @@ from rimlight.effects.keep import Keep, check_classes
 from rimlight.effects.regions import class_index, outlined, score_index
 from rimlight.imaging.draw import panel_for, put_panel
 from rimlight.imaging.paint import Paint, paint_bgr, paint_i420
-from rimlight.imaging.palette import UNPAINTED, Bgr, class_colours, parse_colour
+from rimlight.imaging.palette import UNPAINTED, Bgr, class_colors, parse_color
 from rimlight.imaging.pool import ArrayPool
 
 Image = NDArray[np.uint8]
@@ -30,14 +30,14 @@ _OUTLINE = 128
 """Added to a class's index on its outline."""
 _PATH = 255
 """The index of the outline of the path ahead."""
-_PATH_COLOUR = (0, 200, 255)
+_PATH_COLOR = (0, 200, 255)
 
 
 class OverlayEffect:
-    """Paints each class in its colour and names those that are there, with their share.
+    """Paints each class in its color and names those that are there, with their share.
 
     Raises:
-        ConfigError: a colour of the palette is none, or the model lacks a class that was named.
+        ConfigError: a color of the palette is none, or the model lacks a class that was named.
     """
 
     class Options(opt.Options):
@@ -48,10 +48,10 @@ class OverlayEffect:
             Keep, Field(description="what is painted; none: all but background and void")
         ] = None
         palette: Annotated[
-            dict[str, str], Field(description="class: colour, where the usual one won't do")
+            dict[str, str], Field(description="class: color, where the usual one won't do")
         ] = Field(default_factory=dict)
         contours: Annotated[bool, Field(description="draw an outline round each class")] = False
-        legend: Annotated[bool, Field(description="name the colours in the picture")] = True
+        legend: Annotated[bool, Field(description="name the colors in the picture")] = True
         ahead: Annotated[
             tuple[float, float, float, float, float, float] | None,
             Field(description="outline this path: left, right, height of its near, then far edge"),
@@ -61,7 +61,7 @@ class OverlayEffect:
         _check_palette(options.palette)
         self._options = options
         self._classes: tuple[str, ...] = ()
-        self._colours: list[Bgr] = []
+        self._colors: list[Bgr] = []
         self._painted: list[int] = []
         self._seen: set[int] = set()
         self._pool = ArrayPool()
@@ -75,10 +75,10 @@ class OverlayEffect:
         if frame.layout == "bgr":
             paint_bgr(frame.image, index, paint, dst=out)
         else:
-            paint_i420(frame.image, index, paint, colour=frame.colour, dst=out)
+            paint_i420(frame.image, index, paint, color=frame.color, dst=out)
         lines = self._legend(mask) if self._options.legend else []
         if lines:
-            put_panel(out, panel_for(lines, frame.size), colour=frame.colour)
+            put_panel(out, panel_for(lines, frame.size), color=frame.color)
         return replace(frame, image=out)
 
     def close(self) -> None:
@@ -90,36 +90,36 @@ class OverlayEffect:
         check_classes((*(named or ()), *self._options.palette), classes)
         shown = [name for name in classes if name not in UNPAINTED] if named is None else named
         self._painted = [classes.index(name) for name in shown]
-        self._colours = class_colours(classes, self._options.palette)
+        self._colors = class_colors(classes, self._options.palette)
         self._classes = classes
         self._seen = set()
 
     def _coat(self, mask: Mask, size: tuple[int, int]) -> tuple[Image, Paint]:
         """Return an index for each pixel, and what the indices look like."""
         full = round(self._options.opacity * 255)
-        colours, opacity = np.zeros((256, 3), np.uint8), np.zeros(256, np.uint8)
+        colors, opacity = np.zeros((256, 3), np.uint8), np.zeros(256, np.uint8)
         soft = len(mask.classes) == 1 and mask.given.dtype != np.uint8
         if soft and not self._options.contours and self._options.ahead is None:
-            colours[:] = self._colours[0]
+            colors[:] = self._colors[0]
             opacity[:] = np.rint(np.arange(256) * full / 255) * bool(self._painted)
-            return score_index(mask, size), Paint(colours, opacity)
-        count = min(len(self._colours), _OUTLINE)
-        colours[:count] = colours[_OUTLINE : _OUTLINE + count] = self._colours[:count]
+            return score_index(mask, size), Paint(colors, opacity)
+        count = min(len(self._colors), _OUTLINE)
+        colors[:count] = colors[_OUTLINE : _OUTLINE + count] = self._colors[:count]
         opacity[self._painted] = full
         opacity[[_OUTLINE + number for number in self._painted if number < count]] = 255
         index = class_index(mask, size)
         index = outlined(index, _OUTLINE) if self._options.contours else index
         if self._options.ahead is not None:
-            colours[_PATH], opacity[_PATH] = _PATH_COLOUR, 255
+            colors[_PATH], opacity[_PATH] = _PATH_COLOR, 255
             index = _with_path(index, self._options.ahead)
-        return index, Paint(colours, opacity)
+        return index, Paint(colors, opacity)
 
     def _legend(self, mask: Mask) -> list[tuple[str, Bgr | None]]:
         """Return the lines of the legend, in the order of the classes so that they hold still."""
         shares = np.bincount(mask.labels.reshape(-1), minlength=256) / mask.labels.size
         self._seen |= {number for number in self._painted if shares[number] >= LEGEND_FROM}
         largest = sorted(self._seen, key=lambda number: -shares[number])[:LEGEND_LINES]
-        return [(f"{mask.classes[i]} {shares[i]:.0%}", self._colours[i]) for i in sorted(largest)]
+        return [(f"{mask.classes[i]} {shares[i]:.0%}", self._colors[i]) for i in sorted(largest)]
 
 
 def _with_path(index: Image, ahead: tuple[float, ...]) -> Image:
@@ -135,6 +135,6 @@ def _with_path(index: Image, ahead: tuple[float, ...]) -> Image:
 def _check_palette(palette: dict[str, str]) -> None:
     for name, text in palette.items():
         try:
-            parse_colour(text)
+            parse_color(text)
         except ValueError as exc:
             raise ConfigError(f"effect 'overlay': palette: {name}: {exc}") from exc

@@ -12,7 +12,7 @@ from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
 from rimlight.effects.backgrounds import open_background
 from rimlight.imaging.fit import Fit
-from rimlight.imaging.foreground import foreground_colours
+from rimlight.imaging.foreground import foreground_colors
 from rimlight.imaging.over import composite_bgr
 from rimlight.imaging.product import Canvas, place, with_shadow
 
@@ -29,7 +29,7 @@ Share = Annotated[float, BeforeValidator(_share)]
 class ProductEffect:
     """Puts what was cut out on a canvas: trimmed, with a margin, square, with a shadow, one size.
 
-    It comes after `cutout`, and shows the object in its own colours, without a rim of the room's.
+    It comes after `cutout`, and shows the object in its own colors, without a rim of the room's.
     Without any option it does nothing.
     """
 
@@ -46,7 +46,7 @@ class ProductEffect:
         ] = None
         shadow: Annotated[float, Field(ge=0, le=1, description="opacity of a shadow")] = 0.0
         background: Annotated[
-            str | None, Field(description="a colour, or a picture file; none: transparent")
+            str | None, Field(description="a color, or a picture file; none: transparent")
         ] = None
         fit: Annotated[Fit, Field(description="how a picture meets the canvas")] = "fill"
 
@@ -68,7 +68,7 @@ class ProductEffect:
             bgr, alpha = place(frame.bgr, opaque, self._canvas)
         else:
             bgr, alpha = place(frame.bgr, frame.alpha, self._canvas)
-            bgr = foreground_colours(bgr, alpha)
+            bgr = foreground_colors(bgr, alpha)
         if self._options.shadow:
             bgr, alpha = with_shadow(bgr, alpha, self._options.shadow)
         made = frame.with_bgr(bgr, alpha)

@@ -1,4 +1,4 @@
-"""Regions made unrecognisable, so that footage can be shared."""
+"""Regions made unrecognizable, so that footage can be shared."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
 from rimlight.effects.covered import CoverMemory
 from rimlight.effects.keep import check_classes
-from rimlight.imaging.colour import bgr_to_i420, even_size, planes
-from rimlight.imaging.composite import quantise
-from rimlight.imaging.palette import parse_colour
+from rimlight.imaging.color import bgr_to_i420, even_size, planes
+from rimlight.imaging.composite import quantize
+from rimlight.imaging.palette import parse_color
 
 Image = NDArray[np.uint8]
 
@@ -43,9 +43,9 @@ class RedactEffect:
             "person",
         )
         style: Annotated[
-            Literal["blur", "fill"], Field(description="coarse colours, or one colour")
+            Literal["blur", "fill"], Field(description="coarse colors, or one color")
         ] = "blur"
-        colour: Annotated[str, Field(description="of a fill")] = "black"
+        color: Annotated[str, Field(description="of a fill")] = "black"
         memory: Annotated[
             int, Field(ge=0, le=250, description="frames that a region stays covered")
         ] = 10
@@ -59,7 +59,7 @@ class RedactEffect:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._colour = parse_colour(options.colour)
+        self._color = parse_color(options.color)
         self._memory = CoverMemory(frames=options.memory, hold_s=options.hold_s)
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
@@ -70,7 +70,7 @@ class RedactEffect:
             return frame
         width, height = frame.size
         if frame.layout == "bgr":
-            over = _cover(frame.image, self._options.style, self._colour)
+            over = _cover(frame.image, self._options.style, self._color)
             large = cv2.resize(covered, (width, height), interpolation=cv2.INTER_NEAREST) > 0
             return frame.with_bgr(np.where(large[..., None], over, frame.image), frame.alpha)
         return replace(frame, image=self._over_i420(frame, covered))
@@ -82,7 +82,7 @@ class RedactEffect:
     def _covered(self, mask: Mask, frame: Frame) -> Image:
         """Return how many frames each mask pixel stays covered, this one included."""
         if mask.is_sound:
-            found = quantise(mask.alpha(self._options.classes)) >= SOFT
+            found = quantize(mask.alpha(self._options.classes)) >= SOFT
         else:  # nobody knows where they are
             found = np.ones(mask.shape, bool)
         radius = round(self._options.margin * mask.shape[0]) + 1
@@ -92,7 +92,7 @@ class RedactEffect:
 
     def _over_i420(self, frame: Frame, covered: Image) -> Image:
         out = frame.image.copy()
-        fill = bgr_to_i420(np.full((2, 2, 3), self._colour, np.uint8), frame.colour)
+        fill = bgr_to_i420(np.full((2, 2, 3), self._color, np.uint8), frame.color)
         large = cv2.resize(covered, even_size(frame.size), interpolation=cv2.INTER_NEAREST) > 0
         # A pixel of half size is covered where any of its four is.
         small = large[::2, ::2] | large[1::2, ::2] | large[::2, 1::2] | large[1::2, 1::2]
@@ -102,11 +102,11 @@ class RedactEffect:
         return out
 
 
-def _cover(picture: Image, style: str, colour: tuple[int, ...]) -> Image:
+def _cover(picture: Image, style: str, color: tuple[int, ...]) -> Image:
     """Return what stands in for `picture` (h, w) or (h, w, 3), of the same shape."""
     height, width = picture.shape[:2]
     if style == "fill":
-        return np.broadcast_to(np.array(colour, np.uint8), (height, width, len(colour))).reshape(
+        return np.broadcast_to(np.array(color, np.uint8), (height, width, len(color))).reshape(
             picture.shape
         )
     ratio = _CELLS / min(height, width)

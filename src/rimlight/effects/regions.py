@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.frame import Mask
-from rimlight.imaging.composite import enlarge, quantise
+from rimlight.imaging.composite import enlarge, quantize
 from rimlight.imaging.masks import enlarge_labels
 
 Image = NDArray[np.uint8]
@@ -18,7 +18,7 @@ _LINES_IN_PICTURE = 360
 
 def score_index(mask: Mask, size: tuple[int, int]) -> Image:
     """Return the score of the only class of `mask` at (width, height), uint8 levels."""
-    return enlarge(quantise(mask.scores[..., 0]), size, mask.edges)
+    return enlarge(quantize(mask.scores[..., 0]), size, mask.edges)
 
 
 def class_index(mask: Mask, size: tuple[int, int]) -> Image:
@@ -44,4 +44,4 @@ def outlined(index: Image, offset: int) -> Image:
 def _layer(mask: Mask, number: int) -> Image:
     if mask.given.dtype == np.uint8:
         return np.where(mask.labels == number, np.uint8(255), np.uint8(0))
-    return quantise(mask.scores[..., number])
+    return quantize(mask.scores[..., number])

@@ -11,17 +11,17 @@ from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
 from rimlight.effects.backgrounds import open_background
 from rimlight.effects.keep import Keep, full_alpha, small_alpha
-from rimlight.imaging.colour import bgr_to_i420, i420_to_bgr, pad_even
+from rimlight.imaging.color import bgr_to_i420, i420_to_bgr, pad_even
 from rimlight.imaging.composite import Compositor, Edges, Image
 from rimlight.imaging.fit import Fit
 from rimlight.imaging.over import composite_bgr
-from rimlight.imaging.palette import Bgr, parse_colour
+from rimlight.imaging.palette import Bgr, parse_color
 from rimlight.imaging.pool import ArrayPool
-from rimlight.imaging.rim import with_light, with_own_colours
+from rimlight.imaging.rim import with_light, with_own_colors
 
 
 class ReplaceEffect:
-    """Shows a colour, a picture or a repeating video behind the foreground.
+    """Shows a color, a picture or a repeating video behind the foreground.
 
     Raises:
         ConfigError: the background is none of these, or cannot be read.
@@ -33,18 +33,18 @@ class ReplaceEffect:
         main: ClassVar[str | None] = "background"
 
         background: Annotated[
-            opt.FileName, Field(description="a colour, or a picture or video file")
+            opt.FileName, Field(description="a color, or a picture or video file")
         ]
         fit: Annotated[Fit, Field(description="how a picture meets the frame")] = "fill"
         backdrop: Annotated[
-            str, Field(description="colour beside and behind a picture that leaves some free")
+            str, Field(description="color beside and behind a picture that leaves some free")
         ] = "black"
         keep: Annotated[
             Keep, Field(description="classes that stay; none: the model's own choice")
         ] = None
 
-        own_colours: Annotated[
-            bool, Field(description="take the old background's colours out of the soft edge")
+        own_colors: Annotated[
+            bool, Field(description="take the old background's colors out of the soft edge")
         ] = False
         wrap: Annotated[
             float, Field(ge=0, le=1, description="light of the background on the edge; 0: none")
@@ -52,9 +52,9 @@ class ReplaceEffect:
 
     def __init__(self, options: Options) -> None:
         self._keep = options.keep
-        self._own_colours, self._wrap = options.own_colours, options.wrap
+        self._own_colors, self._wrap = options.own_colors, options.wrap
         self._pool = ArrayPool()
-        backdrop = _colour(options.backdrop)
+        backdrop = _color(options.backdrop)
         self._background = open_background(options.background, fit=options.fit, backdrop=backdrop)
         self._compositor = Compositor()
 
@@ -73,28 +73,28 @@ class ReplaceEffect:
 
     def _front(self, image: Image, back: Image, alpha: Image, edges: Edges) -> Image:
         """Return I420 `image` with its edge as the options ask for it."""
-        if self._own_colours:
-            image = with_own_colours(image, alpha, edges, self._pool.take(image.shape))
+        if self._own_colors:
+            image = with_own_colors(image, alpha, edges, self._pool.take(image.shape))
         if self._wrap:
             image = with_light(image, back, alpha, self._wrap, self._pool.take(image.shape))
         return image
 
     def _front_bgr(self, frame: Frame, back: Image, mask: Mask) -> Image:
         """Return BGR `frame` with its edge as the options ask for it."""
-        if not (self._own_colours or self._wrap):
+        if not (self._own_colors or self._wrap):
             return frame.image
-        small, behind = small_alpha(mask, self._keep), bgr_to_i420(pad_even(back), frame.colour)
+        small, behind = small_alpha(mask, self._keep), bgr_to_i420(pad_even(back), frame.color)
         edged = self._front(frame.i420, behind, small, mask.edges)
         width, height = frame.size
-        return i420_to_bgr(edged, frame.colour)[:height, :width]
+        return i420_to_bgr(edged, frame.color)[:height, :width]
 
     def close(self) -> None:
         """Close the background."""
         self._background.close()
 
 
-def _colour(text: str) -> Bgr:
+def _color(text: str) -> Bgr:
     try:
-        return parse_colour(text)
+        return parse_color(text)
     except ValueError as exc:
         raise ConfigError(f"effect 'replace': backdrop: {exc}") from exc

@@ -26,7 +26,7 @@ def open_source(spec: str, options: Choices | None = None) -> Source:
 
 
 def open_segmenter(model: str = "auto", options: Choices | None = None) -> Segmenter:
-    """Open a model by its name in the catalogue, its card, or its file.
+    """Open a model by its name in the catalog, its card, or its file.
 
     Raises:
         ModelError: it is not here, or not what its card says.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_ONES = ("largest", "center", "centre")
+_ONES = ("largest", "center")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,6 @@ def choice(keep: Sequence[str] | None, drop: Sequence[str] | None = None) -> Cho
         drop: classes, likewise. Without `keep`, all other classes stay.
     """
     kept, dropped = words(keep), words(drop)
-    kept = tuple("center" if word == "centre" else word for word in kept)
     single = any(word in _ONES or word.startswith("id:") for word in kept)
     if not single and not dropped:
         return Choice(kept)

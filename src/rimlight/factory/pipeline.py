@@ -209,7 +209,7 @@ def _warm_up(config: RunConfig) -> None:
 
 
 def _with_palette(effect: PartConfig, segmenter: PartConfig) -> PartConfig:
-    """Let an overlay paint in the colours of the model's card, where the user named no others."""
+    """Let an overlay paint in the colors of the model's card, where the user named no others."""
     if effect.kind != "overlay":
         return effect
     palette = {**palette_of(segmenter), **effect.options.get("palette", {})}

@@ -212,27 +212,27 @@ def background_effects(
     mirror: bool = False,
     refresh_hz: float | None = None,
     product: Mapping[str, Any] | None = None,
-    grey: bool = False,
+    gray: bool = False,
 ) -> list[dict[str, Any]]:
     """Turn a choice of background into effects.
 
     Args:
-        background: a picture, a video, a colour, or "none" for a transparent one.
+        background: a picture, a video, a color, or "none" for a transparent one.
         blur: blur the background instead, by this many pixels.
         keep: classes that stay; none for the model's own foreground.
         fit: how a background picture meets the frame: fill, fit, stretch or tile.
         mirror: swap left and right of the result.
         refresh_hz: blur anew so often; None for every frame.
-        grey: take the background's colours out instead.
+        gray: take the background's colors out instead.
         product: options of the effect "product", for pictures of things; none for other pictures.
 
     Raises:
-        ConfigError: several of background, blur and grey, or none, were chosen; or a product is to
+        ConfigError: several of background, blur and gray, or none, were chosen; or a product is to
             stand before the blurred room.
     """
-    if (background is not None) + (blur is not None) + grey != 1:
+    if (background is not None) + (blur is not None) + gray != 1:
         raise ConfigError(
-            "choose one of --background, --blur and --grey",
+            "choose one of --background, --blur and --grayscale",
             hint="--background beach.jpg, --background '#00ff00', --background none, or --blur 20",
         )
     kept = {"keep": tuple(keep)} if keep else {}
@@ -240,8 +240,8 @@ def background_effects(
         effects = _product_effects(product, background, fit, kept)
         return [*effects, {"kind": "flip", "mirror": True}] if mirror else effects
     effect: dict[str, Any]
-    if grey:
-        effect = {"kind": "grey", **kept}
+    if gray:
+        effect = {"kind": "gray", **kept}
     elif blur is not None:
         effect = {"kind": "blur", "radius_px": blur, **kept}
         if refresh_hz is not None:

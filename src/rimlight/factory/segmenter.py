@@ -58,7 +58,7 @@ class ModelOptions(Options):
 
 
 def open_segmenter(part: PartConfig, size: tuple[int, int] = (16, 9)) -> Segmenter:
-    """Open a segmenter; the kind "model" takes a catalogue name, a card or a model file.
+    """Open a segmenter; the kind "model" takes a catalog name, a card or a model file.
 
     Args:
         part: its description.
@@ -150,7 +150,7 @@ def _open_focus(wanted: ModelOptions) -> Segmenter:
 
 
 def palette_of(part: PartConfig) -> dict[str, str]:
-    """Return the colours that the card of a segmenter's model gives its classes, or none."""
+    """Return the colors that the card of a segmenter's model gives its classes, or none."""
     if part.kind != "model":
         return {}
     wanted = validate(ModelOptions, part.options, where="segmenter")
@@ -158,7 +158,7 @@ def palette_of(part: PartConfig) -> dict[str, str]:
         return {}
     catalog = Catalog(wanted.models_dir)
     cards = [catalog.resolve(name)[0] for name in names_in(wanted.model)]
-    return {name: colour for card in reversed(cards) for name, colour in card.palette.items()}
+    return {name: color for card in reversed(cards) for name, color in card.palette.items()}
 
 
 def foreground_of(part: PartConfig) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.imaging.blend import blend
-from rimlight.imaging.colour import planes
+from rimlight.imaging.color import planes
 
 Image = NDArray[np.uint8]
 Edges = tuple[float, float]
@@ -84,7 +84,7 @@ def _mix(
 def _cells(mask: Image, edges: Edges) -> tuple[Cells, Cells]:
     """Return near which cells something of the front shows, and where the back does too.
 
-    What shows near a cell lies between its neighbours' centres.
+    What shows near a cell lies between its neighbors' centers.
     """
     around = np.ones((3, 3), np.uint8)
     some = cv2.dilate(mask, around) > edges[0] * 255

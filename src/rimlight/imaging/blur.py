@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.imaging.colour import even_size, planes
+from rimlight.imaging.color import even_size, planes
 
 Image = NDArray[np.uint8]
 
@@ -27,8 +27,8 @@ def blur_factor(sigma_px: float) -> int:
 def blurred_small(i420: Image, mask: Image, sigma_px: float) -> Image:
     """Blur the background of an I420 picture, at 1/`blur_factor` of its size.
 
-    The blur is normalised: every pixel counts as much as it belongs to the background, so the
-    person's colours stay out of it: blur(picture * w) / blur(w) with w = 1 - mask (Knutsson and
+    The blur is normalized: every pixel counts as much as it belongs to the background, so the
+    person's colors stay out of it: blur(picture * w) / blur(w) with w = 1 - mask (Knutsson and
     Westin, "Normalized and differential convolution", CVPR 1993).
 
     Args:
@@ -45,7 +45,7 @@ def blurred_small(i420: Image, mask: Image, sigma_px: float) -> Image:
     out = np.empty((rows * 3 // 2, columns), np.uint8)
     for source, target in zip(planes(i420), planes(out), strict=True):
         sigma = sigma_px / factor * target.shape[1] / columns
-        target[...] = _normalised(source, mask, (target.shape[1], target.shape[0]), sigma)
+        target[...] = _normalized(source, mask, (target.shape[1], target.shape[0]), sigma)
     return out
 
 
@@ -54,11 +54,11 @@ def blurred_bgr(bgr: Image, mask: Image, sigma_px: float) -> Image:
     height, width = bgr.shape[:2]
     factor = blur_factor(sigma_px)
     size = max(1, width // factor), max(1, height // factor)
-    small = _normalised(bgr, mask, size, sigma_px / factor)
+    small = _normalized(bgr, mask, size, sigma_px / factor)
     return cast(Image, cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def _normalised(plane: Image, mask: Image, size: tuple[int, int], sigma: float) -> Image:
+def _normalized(plane: Image, mask: Image, size: tuple[int, int], sigma: float) -> Image:
     small = shrunk(plane, size).astype(np.float32)
     share = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR)
     weight = cv2.LUT(share, _WEIGHTS)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rimlight.imaging import fast
 from rimlight.imaging.bands import mix_bands, smooth_step
-from rimlight.imaging.colour import planes
+from rimlight.imaging.color import planes
 from rimlight.imaging.grids import Grid, grid
 
 Image = NDArray[np.uint8]
@@ -32,7 +32,7 @@ _LEAST_BACK = 4  # its chroma has two columns then, which the loops read at once
 _ONLY_OURS = 2  # references to a canvas's picture: the attribute and the call
 
 
-def quantise(alpha: NDArray[np.float32]) -> Image:
+def quantize(alpha: NDArray[np.float32]) -> Image:
     """Return float32 (h, w) in [0, 1] as uint8 levels.
 
     What lies outside counts as 0 or 1, and what is no number as 0.

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.imaging.colour import ColourSpace, bgr_to_i420, even_size, planes
+from rimlight.imaging.color import ColorSpace, bgr_to_i420, even_size, planes
 from rimlight.imaging.palette import Bgr
 
 Image = NDArray[np.uint8]
@@ -27,7 +27,7 @@ def panel_for(lines: Sequence[tuple[str, Bgr | None]], size: tuple[int, int]) ->
     """Draw lines of text as large as a picture of (width, height) has room for.
 
     Args:
-        lines: (text, colour of the patch before it or None), at least one.
+        lines: (text, color of the patch before it or None), at least one.
         size: of the picture; the panel is larger where even the smallest letters do not fit.
     """
     width, height = size
@@ -45,52 +45,52 @@ def line_height(height: int) -> int:
 
 
 def text_panel(lines: Sequence[tuple[str, Bgr | None]], line_px: int) -> Image:
-    """Draw lines of text, each with a colour patch before it or none, as a BGR panel of even sides.
+    """Draw lines of text, each with a color patch before it or none, as a BGR panel of even sides.
 
     Args:
-        lines: (text, colour of the patch or None), at least one.
+        lines: (text, color of the patch or None), at least one.
         line_px: height of one line, `LEAST_LINE_PX` or more.
     """
     scale = line_px / 32
     thickness = max(1, round(scale * 1.5))
     widths = [cv2.getTextSize(text, FONT, scale, thickness)[0][0] for text, _ in lines]
-    indent = line_px if any(colour for _, colour in lines) else 0
+    indent = line_px if any(color for _, color in lines) else 0
     margin = line_px // 3
     size = even_size((max(widths) + indent + 2 * margin, line_px * len(lines) + 2 * margin))
     panel = np.full((size[1], size[0], 3), PAPER, np.uint8)
-    for number, (text, colour) in enumerate(lines):
+    for number, (text, color) in enumerate(lines):
         top = margin + number * line_px
-        if colour:
+        if color:
             side, down = line_px * 2 // 3, top + line_px // 6
-            panel[down : down + side, margin : margin + side] = colour
+            panel[down : down + side, margin : margin + side] = color
         at = (margin + indent, top + line_px * 3 // 4)
         cv2.putText(panel, text, at, FONT, scale, INK, thickness, cv2.LINE_AA)
     return panel
 
 
 def put_panel(
-    picture: Image, panel: Image, *, colour: ColourSpace, corner: Literal["left", "right"] = "left"
+    picture: Image, panel: Image, *, color: ColorSpace, corner: Literal["left", "right"] = "left"
 ) -> None:
     """Write a BGR `panel` into an upper corner of a picture; what does not fit is cut off.
 
     Args:
-        picture: uint8 (h, w, 3) BGR, or (rows*3/2, columns) I420 in `colour`; written to.
+        picture: uint8 (h, w, 3) BGR, or (rows*3/2, columns) I420 in `color`; written to.
         panel: uint8 (h, w, 3), BGR, of even sides.
-        colour: what YUV means in an I420 picture.
+        color: what YUV means in an I420 picture.
         corner: which one.
     """
     start = picture.shape[1] - panel.shape[1] if corner == "right" else 0
-    put_at(picture, panel, (start, 0), colour=colour)
+    put_at(picture, panel, (start, 0), color=color)
 
 
-def put_at(picture: Image, panel: Image, place: tuple[int, int], *, colour: ColourSpace) -> None:
+def put_at(picture: Image, panel: Image, place: tuple[int, int], *, color: ColorSpace) -> None:
     """Write a BGR `panel` into a picture at (left, top), or near it where it would stick out.
 
     Args:
         picture: as for `put_panel`.
         panel: uint8 (h, w, 3), BGR, of even sides; what does not fit is cut off.
         place: where its corner goes, in pixels; made even where I420 needs it.
-        colour: what YUV means in an I420 picture.
+        color: what YUV means in an I420 picture.
     """
     planar = picture.ndim == 2
     height = picture.shape[0] * 2 // 3 if planar else picture.shape[0]
@@ -98,7 +98,7 @@ def put_at(picture: Image, panel: Image, place: tuple[int, int], *, colour: Colo
     step = 2 if planar else 1
     left = min(max(0, place[0]), picture.shape[1] - part.shape[1]) // step * step
     top = min(max(0, place[1]), height - part.shape[0]) // step * step
-    layers = planes(bgr_to_i420(np.ascontiguousarray(part), colour)) if planar else (part,)
+    layers = planes(bgr_to_i420(np.ascontiguousarray(part), color)) if planar else (part,)
     for source, target in zip(layers, planes(picture) if planar else (picture,), strict=True):
         half = 2 if source.shape[0] < part.shape[0] else 1
         rows = slice(top // half, top // half + source.shape[0])

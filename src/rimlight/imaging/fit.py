@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.imaging.colour import planes
+from rimlight.imaging.color import planes
 from rimlight.imaging.geometry import letterbox
 
 Image = NDArray[np.uint8]

@@ -52,7 +52,7 @@ def origins_at(origins: Values, source: tuple[int, int], shape: tuple[int, int])
     if origins.shape[:2] == source == shape:
         return origins
     ratio = np.array([source[1] / origins.shape[1], source[0] / origins.shape[0]], np.float32)
-    # Pixel centres lie half a pixel in, whatever the size.
+    # Pixel centers lie half a pixel in, whatever the size.
     places = (origins + np.float32(0.5)) * ratio - np.float32(0.5)
     if origins.shape[:2] == shape:
         return cast(Values, places)

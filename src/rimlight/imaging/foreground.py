@@ -1,4 +1,4 @@
-"""The colours of what is in front, without the background that shines through at its edges."""
+"""The colors of what is in front, without the background that shines through at its edges."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _WIDE, _NARROW = 91, 7
 
 _NOTHING = 1e-5
 _LEAST_TOLD = np.float32(0.25)
-"""A share up to which a pixel's colour is left out; from twice as much on it counts in full."""
+"""A share up to which a pixel's color is left out; from twice as much on it counts in full."""
 
 
-def foreground_colours(bgr: Image, alpha: Image) -> Image:
-    """Estimate the pure foreground colour of every pixel.
+def foreground_colors(bgr: Image, alpha: Image) -> Image:
+    """Estimate the pure foreground color of every pixel.
 
-    Blur-fusion foreground estimation, two passes: M. Forte, "Approximate Fast Foreground Colour
+    Blur-fusion foreground estimation, two passes: M. Forte, "Approximate Fast Foreground Color
     Estimation", ICIP 2021. A pixel's foreground is first taken for the average of the foreground
-    around it, then moved so that it mixes with the background around it to the pixel's own colour.
+    around it, then moved so that it mixes with the background around it to the pixel's own color.
 
     Args:
         bgr: uint8 (height, width, 3).

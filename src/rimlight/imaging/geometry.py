@@ -27,7 +27,7 @@ class Rect:
 
 
 def letterbox(size: tuple[int, int], box: tuple[int, int]) -> Rect:
-    """Return where a picture of `size` lies in `box` when it is centred and keeps its shape.
+    """Return where a picture of `size` lies in `box` when it is centerd and keeps its shape.
 
     Args:
         size: (width, height) of the picture.
@@ -48,7 +48,7 @@ def cut(values: Values, rect: Rect, *, smooth: bool = True) -> Values:
     Args:
         values: float32 or uint8 (h, w) or (h, w, channels).
         rect: within `values`; pixel number n covers n to n + 1.
-        smooth: mix the neighbours bilinearly; else take the nearest, as labels need it.
+        smooth: mix the neighbors bilinearly; else take the nearest, as labels need it.
 
     Returns:
         A new array with the sides of `rect` rounded to whole pixels, at least 1.

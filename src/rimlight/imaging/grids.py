@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Grid = tuple[NDArray[Any], ...]
-"""(left, weight, upper, lower, weight): the left neighbour of each column, and the weight of the
-one behind it in 256ths; both neighbours of each row, and the weight of the lower one."""
+"""(left, weight, upper, lower, weight): the left neighbor of each column, and the weight of the
+one behind it in 256ths; both neighbors of each row, and the weight of the lower one."""
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""Nothing under alpha 0: the colours of what is seen go on there, and are constant further away."""
+"""Nothing under alpha 0: the colors of what is seen go on there, and are constant further away."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.imaging.blur import shrunk
-from rimlight.imaging.colour import even_size, planes
+from rimlight.imaging.color import even_size, planes
 from rimlight.imaging.rim import mean, spread
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 _SMALL_PX = 160
-"""Longer side of the small picture in which colours are spread."""
+"""Longer side of the small picture in which colors are spread."""
 _SHORT = 0.02
-"""What the constant colour weighs in `spread`: it takes over within 6 of the small pixels."""
+"""What the constant color weighs in `spread`: it takes over within 6 of the small pixels."""
 _BLACK = (16.0, 128.0, 128.0)
 
 

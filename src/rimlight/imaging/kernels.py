@@ -237,7 +237,7 @@ def _doubled(window: Any, step: Any, most: Any, out: Any) -> None:
 def _extremes(mask: Any, first: Any, last: Any, most: Any, out: Any) -> None:
     """Find the least or greatest mask value under each block, row by row.
 
-    Where a block is narrower than others, a neighbouring column may count too.
+    Where a block is narrower than others, a neighboring column may count too.
     """
     widest = U(0)
     for c in range(first.shape[0]):
@@ -480,7 +480,7 @@ def resample(i420: Any, width: Any, luma: Any, chroma: Any, y: Any, u: Any, v: A
 def fill_tensor(
     y: Any, u: Any, v: Any, matrix: Any, scale: Any, offset: Any, out: Any, top: int, left: int
 ) -> None:
-    """Write small planes as colours of a float input; see `segmenters.tensors.InputMaker`."""
+    """Write small planes as colors of a float input; see `segmenters.tensors.InputMaker`."""
     m0, m1, m2 = matrix[0], matrix[1], matrix[2]
     a, b, c = m0[3] + _HALF, m1[3] + _HALF, m2[3] + _HALF
     flat = out.reshape(-1)

@@ -1,4 +1,4 @@
-"""Colour laid over a picture, by an index for each pixel."""
+"""Color laid over a picture, by an index for each pixel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.imaging.colour import ColourSpace, bgr_to_i420, pad_even, planes
+from rimlight.imaging.color import ColorSpace, bgr_to_i420, pad_even, planes
 
 Image = NDArray[np.uint8]
 
@@ -19,11 +19,11 @@ class Paint:
     """What each of 256 indices looks like.
 
     Attributes:
-        colours: uint8 (256, 3), BGR.
+        colors: uint8 (256, 3), BGR.
         opacity: uint8 (256,); 0 leaves the picture as it is.
     """
 
-    colours: Image
+    colors: Image
     opacity: Image
 
 
@@ -40,13 +40,13 @@ def paint_bgr(picture: Image, index: Image, paint: Paint, *, dst: Image) -> Imag
         `dst`.
     """
     shares = cv2.LUT(index, 255 - paint.opacity)
-    channels = [cv2.LUT(index, _coat(level, paint.opacity)) for level in paint.colours.T]
+    channels = [cv2.LUT(index, _coat(level, paint.opacity)) for level in paint.colors.T]
     cv2.multiply(picture, cv2.merge([shares, shares, shares]), dst=dst, scale=1 / 255)
     return cast(Image, cv2.add(dst, cv2.merge(channels), dst=dst))
 
 
 def paint_i420(
-    picture: Image, index: Image, paint: Paint, *, colour: ColourSpace, dst: Image
+    picture: Image, index: Image, paint: Paint, *, color: ColorSpace, dst: Image
 ) -> Image:
     """Lay `paint` over an I420 picture; see `paint_bgr`.
 
@@ -54,10 +54,10 @@ def paint_i420(
         picture: uint8 (rows*3/2, columns).
         index: uint8 (h, w), the picture's true size, which may be odd.
         paint: what each index looks like.
-        colour: what YUV means in the picture.
+        color: what YUV means in the picture.
         dst: takes the result; the shape of `picture`.
     """
-    levels = _levels(paint.colours, colour)
+    levels = _levels(paint.colors, color)
     whole = pad_even(index)
     for source, level, target in zip(planes(picture), levels, planes(dst), strict=True):
         size = (source.shape[1], source.shape[0])
@@ -72,8 +72,8 @@ def _coat(level: Image, opacity: Image) -> Image:
     return np.rint(level * (opacity / 255)).astype(np.uint8)
 
 
-def _levels(colours: Image, colour: ColourSpace) -> list[Image]:
-    """Return Y, U and V of each colour."""
-    patches = np.repeat(np.repeat(colours[None], 2, axis=0), 2, axis=1)
-    luma, *chroma = planes(bgr_to_i420(patches, colour))
+def _levels(colors: Image, color: ColorSpace) -> list[Image]:
+    """Return Y, U and V of each color."""
+    patches = np.repeat(np.repeat(colors[None], 2, axis=0), 2, axis=1)
+    luma, *chroma = planes(bgr_to_i420(patches, color))
     return [luma[0, ::2], *(plane[0] for plane in chroma)]

@@ -1,4 +1,4 @@
-"""Colours by name and by class."""
+"""Colors by name and by class."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 Bgr = tuple[int, int, int]
 
-# The sixteen basic colour keywords of CSS 2.1 (W3C, section 4.3.6), and a few that people try.
+# The sixteen basic color keywords of CSS 2.1 (W3C, section 4.3.6), and a few that people try.
 _NAMES = {
     "aqua": "00ffff", "black": "000000", "blue": "0000ff", "brown": "a52a2a", "cyan": "00ffff",
     "fuchsia": "ff00ff", "gray": "808080", "green": "008000", "grey": "808080", "lime": "00ff00",
@@ -25,29 +25,29 @@ _FAMILIAR = {
     "traffic-light": "faaa1e", "traffic-sign": "dcdc00", "vegetation": "6b8e23",
     "terrain": "98fb98", "sky": "4682b4",
 }  # fmt: skip
-"""Colours that people know from the Cityscapes benchmark (Cordts et al., CVPR 2016)."""
+"""Colors that people know from the Cityscapes benchmark (Cordts et al., CVPR 2016)."""
 
 UNPAINTED = ("background", "void")
 """Classes that stand for nothing in particular."""
 
 
-def is_colour(text: str) -> bool:
-    """Whether `parse_colour` understands `text`."""
+def is_color(text: str) -> bool:
+    """Whether `parse_color` understands `text`."""
     return _rgb(text) is not None
 
 
-def parse_colour(text: str) -> Bgr:
+def parse_color(text: str) -> Bgr:
     """Return (blue, green, red), 0..255, of a color as people write it.
 
     "#00ff00", "00ff00", "#0f0", "0,255,0", "rgb(0,255,0)" and basic CSS names are known.
 
     Raises:
-        ValueError: `text` is no colour; the message gives examples.
+        ValueError: `text` is no color; the message gives examples.
     """
     rgb = _rgb(text)
     if rgb is None:
         raise ValueError(
-            f"{text!r} is no colour; write '#00ff00', '0,255,0' (red, green, blue) "
+            f"{text!r} is no color; write '#00ff00', '0,255,0' (red, green, blue) "
             "or a name such as white"
         )
     return rgb[2], rgb[1], rgb[0]
@@ -69,20 +69,20 @@ def _rgb(text: str) -> tuple[int, ...] | None:
     return tuple(bytes.fromhex(digits))
 
 
-def class_colours(classes: Sequence[str], said: Mapping[str, str]) -> list[Bgr]:
-    """Return a colour for each class: the one said, a familiar one, or one well apart from others.
+def class_colors(classes: Sequence[str], said: Mapping[str, str]) -> list[Bgr]:
+    """Return a color for each class: the one said, a familiar one, or one well apart from others.
 
     Raises:
-        ValueError: a said colour is none.
+        ValueError: a said color is none.
     """
-    return [_class_colour(i, name, said) for i, name in enumerate(classes)]
+    return [_class_color(i, name, said) for i, name in enumerate(classes)]
 
 
-def _class_colour(index: int, name: str, said: Mapping[str, str]) -> Bgr:
+def _class_color(index: int, name: str, said: Mapping[str, str]) -> Bgr:
     if name in said:
-        return parse_colour(said[name])
+        return parse_color(said[name])
     if name in _FAMILIAR:
-        return parse_colour(f"#{_FAMILIAR[name]}")
-    # Steps of the golden ratio put neighbours far apart on the colour circle.
+        return parse_color(f"#{_FAMILIAR[name]}")
+    # Steps of the golden ratio put neighbors far apart on the color circle.
     red, green, blue = colorsys.hsv_to_rgb(index * 0.618034 % 1, 0.75, 0.95)
     return round(blue * 255), round(green * 255), round(red * 255)

@@ -1,4 +1,4 @@
-"""Reading a picture file, whatever its format, depth, colours and orientation."""
+"""Reading a picture file, whatever its format, depth, colors and orientation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_BYTES = 2**31
 
 _BITS, _PHOTOMETRIC, _SAMPLES, _EXTRA, _FORMAT, _DNG = 258, 262, 277, 338, 339, 0xC612
 _CMYK, _LAB = 5, 8
-_COLORS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", _CMYK: "CMYK", 6: "YCbCr", _LAB: "Lab"}
+_COLORS = {0: "gray", 1: "gray", 2: "RGB", 3: "palette", _CMYK: "CMYK", 6: "YCbCr", _LAB: "Lab"}
 _ODD = {
     stat.S_ISFIFO: "a pipe",
     stat.S_ISSOCK: "a socket",
@@ -75,7 +75,7 @@ def read_picture(path: Path) -> tuple[Image, Image | None]:
 def read_tagged(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
     """Read one picture, turned the way its orientation tag says, and its tags.
 
-    Greyscale, 16-bit, paletted and CMYK pictures are converted.
+    Grayscale, 16-bit, paletted and CMYK pictures are converted.
 
     Args:
         path: the file.
@@ -209,7 +209,7 @@ def _check_size(size: tuple[int, int], max_megapixels: float) -> None:
 def _needs_pillow(data: bytes, header: Header) -> bool:
     """Return True for what OpenCV does not read, or reads wrong.
 
-    It drops the alpha of grey TIFFs, multiplies the colours of the others with theirs, and gives
+    It drops the alpha of gray TIFFs, multiplies the colors of the others with theirs, and gives
     those of Lab the white of paper, which looks orange.
     """
     if header.kind != "tiff":
@@ -239,7 +239,7 @@ def _by_opencv(
     data: bytes, header: Header, pixels: NDArray[Any], orientation: Orientation, tags: Tags
 ) -> Picture:
     alpha = (
-        _alpha(pixels) if header.kind != "png" or pixels.ndim == 3 else _grey_alpha(data, pixels)
+        _alpha(pixels) if header.kind != "png" or pixels.ndim == 3 else _gray_alpha(data, pixels)
     )
     if header.kind == "bmp" and alpha is not None and not alpha.any():
         alpha = None  # most programs leave the fourth byte at 0
@@ -293,12 +293,12 @@ def _alpha(pixels: NDArray[Any]) -> Image | None:
     return _as_8_bit(pixels[..., 3])
 
 
-def _grey_alpha(data: bytes, grey: NDArray[Any]) -> Image | None:
-    """Return the alpha of a grey PNG, one level of which is transparent: OpenCV drops that."""
+def _gray_alpha(data: bytes, gray: NDArray[Any]) -> Image | None:
+    """Return the alpha of a gray PNG, one level of which is transparent: OpenCV drops that."""
     for name, _, content in png_chunks(data):
         if name == b"tRNS" and len(content) >= 2 and data[25] == 0:
             level = int.from_bytes(content[:2], "big") * (255 // (2 ** min(8, data[24]) - 1))
-            return np.where(grey == level, np.uint8(0), np.uint8(255))
+            return np.where(gray == level, np.uint8(0), np.uint8(255))
         if name == b"IDAT":
             break
     return None

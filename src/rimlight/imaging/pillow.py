@@ -1,4 +1,4 @@
-"""What only Pillow reads: GIF, AVIF, HEIC, animations, CMYK and grey TIFF with alpha.
+"""What only Pillow reads: GIF, AVIF, HEIC, animations, CMYK and gray TIFF with alpha.
 
 Imported when the first such file comes: most runs need none of it. Pillow raises whatever it
 likes for a damaged file; here all of it becomes ValueError.
@@ -83,8 +83,8 @@ def pixels_of(image: Any) -> tuple[Image, Image | None]:
     """
     if image.mode in _EXACT:
         deep = np.frombuffer(image.tobytes(), _EXACT[image.mode])
-        grey = np.round(deep / 257).astype(np.uint8).reshape(image.height, image.width)
-        return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8), None
+        gray = np.round(deep / 257).astype(np.uint8).reshape(image.height, image.width)
+        return np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8), None
     if image.mode in {"F", "I"}:
         raise ValueError("its pixels are 32 bit; only 8 and 16 bit are supported")
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:

@@ -1,4 +1,4 @@
-"""The rim of a cut-out: without the old background's colours, and with some of the new light."""
+"""The rim of a cut-out: without the old background's colors, and with some of the new light."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.imaging.colour import even_size, planes
+from rimlight.imaging.color import even_size, planes
 from rimlight.imaging.composite import Edges, Image, composite, enlarge
 from rimlight.imaging.over import composite_bgr
 
 SURE = 0.9
 """From this alpha on a pixel shows nothing but the foreground."""
 _NEAR_PX, _FAR_PX = 2.0, 8.0
-"""How far colours are spread, in pixels of the mask: first choice, and where that is too short."""
+"""How far colors are spread, in pixels of the mask: first choice, and where that is too short."""
 _FAINT = 0.02
 _DEEP = (1.0, 1.4)
 """Beyond alpha 1: where models are sure, a pixel or two of the room are left all the same."""
@@ -25,19 +25,19 @@ _HIDDEN, _SOLID = 0.35, 0.6
 """Where in the soft edge nothing of the picture itself is left, and where all: opacities of 28 and
 65 %."""
 _SHORT = 1e-3
-"""What one constant colour weighs in `spread`: it takes over within 20 pixels of the mask."""
+"""What one constant color weighs in `spread`: it takes over within 20 pixels of the mask."""
 _SMALL_PX = 512
-"""Longer side of the small picture in which colours are spread."""
+"""Longer side of the small picture in which colors are spread."""
 _BLACK = (16.0, 128.0, 128.0)
 """Of the planes of I420."""
 
 
-def with_own_colours(
+def with_own_colors(
     front: Image, mask: Image, edges: Edges, dst: Image, *, deep: bool = False
 ) -> Image:
-    """Return I420 `front` with the old background's colours taken out of its soft edge.
+    """Return I420 `front` with the old background's colors taken out of its soft edge.
 
-    Where the mask is between, a pixel mixes both; what shows through is replaced by the colours
+    Where the mask is between, a pixel mixes both; what shows through is replaced by the colors
     of the sure foreground near it (the idea of Germer et al., "Fast multi-level foreground
     estimation", ICPR 2020, reduced to one level: means of sure pixels, weighted by distance).
 
@@ -46,17 +46,17 @@ def with_own_colours(
         mask: uint8 (h, w), any size, covering the picture.
         edges: (low, high) of the mask's smooth step.
         dst: takes the result; the shape of `front`, and not `front`.
-        deep: reach into the sure part too, for backgrounds of quite another colour.
+        deep: reach into the sure part too, for backgrounds of quite another color.
     """
     band, least = _band(edges, deep=deep)
     return composite(front, _pure(front, mask, edges, least, deep=deep), mask, band, dst)
 
 
 def without_room(front: Image, mask: Image, edges: Edges, dst: Image) -> Image:
-    """Return I420 `front` with the foreground's own colours where the mask hides nearly all.
+    """Return I420 `front` with the foreground's own colors where the mask hides nearly all.
 
     What a cut-out hides is written all the same, and players that leave the alpha out show it.
-    Near the foreground its colours go on, further away they are one constant colour.
+    Near the foreground its colors go on, further away they are one constant color.
 
     Args:
         front: uint8 (rows*3/2, columns).
@@ -68,8 +68,8 @@ def without_room(front: Image, mask: Image, edges: Edges, dst: Image) -> Image:
     return composite(front, _pure(front, mask, edges, least, deep=True), mask, _faint(edges), dst)
 
 
-def with_own_colours_bgr(front: Image, mask: Image, edges: Edges) -> Image:
-    """Do what a deep `with_own_colours` does, for uint8 (h, w, 3) BGR; return a new picture."""
+def with_own_colors_bgr(front: Image, mask: Image, edges: Edges) -> Image:
+    """Do what a deep `with_own_colors` does, for uint8 (h, w, 3) BGR; return a new picture."""
     return _over_pure_bgr(front, mask, edges, _band(edges, deep=True)[0])
 
 
@@ -91,7 +91,7 @@ def _over_pure_bgr(front: Image, mask: Image, edges: Edges, band: Edges) -> Imag
 
 
 def _pure(front: Image, mask: Image, edges: Edges, least: float, *, deep: bool) -> Image:
-    """Return a small I420 picture of the foreground's colours, spread over what is around it."""
+    """Return a small I420 picture of the foreground's colors, spread over what is around it."""
     few = _few(mask)
     size = even_size((few.shape[1], few.shape[0]))
     whole_sure, whole_solid = (few >= least).astype(np.float32), _solid(few, edges)
@@ -108,7 +108,7 @@ def _pure(front: Image, mask: Image, edges: Edges, least: float, *, deep: bool) 
 
 
 def _few(mask: Image) -> Image:
-    """Return a mask that is no larger than colours need to be spread."""
+    """Return a mask that is no larger than colors need to be spread."""
     factor = _SMALL_PX / max(mask.shape)
     if factor >= 1:
         return mask
@@ -129,7 +129,7 @@ def _rest(
     solid: NDArray[np.float32],
     empty: float,
 ) -> NDArray[np.float32]:
-    """Return what `spread` takes far from sure pixels: solid ones as they are, else one colour."""
+    """Return what `spread` takes far from sure pixels: solid ones as they are, else one color."""
     flat = next((mean(values, w) for w in (sure, solid) if w.any()), empty)
     return np.float32(flat) + solid * (values - np.float32(flat))
 
@@ -189,7 +189,7 @@ def _resized(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.f
 
 
 def _band(edges: Edges, *, deep: bool) -> tuple[Edges, float]:
-    """Return between which scores pixels get their own colours back, and the least sure level."""
+    """Return between which scores pixels get their own colors back, and the least sure level."""
     if deep:
         low, high = (min(_share(edges, at), most) for at, most in zip(_DEEP, _MOST, strict=True))
         return (low, high), 255 * high
@@ -197,7 +197,7 @@ def _band(edges: Edges, *, deep: bool) -> tuple[Edges, float]:
 
 
 def _faint(edges: Edges) -> Edges:
-    """Return between which scores a picture passes into its own colours where it is hidden."""
+    """Return between which scores a picture passes into its own colors where it is hidden."""
     return _share(edges, _HIDDEN), _share(edges, _SOLID)
 
 

@@ -112,7 +112,7 @@ def _patches(picture: Image, rows: Points, columns: Points, scale: tuple[float, 
     corners = zip(lefts, tops, strict=True)
     cut = [picture[top : top + _SIDE, left : left + _SIDE] for left, top in corners]
     stacked = np.concatenate(cut)
-    return cast(Alpha, (stacked if stacked.ndim == 2 else _grey(stacked)).astype(np.float32))
+    return cast(Alpha, (stacked if stacked.ndim == 2 else _gray(stacked)).astype(np.float32))
 
 
 def _slopes(patches: Alpha, sigma: float, normals: NDArray[np.float32]) -> Alpha:
@@ -126,5 +126,5 @@ def _slopes(patches: Alpha, sigma: float, normals: NDArray[np.float32]) -> Alpha
     return cast(Alpha, np.abs(steep).reshape(len(normals), -1))
 
 
-def _grey(bgr: Image) -> Image:
+def _gray(bgr: Image) -> Image:
     return cast(Image, cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY))

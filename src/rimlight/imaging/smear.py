@@ -1,4 +1,4 @@
-"""A picture made unrecognisable."""
+"""A picture made unrecognizable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CELLS = 8
 
 
 def smeared(bgr: Image) -> Image:
-    """Return uint8 (h, w, 3) `bgr` reduced to a few soft patches of colour, as large as before.
+    """Return uint8 (h, w, 3) `bgr` reduced to a few soft patches of color, as large as before.
 
     It is blurred by shrinking to about 8 pixels across: no face or writing is left to restore.
     """

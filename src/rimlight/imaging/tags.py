@@ -1,4 +1,4 @@
-"""What a picture file says beside its pixels: which colours they mean, and how large it is printed.
+"""What a picture file says beside its pixels: which colors they mean, and how large it is printed.
 
 Everything else, such as where a photo was taken, is left behind.
 """
@@ -31,7 +31,7 @@ class Tags:
     """Beside the pixels.
 
     Attributes:
-        icc: the ICC profile of the RGB colours; empty for the usual sRGB.
+        icc: the ICC profile of the RGB colors; empty for the usual sRGB.
         dpi: pixels an inch when printed, across and down; None when nothing is said.
     """
 
@@ -54,7 +54,7 @@ def read_tags(data: bytes, blocks: Mapping[int, bytes]) -> Tags:
         blocks: OpenCV's kind of metadata -> the block that it found.
 
     Returns:
-        What is damaged is left out; so is a profile of other colours than RGB, as the pixels are
+        What is damaged is left out; so is a profile of other colors than RGB, as the pixels are
         read as RGB.
     """
     own = first_directory(data) if data[:2] in (b"II", b"MM") else {}

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.imaging.colour import planes
+from rimlight.imaging.color import planes
 from rimlight.imaging.geometry import Rect
 
 Alpha = NDArray[np.float32]
@@ -107,7 +107,7 @@ def put_back(
     down = part.shape[0] / ((box[3] - box[1]) * y)
     left, right = _cells(box[0] * x, box[2] * x, shape[0])
     top, bottom = _cells(box[1] * y, box[3] * y, shape[1])
-    # Half a pixel more and less: centres of pixels lie on centres.
+    # Half a pixel more and less: centers of pixels lie on centers.
     shift = (left + 0.5 - box[0] * x) * across - 0.5, (top + 0.5 - box[1] * y) * down - 0.5
     matrix = np.array([[across, 0, shift[0]], [0, down, shift[1]]])
     place = right - left, bottom - top

@@ -153,7 +153,7 @@ class Controls:
         )
 
     def _background(self, values: Sequence[str]) -> str:
-        background = _one(values, "background FILE or COLOUR")
+        background = _one(values, "background FILE or COLOR")
         self._wear(effect_edits.with_background(self._parts, background))
         return f"background {background}"
 

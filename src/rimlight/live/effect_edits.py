@@ -18,7 +18,7 @@ LEAST_BLUR_PX = 1.0
 
 
 def with_background(parts: Parts, background: str) -> Parts:
-    """Return `parts` with another background: a picture, a video or a colour."""
+    """Return `parts` with another background: a picture, a video or a color."""
     old = _cover(parts)
     fit = {"fit": old.options["fit"]} if old and "fit" in old.options else {}
     return _with_cover(parts, "replace", {"background": background, **fit})

@@ -1,4 +1,4 @@
-"""High dynamic range is refused: read as ordinary video it would come out grey and flat."""
+"""High dynamic range is refused: read as ordinary video it would come out gray and flat."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from rimlight.system.av import av
 USUAL_TIMEOUT_S = 10.0
 
 # Formats that are lists of other files or streams. A file found somewhere must not make us read
-# its neighbours, or the network.
+# its neighbors, or the network.
 _LISTS = frozenset(
     {"concat", "dash", "ffmetadata", "hls", "imf", "lavfi", "sdp", "vobsub", "webm_dash_manifest"}
 )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.errors import SourceReadError
-from rimlight.imaging.colour import ColourSpace, Matrix
+from rimlight.imaging.color import ColorSpace, Matrix
 from rimlight.imaging.orientation import UPRIGHT, Orientation, from_display_matrix
 from rimlight.system.av import av
 
@@ -47,14 +47,14 @@ def orientation_of(picture: av.VideoFrame) -> Orientation:
     return UPRIGHT if matrix is None else from_display_matrix(bytes(cast(bytes, matrix)))
 
 
-def colour_of(picture: av.VideoFrame) -> ColourSpace:
+def color_of(picture: av.VideoFrame) -> ColorSpace:
     """Return the flavor that the picture declares; players take undeclared HD for BT.709."""
     default: Matrix = "bt709" if min(picture.width, picture.height) >= _HD_HEIGHT else "bt601"
     matrix = _MATRICES.get(picture.colorspace, default)
     name = picture.format.name
     is_yuv = name.startswith(("yuv", "nv"))
     full = name.startswith("yuvj") or picture.color_range == FULL_RANGE
-    return ColourSpace(matrix, full_range=is_yuv and full)
+    return ColorSpace(matrix, full_range=is_yuv and full)
 
 
 def declared(code: int) -> int | None:
@@ -81,13 +81,13 @@ class Converter:
         self._scaler = av.video.reformatter.VideoReformatter()
 
     def to_bgr(
-        self, picture: av.VideoFrame, colour: ColourSpace, size: tuple[int, int] | None = None
+        self, picture: av.VideoFrame, color: ColorSpace, size: tuple[int, int] | None = None
     ) -> tuple[Image, Image | None]:
         """Convert a picture to BGR, not yet turned.
 
         Args:
             picture: any decoded picture.
-            colour: what its YUV means.
+            color: what its YUV means.
             size: (width, height) to scale to; None keeps its own.
 
         Returns:
@@ -103,7 +103,7 @@ class Converter:
             width=width,
             height=height,
             format="bgra" if see_through else "bgr24",
-            src_colorspace=SWSCALE_MATRIX[colour.matrix],
+            src_colorspace=SWSCALE_MATRIX[color.matrix],
         )
         pixels = cast(Image, made.to_ndarray())
         if not see_through:

@@ -1,4 +1,4 @@
-"""The catalogue: cards by name, and the files that belong to them."""
+"""The catalog: cards by name, and the files that belong to them."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Catalog:
 
         Args:
             model: a name, the path of a card (.yaml), or the path of a model file. A model file
-                is read with the card beside it (same name, .yaml), the catalogue's card for
+                is read with the card beside it (same name, .yaml), the catalog's card for
                 these very bytes, or else a card guessed from the file.
 
         Raises:

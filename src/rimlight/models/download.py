@@ -28,13 +28,13 @@ _GOES_ON = "run the same command again: it goes on where it stopped"
 
 
 def pull(
-    card: ModelCard, *, accept_licence: bool, progress: Progress | None = None, cache: Path
+    card: ModelCard, *, accept_license: bool, progress: Progress | None = None, cache: Path
 ) -> Path:
     """Fetch what is missing of a model.
 
     Args:
         card: whose files carry a url.
-        accept_licence: the user accepts the licence; needed where the card asks for consent.
+        accept_license: the user accepts the license; needed where the card asks for consent.
         progress: called with (bytes here, bytes in all) of all files together.
         cache: the folder to put them into; made if it is not there.
 
@@ -42,12 +42,12 @@ def pull(
         The model's first file. A file that is there already is checked and kept.
 
     Raises:
-        ConfigError: the licence must be accepted first.
+        ConfigError: the license must be accepted first.
         ModelNotFoundError: a file has no address, or it cannot be reached.
         ModelFormatError: what came is not what the card says; it was deleted.
         ModelError: the transfer broke off, or the folder cannot be written.
     """
-    _check_allowed(card, accept_licence)
+    _check_allowed(card, accept_license)
     done = 0
     with _writing_to(cache):
         cache.mkdir(parents=True, exist_ok=True)
@@ -57,17 +57,17 @@ def pull(
     return cache / card.files[0].file
 
 
-def _check_allowed(card: ModelCard, accept_licence: bool) -> None:
+def _check_allowed(card: ModelCard, accept_license: bool) -> None:
     missing = [file.file for file in card.files if not file.url]
     if missing:
         raise ModelNotFoundError(
             f"model {card.name!r} cannot be pulled: its card has no url for {missing[0]}",
             hint=f"it comes from: {card.origin}" if card.origin else None,
         )
-    if card.consent and not accept_licence:
+    if card.consent and not accept_license:
         raise ConfigError(
-            f"model {card.name!r} is licensed under {card.licence}, which must be accepted first",
-            hint="read the licence; if it suits you, run this again with --accept-licence",
+            f"model {card.name!r} is licensed under {card.license}, which must be accepted first",
+            hint="read the license; if it suits you, run this again with --accept-license",
         )
 
 

@@ -14,7 +14,7 @@ from rimlight.segmenters import SEGMENTERS
 from rimlight.segmenters.engine import INPUT_TYPES, Engine, TensorInfo
 
 _NOTE = (
-    "Guessed from the file: no card was found for it. Colours are taken as RGB in 0..1 (quantised "
+    "Guessed from the file: no card was found for it. Colors are taken as RGB in 0..1 (quantized "
     "inputs: 0..255), stretched to the input. Write a card to say otherwise (models/README.md)."
 )
 _MAX_LABELS = 256
@@ -123,7 +123,7 @@ def _unreadable(file: Path, reason: str) -> ModelFormatError:
 
 
 def _scaling(info: TensorInfo) -> tuple[float, float]:
-    """Return scale and offset: the tensor's own steps when quantised, else 0..1."""
+    """Return scale and offset: the tensor's own steps when quantized, else 0..1."""
     if not np.issubdtype(np.dtype(info.dtype), np.integer):
         return 1 / 255, 0.0
     lowest = int(np.iinfo(info.dtype).min)

@@ -41,7 +41,7 @@ class CutOut:
 def cut_outs(frame: Frame, mask: Mask) -> Iterator[CutOut]:
     """Yield each object of `mask` with a transparent background, trimmed, the surest first.
 
-    Nothing of what is around an object is left in the colours below.
+    Nothing of what is around an object is left in the colors below.
 
     Objects whose masks cover no pixel of the frame are left out, as are all of a mask that was
     not made of single objects.

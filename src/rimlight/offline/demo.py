@@ -55,7 +55,7 @@ def write_sheet(runs: Sequence[RunConfig], path: Path) -> None:
     """
     with ExitStack() as stack:
         frame, mask = _one_frame(runs[0], stack)
-        pictures = {"input": frame.bgr, "mask": _grey(mask, frame.size)}
+        pictures = {"input": frame.bgr, "mask": _gray(mask, frame.size)}
         for run in runs:
             shown = frame
             for part in run.effects:
@@ -63,8 +63,8 @@ def write_sheet(runs: Sequence[RunConfig], path: Path) -> None:
                 stack.callback(effect.close)
                 shown = effect.apply(shown, mask)
             pictures[Path(run.sinks[0].options["path"]).stem] = shown.bgr
-    labelled = [_labelled(picture, text) for text, picture in pictures.items()]
-    rows = [cv2.hconcat(labelled[i : i + 2]) for i in range(0, len(labelled), 2)]
+    labeled = [_labeled(picture, text) for text, picture in pictures.items()]
+    rows = [cv2.hconcat(labeled[i : i + 2]) for i in range(0, len(labeled), 2)]
     _, data = cv2.imencode(".png", cv2.vconcat(rows))
     write_bytes(path, signed_png(data.tobytes()))
 
@@ -82,22 +82,22 @@ def _one_frame(run: RunConfig, stack: ExitStack) -> tuple[Frame, Mask]:
     return frame, mask
 
 
-def _grey(mask: Mask, size: tuple[int, int]) -> Image:
+def _gray(mask: Mask, size: tuple[int, int]) -> Image:
     alpha = cv2.resize((mask.alpha() * 255).astype(np.uint8), size)
     return cast(Image, cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR))
 
 
-def _labelled(picture: Image, text: str) -> Image:
+def _labeled(picture: Image, text: str) -> Image:
     out = picture.copy()
     scale = picture.shape[0] / 540
-    for colour, thickness in (((0, 0, 0), 5), ((255, 255, 255), 2)):
+    for color, thickness in (((0, 0, 0), 5), ((255, 255, 255), 2)):
         cv2.putText(
             out,
             text,
             (int(16 * scale), int(36 * scale)),
             cv2.FONT_HERSHEY_SIMPLEX,
             scale,
-            colour,
+            color,
             max(1, round(thickness * scale)),
             cv2.LINE_AA,
         )

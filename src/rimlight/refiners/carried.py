@@ -1,4 +1,4 @@
-"""Masks drawn towards that of a neighbouring frame, carried along the motion between the two."""
+"""Masks drawn towards that of a neighboring frame, carried along the motion between the two."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ within a scene and 22 at least from one to another."""
 
 
 class Holding(opt.Options):
-    """How much a neighbouring frame's mask counts."""
+    """How much a neighboring frame's mask counts."""
 
     hold: Annotated[
         float, Field(ge=0, lt=1, description="weight of the other mask where motion explains it")
@@ -41,11 +41,11 @@ class Holding(opt.Options):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """How the mask of one frame comes over from a neighbour.
+    """How the mask of one frame comes over from a neighbor.
 
     Attributes:
-        origins: float32 (h, w, 2) at the mask's size: where its pixels lie in the neighbour's mask.
-        weight: float32 (h, w) in [0, 1): how much the neighbour counts there.
+        origins: float32 (h, w, 2) at the mask's size: where its pixels lie in the neighbor's mask.
+        weight: float32 (h, w) in [0, 1): how much the neighbor counts there.
     """
 
     origins: Scores
@@ -53,9 +53,9 @@ class Link:
 
 
 class Linker:
-    """Says how much a neighbouring frame's mask counts, pixel by pixel.
+    """Says how much a neighboring frame's mask counts, pixel by pixel.
 
-    The neighbour is carried along the optical flow of the small luma pictures. Where what was
+    The neighbor is carried along the optical flow of the small luma pictures. Where what was
     carried looks the same it counts with weight `hold`, and less by a Gaussian of `slack` levels
     where it does not; unsure scores of a single class hold by `ratio` times their squared entropy
     at least.
@@ -72,7 +72,7 @@ class Linker:
         Args:
             mask: scores, of the frame that `luma` is the small picture of (see `shrunk_luma`).
             luma: uint8 (h, w).
-            other: scores of the neighbour, of the same classes.
+            other: scores of the neighbor, of the same classes.
             other_luma: uint8 (h, w), the same shape as `luma`.
         """
         origins = self._motion.origins(other_luma, luma)
@@ -114,6 +114,6 @@ def _sized(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
 
 @lru_cache(maxsize=8)
 def _trust_levels(hold: float, slack: float) -> Scores:
-    """Weight of the neighbour for each of 256 levels of what the motion leaves unexplained."""
+    """Weight of the neighbor for each of 256 levels of what the motion leaves unexplained."""
     levels = np.arange(256) / slack
     return cast(Scores, (hold * np.exp(-levels * levels)).astype(np.float32))

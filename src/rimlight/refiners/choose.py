@@ -149,7 +149,7 @@ def _reduced(mask: Mask, names: tuple[str, ...]) -> Mask:
 def _region(alpha: NDArray[np.float32], word: str) -> NDArray[np.bool_]:
     """Return the largest, or the most central, of what hangs together; nothing in an empty mask."""
     solid = (alpha > 0.5).astype(np.uint8)
-    count, labels, stats, centres = cv2.connectedComponentsWithStats(solid, connectivity=8)
+    count, labels, stats, centers = cv2.connectedComponentsWithStats(solid, connectivity=8)
     if count == 1:
         return np.zeros(alpha.shape, bool)
     if word == "largest":
@@ -157,7 +157,7 @@ def _region(alpha: NDArray[np.float32], word: str) -> NDArray[np.bool_]:
     else:
         middle = (alpha.shape[1] / 2, alpha.shape[0] / 2)
         # A speck in the middle is nobody: regions count from a thousandth of the picture on.
-        far = np.hypot(*(centres[1:] - middle).T)
+        far = np.hypot(*(centers[1:] - middle).T)
         far[stats[1:, cv2.CC_STAT_AREA] < 0.001 * alpha.size] += alpha.size
         best = 1 + int(far.argmin())
     around = cv2.dilate((labels == best).astype(np.uint8), np.ones((5, 5), np.uint8))

@@ -7,7 +7,7 @@ from pathlib import Path
 _CONTAINERS = frozenset({".mp4", ".m4v", ".mov", ".webm"})
 _CODECS = frozenset({"h264", "vp8", "vp9", "av1", "libdav1d", "libvpx", "libvpx-vp9"})
 _PIXELS = frozenset({"", "yuv420p", "yuvj420p"})
-"""H.264 with more bits or colours than these plays in hardly any browser."""
+"""H.264 with more bits or colors than these plays in hardly any browser."""
 
 
 def unplayable(path: Path, codec: str = "", pix_fmt: str = "") -> str:

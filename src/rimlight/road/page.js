@@ -88,9 +88,9 @@ function stack(canvas) {
   clickable(canvas);
   shade(ink, 180);
   const below = new Array(count).fill(0);
-  for (const [name, colour] of JSON.parse(canvas.dataset.stack)) {
+  for (const [name, color] of JSON.parse(canvas.dataset.stack)) {
     const shares = data.series["share." + name] || [];
-    ink.fillStyle = colour;
+    ink.fillStyle = color;
     shares.forEach((share, i) => {
       const height = share * 180;
       const wide = WIDTH / span + 0.6;

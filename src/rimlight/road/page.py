@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from rimlight.core.interchange import to_json
-from rimlight.imaging.palette import UNPAINTED, class_colours
+from rimlight.imaging.palette import UNPAINTED, class_colors
 from rimlight.road.places import Clip, Journey
 from rimlight.road.record import UNSURE_FROM, DriveRecorder
 from rimlight.road.rules import Event
@@ -47,7 +47,7 @@ def page(
         journey: where the drive went, and in which files.
         title: what to call the drive.
         videos: what plays above the time line, one after the other.
-        palette: colours of classes, where the usual ones won't do.
+        palette: colors of classes, where the usual ones won't do.
     """
     parts = [
         f"<h1>{html.escape(title)}</h1>",
@@ -101,11 +101,11 @@ def _as_json(data: Any) -> str:
 
 
 def _timeline(recorder: DriveRecorder, palette: Mapping[str, str]) -> str:
-    said = {name: colour for name, colour in palette.items() if name in recorder.classes}
-    colours = class_colours(recorder.classes, said)
+    said = {name: color for name, color in palette.items() if name in recorder.classes}
+    colors = class_colors(recorder.classes, said)
     shown = [
         (name, f"#{red:02x}{green:02x}{blue:02x}")
-        for name, (blue, green, red) in zip(recorder.classes, colours, strict=True)
+        for name, (blue, green, red) in zip(recorder.classes, colors, strict=True)
         if name not in UNPAINTED and max(recorder.series.get(f"share.{name}", [0.0])) >= _VISIBLE
     ]
     key = "".join(f"<span><i style='background:{c}'></i>{html.escape(n)}</span>" for n, c in shown)

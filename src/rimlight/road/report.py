@@ -42,7 +42,7 @@ def write_report(
         journey: where the drive went, and in which files.
         title: what to call the drive.
         videos: what the page plays.
-        palette: colours of classes, where the usual ones won't do.
+        palette: colors of classes, where the usual ones won't do.
 
     Raises:
         SinkError: a file cannot be written.

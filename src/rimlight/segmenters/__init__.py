@@ -9,7 +9,7 @@ SEGMENTERS = Registry(
     {
         "chroma": Entry(
             "rimlight.segmenters.chroma:ChromaSegmenter",
-            summary="a green screen (or any saturated colour) is the background; needs no model",
+            summary="a green screen (or any saturated color) is the background; needs no model",
         ),
         "instances": Entry(
             "rimlight.segmenters.instances:InstanceSegmenter",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame, Mask, goes_on
-from rimlight.imaging.colour import planes
+from rimlight.imaging.color import planes
 from rimlight.imaging.window import cut_i420, put_back
 
 Image = NDArray[np.uint8]

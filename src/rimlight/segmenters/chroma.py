@@ -1,4 +1,4 @@
-"""A green screen: everything of the key colour is background. No model, no training."""
+"""A green screen: everything of the key color is background. No model, no training."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _CHROMA = np.array([[0.5, -0.331264, -0.168736, 0], [-0.081312, -0.418688, 0.5, 
 
 
 class ChromaSegmenter:
-    """Calls "person" what is not of the key colour.
+    """Calls "person" what is not of the key color.
 
-    Measures how much of the key colour a pixel holds, by chroma alone, so that folds and
+    Measures how much of the key color a pixel holds, by chroma alone, so that folds and
     shadows in the screen count too: with x the part of its chroma along the key's and z the part
     across, (x - |z|) / |key|. (Keith Jack, Video Demystified, "Chroma keying".)
     """
 
     class Options(opt.Options):
-        """Which colour is the screen, and how strictly."""
+        """Which color is the screen, and how strictly."""
 
-        main = "colour"
+        main = "color"
 
-        colour: Annotated[
+        color: Annotated[
             str, Field(pattern=r"^#[0-9a-fA-F]{6}$", description="the screen, as #rrggbb")
         ] = "#00ff00"
         tolerance: Annotated[
-            float, Field(ge=0, le=1, description="how far from the colour to grey is still screen")
+            float, Field(ge=0, le=1, description="how far from the color to gray is still screen")
         ] = 0.7
         softness: Annotated[
             float, Field(gt=0, le=1, description="how wide the step from screen to person is")
@@ -43,16 +43,16 @@ class ChromaSegmenter:
             int, Field(ge=16, le=4096, description="the mask's longer side, at most")
         ] = 480
 
-        @field_validator("colour")
+        @field_validator("color")
         @classmethod
-        def _is_saturated(cls, colour: str) -> str:
-            if np.linalg.norm(_key(colour)) < _MIN_SATURATION:
-                raise ValueError(f"{colour} has too little colour to be a key")
-            return colour
+        def _is_saturated(cls, color: str) -> str:
+            if np.linalg.norm(_key(color)) < _MIN_SATURATION:
+                raise ValueError(f"{color} has too little color to be a key")
+            return color
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        key = _key(options.colour)
+        key = _key(options.color)
         length = float(np.linalg.norm(key))
         along = key / length
         across = np.array([-along[1], along[0]], np.float32)
@@ -70,7 +70,7 @@ class ChromaSegmenter:
         """Do nothing: there is no model to release."""
 
 
-def _key(colour: str) -> NDArray[np.float32]:
-    red, green, blue = bytes.fromhex(colour[1:])
+def _key(color: str) -> NDArray[np.float32]:
+    red, green, blue = bytes.fromhex(color[1:])
     chroma: NDArray[np.float32] = _CHROMA[:, :3] @ np.array([blue, green, red], np.float32)
     return chroma

@@ -58,7 +58,7 @@ def decode(
     """Return the objects of one frame.
 
     Args:
-        candidates: float32 (4 + classes + k, n): box centre x, y, width, height; scores in 0..1;
+        candidates: float32 (4 + classes + k, n): box center x, y, width, height; scores in 0..1;
             mask coefficients.
         prototypes: float32 (h, w, k), covering the input.
         card: for the classes, the input's size, and the unit of the boxes.

@@ -13,8 +13,8 @@ from rimlight.core.errors import ModelFormatError
 from rimlight.core.model_card import ModelCard
 
 _FLOATS = ("float32", "float16")
-_QUANTISED = ("uint8", "int8")
-INPUT_TYPES = _FLOATS + _QUANTISED
+_QUANTIZED = ("uint8", "int8")
+INPUT_TYPES = _FLOATS + _QUANTIZED
 """What rimlight can make of a frame."""
 
 
@@ -25,7 +25,7 @@ class TensorInfo:
     Attributes:
         shape: its sides; -1 where the file leaves one open.
         dtype: NumPy's name of its type.
-        scale: of a quantised tensor: real value = (value - zero) * scale; 0 for all others.
+        scale: of a quantized tensor: real value = (value - zero) * scale; 0 for all others.
         zero: see `scale`.
     """
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.protocols import Segmenter
-from rimlight.imaging.colour import planes
+from rimlight.imaging.color import planes
 
 LOOK = (256, 144)
 """Size at which luma is sampled first."""

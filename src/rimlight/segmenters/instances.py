@@ -22,8 +22,8 @@ from rimlight.segmenters.tflite import TfliteEngine, Threads, auto_threads
 class InstanceSegmenter:
     """Finds single objects with a .tflite model of two outputs.
 
-    The candidates are (1, 4 + classes + k, n): box centre and size, class scores after their
-    sigmoid, k mask coefficients. The prototypes are (1, h, w, k). Float or quantised.
+    The candidates are (1, 4 + classes + k, n): box center and size, class scores after their
+    sigmoid, k mask coefficients. The prototypes are (1, h, w, k). Float or quantized.
 
     Args:
         card: how to feed the file, and its classes.
@@ -108,7 +108,7 @@ class InstanceSegmenter:
 
 
 def _real(values: NDArray[Any], info: TensorInfo) -> NDArray[Any]:
-    """Return the real values that a quantised output stands for, as float32."""
+    """Return the real values that a quantized output stands for, as float32."""
     if not info.scale:
         return values
     return (values.astype("float32") - info.zero) * info.scale

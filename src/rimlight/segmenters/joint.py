@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.protocols import Segmenter
-from rimlight.imaging.composite import quantise
+from rimlight.imaging.composite import quantize
 from rimlight.imaging.masks import enlarge_labels, mean_entropy
 from rimlight.segmenters.average import enlarged
 
@@ -152,7 +152,7 @@ def _labels_at(mask: Mask, shape: tuple[int, int]) -> Labels:
         return cast(Labels, cv2.resize(mask.labels, size, interpolation=cv2.INTER_NEAREST))
     if len(mask.classes) == 1:
         return mask.with_scores(enlarged(mask.scores, shape)).labels
-    layers = [(n, quantise(mask.scores[..., n])) for n in range(len(mask.classes))]
+    layers = [(n, quantize(mask.scores[..., n])) for n in range(len(mask.classes))]
     return enlarge_labels(layers, size)
 
 

@@ -70,7 +70,7 @@ class MaskPainter:
         return None if window is None else (window, self._enlarged(part, window, first))
 
     def _window(self, corner: Reals) -> Place | None:
-        """Return the pixels of the frame's grid whose centres lie within a box; None for none."""
+        """Return the pixels of the frame's grid whose centers lie within a box; None for none."""
         place = self._place
         sides = np.ceil(corner - (place.left, place.top, place.left, place.top) - 0.5)
         left, top = max(0, int(sides[0])), max(0, int(sides[1]))
@@ -102,7 +102,7 @@ class MaskPainter:
     def _enlarged(self, part: Floats, window: Place, first: NDArray[np.intp]) -> Image:
         """Return the levels of a window's pixels."""
         offset = np.add(window[:2], (self._place.left, self._place.top))
-        # The centre of the window's first pixel, in cells of `part` counted from their centres.
+        # The center of the window's first pixel, in cells of `part` counted from their centers.
         start = (offset + 0.5) * self._scale - 0.5 - first
         matrix = np.array([[self._scale[0], 0, start[0]], [0, self._scale[1], start[1]]])
         large = cv2.warpAffine(
@@ -119,7 +119,7 @@ class MaskPainter:
 def _inner_pieces(part: Floats, box: Reals) -> Floats:
     """Return logits without the pieces that belong to others, or to nobody.
 
-    A mask that reaches beyond a coarse box takes parts of its neighbours along. A piece that hangs
+    A mask that reaches beyond a coarse box takes parts of its neighbors along. A piece that hangs
     together stays where most of it lies in the box and it is no speck.
 
     Args:

@@ -1,4 +1,4 @@
-"""Frames at another size, in any linear mix of their colours, without converting them first."""
+"""Frames at another size, in any linear mix of their colors, without converting them first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame
 from rimlight.imaging import fast
-from rimlight.imaging.colour import ColourSpace, planes, yuv_to_bgr_matrix
+from rimlight.imaging.color import ColorSpace, planes, yuv_to_bgr_matrix
 from rimlight.imaging.grids import grid
 
 Weights = NDArray[np.float32]
@@ -56,14 +56,14 @@ def small_planes(frame: Frame, size: tuple[int, int]) -> list[Image]:
     return small
 
 
-class ColourShrinker:
-    """Makes small pictures of frames, as uint8 colours in one order."""
+class ColorShrinker:
+    """Makes small pictures of frames, as uint8 colors in one order."""
 
     def __init__(self, order: Literal["rgb", "bgr"]) -> None:
         self._shrinker = Shrinker()
-        self._mixer = Mixer(colour_weights(order))
+        self._mixer = Mixer(color_weights(order))
         self._plain = order == "bgr"
-        self._colours: Image = np.empty((0, 0, 3), np.uint8)
+        self._colors: Image = np.empty((0, 0, 3), np.uint8)
 
     def shrink(self, frame: Frame, size: tuple[int, int]) -> Image:
         """Return `frame` stretched to `size` (width, height), which the next call overwrites.
@@ -72,13 +72,13 @@ class ColourShrinker:
             uint8 (height, width, 3).
         """
         small = self._shrinker.shrink(frame, size)
-        if self._colours.shape != small.shape:
-            self._colours = np.empty_like(small)
+        if self._colors.shape != small.shape:
+            self._colors = np.empty_like(small)
         if frame.layout == "i420":
-            return cast(Image, cv2.transform(small, self._mixer.matrix(frame), dst=self._colours))
+            return cast(Image, cv2.transform(small, self._mixer.matrix(frame), dst=self._colors))
         if self._plain:
             return small
-        return cast(Image, cv2.cvtColor(small, cv2.COLOR_BGR2RGB, dst=self._colours))
+        return cast(Image, cv2.cvtColor(small, cv2.COLOR_BGR2RGB, dst=self._colors))
 
 
 class Sampler:
@@ -88,7 +88,7 @@ class Sampler:
     matrix then does YUV -> BGR and the mix together. One sampler belongs to one thread.
 
     Args:
-        weights: float32 (channels, 4): result = weights @ [B, G, R, 1], colours in 0..255.
+        weights: float32 (channels, 4): result = weights @ [B, G, R, 1], colors in 0..255.
     """
 
     def __init__(self, weights: Weights) -> None:
@@ -99,7 +99,7 @@ class Sampler:
         """Return `frame` stretched to `size` (width, height) and mixed.
 
         Returns:
-            A new float32 (height, width, channels). Colours outside the RGB cube, which YUV can
+            A new float32 (height, width, channels). Colors outside the RGB cube, which YUV can
             name, are not clipped.
         """
         values = self._shrinker.shrink(frame, size).astype(np.float32)
@@ -108,22 +108,22 @@ class Sampler:
 
 
 class Mixer:
-    """One linear mix of colours, as a matrix for the values that a frame's layout holds."""
+    """One linear mix of colors, as a matrix for the values that a frame's layout holds."""
 
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
-        self._matrices: dict[tuple[str, ColourSpace], Weights] = {}
+        self._matrices: dict[tuple[str, ColorSpace], Weights] = {}
 
     def matrix(self, frame: Frame) -> Weights:
         """float32 (channels, 4) for the pixels of `frame`, with a 1 as their fourth value."""
-        key = (frame.layout, frame.colour)
+        key = (frame.layout, frame.color)
         if key not in self._matrices:
-            self._matrices[key] = _folded(self._weights, frame.layout, frame.colour)
+            self._matrices[key] = _folded(self._weights, frame.layout, frame.color)
         return self._matrices[key]
 
 
-def colour_weights(order: Literal["rgb", "bgr"]) -> Weights:
-    """Return the weights that give the colours themselves, in `order`."""
+def color_weights(order: Literal["rgb", "bgr"]) -> Weights:
+    """Return the weights that give the colors themselves, in `order`."""
     identity = np.eye(3, 4, dtype=np.float32)
     return identity[::-1].copy() if order == "rgb" else identity
 
@@ -134,8 +134,8 @@ def limit_size(size: tuple[int, int], longest_px: int) -> tuple[int, int]:
     return max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
 
 
-def _folded(weights: Weights, layout: str, colour: ColourSpace) -> Weights:
+def _folded(weights: Weights, layout: str, color: ColorSpace) -> Weights:
     if layout == "bgr":
         return weights
-    to_bgr1 = np.vstack([yuv_to_bgr_matrix(colour), [0, 0, 0, 1]])
+    to_bgr1 = np.vstack([yuv_to_bgr_matrix(color), [0, 0, 0, 1]])
     return cast(Weights, (weights @ to_bgr1).astype(np.float32))

@@ -17,9 +17,9 @@ from rimlight.imaging.geometry import Rect, cut, letterbox
 from rimlight.imaging.pool import ArrayPool
 from rimlight.segmenters.engine import TensorInfo
 from rimlight.segmenters.sample import (
-    ColourShrinker,
+    ColorShrinker,
     Mixer,
-    colour_weights,
+    color_weights,
     small_planes,
 )
 
@@ -30,12 +30,12 @@ Labels = NDArray[np.uint8]
 class InputMaker:
     """Turns frames into the input tensor of one model.
 
-    A frame becomes a small picture first; one table then does scale, offset, quantisation and
-    the change of type, for each of the 256 levels of a colour.
+    A frame becomes a small picture first; one table then does scale, offset, quantization and
+    the change of type, for each of the 256 levels of a color.
 
     Args:
         spec: what the card says of the input.
-        info: what the file says of it; its quantisation is folded into the table.
+        info: what the file says of it; its quantization is folded into the table.
         memory: where tensors are made: (1, h, w, 3) of the file's type. None for memory of its own.
     """
 
@@ -49,12 +49,12 @@ class InputMaker:
         self._padding = self._table[0, spec.pad]
         self._made_for: tuple[int, int] | None = None
         self._place = Rect(0, 0, *self._size)
-        self._shrinker = ColourShrinker(spec.colour)
+        self._shrinker = ColorShrinker(spec.color)
         if memory is None or memory.dtype != self._table.dtype:
             memory = np.empty((1, height, width, 3), self._table.dtype)
         self._tensor = memory
         self._dtype = info.dtype
-        self._mixer = Mixer(colour_weights(spec.colour))
+        self._mixer = Mixer(color_weights(spec.color))
         self._line = tuple(
             np.float32(np.broadcast_to(part, 3)) for part in (spec.scale, spec.offset)
         )
@@ -152,7 +152,7 @@ def _clipped(values: NDArray[Any], scores: Scores) -> None:
 
 
 def _folded(spec: InputSpec, info: TensorInfo) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return scale and offset, three each, from a colour (0..255) to the tensor's own values."""
+    """Return scale and offset, three each, from a color (0..255) to the tensor's own values."""
     scale = np.broadcast_to(np.asarray(spec.scale, np.float64), 3)
     offset = np.broadcast_to(np.asarray(spec.offset, np.float64), 3)
     if info.scale:
@@ -171,7 +171,7 @@ def _level_table(spec: InputSpec, info: TensorInfo) -> NDArray[Any]:
 
 
 def _clip(scores: Scores) -> None:
-    """Keep rounding errors of quantised outputs out of the mask."""
+    """Keep rounding errors of quantized outputs out of the mask."""
     np.clip(scores, 0, 1, out=scores)
 
 

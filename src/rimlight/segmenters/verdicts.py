@@ -23,7 +23,7 @@ def without_doubles(found: Instances, *, overlap: float, count: int) -> Instance
     """Return the objects that are not the same as a surer one of their class.
 
     Masks say this better than boxes: those of two people who embrace share most of their area, and
-    those of a coarsely quantised model say little. An object whose mask is empty goes too.
+    those of a coarsely quantized model say little. An object whose mask is empty goes too.
 
     Args:
         found: in any order.

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from rimlight.core.frame import Frame
-from rimlight.imaging.colour import ColourSpace, Image, bgr_to_i420, even_size, pad_even, planes
+from rimlight.imaging.color import ColorSpace, Image, bgr_to_i420, even_size, pad_even, planes
 from rimlight.imaging.pool import ArrayPool
 from rimlight.system.av import av
 
@@ -18,7 +18,7 @@ _LIMITED, _FULL = 1, 2
 
 
 class Pictures:
-    """Makes encoder pictures of one pixel format, size and colour space.
+    """Makes encoder pictures of one pixel format, size and color space.
 
     An I420 frame of even size is wrapped, not copied: the picture keeps the frame's array alive
     until the encoder has let go of it.
@@ -27,8 +27,8 @@ class Pictures:
         pixels: FFmpeg's name of the pixel format.
         size: (width, height) of the pictures; an even size larger by one pixel takes the padding
             that I420 has.
-        colour: what YUV means in the video; frames in another one are converted.
-        primaries: their H.273 code point; None for those usual with `colour`.
+        color: what YUV means in the video; frames in another one are converted.
+        primaries: their H.273 code point; None for those usual with `color`.
         transfer: that of the transfer characteristics, likewise.
     """
 
@@ -36,20 +36,20 @@ class Pictures:
         self,
         pixels: str,
         size: tuple[int, int],
-        colour: ColourSpace,
+        color: ColorSpace,
         *,
         primaries: int | None = None,
         transfer: int | None = None,
     ) -> None:
         self._pixels = pixels
         self._size = size
-        self._colour = colour
+        self._color = color
         self._primaries = primaries
         self._transfer = transfer
         self._pool = ArrayPool()
 
     def picture(self, frame: Frame) -> av.VideoFrame:
-        """Return `frame` as a picture, its colour tagged, without a time stamp."""
+        """Return `frame` as a picture, its color tagged, without a time stamp."""
         make = {
             "yuv420p": self._planar,
             "yuva420p": self._planar_with_alpha,
@@ -63,14 +63,14 @@ class Pictures:
         return picture
 
     def tag(self, target: av.VideoFrame | av.VideoCodecContext) -> None:
-        """Write down on a picture or the encoder what its colours mean."""
+        """Write down on a picture or the encoder what its colors mean."""
         if self._pixels == "bgra":
             return
-        primaries, transfer, matrix = _CODE_POINTS[self._colour.matrix]
+        primaries, transfer, matrix = _CODE_POINTS[self._color.matrix]
         target.color_primaries = primaries if self._primaries is None else self._primaries
         target.color_trc = transfer if self._transfer is None else self._transfer
         target.colorspace = matrix
-        target.color_range = _range(self._colour)
+        target.color_range = _range(self._color)
 
     def _planar(self, frame: Frame) -> av.VideoFrame:
         i420 = self._i420(frame)
@@ -99,16 +99,16 @@ class Pictures:
         picture = av.VideoFrame.from_ndarray(self._four(frame), format="bgra")
         return picture.reformat(
             format=self._pixels,
-            dst_colorspace=_CODE_POINTS[self._colour.matrix][2],
-            dst_color_range=_range(self._colour),
+            dst_colorspace=_CODE_POINTS[self._color.matrix][2],
+            dst_color_range=_range(self._color),
         )
 
     def _i420(self, frame: Frame) -> Image:
-        if frame.colour == self._colour:
+        if frame.color == self._color:
             return frame.i420
         width, height = even_size(frame.size)
         out = self._pool.take((height * 3 // 2, width))
-        return bgr_to_i420(pad_even(frame.bgr), self._colour, out)
+        return bgr_to_i420(pad_even(frame.bgr), self._color, out)
 
     def _four(self, frame: Frame) -> Image:
         out = self._pool.take((*frame.bgr.shape[:2], 4))
@@ -120,8 +120,8 @@ class Pictures:
             rows[: plane.height, : plane.width] = value[: plane.height, : plane.width]
 
 
-def _range(colour: ColourSpace) -> int:
-    return _FULL if colour.full_range else _LIMITED
+def _range(color: ColorSpace) -> int:
+    return _FULL if color.full_range else _LIMITED
 
 
 def _alpha(frame: Frame) -> Image:

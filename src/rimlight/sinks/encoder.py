@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.colour import even_size
+from rimlight.imaging.color import even_size
 from rimlight.sinks.avframes import Pictures
 from rimlight.sinks.codecs import Plan
 from rimlight.sinks.extras import copy_extras
@@ -46,7 +46,7 @@ class Writable(Protocol):
 
 
 class Encoder:
-    """Writes one file. The first frame, given here, fixes size and colour.
+    """Writes one file. The first frame, given here, fixes size and color.
 
     Args:
         path: the file to write; its name need not have the container's suffix.
@@ -82,14 +82,14 @@ class Encoder:
         self._first_pts = self.ticks(first.pts)
         self._first_dts: int | None = None
         self._early: list[int] = []
-        same_colours = first.colour.matrix == info.colour.matrix
-        colour = replace(first.colour, full_range=False) if plan.codec.limited_only else None
+        same_colors = first.color.matrix == info.color.matrix
+        color = replace(first.color, full_range=False) if plan.codec.limited_only else None
         self._pictures = Pictures(
             plan.pixels,
             self._size,
-            colour or first.colour,
-            primaries=info.primaries if same_colours else None,
-            transfer=info.transfer if same_colours else None,
+            color or first.color,
+            primaries=info.primaries if same_colors else None,
+            transfer=info.transfer if same_colors else None,
         )
         os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 has no other switch for its banner
         options = muxer_options(plan, self._base, sound.time_bases if sound else ())

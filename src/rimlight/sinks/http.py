@@ -108,7 +108,7 @@ class HttpSink:
         if frame.alpha is not None:
             raise SinkError(
                 "a stream of JPEG pictures cannot show transparency",
-                hint="put a picture, a colour or a blur behind the person",
+                hint="put a picture, a color or a blur behind the person",
             )
         self._listen()
         waiting = [c for c in self._clients.values() if c.streams and not c.unsent]

@@ -18,7 +18,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, SinkError, UnwrittenError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.colour import Image
+from rimlight.imaging.color import Image
 from rimlight.imaging.tags import encode
 from rimlight.sinks import PICTURE_SUFFIXES
 from rimlight.sinks.made import Made, facts, note

@@ -13,7 +13,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, SinkError, StopStream
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.colour import Image, planes
+from rimlight.imaging.color import Image, planes
 
 _STDOUT = 1  # the descriptor: sys.stdout may stand for something else where this is closed
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.colour import BT601, Image, bgr_to_i420, even_size, pad_even
+from rimlight.imaging.color import BT601, Image, bgr_to_i420, even_size, pad_even
 from rimlight.system.v4l2loopback import loopbacks, revive
 
 _USUAL_RATE = 30
@@ -73,7 +73,7 @@ class VirtualCameraSink:
         if frame.alpha is not None:
             raise SinkError(
                 "a virtual camera cannot show transparency",
-                hint="put a picture, a colour or a blur behind the person",
+                hint="put a picture, a color or a blur behind the person",
             )
         try:
             self._camera.send(self._i420(frame))
@@ -94,7 +94,7 @@ class VirtualCameraSink:
         if even_size(frame.size) != self._size:
             stretched = cv2.resize(frame.bgr, self._size, interpolation=cv2.INTER_AREA)
             return bgr_to_i420(cast(Image, stretched))
-        return frame.i420 if frame.colour == BT601 else bgr_to_i420(pad_even(frame.bgr))
+        return frame.i420 if frame.color == BT601 else bgr_to_i420(pad_even(frame.bgr))
 
 
 def _revive_stuck(device: str | None) -> None:

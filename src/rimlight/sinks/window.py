@@ -12,7 +12,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import SinkError, StopStream
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.colour import Image
+from rimlight.imaging.color import Image
 from rimlight.system.display import check_display
 
 _QUIT_KEYS = (ord("q"), ord("Q"), 27)  # 27: Esc
@@ -103,7 +103,7 @@ class WindowSink:
 
 
 def over_checkerboard(bgr: Image, alpha: Image) -> Image:
-    """Return uint8 (h, w, 3) `bgr` seen through uint8 (h, w) `alpha` in front of grey squares."""
+    """Return uint8 (h, w, 3) `bgr` seen through uint8 (h, w) `alpha` in front of gray squares."""
     front = np.multiply(alpha, 1 / 255, dtype=np.float32)
     behind = np.subtract(1, front, dtype=np.float32)
     board = _checkerboard(alpha.shape[0], alpha.shape[1])
@@ -114,8 +114,8 @@ def over_checkerboard(bgr: Image, alpha: Image) -> Image:
 def _checkerboard(height: int, width: int) -> Image:
     rows, columns = np.ogrid[:height, :width]
     light = (rows // _CHECK_PX + columns // _CHECK_PX) % 2 == 0
-    grey = np.where(light, _CHECK_LIGHT, _CHECK_DARK).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+    gray = np.where(light, _CHECK_LIGHT, _CHECK_DARK).astype(np.uint8)
+    return np.repeat(gray[..., None], 3, axis=2)
 
 
 def _is_visible(title: str) -> bool:

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 from rimlight.core import options
 from rimlight.core.errors import SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.colour import Image, bgr_to_i420, even_size, pad_even
+from rimlight.imaging.color import Image, bgr_to_i420, even_size, pad_even
 from rimlight.imaging.pool import ArrayPool
 from rimlight.media.guard import ReadGuard
 from rimlight.system import v4l2

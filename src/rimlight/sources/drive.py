@@ -120,8 +120,8 @@ class DriveSource:
             if part is not self._parts[0]:
                 self._open = _opened(part)
             with closing(self._open) as source:
-                if source.info.size != self.info.size or source.info.colour != self.info.colour:
-                    self._leave_out(f"{part.path.name} has another size or colours than the first")
+                if source.info.size != self.info.size or source.info.color != self.info.color:
+                    self._leave_out(f"{part.path.name} has another size or colors than the first")
                     return
                 first: Fraction | None = None
                 for frame in source:

@@ -108,10 +108,10 @@ class PatternSource:
 
 
 def _texture(
-    random: np.random.Generator, size: tuple[int, int], colour: tuple[int, int, int]
+    random: np.random.Generator, size: tuple[int, int], color: tuple[int, int, int]
 ) -> Image:
-    """Return cloudy noise around `colour`, uint8 (height, width, 3)."""
+    """Return cloudy noise around `color`, uint8 (height, width, 3)."""
     coarse = (max(2, size[0] // 8), max(2, size[1] // 8))
     noise = random.integers(-40, 41, (coarse[1], coarse[0], 3)).astype(np.float32)
     clouds = cv2.resize(noise, size, interpolation=cv2.INTER_CUBIC)
-    return cast(Image, np.clip(clouds + np.array(colour), 0, 255).astype(np.uint8))
+    return cast(Image, np.clip(clouds + np.array(color), 0, 255).astype(np.uint8))

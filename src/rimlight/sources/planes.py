@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.frame import Layout
-from rimlight.imaging.colour import even_size, planes
+from rimlight.imaging.color import even_size, planes
 from rimlight.imaging.geometry import Rect, letterbox
 from rimlight.imaging.pool import ArrayPool
 from rimlight.media.shown import (
     FULL_RANGE,
     SWSCALE_MATRIX,
     Converter,
-    colour_of,
+    color_of,
     declared,
     has_alpha,
     orientation_of,
@@ -47,7 +47,7 @@ class PlaneReader:
         layout: how `read` gives pictures.
         size: (width, height) as shown, after turning.
         orientation: how the stored pictures are turned.
-        colour: what YUV means in the arrays.
+        color: what YUV means in the arrays.
         primaries: the primaries' ITU-T H.273 code point, None when not declared.
         transfer: that of the transfer characteristics.
         note: what had to be converted, or None.
@@ -69,7 +69,7 @@ class PlaneReader:
         self.layout: Layout = "bgr" if has_alpha(first) else "i420"
         self.orientation = turned
         self.size = self.orientation.size(self._stored)
-        self.colour = colour_of(first)
+        self.color = color_of(first)
         self.primaries = declared(first.color_primaries)
         self.transfer = declared(first.color_trc)
         name = first.format.name
@@ -103,7 +103,7 @@ class PlaneReader:
     def _bgr(self, picture: av.VideoFrame) -> tuple[Image, Image | None]:
         place = self._place(picture)
         size = self._stored if place is None else (int(place.width), int(place.height))
-        bgr, alpha = self._converter.to_bgr(picture, self.colour, size)
+        bgr, alpha = self._converter.to_bgr(picture, self.color, size)
         if place is not None:
             opacity = np.full(bgr.shape[:2], 255, np.uint8) if alpha is None else alpha
             bgr = _between_bars(bgr, place, self._stored, 0, 0)
@@ -141,7 +141,7 @@ class PlaneReader:
         return None if (width, height) == self._stored else Rect(left, top, width, height)
 
     def _black(self, index: int) -> int:
-        return 128 if index else 0 if self.colour.full_range else 16
+        return 128 if index else 0 if self.color.full_range else 16
 
     def _uniform(self, picture: av.VideoFrame, place: Rect | None) -> av.VideoFrame:
         """Return `picture` as 8-bit 4:2:0 of the size that it has in the result."""
@@ -153,8 +153,8 @@ class PlaneReader:
             width=width,
             height=height,
             format="yuv420p",
-            dst_colorspace=SWSCALE_MATRIX[self.colour.matrix],
-            dst_color_range=FULL_RANGE if self.colour.full_range else 1,
+            dst_colorspace=SWSCALE_MATRIX[self.color.matrix],
+            dst_color_range=FULL_RANGE if self.color.full_range else 1,
         )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rimlight.core.config import PartConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.colour import planes
+from rimlight.imaging.color import planes
 from rimlight.imaging.orientation import UPRIGHT, Orientation
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words

@@ -157,7 +157,7 @@ class VideoSource:
                 index,
                 self._arrivals.at(at, now) if self._arrivals else at - self._origin,
                 now,
-                self._planes.colour,
+                self._planes.color,
                 alpha,
                 sample_aspect=self.info.sample_aspect,
             )
@@ -221,7 +221,7 @@ class VideoSource:
             is_live=is_live,
             time_base=arrival.TIME_BASE if is_live else film.stream.time_base or FALLBACK_TICK,
             duration_s=None if is_live or promised.end is None else float(promised.end),
-            colour=self._planes.colour,
+            color=self._planes.color,
             sample_aspect=sample_aspect(film.stream, self._planes.orientation),
             container=self._target.file,
             origin=self._origin,

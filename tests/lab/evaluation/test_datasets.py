@@ -116,13 +116,13 @@ def test_ids_become_labels_and_the_rest_void(make_folder):
     assert sample.labels.tolist() == [[0, 3, 255], [8, 8, 255]] and sample.alpha is None
 
 
-def test_camvid_and_comma10k_are_recognised(make_folder):
+def test_camvid_and_comma10k_are_recognized(make_folder):
     ids = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    colours = np.full((3, 4, 3), (0x20, 0x20, 0x40), np.uint8)
-    colours[0] = (0x66, 0xFF, 0x00)
+    colors = np.full((3, 4, 3), (0x20, 0x20, 0x40), np.uint8)
+    colors[0] = (0x66, 0xFF, 0x00)
     picture = np.zeros((3, 4, 3), np.uint8)
     camvid = FolderData(make_folder({"a": (picture, ids)}, "one"))
-    comma = FolderData(make_folder({"a": (picture, colours)}, "two"))
+    comma = FolderData(make_folder({"a": (picture, colors)}, "two"))
     assert camvid.scheme.name == "camvid" and comma.scheme.name == "comma10k"
     assert next(iter(comma)).labels.tolist() == [[3] * 4, [0] * 4, [0] * 4]
 

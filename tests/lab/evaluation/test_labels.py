@@ -33,14 +33,14 @@ def test_every_translation_leads_to_a_class_of_the_scheme(scheme):
     assert set(scheme.also.values()) <= set(scheme.classes)
 
 
-def test_colours_with_an_opaque_channel_are_read():
+def test_colors_with_an_opaque_channel_are_read():
     mask = np.full((1, 2, 4), 255, np.uint8)
     mask[0, 0, :3] = (0xFF, 0x00, 0xCC)
     assert COMMA10K.decode(mask).tolist() == [[4, VOID]]
 
 
-def test_ids_are_not_colours():
-    with pytest.raises(ValueError, match="'comma10k' hold colours"):
+def test_ids_are_not_colors():
+    with pytest.raises(ValueError, match="'comma10k' hold colors"):
         COMMA10K.decode(np.zeros((2, 2), np.uint8))
     with pytest.raises(ValueError, match="'camvid' hold ids"):
         CAMVID.decode(np.zeros((2, 2, 3), np.uint8))

@@ -38,7 +38,7 @@ def test_colors_with_a_transparent_ground_are_colors_on_black(tmp_path):
     rgba[..., 0] = 77
     rgba[1:3, 2:7] = (200, 0, 0, 255)
     rgba[3:5, 2:7] = (0, 200, 0, 255)
-    found = read_mask(saved(tmp_path, Image.fromarray(rgba)), colours=True)
+    found = read_mask(saved(tmp_path, Image.fromarray(rgba)), colors=True)
     assert found[1, 3].tolist() == [0, 0, 200] and not found[0].any()
 
 
@@ -49,16 +49,16 @@ def test_values_behind_a_palette_are_ids(tmp_path, bits):
     image.putpalette([0, 0, 0, 128, 0, 0])
     image.save(tmp_path / "mask.png", bits=bits)
     assert (read_mask(tmp_path / "mask.png") == ids).all()
-    assert read_mask(tmp_path / "mask.png", colours=True)[2, 3].tolist() == [0, 0, 128]
+    assert read_mask(tmp_path / "mask.png", colors=True)[2, 3].tolist() == [0, 0, 128]
 
 
-def test_a_grey_palette_is_what_it_shows(tmp_path):
+def test_a_gray_palette_is_what_it_shows(tmp_path):
     image = Image.fromarray((SHAPE > 0).astype(np.uint8))
     image.putpalette([0, 0, 0, 255, 255, 255])
     assert (read_mask(saved(tmp_path, image)) == SHAPE).all()
 
 
-def test_grey_in_three_channels_is_one_and_a_color_counts_by_its_brightest(tmp_path):
+def test_gray_in_three_channels_is_one_and_a_color_counts_by_its_brightest(tmp_path):
     assert read_mask(saved(tmp_path, Image.fromarray(np.dstack([SHAPE] * 3)))).shape == (6, 8)
     red = np.dstack([SHAPE, 0 * SHAPE, 0 * SHAPE])
     assert (one_channel(read_mask(saved(tmp_path, Image.fromarray(red)))) == SHAPE).all()

@@ -114,7 +114,7 @@ def test_confusion_by_hand():
 
 
 @pytest.fixture
-def labelled():
+def labeled():
     """Labels of five classes, the truth void in places and without class 4."""
     random = np.random.default_rng(7)
     truth = random.integers(0, 4, (50, 70)).astype(np.uint8)
@@ -123,22 +123,22 @@ def labelled():
     return given.astype(np.uint8), truth, truth != 255
 
 
-def test_confusion_agrees_with_scikit_learn(labelled):
-    given, truth, known = labelled
+def test_confusion_agrees_with_scikit_learn(labeled):
+    given, truth, known = labeled
     counts = metrics.confusion(given, truth, classes=5)
     theirs = confusion_matrix(truth[known], given[known], labels=range(5))
     assert (counts[:, :5] == theirs).all() and not counts[:, 5].any()
 
 
-def test_class_ious_agree_with_scikit_learn(labelled):
-    given, truth, known = labelled
+def test_class_ious_agree_with_scikit_learn(labeled):
+    given, truth, known = labeled
     counts = metrics.confusion(given, truth, classes=5)
     theirs = jaccard_score(truth[known], given[known], labels=range(5), average=None)
     assert metrics.class_ious(counts) == pytest.approx(theirs)
 
 
-def test_mean_iou_leaves_out_classes_that_the_truth_does_not_hold(labelled):
-    given, truth, _ = labelled
+def test_mean_iou_leaves_out_classes_that_the_truth_does_not_hold(labeled):
+    given, truth, _ = labeled
     counts = metrics.confusion(given, truth, classes=5)
     assert metrics.mean_iou(counts) == pytest.approx(metrics.class_ious(counts)[:4].mean())
 

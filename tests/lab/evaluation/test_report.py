@@ -67,7 +67,7 @@ def test_names_are_shown_as_they_are(evaluation):
     assert "<good> & new" in page.text
 
 
-def test_the_page_has_colours_for_light_and_dark(evaluation):
+def test_the_page_has_colors_for_light_and_dark(evaluation):
     page = to_html(evaluation)
     assert "color-scheme: light dark" in page and "prefers-color-scheme: dark" in page
 

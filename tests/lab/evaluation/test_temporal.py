@@ -85,8 +85,8 @@ def test_working_size_shrinks_large_pictures_only():
     assert working_size((4000, 10)) == (480, 16)
 
 
-def test_shrinking_makes_grey():
+def test_shrinking_makes_gray():
     picture = np.full((72, 128, 3), (10, 200, 30), np.uint8)
-    grey = shrink(picture, (64, 36))
-    assert grey.shape == (36, 64)
-    assert grey[0, 0] == round(0.114 * 10 + 0.587 * 200 + 0.299 * 30)
+    gray = shrink(picture, (64, 36))
+    assert gray.shape == (36, 64)
+    assert gray[0, 0] == round(0.114 * 10 + 0.587 * 200 + 0.299 * 30)

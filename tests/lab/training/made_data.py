@@ -6,10 +6,10 @@ import numpy as np
 from rimlight.lab.training.data.options import DataOptions
 
 
-def blob(size=(60, 40), centre=(20, 15), axes=(12, 8)):
+def blob(size=(60, 40), center=(20, 15), axes=(12, 8)):
     """A bright ellipse on a dark ground, and its labels of 0 and 1."""
     labels = np.zeros((size[1], size[0]), np.uint8)
-    cv2.ellipse(labels, centre, axes, 20, 0, 360, 1, -1)
+    cv2.ellipse(labels, center, axes, 20, 0, 360, 1, -1)
     return np.where(labels[..., None] > 0, (90, 150, 240), (60, 40, 20)).astype(np.uint8), labels
 
 
@@ -23,7 +23,7 @@ def write_pair(folder, name, image, mask):
 def write_blobs(folder, count=8, full=255):
     """Write pairs of blobs at different places; `full` is what the masks call the blob."""
     for index in range(count):
-        image, labels = blob(centre=(12 + 4 * index, 14 + index))
+        image, labels = blob(center=(12 + 4 * index, 14 + index))
         write_pair(folder, f"{index:04d}", image, labels * full)
     return folder
 

@@ -8,7 +8,7 @@ import pytest
 from made_data import blob, options, write_blobs, write_pair
 
 from rimlight.core.errors import ConfigError
-from rimlight.lab.training.data.distort import blurred, distort, noisy, recoloured, recompressed
+from rimlight.lab.training.data.distort import blurred, distort, noisy, recolored, recompressed
 from rimlight.lab.training.data.find import find_samples
 from rimlight.lab.training.data.loader import Loader
 from rimlight.lab.training.data.options import IGNORED, AugmentOptions
@@ -101,9 +101,9 @@ def test_a_camera_changes_the_picture_and_not_its_light(change):
     assert changed.mean() == pytest.approx(image.mean(), abs=3)
 
 
-def test_colours_change_the_same_everywhere():
+def test_colors_change_the_same_everywhere():
     image, _ = blob()
-    changed = recoloured(np.random.default_rng(1), image, 1.0)
+    changed = recolored(np.random.default_rng(1), image, 1.0)
     assert (changed != image).any() and len(np.unique(changed.reshape(-1, 3), axis=0)) == 2
 
 
@@ -113,7 +113,7 @@ def test_nothing_asked_for_changes_nothing():
 
 
 def test_pasted_things_bring_their_labels_and_leave_the_rest():
-    front, mask = blob(centre=(15, 20))
+    front, mask = blob(center=(15, 20))
     back = np.full_like(front, 100)
     others = np.zeros_like(mask)
     others[:, 50:] = 2
@@ -135,7 +135,7 @@ def test_copy_paste_can_take_its_backgrounds_from_a_folder(tmp_path):
     said = options(write_blobs(tmp_path / "set", 1), augment=asked)
     loader = Loader(find_samples(said).train, size=(60, 40), options=said, training=True)
     picture, labels = loader.load(0)
-    assert picture[35, 55].tolist() == [0, 200, 0] and (labels == blob(centre=(12, 14))[1]).all()
+    assert picture[35, 55].tolist() == [0, 200, 0] and (labels == blob(center=(12, 14))[1]).all()
 
 
 def test_presets_can_be_named_alone_or_changed():
@@ -192,7 +192,7 @@ def test_batches_are_rgb_shares_and_whole_labels(tmp_path):
     red = np.full((20, 20, 3), (0, 0, 255), np.uint8)
     for name in "abc":
         write_pair(tmp_path / "set", name, red, np.full((20, 20), 255, np.uint8))
-    said = options(tmp_path / "set", augment=augment(), masks="grey")
+    said = options(tmp_path / "set", augment=augment(), masks="gray")
     samples = find_samples(said).train
     pairs = list(batches(samples, size=(8, 6), batch=2, options=said, training=False))
     assert [pictures.shape for pictures, _ in pairs] == [(2, 6, 8, 3), (1, 6, 8, 3)]

@@ -19,11 +19,11 @@ def labels_in(found, index=0):
     return np.unique(found.train[index].read()[1]).tolist()
 
 
-def square(colours, size=(8, 6)):
-    """A mask whose columns hold `colours` by turns."""
-    mask = np.zeros((size[1], size[0], *np.shape(colours[0])), np.uint8)
+def square(colors, size=(8, 6)):
+    """A mask whose columns hold `colors` by turns."""
+    mask = np.zeros((size[1], size[0], *np.shape(colors[0])), np.uint8)
     for column in range(size[0]):
-        mask[:, column] = colours[column % len(colours)]
+        mask[:, column] = colors[column % len(colors)]
     return mask
 
 
@@ -36,7 +36,7 @@ def test_black_and_white_masks_tell_the_second_class(tmp_path):
     found = find_samples(options(write_blobs(tmp_path / "set")))
     image, labels = found.train[0].read()
     assert found.problems == () and len(found.train) == 8
-    assert (labels == blob(centre=(12, 14))[1]).all() and image.shape == (40, 60, 3)
+    assert (labels == blob(center=(12, 14))[1]).all() and image.shape == (40, 60, 3)
 
 
 def test_masks_of_ids_keep_their_ids(tmp_path):
@@ -65,21 +65,21 @@ def test_an_unknown_id_is_named_and_ignored(tmp_path):
     assert labels_in(found) == [0, 1, 255]
 
 
-def test_colours_become_classes(tmp_path):
+def test_colors_become_classes(tmp_path):
     road, other = (0x20, 0x20, 0x40), (0x60, 0x80, 0x80)  # blue, green, red
     folder = one_pair(tmp_path / "set", square([road, other]))
     said = {"remap": {"#402020": "blob", "*": "ground"}}
     assert labels_in(find_samples(options(folder, **said))) == [0, 1]
 
 
-def test_an_unknown_colour_is_named_and_ignored(tmp_path):
+def test_an_unknown_color_is_named_and_ignored(tmp_path):
     folder = one_pair(tmp_path / "set", square([(0x20, 0x20, 0x40), (1, 2, 3)]))
     found = find_samples(options(folder, remap={"#402020": "blob"}))
-    assert found.problems == ("set/a: unknown colour #030201 in a_mask.png is ignored",)
+    assert found.problems == ("set/a: unknown color #030201 in a_mask.png is ignored",)
     assert labels_in(found) == [1, 255]
 
 
-def test_comma10k_is_known_by_the_names_of_its_colours(shared):
+def test_comma10k_is_known_by_the_names_of_its_colors(shared):
     said = {"classes": ("ground", "road"), "remap": {"lane": "road", "*": "ground"}}
     found = find_samples(options(shared / "data/comma10k", **said))
     assert len(found.train) == 11 and labels_in(found) == [0, 1]

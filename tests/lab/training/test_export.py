@@ -33,7 +33,7 @@ def reds(path, size=(60, 40)):
     first[1, 1, 0], second[0, 0, 0, 1] = 1, 20
     model.set_weights([first, np.zeros(4), second, np.array([0, -10])])
     model.save(path)
-    write_card(path, size=size, classes=("ground", "blob"), licence="CC0-1.0", summary="reds")
+    write_card(path, size=size, classes=("ground", "blob"), license="CC0-1.0", summary="reds")
     return path
 
 
@@ -70,7 +70,7 @@ def test_the_file_agrees_and_its_card_says_so(exported):
     assert exported.sameness.argmax == 1 and exported.sameness.pictures == 8
     assert exported.sameness.difference < 0.03
     assert "100.000% of the pixels of 8 pictures" in card.notes
-    assert (card.licence, card.summary) == ("CC0-1.0", "reds")
+    assert (card.license, card.summary) == ("CC0-1.0", "reds")
 
 
 def test_the_card_knows_its_files_bytes(exported):

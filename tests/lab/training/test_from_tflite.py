@@ -80,7 +80,7 @@ def test_a_missing_file_is_named(tmp_path):
         deeplab_from_tflite(tmp_path / "nowhere.tflite", (64, 64), classes=2)
 
 
-def test_in_training_the_normalisation_restores_what_it_takes_out(rebuilt, shared):
+def test_in_training_the_normalization_restores_what_it_takes_out(rebuilt, shared):
     norms = [x for x in rebuilt.layers if isinstance(x, keras.layers.BatchNormalization)]
     until = keras.Model(rebuilt.input, norms[10].output)
     road = cv2.imread(str(sorted((shared / "data/camvid/val/images").iterdir())[0]))

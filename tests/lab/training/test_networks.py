@@ -38,7 +38,7 @@ def network(request):
 
 
 def as_if_trained(model):
-    """Give batch normalisation something to do: at first it passes everything on as it is."""
+    """Give batch normalization something to do: at first it passes everything on as it is."""
     import keras
 
     random = np.random.default_rng(0)
@@ -73,7 +73,7 @@ def test_a_network_converts_with_builtin_operations_and_agrees(network, converte
     assert compare(network, converted, [noise()[0]]).difference < 1e-4
 
 
-def test_batch_normalisation_is_folded_into_the_convolutions(network, converted):
+def test_batch_normalization_is_folded_into_the_convolutions(network, converted):
     names, kinds = operations(converted), [type(layer).__name__ for layer in network.layers]
     arithmetic = sum(kinds.count(kind) for kind in ("Multiply", "Rescaling"))
     assert names.count("MUL") <= arithmetic + kinds.count("Activation")

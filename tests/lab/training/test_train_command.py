@@ -33,8 +33,8 @@ def data(tmp_path_factory):
     for number in range(20):
         picture = random.integers(0, 90, (*SIZE, 3), np.uint8)
         mask = np.zeros(SIZE, np.uint8)
-        centre = random.integers(16, 48, 2).tolist()
-        cv2.circle(mask, centre, 14, 255, -1)
+        center = random.integers(16, 48, 2).tolist()
+        cv2.circle(mask, center, 14, 255, -1)
         picture[mask > 0] += 150
         cv2.imwrite(str(folder / f"images/{number}.png"), picture)
         cv2.imwrite(str(folder / f"masks/{number}_mask.png"), mask)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from rimlight.cli import app
 from rimlight.core.errors import ConfigError
 from rimlight.core.options import validate
-from rimlight.lab.training.distil_options import load_distil
+from rimlight.lab.training.distill_options import load_distill
 from rimlight.lab.training.options import TrainOptions, load_train
 from rimlight.system import app_paths
 
@@ -79,16 +79,16 @@ def test_a_dry_run_prints_the_whole_training(config):
 
 def test_a_student_must_learn_from_somebody():
     with pytest.raises(ConfigError, match="soft or hard"):
-        load_distil(PERSON, ["soft=0", "hard=0"], teacher="selfie")
+        load_distill(PERSON, ["soft=0", "hard=0"], teacher="selfie")
 
 
 def test_where_a_teacher_is_looked_for_may_change_when_a_run_goes_on():
-    found = [load_distil(PERSON, s, teacher="x") for s in ([], ["teacher.models_dir=there"])]
+    found = [load_distill(PERSON, s, teacher="x") for s in ([], ["teacher.models_dir=there"])]
     assert found[0].identity == found[1].identity
 
 
 def test_a_dry_run_of_a_distillation_prints_it():
-    student = str(app_paths.folder("configs") / "distil-road-lite.yaml")
-    arguments = ["distil", "-c", student, "a.mp4", "--teacher", "t", "-o", "nowhere", "--dry-run"]
+    student = str(app_paths.folder("configs") / "distill-road-lite.yaml")
+    arguments = ["distill", "-c", student, "a.mp4", "--teacher", "t", "-o", "nowhere", "--dry-run"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0 and "model: t" in result.stdout and "a.mp4" in result.stdout

@@ -77,7 +77,7 @@ def given(model: str, folder: Path, frames: Sequence[Frame]) -> Iterator[Contend
     """Yield what a user names: a model as it is, of a .keras file its three variants.
 
     Args:
-        model: a name of the catalogue, a card, or a file.
+        model: a name of the catalog, a card, or a file.
         folder: where the variants go.
         frames: what the int8 variant is calibrated on.
 
@@ -96,7 +96,7 @@ def given(model: str, folder: Path, frames: Sequence[Frame]) -> Iterator[Contend
 
 
 def shipped() -> Iterator[Contender]:
-    """Yield all models of the catalogue that are on this machine."""
+    """Yield all models of the catalog that are on this machine."""
     catalog = Catalog()
     for name in catalog.names():
         card = catalog.card(name)
@@ -127,13 +127,13 @@ def _converted(
     trained: bool = False,
 ) -> Iterator[Contender]:
     """Yield a network as float32 and, where there are frames, as float16 and int8 too."""
-    from rimlight.lab.training.convert import to_quantised, to_tflite
+    from rimlight.lab.training.convert import to_quantized, to_tflite
 
     variants: dict[str, Callable[[], bytes]] = {"": lambda: to_tflite(model, float16=False)}
     if frames:
         inputs = _inputs(card, model, frames)
         variants[", float16"] = lambda: to_tflite(model, float16=True)
-        variants[", int8"] = lambda: to_quantised(model, inputs)
+        variants[", int8"] = lambda: to_quantized(model, inputs)
     for ending, convert in variants.items():
         file = folder / f"{len(list(folder.iterdir()))}.tflite"
         file.write_bytes(convert())

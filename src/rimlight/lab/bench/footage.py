@@ -18,7 +18,7 @@ from rimlight.core.config import SinkConfig
 from rimlight.core.frame import Frame, Mask, SourceInfo
 from rimlight.factory.api import open_source
 from rimlight.factory.sinks import open_sink
-from rimlight.imaging.colour import even_size, planes
+from rimlight.imaging.color import even_size, planes
 from rimlight.system import app_paths
 
 RATE = Fraction(30)
@@ -49,7 +49,7 @@ def repeated(frames: Sequence[Frame], count: int) -> Iterator[Frame]:
             index=index,
             pts=index / RATE,
             captured=time.monotonic(),
-            colour=frame.colour,
+            color=frame.color,
         )
 
 
@@ -67,7 +67,7 @@ def write_clip(frames: Sequence[Frame], count: int, path: Path) -> None:
 def ring_info(frames: Sequence[Frame], count: int | None) -> SourceInfo:
     """Describe a source that repeats `frames`."""
     return SourceInfo(
-        "bench", frames[0].size, rate=RATE, count=count, time_base=1 / RATE, colour=frames[0].colour
+        "bench", frames[0].size, rate=RATE, count=count, time_base=1 / RATE, color=frames[0].color
     )
 
 
@@ -113,5 +113,5 @@ def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:
         index=frame.index,
         pts=frame.pts,
         captured=frame.captured,
-        colour=frame.colour,
+        color=frame.color,
     )

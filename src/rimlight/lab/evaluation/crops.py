@@ -1,4 +1,4 @@
-"""Cutting labelled pictures to what a task is about."""
+"""Cutting labeled pictures to what a task is about."""
 
 from __future__ import annotations
 

@@ -114,8 +114,8 @@ class FolderData:
 
     def _read(self, pair: Pair) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         try:
-            colours = self.scheme is not None and self.scheme.colours is not None
-            image, mask, is_unsure = read_pair(pair.image, pair.mask, colours=colours)
+            colors = self.scheme is not None and self.scheme.colors is not None
+            image, mask, is_unsure = read_pair(pair.image, pair.mask, colors=colors)
         except (OSError, ValueError) as exc:
             raise ConfigError(f"cannot read {pair.image}: {exc}") from exc
         if is_unsure and not self._told:
@@ -141,15 +141,15 @@ class FolderData:
 
 
 def _as_alpha(mask: NDArray[np.uint8]) -> Alpha:
-    """Return the foreground of a grey or white-on-black mask; one of 0 and 1 counts as such."""
-    grey = mask if mask.ndim == 2 else mask[..., :3].max(axis=2)
-    full = 255 if grey.max(initial=0) > 1 else 1
-    return cast(Alpha, (grey / np.float32(full)).astype(np.float32))
+    """Return the foreground of a gray or white-on-black mask; one of 0 and 1 counts as such."""
+    gray = mask if mask.ndim == 2 else mask[..., :3].max(axis=2)
+    full = 255 if gray.max(initial=0) > 1 else 1
+    return cast(Alpha, (gray / np.float32(full)).astype(np.float32))
 
 
 def _guessed(mask: Path) -> Scheme | None:
     """Return the scheme of a mask by its colors, else by its ids."""
-    return guess_scheme(read_mask(mask, colours=True)) or guess_scheme(read_mask(mask))
+    return guess_scheme(read_mask(mask, colors=True)) or guess_scheme(read_mask(mask))
 
 
 def _short_name(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""What the colours or numbers in a data set's masks mean."""
+"""What the colors or numbers in a data set's masks mean."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ class Scheme:
     Attributes:
         name: what the command line calls it.
         classes: label i means classes[i]; in id masks every other value is void.
-        colours: 0xRRGGBB of each class, for masks that are coloured pictures; None: ids.
+        colors: 0xRRGGBB of each class, for masks that are colored pictures; None: ids.
         also: what other data sets and models call these classes: their name -> ours.
     """
 
     name: str
     classes: tuple[str, ...]
-    colours: tuple[int, ...] | None = None
+    colors: tuple[int, ...] | None = None
     also: Mapping[str, str] = field(default_factory=dict)
 
     def decode(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return uint8 (h, w) labels, `VOID` where unknown.
 
         Args:
-            picture: as OpenCV reads it: ids (h, w), or colours BGR (h, w, 3) or BGRA (h, w, 4).
+            picture: as OpenCV reads it: ids (h, w), or colors BGR (h, w, 3) or BGRA (h, w, 4).
 
         Raises:
-            ValueError: a colour scheme was given ids, or the other way round.
+            ValueError: a color scheme was given ids, or the other way round.
         """
-        if (picture.ndim == 3) != (self.colours is not None):
-            wanted = "colours" if self.colours is not None else "ids in one channel"
+        if (picture.ndim == 3) != (self.colors is not None):
+            wanted = "colors" if self.colors is not None else "ids in one channel"
             raise ValueError(f"masks of the scheme {self.name!r} hold {wanted}")
-        if self.colours is None:
+        if self.colors is None:
             return np.where(picture < len(self.classes), picture, VOID).astype(np.uint8)
         codes = picture[..., :3].astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)
         labels = np.full(codes.shape, VOID, np.uint8)
-        for label, colour in enumerate(self.colours):
-            labels[codes == colour] = label
+        for label, color in enumerate(self.colors):
+            labels[codes == color] = label
         return labels
 
     def translation(self, given: tuple[str, ...]) -> NDArray[np.uint8]:
@@ -97,7 +97,7 @@ _UNDRIVABLE = (
 COMMA10K = Scheme(
     "comma10k",
     ("road", "lane", "undrivable", "movable", "my car"),
-    colours=(0x402020, 0xFF0000, 0x808060, 0x00FF66, 0xCC00FF),
+    colors=(0x402020, 0xFF0000, 0x808060, 0x00FF66, 0xCC00FF),
     also={"mark": "lane"}
     | dict.fromkeys(_MOVABLE, "movable")
     | dict.fromkeys(_UNDRIVABLE, "undrivable"),
@@ -106,7 +106,7 @@ COMMA10K = Scheme(
 COMMA10K_OUTSIDE = Scheme(
     "comma10k-outside",
     COMMA10K.classes[:-1],
-    colours=(0x402020, 0xFF0000, 0x808060, 0x00FF66),
+    colors=(0x402020, 0xFF0000, 0x808060, 0x00FF66),
     also=COMMA10K.also,
 )
 """comma10k with the car's own bonnet void: for models that have no class for it."""
@@ -129,7 +129,7 @@ def scheme(name: str) -> Scheme:
 
 
 def guess_scheme(mask: NDArray[np.uint8]) -> Scheme | None:
-    """Return the scheme that `mask` looks written in; None for one foreground in grey levels."""
+    """Return the scheme that `mask` looks written in; None for one foreground in gray levels."""
     if mask.ndim == 3:
         labels = COMMA10K.decode(mask)
         return COMMA10K if np.mean(labels != VOID) > 0.5 else None

@@ -31,7 +31,7 @@ class LagMeter:
     """Finds the delay of the true masks at which they agree best with the given ones.
 
     Both are blurred; for every whole delay the squared differences are summed over the sequence;
-    a parabola through the least sum and its neighbours gives the fraction of a frame.
+    a parabola through the least sum and its neighbors gives the fraction of a frame.
     """
 
     def __init__(self) -> None:

@@ -24,19 +24,19 @@ _MANY = 256
 """A picture of more colors than this is no mask but what a mask cut out."""
 
 
-def read_mask(path: Path, *, colours: bool = False) -> Image:
+def read_mask(path: Path, *, colors: bool = False) -> Image:
     """Return a mask as what it means.
 
-    The values of a palette picture are its ids, unless the palette is grey. Where all that is not
+    The values of a palette picture are its ids, unless the palette is gray. Where all that is not
     transparent has one color, or so many that it is a cut-out photo, the mask is the alpha; else
     what is transparent is black.
 
     Args:
         path: the file.
-        colours: the colors are what it means.
+        colors: the colors are what it means.
 
     Returns:
-        Values uint8 (h, w), or BGR (h, w, 3) for colors; always BGR with `colours`.
+        Values uint8 (h, w), or BGR (h, w, 3) for colors; always BGR with `colors`.
 
     Raises:
         ConfigError: it cannot be read, or has more than 8 bits.
@@ -46,10 +46,10 @@ def read_mask(path: Path, *, colours: bool = False) -> Image:
     except (OSError, ValueError) as exc:
         raise ConfigError(f"cannot read {path}: {reason_of(exc)}") from exc
     decoded = _decoded(data, path)
-    if not colours and _is_colored(decoded) and (ids := _ids(data)) is not None:
+    if not colors and _is_colored(decoded) and (ids := _ids(data)) is not None:
         return ids
     mask = _meaning(decoded)
-    is_wanted = mask.ndim == 3 or not colours
+    is_wanted = mask.ndim == 3 or not colors
     return mask if is_wanted else cast(Image, cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR))
 
 
@@ -88,7 +88,7 @@ def _decoded(data: bytes, path: Path) -> Image:
 
 
 def _meaning(mask: Image) -> Image:
-    """Choose between color and alpha; grey in three channels becomes one."""
+    """Choose between color and alpha; gray in three channels becomes one."""
     if mask.ndim == 3 and mask.shape[2] == 4:
         alpha, mask = mask[..., 3], mask[..., :3]
         if alpha.min(initial=255) < 255:

@@ -64,7 +64,7 @@ def boundary_f(mask: Binary, truth: Binary, *, tolerance: float = BOUNDARY_TOLER
 
 
 def contour(mask: Binary) -> Binary:
-    """Return the pixels of bool (h, w) `mask` with one of their 8 neighbours outside of it.
+    """Return the pixels of bool (h, w) `mask` with one of their 8 neighbors outside of it.
 
     The edge of the picture is no contour: what a frame cuts off was not drawn by the model.
     """

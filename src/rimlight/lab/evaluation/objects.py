@@ -31,7 +31,7 @@ ranked by what box and mask say together. Options of a set-up go before these.""
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labeled:
     """A picture and its true objects: (class number, polygon float64 (n, 2) in pixels)."""
 
     frame: Frame
@@ -59,7 +59,7 @@ class ObjectData:
         self.name = "/".join(folder.resolve().parts[-2:])
         self.count = len(self._pictures)
 
-    def __iter__(self) -> Iterator[Labelled]:
+    def __iter__(self) -> Iterator[Labeled]:
         """Yield the pictures in order.
 
         Raises:
@@ -70,7 +70,7 @@ class ObjectData:
             frame = Frame.from_bgr(
                 picture, index=index, pts=Fraction(index), captured=time.monotonic(), name=path.name
             )
-            yield Labelled(frame, _read(self._folder / "labels" / f"{path.stem}.txt", frame.size))
+            yield Labeled(frame, _read(self._folder / "labels" / f"{path.stem}.txt", frame.size))
 
 
 def with_rules(config: SetupConfig) -> SetupConfig:
@@ -113,7 +113,7 @@ class _Judge:
         self._ms: list[float] = []
         self._classes = 0
 
-    def add(self, number: int, sample: Labelled) -> None:
+    def add(self, number: int, sample: Labeled) -> None:
         """Find the objects of a picture."""
         width, height = sample.frame.size
         self._images.append({"id": number, "width": width, "height": height})

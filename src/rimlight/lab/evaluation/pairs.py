@@ -82,7 +82,7 @@ def problems(folder: Path) -> list[str]:
 
 
 def read_pair(
-    picture: Path, mask: Path, *, colours: bool = False
+    picture: Path, mask: Path, *, colors: bool = False
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], bool]:
     """Read a picture and its mask, the right way up.
 
@@ -97,14 +97,14 @@ def read_pair(
     """
     read = read_tagged(picture)
     size = (read.bgr.shape[1], read.bgr.shape[0])
-    stored = read_mask(mask, colours=colours)
+    stored = read_mask(mask, colors=colors)
     return read.bgr, turned_along(stored, size, read.orientation), is_unsure(size, read.orientation)
 
 
 def runs_on(pairs: Sequence[Pair]) -> bool:
     """Say whether the pictures follow each other in time.
 
-    Their names must count up by one without a gap, and neighbours must look alike.
+    Their names must count up by one without a gap, and neighbors must look alike.
     """
     numbers = [int(pair.name) for pair in pairs if pair.name.isdecimal()]
     if len(numbers) < max(2, len(pairs)) or any(b - a != 1 for a, b in pairwise(numbers)):
@@ -167,8 +167,8 @@ def _without_partner(images: dict[str, Path], masks: dict[str, Path]) -> list[st
 
 
 def _thumbnail(path: Path) -> NDArray[np.float64]:
-    grey = cv2.cvtColor(read_picture(path)[0], cv2.COLOR_BGR2GRAY)
-    small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float64)
+    gray = cv2.cvtColor(read_picture(path)[0], cv2.COLOR_BGR2GRAY)
+    small = cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float64)
     return cast(NDArray[np.float64], small - small.mean())
 
 

@@ -27,9 +27,9 @@ def cut_out(picture: Image, alpha: Alpha) -> Image:
 
 
 def painted(picture: Image, labels: NDArray[np.uint8]) -> Image:
-    """Return `picture` half covered with one colour for each label; `VOID` stays as it is."""
-    colours = _palette()[labels]
-    mixed = cv2.addWeighted(picture, 0.45, colours, 0.55, 0)
+    """Return `picture` half covered with one color for each label; `VOID` stays as it is."""
+    colors = _palette()[labels]
+    mixed = cv2.addWeighted(picture, 0.45, colors, 0.55, 0)
     return cast(Image, np.where((labels == VOID)[..., None], picture, mixed))
 
 
@@ -54,13 +54,13 @@ def caption(picture: Image, text: str) -> Image:
     out = picture.copy()
     scale = max(0.4, picture.shape[0] / 900)
     place = (8, round(28 * scale) + 4)
-    for colour, width in (((0, 0, 0), 4), ((255, 255, 255), 1)):
-        cv2.putText(out, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, width, cv2.LINE_AA)
+    for color, width in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+        cv2.putText(out, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, color, width, cv2.LINE_AA)
     return out
 
 
 def _palette() -> Image:
-    """Return 256 BGR colours, neighbours far apart: hues step by the golden angle."""
+    """Return 256 BGR colors, neighbors far apart: hues step by the golden angle."""
     steps = np.arange(256)
     hue = (steps * 111.246 % 180).astype(np.uint8)
     hsv = np.dstack([hue, np.full_like(hue, 200), np.full_like(hue, 235)])

@@ -1,4 +1,4 @@
-"""Plots as inline SVG. Colours are CSS variables, so that the page's light or dark applies."""
+"""Plots as inline SVG. Colors are CSS variables, so that the page's light or dark applies."""
 
 from __future__ import annotations
 

@@ -169,11 +169,11 @@ class _Follower:
 
     def step(self, sample: Sample) -> Motion | None:
         """Return the motion since the frame before; None for the first of a size."""
-        grey = shrink(sample.frame.bgr, working_size(sample.frame.size))
-        before, self._before = self._before, grey
-        if before is None or before.shape != grey.shape:
+        gray = shrink(sample.frame.bgr, working_size(sample.frame.size))
+        before, self._before = self._before, gray
+        if before is None or before.shape != gray.shape:
             return None
-        return self._estimator.between(before, grey)
+        return self._estimator.between(before, gray)
 
 
 def _forget(setups: Sequence[Setup]) -> None:

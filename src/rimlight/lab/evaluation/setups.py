@@ -39,7 +39,7 @@ def plain(mask: Mask, frame: Frame) -> Alpha:
 
 def as_shown(mask: Mask, frame: Frame) -> Alpha:
     """Enlarge through the smooth step of the mask's `edges`, exactly as effects do."""
-    levels = composite.enlarge(composite.quantise(mask.alpha()), frame.size, mask.edges)
+    levels = composite.enlarge(composite.quantize(mask.alpha()), frame.size, mask.edges)
     return cast(Alpha, levels * np.float32(1 / 255))
 
 

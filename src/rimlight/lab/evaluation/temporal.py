@@ -38,9 +38,9 @@ def working_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def shrink(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return BGR uint8 (h, w, 3) `picture` as grey uint8 of `size`, averaging over areas."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    return cast(NDArray[np.uint8], cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
+    """Return BGR uint8 (h, w, 3) `picture` as gray uint8 of `size`, averaging over areas."""
+    gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    return cast(NDArray[np.uint8], cv2.resize(gray, size, interpolation=cv2.INTER_AREA))
 
 
 class MotionEstimator:
@@ -50,7 +50,7 @@ class MotionEstimator:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def between(self, before: NDArray[np.uint8], now: NDArray[np.uint8]) -> Motion:
-        """Return the motion that leads from `before` to `now`, grey uint8 (h, w) each.
+        """Return the motion that leads from `before` to `now`, gray uint8 (h, w) each.
 
         A pixel is trusted when following the flow back and forth ends near where it began, by
         the rule of Sundaram, Brox and Keutzer (ECCV 2010), and began inside the picture.

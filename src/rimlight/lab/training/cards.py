@@ -23,7 +23,7 @@ def write_card(
     fit: Fit = "stretch",
     name: str | None = None,
     summary: str = "",
-    licence: str = "not stated",
+    license: str = "not stated",
     origin: str = "",
     notes: str = "",
 ) -> Path:
@@ -38,7 +38,7 @@ def write_card(
             which must show all of a frame, stretches it.
         name: what the card calls the model; None: what the file is called.
         summary: a line for `rimlight models list`.
-        licence: of the weights.
+        license: of the weights.
         origin: what it was made from.
         notes: anything else.
 
@@ -49,7 +49,7 @@ def write_card(
         name=name or file.stem,
         summary=summary,
         files=(ModelFile(file=file.name),),
-        licence=licence,
+        license=license,
         origin=origin,
         input=InputSpec(size=size, fit="letterbox" if fit == "letterbox" else "stretch"),
         output=OutputSpec(kind="softmax"),

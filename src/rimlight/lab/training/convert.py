@@ -47,7 +47,7 @@ def to_tflite(model: Any, *, float16: bool) -> bytes:
     return _convert(converter)
 
 
-def to_quantised(model: Any, calibration: Sequence[NDArray[np.float32]] = ()) -> bytes:
+def to_quantized(model: Any, calibration: Sequence[NDArray[np.float32]] = ()) -> bytes:
     """Convert a Keras model to TensorFlow Lite with weights of int8, a quarter of the size.
 
     Args:

@@ -21,7 +21,7 @@ Lines = dict[str, list[float]]
 _SIZE = (640, 400)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 20, 40, 36
 _PAPER, _INK, _GRID = (255, 255, 255), (60, 50, 40), (225, 220, 215)
-_COLOURS = ((222, 111, 47), (43, 98, 217), (92, 157, 42), (208, 79, 154))
+_COLORS = ((222, 111, 47), (43, 98, 217), (92, 157, 42), (208, 79, 154))
 _STEPS = 5
 
 
@@ -58,13 +58,13 @@ def _plot(title: str, lines: Lines) -> Image:
     _text(canvas, title, (_LEFT, 24), _INK, scale=0.6)
     _grid(canvas, low, high, max(len(values) for values in lines.values()))
     for place, (name, values) in enumerate(lines.items()):
-        colour = _COLOURS[place % len(_COLOURS)]
-        _text(canvas, name, (_LEFT + 190 + 130 * place, 24), colour)
+        color = _COLORS[place % len(_COLORS)]
+        _text(canvas, name, (_LEFT + 190 + 130 * place, 24), color)
         points = [
             _point(i, v, low, high, len(values)) for i, v in enumerate(values) if math.isfinite(v)
         ]
         line = np.array(points, np.int32).reshape(-1, 1, 2)
-        cv2.polylines(canvas, [line], isClosed=False, color=colour, thickness=2, lineType=16)
+        cv2.polylines(canvas, [line], isClosed=False, color=color, thickness=2, lineType=16)
     return canvas
 
 
@@ -84,6 +84,6 @@ def _point(index: int, value: float, low: float, high: float, count: int) -> tup
 
 
 def _text(
-    canvas: Image, text: str, at: tuple[int, int], colour: tuple[int, int, int], scale: float = 0.45
+    canvas: Image, text: str, at: tuple[int, int], color: tuple[int, int, int], scale: float = 0.45
 ) -> None:
-    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 1, cv2.LINE_AA)
+    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, color, 1, cv2.LINE_AA)

@@ -20,8 +20,8 @@ from rimlight.core.model_card import ModelCard, load_card
 from rimlight.core.wording import counted
 from rimlight.lab.training.agreement import Reader, Sameness, compare_files
 from rimlight.lab.training.cards import described, save_card
-from rimlight.lab.training.convert import to_quantised, to_tflite
-from rimlight.lab.training.data.unlabelled import frames_of
+from rimlight.lab.training.convert import to_quantized, to_tflite
+from rimlight.lab.training.data.unlabeled import frames_of
 from rimlight.models.catalog import Catalog
 from rimlight.segmenters.keras import KerasEngine, open_keras
 from rimlight.segmenters.tflite import TfliteEngine
@@ -170,7 +170,7 @@ def _converted(model: Any, number: Number, inputs: Sequence[NDArray[np.float32]]
             hint="build the network for one size",
         )
     if number in {"dynamic", "int8"}:
-        return to_quantised(model, inputs)
+        return to_quantized(model, inputs)
     return to_tflite(model, float16=number == "float16")
 
 

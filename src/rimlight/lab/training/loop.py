@@ -204,7 +204,7 @@ class Loop:
         if math.isnan(scores.miou):
             raise ConfigError(
                 "no pixel of the validation pictures has a label that counts",
-                hint="say in data.remap what the masks' ids, colours or names are",
+                hint="say in data.remap what the masks' ids, colors or names are",
             )
         return float(np.average(losses, weights=sizes)), scores
 

@@ -24,7 +24,7 @@ def kernels(model: Any) -> list[Any]:
     """Return the variables that are pruned: the trained kernels of convolutions that mix channels.
 
     Depthwise kernels stay: they are a few per cent of the weights, and each is all that its
-    channel has. So do the last scores, biases and batch normalisation.
+    channel has. So do the last scores, biases and batch normalization.
     """
     return [
         layer.kernel

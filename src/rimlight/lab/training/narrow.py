@@ -2,7 +2,7 @@
 
 Inner channels of inverted residuals (1x1 to many channels, a depthwise convolution, 1x1 back to
 few) go with all that belongs to them, so that nothing outside of the block changes. Which ones: by
-the size of what a channel can add to the block's result, the scale of its last normalisation times
+the size of what a channel can add to the block's result, the scale of its last normalization times
 the sum of magnitudes in the projection (after "Pruning Filters for Efficient ConvNets", Li et al.
 2017, and "Network Slimming", Liu et al. 2017).
 """

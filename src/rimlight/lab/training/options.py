@@ -16,7 +16,7 @@ from rimlight.lab.training.networks.options import NetworkOptions
 
 FREE: dict[str, Any] = {
     **dict.fromkeys(("epochs", "minutes", "early_stop", "batch", "keep_start"), True),
-    **dict.fromkeys(("name", "summary", "licence", "foreground"), True),
+    **dict.fromkeys(("name", "summary", "license", "foreground"), True),
     "data": {"check"},
 }
 """What may differ when a run is gone on with, as pydantic's `exclude` names it."""
@@ -29,7 +29,7 @@ class TrainOptions(LoopOptions):
         str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="of the model's card")
     ] = "model"
     summary: Annotated[str, Field(description="of the card")] = ""
-    licence: Annotated[str, Field(description="of the weights: what the data allow")] = "not stated"
+    license: Annotated[str, Field(description="of the weights: what the data allow")] = "not stated"
     foreground: Annotated[
         tuple[str, ...], Field(description="classes that stay in front; none: all but the first")
     ] = ()

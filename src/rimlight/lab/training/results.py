@@ -129,7 +129,7 @@ def _write(
         fit=options.data.fit,
         name=options.name,
         summary=options.summary,
-        licence=options.licence,
+        license=options.license,
         origin=f"trained by rimlight {options.taught_by}",
         notes="; ".join(f"{name}: {fact}" for name, fact in facts.items()),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from rimlight.lab.training.distil_options import DistilOptions
+from rimlight.lab.training.distill_options import DistillOptions
 from rimlight.lab.training.losses import Loss
 
 _LEAST = 1e-6
@@ -15,7 +15,7 @@ _LEAST = 1e-6
 def soft_loss(answers: Any, probabilities: Any, counted: Any, *, temperature: float) -> Any:
     """Return the mean divergence (Kullback-Leibler) of the student from the teacher.
 
-    Both are softened first: p^(1/T), normalised, is what the softmax gives for scores divided by
+    Both are softened first: p^(1/T), normalized, is what the softmax gives for scores divided by
     T. Times T^2, so that T does not change how strong the gradients are (Hinton et al. 2015).
 
     Args:
@@ -44,13 +44,13 @@ def where_it_counts(labels: Any, answers: Any, *, trust: str) -> Any:
     """
     inside = tf.reduce_sum(answers, axis=-1) > 0.5
     if trust == "where-right":
-        unlabelled = labels >= answers.shape[-1]
+        unlabeled = labels >= answers.shape[-1]
         right = tf.argmax(answers, axis=-1, output_type=tf.int32) == labels
-        inside = tf.logical_and(inside, tf.logical_or(unlabelled, right))
+        inside = tf.logical_and(inside, tf.logical_or(unlabeled, right))
     return tf.cast(inside, tf.float32)
 
 
-def mixed_loss(options: DistilOptions, by_labels: Loss) -> Loss:
+def mixed_loss(options: DistillOptions, by_labels: Loss) -> Loss:
     """Return the loss of ((labels, answers), probabilities)."""
 
     def loss(targets: Any, probabilities: Any) -> Any:

@@ -25,7 +25,7 @@ def make_optimizer(options: LoopOptions) -> Any:
         gradient_accumulation_steps=options.accumulate if options.accumulate > 1 else None,
         **extra,
     )
-    if chosen.name == "adamw":  # decayed scales and shifts would fight what they normalise
+    if chosen.name == "adamw":  # decayed scales and shifts would fight what they normalize
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return keras.optimizers.LossScaleOptimizer(optimizer) if options.mixed_precision else optimizer
 

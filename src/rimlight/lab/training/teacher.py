@@ -18,7 +18,7 @@ from rimlight.core.errors import ConfigError, ModelError
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.lab.training.data.samples import Sample, read_image
-from rimlight.lab.training.distil_options import TeacherOptions
+from rimlight.lab.training.distill_options import TeacherOptions
 from rimlight.models.catalog import Catalog, sha256_of
 from rimlight.segmenters.average import AverageSegmenter
 from rimlight.system.atomic_io import make_folder, replacing

@@ -110,8 +110,8 @@ def _rings(segmentation: Any, size: tuple[int, int]) -> tuple[NDArray[np.float32
     except (KeyError, TypeError, ValueError):
         return ()
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    centres = [contour.reshape(-1, 2).astype(np.float32) + 0.5 for contour in contours]
-    return tuple(ring / sides for ring in centres)
+    centers = [contour.reshape(-1, 2).astype(np.float32) + 0.5 for contour in contours]
+    return tuple(ring / sides for ring in centers)
 
 
 def _lists(segmentation: list[Any]) -> list[Any]:

@@ -15,7 +15,7 @@ from rimlight.lab.training.data.options import AugmentOptions
 
 Image = NDArray[np.uint8]
 
-_GREY = np.array([0.114, 0.587, 0.299])  # of B, G and R in BT.601 luma
+_GRAY = np.array([0.114, 0.587, 0.299])  # of B, G and R in BT.601 luma
 _MAX_SIGMA_SHARE = 0.012  # of the longer side
 _MAX_NOISE = 18.0  # levels
 _QUALITY = (10, 60)  # of JPEG
@@ -23,8 +23,8 @@ _QUALITY = (10, 60)  # of JPEG
 
 def distort(rng: np.random.Generator, image: Image, augment: AugmentOptions) -> Image:
     """Return `image` with all that `augment` asks for, in the order in which it happens."""
-    if augment.colour:
-        image = recoloured(rng, image, augment.colour)
+    if augment.color:
+        image = recolored(rng, image, augment.color)
     if rng.random() < augment.blur:
         image = blurred(rng, image)
     if rng.random() < augment.noise:
@@ -34,14 +34,14 @@ def distort(rng: np.random.Generator, image: Image, augment: AugmentOptions) -> 
     return image
 
 
-def recoloured(rng: np.random.Generator, image: Image, strength: float) -> Image:
+def recolored(rng: np.random.Generator, image: Image, strength: float) -> Image:
     """Change gain, gamma, contrast, saturation and tint, by up to a half at a `strength` of 1."""
     gain, gamma, contrast, saturation = np.exp(rng.uniform(-0.5, 0.5, 4) * strength)
     tint = np.exp(rng.uniform(-0.2, 0.2, 3) * strength)
     levels = np.linspace(0, 1, 256) ** gamma * gain
     table = ((levels - 0.5) * contrast + 0.5) * 255
     bright = cv2.LUT(image, table.clip(0, 255).astype(np.float32))
-    mix = saturation * np.eye(3) + (1 - saturation) * np.tile(_GREY, (3, 1))
+    mix = saturation * np.eye(3) + (1 - saturation) * np.tile(_GRAY, (3, 1))
     mixed = cv2.transform(bright, np.diag(tint) @ mix)
     return cast(Image, np.rint(mixed).clip(0, 255).astype(np.uint8))
 
@@ -53,7 +53,7 @@ def blurred(rng: np.random.Generator, image: Image) -> Image:
 
 
 def noisy(rng: np.random.Generator, image: Image) -> Image:
-    """Add a sensor's noise: of each pixel, and half as strong of neighbourhoods."""
+    """Add a sensor's noise: of each pixel, and half as strong of neighborhoods."""
     sigma = rng.uniform(0.2, 1) * _MAX_NOISE
     height, width = image.shape[:2]
     fine = rng.normal(0, sigma, image.shape)

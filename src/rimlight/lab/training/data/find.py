@@ -20,7 +20,7 @@ from rimlight.lab.training.data.coco import coco_samples, is_coco
 from rimlight.lab.training.data.folders import Found, folder_samples
 from rimlight.lab.training.data.layouts import split_of
 from rimlight.lab.training.data.options import DataOptions
-from rimlight.lab.training.data.samples import ColourMask, IdMask, Sample, Samples, read_oriented
+from rimlight.lab.training.data.samples import ColorMask, IdMask, Sample, Samples, read_oriented
 from rimlight.lab.training.data.yolo import yolo_samples
 
 _FINDERS: Mapping[str, Callable[[Path, DataOptions], Found]] = MappingProxyType(
@@ -181,7 +181,7 @@ def _look_into(sample: Sample) -> _Look:
         shown = np.flatnonzero(np.bincount(sample.mask.read(size, turned).ravel()))
     except ConfigError as exc:
         return _Look(None, [f"{sample.name}: {exc}; left out"])
-    unsure = is_unsure(size, turned) and isinstance(sample.mask, IdMask | ColourMask)
+    unsure = is_unsure(size, turned) and isinstance(sample.mask, IdMask | ColorMask)
     known = replace(sample, shown=frozenset(shown.tolist()))
     return _Look(known, [f"{sample.name}: {problem}" for problem in found], unsure)
 

@@ -14,15 +14,15 @@ from rimlight.lab.evaluation.layout import pictures_in, what_lies_in
 from rimlight.lab.evaluation.masks import one_channel, read_mask
 from rimlight.lab.evaluation.pairs import matched
 from rimlight.lab.training.data.mapping import (
-    ColourTable,
+    ColorTable,
     IdTable,
     LabelMap,
-    colour_table,
-    grey_table,
+    color_table,
+    gray_table,
     id_table,
 )
 from rimlight.lab.training.data.options import IGNORED, DataOptions
-from rimlight.lab.training.data.samples import ColourMask, IdMask, Sample, Truth
+from rimlight.lab.training.data.samples import ColorMask, IdMask, Sample, Truth
 
 _LOOKED_AT = 24  # masks, to tell how a data set writes them
 _CAMVID_VOID = (len(CAMVID.classes),)
@@ -56,31 +56,31 @@ def folder_samples(folder: Path, options: DataOptions, *, camvid: bool = False) 
     return Found(tuple(samples), tuple(f"{folder}: {each}" for each in lonely))
 
 
-def _truth(mask: Path, table: IdTable | ColourTable) -> Truth:
-    return IdMask(mask, table) if isinstance(table, IdTable) else ColourMask(mask, table)
+def _truth(mask: Path, table: IdTable | ColorTable) -> Truth:
+    return IdMask(mask, table) if isinstance(table, IdTable) else ColorMask(mask, table)
 
 
-def _table(masks: Sequence[Path], options: DataOptions, *, camvid: bool) -> IdTable | ColourTable:
+def _table(masks: Sequence[Path], options: DataOptions, *, camvid: bool) -> IdTable | ColorTable:
     mapped = LabelMap(options)
     if camvid:
         return id_table(mapped, CAMVID.classes, _CAMVID_VOID)
     kind = options.masks if options.masks != "auto" else _guess(masks, options, mapped)
-    if kind == "grey":
-        return grey_table(options.classes)
+    if kind == "gray":
+        return gray_table(options.classes)
     if kind == "ids":
         return id_table(mapped, options.names)
-    return colour_table(mapped, _comma10k())
+    return color_table(mapped, _comma10k())
 
 
 def _comma10k() -> dict[int, str]:
-    """The names of comma10k's colours, which no other data set here uses for something else."""
-    return dict(zip(COMMA10K.colours or (), COMMA10K.classes, strict=True))
+    """The names of comma10k's colors, which no other data set here uses for something else."""
+    return dict(zip(COMMA10K.colors or (), COMMA10K.classes, strict=True))
 
 
 def _guess(masks: Sequence[Path], options: DataOptions, mapped: LabelMap) -> str:
-    """Say whether masks are "grey", "ids" or "colours", by what was said and how they look."""
-    if mapped.colours():
-        return "colours"
+    """Say whether masks are "gray", "ids" or "colors", by what was said and how they look."""
+    if mapped.colors():
+        return "colors"
     if mapped.has_ids:
         return "ids"
     values = np.zeros(256, np.bool_)
@@ -90,12 +90,12 @@ def _guess(masks: Sequence[Path], options: DataOptions, mapped: LabelMap) -> str
         except ConfigError:
             continue  # the check of all files names it
         if mask.ndim == 3 and (mask[..., :3] != mask[..., :1]).any():
-            return "colours"
+            return "colors"
         values |= np.bincount(one_channel(mask).ravel(), minlength=256) > 0
     present = set(np.flatnonzero(values).tolist())
     counted = present - {0, IGNORED}
-    is_grey = not counted or max(counted) >= max(len(options.classes), len(options.names))
-    return "grey" if is_grey and len(options.classes) == 2 and not options.remap else "ids"
+    is_gray = not counted or max(counted) >= max(len(options.classes), len(options.names))
+    return "gray" if is_gray and len(options.classes) == 2 and not options.remap else "ids"
 
 
 def pictures_by_name(folder: Path) -> dict[str, Path]:

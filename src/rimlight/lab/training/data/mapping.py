@@ -1,4 +1,4 @@
-"""From a data set's ids, colours and names to the classes that are learnt."""
+"""From a data set's ids, colors and names to the classes that are learnt."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rimlight.core.registry import suggest
 from rimlight.lab.training.data.options import IGNORED, DataOptions, Key
 
 OTHERS = "*"
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 class LabelMap:
-    """What each id, colour or name of a data set becomes.
+    """What each id, color or name of a data set becomes.
 
     An entry of `remap` or `ignore` counts first. What has none keeps its name, where the classes
     have one of that name, and then its id, where nothing is remapped; all else is what `remap`
@@ -34,9 +34,9 @@ class LabelMap:
         self._said = {_plain(key): self._label(value) for key, value in said.items()}
         self._others = self._said.pop(OTHERS, None)
 
-    def colours(self) -> dict[int, int]:
-        """Return the labels that were said of colours, by 0xRRGGBB."""
-        found = {k: v for k, v in self._said.items() if isinstance(k, str) and _COLOUR.fullmatch(k)}
+    def colors(self) -> dict[int, int]:
+        """Return the labels that were said of colors, by 0xRRGGBB."""
+        found = {k: v for k, v in self._said.items() if isinstance(k, str) and _COLOR.fullmatch(k)}
         return {int(str(key)[1:], 16): label for key, label in found.items()}
 
     @property
@@ -53,7 +53,7 @@ class LabelMap:
         """Return the label of an id, of what bears `name`, or of both; None: unknown.
 
         Args:
-            key: the id; None for a colour.
+            key: the id; None for a color.
             name: what the data set calls it; None: it has no names.
             void: the data set itself does not count it.
         """
@@ -81,7 +81,7 @@ class LabelMap:
 
 
 def _plain(key: Key) -> Key:
-    return key.lower() if isinstance(key, str) and _COLOUR.fullmatch(key) else key
+    return key.lower() if isinstance(key, str) and _COLOR.fullmatch(key) else key
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +116,7 @@ def id_table(mapped: LabelMap, names: Sequence[str] = (), void: Sequence[int] = 
     return IdTable(labels, known)
 
 
-def grey_table(classes: Sequence[str]) -> IdTable:
+def gray_table(classes: Sequence[str]) -> IdTable:
     """Return the table of masks from black to white: the lighter half is the second class.
 
     Raises:
@@ -140,49 +140,49 @@ def _id_label(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ColourTable:
-    """What the colours of a mask become.
+class ColorTable:
+    """What the colors of a mask become.
 
     Attributes:
-        by_colour: labels by 0xRRGGBB.
-        others: the label of every other colour; None: they are unknown, and ignored.
+        by_color: labels by 0xRRGGBB.
+        others: the label of every other color; None: they are unknown, and ignored.
     """
 
-    by_colour: Mapping[int, int]
+    by_color: Mapping[int, int]
     others: int | None
 
     def labels(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return uint8 (h, w) labels of a mask BGR or BGRA, or grey (h, w)."""
+        """Return uint8 (h, w) labels of a mask BGR or BGRA, or gray (h, w)."""
         codes = _codes(picture)
         labels = np.full(codes.shape, IGNORED if self.others is None else self.others, np.uint8)
-        for colour, label in self.by_colour.items():
-            labels[codes == colour] = label
+        for color, label in self.by_color.items():
+            labels[codes == color] = label
         return labels
 
     def unknown(self, picture: NDArray[np.uint8]) -> list[int]:
-        """Return the colours without a label, the most frequent first."""
+        """Return the colors without a label, the most frequent first."""
         if self.others is not None:
             return []
-        colours, counts = np.unique(_codes(picture), return_counts=True)
-        found = [(-count, int(c)) for c, count in zip(colours, counts, strict=True)]
-        return [colour for _, colour in sorted(found) if colour not in self.by_colour]
+        colors, counts = np.unique(_codes(picture), return_counts=True)
+        found = [(-count, int(c)) for c, count in zip(colors, counts, strict=True)]
+        return [color for _, color in sorted(found) if color not in self.by_color]
 
 
-def colour_table(mapped: LabelMap, named: Mapping[int, str]) -> ColourTable:
-    """Return the table of masks that hold colours, of which `named` says what they mean.
+def color_table(mapped: LabelMap, named: Mapping[int, str]) -> ColorTable:
+    """Return the table of masks that hold colors, of which `named` says what they mean.
 
     Raises:
-        ConfigError: no colour leads to a class.
+        ConfigError: no color leads to a class.
     """
-    by_name = {colour: mapped.label(None, name) for colour, name in named.items()}
-    found = {colour: label for colour, label in by_name.items() if label is not None}
-    table = {**found, **mapped.colours()}
+    by_name = {color: mapped.label(None, name) for color, name in named.items()}
+    found = {color: label for color, label in by_name.items() if label is not None}
+    table = {**found, **mapped.colors()}
     if not table:
         raise ConfigError(
-            "the masks hold colours, and none of them is said to be a class",
+            "the masks hold colors, and none of them is said to be a class",
             hint="name them in remap, such as '#402020': road",
         )
-    return ColourTable(table, mapped.others)
+    return ColorTable(table, mapped.others)
 
 
 def _codes(picture: NDArray[np.uint8]) -> NDArray[np.uint32]:

@@ -20,14 +20,14 @@ Key = int | str
 
 _PRESETS: dict[str, dict[str, float]] = {
     "none": {},
-    "light": {"flip": 0.5, "crop": 0.3, "scale": 0.1, "stretch": 0.1, "colour": 0.3},
+    "light": {"flip": 0.5, "crop": 0.3, "scale": 0.1, "stretch": 0.1, "color": 0.3},
     "heavy": {
         "flip": 0.5,
         "crop": 0.5,
         "scale": 0.3,
         "stretch": 0.2,
         "rotate": 8.0,
-        "colour": 0.6,
+        "color": 0.6,
         "blur": 0.2,
         "noise": 0.3,
         "jpeg": 0.3,
@@ -55,7 +55,7 @@ class AugmentOptions(Options):
         0.0
     )
     rotate: Annotated[float, Field(ge=0, le=180, description="degrees either way at most")] = 0.0
-    colour: Annotated[
+    color: Annotated[
         Share, Field(description="how far light, contrast, saturation and tint change")
     ] = 0.0
     blur: Annotated[Share, Field(description="how often it is blurred")] = 0.0
@@ -90,8 +90,8 @@ class DataOptions(Options):
         Field(description="how the data set is laid out; auto looks"),
     ] = "auto"
     masks: Annotated[
-        Literal["auto", "grey", "ids", "colours"],
-        Field(description="what mask pictures hold: black to white, label ids, or colours"),
+        Literal["auto", "gray", "ids", "colors"],
+        Field(description="what mask pictures hold: black to white, label ids, or colors"),
     ] = "auto"
     names: Annotated[
         tuple[str, ...], Field(description="what the data set calls its ids, from 0 on")

@@ -1,4 +1,4 @@
-"""One picture and where its labels come from: a picture of ids, of colours, or drawn shapes."""
+"""One picture and where its labels come from: a picture of ids, of colors, or drawn shapes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rimlight.core.errors import ConfigError
 from rimlight.imaging.orientation import UPRIGHT, Orientation
 from rimlight.imaging.pictures import read_tagged
 from rimlight.lab.evaluation.masks import one_channel, read_mask, turned_along
-from rimlight.lab.training.data.mapping import ColourTable, IdTable
+from rimlight.lab.training.data.mapping import ColorTable, IdTable
 from rimlight.lab.training.data.options import IGNORED
 
 Image = NDArray[np.uint8]
@@ -94,7 +94,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class IdMask:
-    """A picture whose values are ids, or grey levels."""
+    """A picture whose values are ids, or gray levels."""
 
     path: Path
     table: IdTable
@@ -116,31 +116,31 @@ class IdMask:
 
 
 @dataclass(frozen=True, slots=True)
-class ColourMask:
-    """A picture whose colours are classes."""
+class ColorMask:
+    """A picture whose colors are classes."""
 
     path: Path
-    table: ColourTable
+    table: ColorTable
 
     def read(self, size: tuple[int, int], turned: Orientation = UPRIGHT) -> Labels:
         """Return the labels at the file's own size."""
-        return self.table.labels(self._colours(size, turned))
+        return self.table.labels(self._colors(size, turned))
 
     def problems(self, size: tuple[int, int], turned: Orientation = UPRIGHT) -> list[str]:
-        """Return the unknown colours."""
-        picture = self._colours(size, turned)
+        """Return the unknown colors."""
+        picture = self._colors(size, turned)
         _check_size(picture, size)
         unknown = self.table.unknown(picture)
-        listed = ", ".join(f"#{colour:06x}" for colour in unknown[:_SHOWN])
-        return [f"unknown colour {listed} in {self.path.name} is ignored"] if unknown else []
+        listed = ", ".join(f"#{color:06x}" for color in unknown[:_SHOWN])
+        return [f"unknown color {listed} in {self.path.name} is ignored"] if unknown else []
 
-    def _colours(self, size: tuple[int, int], turned: Orientation) -> Image:
-        return turned_along(read_mask(self.path, colours=True), size, turned)
+    def _colors(self, size: tuple[int, int], turned: Orientation) -> Image:
+        return turned_along(read_mask(self.path, colors=True), size, turned)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """One labelled thing.
+    """One labeled thing.
 
     Attributes:
         label: its class, or `IGNORED`.
@@ -185,7 +185,7 @@ class Shapes:
         labels = np.zeros((size[1], size[0]), np.uint8)
         ordered = sorted(self.shapes, key=lambda s: (s.label != IGNORED, -s.area))
         for shape in ordered:
-            # Pixel n covers n to n + 1; OpenCV's point n is that pixel's centre.
+            # Pixel n covers n to n + 1; OpenCV's point n is that pixel's center.
             points = [np.rint(ring * size - 0.5).astype(np.int32) for ring in shape.rings]
             for ring in points:
                 cv2.fillPoly(labels, [ring], shape.label)

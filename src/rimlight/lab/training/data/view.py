@@ -49,7 +49,7 @@ class View:
         to_picture = np.diag((*size, 1.0))
         to_share = np.diag((1 / self.size[0], 1 / self.size[1], 1.0))
         whole = to_picture @ np.vstack([self.matrix, [0, 0, 1]]) @ to_share
-        half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # pixel n has its centre at n + 1/2
+        half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # pixel n has its center at n + 1/2
         pixels: NDArray[np.float64] = (np.linalg.inv(half) @ whole @ half)[:2]
         return pixels
 
@@ -77,12 +77,12 @@ def random_view(
     wide, high_ = _window(source, size, fit)
     window = (wide * zoom * ratio, high_ * zoom / ratio)
     room = np.abs(1 - np.array(window)) / 2
-    centre = 0.5 + rng.uniform(-1, 1, 2) * room
+    center = 0.5 + rng.uniform(-1, 1, 2) * room
     return _view(
         source,
         size,
         window,
-        centre=(float(centre[0]), float(centre[1])),
+        center=(float(center[0]), float(center[1])),
         degrees=rng.uniform(-1, 1) * augment.rotate,
         mirrored=bool(rng.random() < augment.flip),
     )
@@ -103,7 +103,7 @@ def _view(
     size: Size,
     window: tuple[float, float],
     *,
-    centre: tuple[float, float] = (0.5, 0.5),
+    center: tuple[float, float] = (0.5, 0.5),
     degrees: float = 0.0,
     mirrored: bool = False,
 ) -> View:
@@ -114,7 +114,7 @@ def _view(
     if mirrored:
         pixels[:, 0] *= -1
     linear = np.diag(1 / np.array(source, np.float64)) @ pixels
-    shift = np.array(centre) - linear @ [0.5, 0.5]
+    shift = np.array(center) - linear @ [0.5, 0.5]
     return View(np.hstack([linear, shift[:, None]]), size)
 
 

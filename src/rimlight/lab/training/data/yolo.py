@@ -17,7 +17,7 @@ from rimlight.lab.training.data.mapping import LabelMap
 from rimlight.lab.training.data.options import DataOptions
 from rimlight.lab.training.data.samples import Sample, Shape, Shapes
 
-Labeller = Callable[[int], int | None]
+Labeler = Callable[[int], int | None]
 
 
 def yolo_samples(folder: Path, options: DataOptions) -> Found:
@@ -36,7 +36,7 @@ def yolo_samples(folder: Path, options: DataOptions) -> Found:
             f"found {what_lies_in(labels or pictures)}",
             hint="every images/NAME.jpg needs a labels/NAME.txt",
         )
-    both, label = sorted(images.keys() & texts.keys()), _labeller(folder, options)
+    both, label = sorted(images.keys() & texts.keys()), _labeler(folder, options)
     lonely = [f"{folder}: {images[n].name} has no labels" for n in sorted(images.keys() - texts)]
     lonely += [f"{folder}: {texts[n].name} has no picture" for n in sorted(texts.keys() - images)]
     prefix = folder.resolve().name
@@ -44,7 +44,7 @@ def yolo_samples(folder: Path, options: DataOptions) -> Found:
     return Found(tuple(samples), tuple(lonely))
 
 
-def _shapes(path: Path, label: Labeller) -> Shapes:
+def _shapes(path: Path, label: Labeler) -> Shapes:
     """Return the things in a label file; what is background needs no shape."""
     found, wrong = read_outlines(path)
     shapes: list[Shape] = []
@@ -57,7 +57,7 @@ def _shapes(path: Path, label: Labeller) -> Shapes:
     return Shapes(tuple(shapes), tuple(f"{problem}; ignored" for problem in wrong))
 
 
-def _labeller(folder: Path, options: DataOptions) -> Labeller:
+def _labeler(folder: Path, options: DataOptions) -> Labeler:
     names, mapped = options.names or _names_beside(folder), LabelMap(options)
     return partial(_label, names, mapped)
 

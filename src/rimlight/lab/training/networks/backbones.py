@@ -85,8 +85,8 @@ def backbone(
     """
     recipe = _RECIPES[name]
     picture = keras.Input((size[1], size[0], 3), name="picture")
-    centred = layers.Rescaling(2.0, -1.0, name="centred")(picture)  # what they were trained on
-    original = recipe.build(centred, width)
+    centerd = layers.Rescaling(2.0, -1.0, name="centerd")(picture)  # what they were trained on
+    original = recipe.build(centerd, width)
     if weights:
         _load(original, weights)
     model = _finer(original, stride)
@@ -116,8 +116,8 @@ def _finer(model: keras.Model, stride: int) -> keras.Model:
     """Rebuild a model so that its maps stay at `stride`: steps become dilation (DeepLab).
 
     Windows then reach as far as before, and the weights keep their shapes. Besides, every window
-    is centred on its pixel, so that maps of all sizes lie on the picture alike, and batch
-    normalisation follows short trainings.
+    is centerd on its pixel, so that maps of all sizes lie on the picture alike, and batch
+    normalization follows short trainings.
     """
     strides, padded = _strides(model), _fed_by_padding(model)
 

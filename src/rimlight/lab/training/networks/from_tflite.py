@@ -1,8 +1,8 @@
 """DeepLab on MobileNetV2, started from the weights inside a published TensorFlow Lite file.
 
 `deeplabv3_257_mv_gpu.tflite` holds DeepLabV3 (Chen et al. 2017) on a MobileNetV2 (Sandler et al.
-2018) of half the width, trained on PASCAL VOC, its batch normalisation folded into kernels and
-biases. Here it gets normalisation again, one that changes nothing yet, so that it can be trained:
+2018) of half the width, trained on PASCAL VOC, its batch normalization folded into kernels and
+biases. Here it gets normalization again, one that changes nothing yet, so that it can be trained:
 what it takes out of the maps of a few frames, it puts back.
 """
 
@@ -117,7 +117,7 @@ def fill(model: keras.Model, stored: Stored) -> list[Any]:
     Convolutions of another shape than the stored ones keep what they have.
 
     Returns:
-        The batch normalisations behind them, which now add the stored biases and do no more.
+        The batch normalizations behind them, which now add the stored biases and do no more.
     """
     channelwise = _fill(model, layers.DepthwiseConv2D, stored.depthwise)
     return channelwise + _fill(model, layers.Conv2D, stored.mixing)
@@ -140,7 +140,7 @@ def _backbone(stored: Stored, size: tuple[int, int], stride: int) -> keras.Model
     """Build MobileNetV2 with the file's channels; steps beyond `stride` become dilation."""
     outputs = [weights.bias.size for weights in stored.mixing]
     picture = keras.Input((size[1], size[0], 3), name="picture")
-    x = layers.Rescaling(2.0, -1.0, name="centred")(picture)
+    x = layers.Rescaling(2.0, -1.0, name="centerd")(picture)
     x = convolution(x, outputs[0], 3, step=2)
     x = convolution(depthwise(x), outputs[1], active=False)
     fine, reached = x, 2

@@ -1,4 +1,4 @@
-"""The pieces that the networks share: convolutions with batch normalisation, and resizing.
+"""The pieces that the networks share: convolutions with batch normalization, and resizing.
 
 All are Keras's own layers, so that a saved network opens wherever Keras does.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from keras import layers
 
 MOMENTUM = 0.97
-"""Of batch normalisation: statistics of the last thirty steps or so; short trainings have few."""
+"""Of batch normalization: statistics of the last thirty steps or so; short trainings have few."""
 
 
 def rounded(channels: float) -> int:
@@ -28,19 +28,19 @@ def convolution(
     active: bool = True,
     most: float | None = 6.0,
 ) -> Any:
-    """Convolve, normalise, and cut to 0..`most` if `active`; None: there is no upper end."""
+    """Convolve, normalize, and cut to 0..`most` if `active`; None: there is no upper end."""
     x = layers.Conv2D(
         filters, window, strides=step, dilation_rate=rate, padding="same", use_bias=False
     )(x)
-    return _normalised(x, active=active, most=most)
+    return _normalized(x, active=active, most=most)
 
 
 def depthwise(x: Any, *, step: int = 1, rate: int = 1, active: bool = True) -> Any:
-    """Convolve each channel by itself, 3x3, normalise, and cut to 0..6 if `active`."""
+    """Convolve each channel by itself, 3x3, normalize, and cut to 0..6 if `active`."""
     x = layers.DepthwiseConv2D(3, strides=step, dilation_rate=rate, padding="same", use_bias=False)(
         x
     )
-    return _normalised(x, active=active)
+    return _normalized(x, active=active)
 
 
 def separable(x: Any, filters: int, *, step: int = 1, rate: int = 1) -> Any:
@@ -80,6 +80,6 @@ def probabilities(x: Any, picture: Any, classes: int) -> Any:
     return last(larger)
 
 
-def _normalised(x: Any, *, active: bool, most: float | None = 6.0) -> Any:
+def _normalized(x: Any, *, active: bool, most: float | None = 6.0) -> Any:
     x = layers.BatchNormalization(momentum=MOMENTUM)(x)
     return layers.ReLU(most)(x) if active else x

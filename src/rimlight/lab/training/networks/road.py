@@ -43,7 +43,7 @@ def road(
 
     Returns:
         A model from RGB float32 (batch, height, width, 3) in 0..1 to the probabilities float32
-        (batch, height, width, classes). It has no batch normalisation: that is part of the
+        (batch, height, width, classes). It has no batch normalization: that is part of the
         weights already.
 
     Raises:

@@ -3,7 +3,7 @@
 An encoder of residual bottlenecks with rising dilation (after ENet, Paszke et al. 2016, and the
 depthwise convolutions of MobileNet, Howard et al. 2017), two pooled context branches, and a decoder
 that adds the encoder's finer maps. The structure follows the published graph of Intel's Open Model
-Zoo (Apache-2.0), its batch normalisation folded into the convolutions.
+Zoo (Apache-2.0), its batch normalization folded into the convolutions.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def road_adas(size: tuple[int, int], *, classes: int = len(CLASSES)) -> keras.Mo
         classes: channels of the result.
 
     Returns:
-        A model from BGR float32 (batch, height, width, 3) in 0..255, not normalised, to the
+        A model from BGR float32 (batch, height, width, 3) in 0..255, not normalized, to the
         probabilities float32 (batch, height, width, classes). Its layers have the names of the
         published graph, so that weights and results can be matched by name.
 
@@ -115,11 +115,11 @@ def _bottleneck(make: NumberedLayers, x: Any, block: _Block, *, halve: bool = Fa
 
 
 def in_context(make: NumberedLayers, x: Any) -> Any:
-    """Add what 2x2 and 4x4 neighbourhoods hold to every position."""
+    """Add what 2x2 and 4x4 neighborhoods hold to every position."""
     total = x
     for factor in (2, 4):
         branch = make.relu(make.convolution(make.average_pool(x, factor), 16))
-        branch = make.convolution(make.upsample(branch, factor), x.shape[-1], normalised=False)
+        branch = make.convolution(make.upsample(branch, factor), x.shape[-1], normalized=False)
         total = make.add(total, make.relu(branch))
     return total
 
@@ -131,7 +131,7 @@ def decode(make: NumberedLayers, half: Any, quarter: Any, x: Any, *, classes: in
         x = make.add(x, make.relu(make.convolution(finer, channels)))
     x = make.relu(make.convolution(x, 16))
     x = make.relu(make.depthwise(x, 1))
-    return make.convolution(x, classes, normalised=False)
+    return make.convolution(x, classes, normalized=False)
 
 
 class NumberedLayers:
@@ -150,9 +150,9 @@ class NumberedLayers:
         padded = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
         return layers.Conv2D(filters, 3, strides=2, name=name)(padded)
 
-    def convolution(self, x: Any, filters: int, *, step: int = 1, normalised: bool = True) -> Any:
+    def convolution(self, x: Any, filters: int, *, step: int = 1, normalized: bool = True) -> Any:
         """Convolve pixel by pixel, or disjoint `step` x `step` squares into one."""
-        name = self._name("Conv2d_BN" if normalised else "Conv2d")
+        name = self._name("Conv2d_BN" if normalized else "Conv2d")
         return layers.Conv2D(filters, step, strides=step, name=name)(x)
 
     def depthwise(self, x: Any, dilation: int) -> Any:

@@ -1,4 +1,4 @@
-"""Gives batch normalisation the statistics that were folded away, so that training may go on."""
+"""Gives batch normalization the statistics that were folded away, so that training may go on."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.lab.training.data.unlabelled import frames_of
+from rimlight.lab.training.data.unlabeled import frames_of
 from rimlight.system import app_paths
 
 _FRAMES = 8  # of either clip
 
 
 def settle(model: keras.Model, norms: Sequence[Any]) -> None:
-    """Let normalisations take out what they see, and put the same back; nothing else changes.
+    """Let normalizations take out what they see, and put the same back; nothing else changes.
 
     In training they divide by the deviation of their batch. One that stands for no step at all, as
     after folding, would thereby rescale every channel, and what the weights know would be lost.

@@ -1,4 +1,4 @@
-"""A grey background."""
+"""A gray background."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pydantic import Field
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
 from rimlight.effects.keep import Keep, full_alpha, small_alpha
-from rimlight.imaging.colour import planes
+from rimlight.imaging.color import planes
 from rimlight.imaging.composite import Compositor, Image
 from rimlight.imaging.over import composite_bgr
 from rimlight.imaging.pool import ArrayPool
 
-_NO_COLOUR = 128
+_NO_COLOR = 128
 
 
-class GreyEffect:
-    """Takes the colour out of what is not in the foreground. The room can still be seen."""
+class GrayEffect:
+    """Takes the color out of what is not in the foreground. The room can still be seen."""
 
     class Options(opt.Options):
-        """What keeps its colours."""
+        """What keeps its colors."""
 
         keep: Annotated[
-            Keep, Field(description="classes that stay coloured; none: the model's own choice")
+            Keep, Field(description="classes that stay colored; none: the model's own choice")
         ] = None
 
     def __init__(self, options: Options) -> None:
@@ -36,16 +36,16 @@ class GreyEffect:
         self._compositor = Compositor()
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
-        """Return `frame` with a grey background, as transparent as it was."""
+        """Return `frame` with a gray background, as transparent as it was."""
         if frame.layout == "bgr":
             alpha = full_alpha(frame, mask, self._keep)
-            back = _grey(frame.image)
+            back = _gray(frame.image)
             return replace(frame, image=composite_bgr(frame.image, back, alpha))
         back = self._pool.take(frame.image.shape)
-        luma, *colours = planes(back)
+        luma, *colors = planes(back)
         np.copyto(luma, planes(frame.image)[0])
-        for plane in colours:
-            plane[:] = _NO_COLOUR
+        for plane in colors:
+            plane[:] = _NO_COLOR
         small = small_alpha(mask, self._keep)
         shown = self._compositor.composite(frame.image, back, small, mask.edges)
         return replace(frame, image=shown)
@@ -54,7 +54,7 @@ class GreyEffect:
         """Nothing to release."""
 
 
-def _grey(bgr: Image) -> Image:
+def _gray(bgr: Image) -> Image:
     return np.asarray(
         cv2.cvtColor(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8
     )

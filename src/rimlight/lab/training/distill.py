@@ -21,9 +21,9 @@ from rimlight.lab.training.data.find import check_classes, find_samples, split
 from rimlight.lab.training.data.loader import Loader
 from rimlight.lab.training.data.options import IGNORED, DataOptions
 from rimlight.lab.training.data.samples import Sample, Samples
-from rimlight.lab.training.data.unlabelled import unlabelled_samples
+from rimlight.lab.training.data.unlabeled import unlabeled_samples
 from rimlight.lab.training.data.weights import class_weights
-from rimlight.lab.training.distil_options import DistilOptions
+from rimlight.lab.training.distill_options import DistillOptions
 from rimlight.lab.training.loop import STATE, Batches, Loop, Watch
 from rimlight.lab.training.losses import Loss, weighted_sum
 from rimlight.lab.training.mix import remember
@@ -56,7 +56,7 @@ class TaughtFeed:
     """
 
     def __init__(
-        self, parts: Sequence[Part], kept: Sequence[Sample], options: DistilOptions, told: Answers
+        self, parts: Sequence[Part], kept: Sequence[Sample], options: DistillOptions, told: Answers
     ) -> None:
         self._parts = parts
         self._kept = kept
@@ -83,8 +83,8 @@ class TaughtFeed:
         reads = self._reads(self._kept, 0, training=False)
         for pictures, (labels, answers) in self._batches(reads, batch, training=False):
             taught = np.argmax(answers, axis=-1)
-            unlabelled = np.all(np.asarray(labels) == IGNORED, axis=(1, 2), keepdims=True)
-            yield pictures, tf.constant(np.where(unlabelled, taught, labels), tf.int32)
+            unlabeled = np.all(np.asarray(labels) == IGNORED, axis=(1, 2), keepdims=True)
+            yield pictures, tf.constant(np.where(unlabeled, taught, labels), tf.int32)
 
     def _reads(self, samples: Sequence[Sample], epoch: int, *, training: bool) -> list[Read]:
         """Return what reads each sample and the teacher's answer, altered alike."""
@@ -115,8 +115,8 @@ class TaughtFeed:
         )
 
 
-def distil(
-    options: DistilOptions,
+def distill(
+    options: DistillOptions,
     out: Path,
     *,
     watch: Watch | None = None,
@@ -137,16 +137,14 @@ def distil(
     start(options)
     refuse_another(out / STATE, options.identity)
     with alone_in(out):
-        return _distil(options, out, watch, on_picture)
+        return _distill(options, out, watch, on_picture)
 
 
-def _distil(
-    options: DistilOptions, out: Path, watch: Watch | None, on_picture: OnPicture
+def _distill(
+    options: DistillOptions, out: Path, watch: Watch | None, on_picture: OnPicture
 ) -> TrainResult:
-    labelled, plainly = _labelled(options.data), _unlabelled(options, out / "frames")
-    samples = Samples(
-        (*labelled.train, *plainly.train), (*labelled.validation, *plainly.validation)
-    )
+    labeled, plainly = _labeled(options.data), _unlabeled(options, out / "frames")
+    samples = Samples((*labeled.train, *plainly.train), (*labeled.validation, *plainly.validation))
     if not samples.train or not samples.validation:
         raise ConfigError("there are too few pictures", hint="name folders of pictures, or clips")
     with precision(mixed=options.mixed_precision):
@@ -155,10 +153,10 @@ def _distil(
     answers = Answers(out / "teacher", options.teacher, options.data.classes)
     answers.prepare((*samples.train, *samples.validation), on_picture)
     parts = [
-        Part(labelled.train, options.labelled_passes),
+        Part(labeled.train, options.labeled_passes),
         Part(plainly.train, options.passes),
     ]
-    by_labels = _label_loss(options, labelled)
+    by_labels = _label_loss(options, labeled)
     loop = Loop(
         model,
         TaughtFeed(parts, samples.validation, options, answers),
@@ -177,14 +175,14 @@ def _unpasted(options: DataOptions) -> DataOptions:
     return options.model_copy(update={"augment": augment})
 
 
-def _label_loss(options: DistilOptions, labelled: Samples) -> Loss:
-    weighed = options.class_weights and labelled.train
+def _label_loss(options: DistillOptions, labeled: Samples) -> Loss:
+    weighed = options.class_weights and labeled.train
     return weighted_sum(
-        options.loss, class_weights(labelled.train, options.data) if weighed else None
+        options.loss, class_weights(labeled.train, options.data) if weighed else None
     )
 
 
-def _labelled(options: DataOptions) -> Samples:
+def _labeled(options: DataOptions) -> Samples:
     if not options.paths:
         return Samples((), ())
     samples = find_samples(options)
@@ -194,12 +192,12 @@ def _labelled(options: DataOptions) -> Samples:
     return samples
 
 
-def _unlabelled(options: DistilOptions, frames: Path) -> Samples:
-    """Split pictures by a hash of their names, and clips in time: neighbours look alike."""
+def _unlabeled(options: DistillOptions, frames: Path) -> Samples:
+    """Split pictures by a hash of their names, and clips in time: neighbors look alike."""
     train: list[Sample] = []
     kept: list[Sample] = []
     for path in options.pictures:
-        found = unlabelled_samples([path], frames, every=options.every, limit=options.limit)
+        found = unlabeled_samples([path], frames, every=options.every, limit=options.limit)
         if path.is_file():
             first = round(len(found) * (1 - options.data.validation))
             parts = found[:first], found[first:]

@@ -5,16 +5,16 @@ from scenes import as_i420, flat_frame, half_mask, make
 
 from rimlight.core.errors import ConfigError
 from rimlight.effects.boxes import BoxesEffect
-from rimlight.effects.grey import GreyEffect
+from rimlight.effects.gray import GrayEffect
 
-GREY = (100, 100, 100)
+GRAY = (100, 100, 100)
 DOG = seen(("dog", 10, 5, 30, 15))
 """In a grid of 40 by 20."""
 
 
 @pytest.fixture(params=["bgr", "i420"])
 def frame(request):
-    flat = flat_frame(GREY, (400, 200))
+    flat = flat_frame(GRAY, (400, 200))
     return as_i420(flat) if request.param == "i420" else flat
 
 
@@ -49,7 +49,7 @@ def test_a_name_stays_in_the_picture_where_there_is_no_room_above(frame):
     assert changed(boxed(frame, mask, names=True, boxes=False))[:12, 300:].any()
 
 
-def test_a_number_decides_the_colour(frame):
+def test_a_number_decides_the_color(frame):
     first = boxed(frame, seen(("dog", 10, 5, 30, 15), ids=[3]))
     later = boxed(frame, seen(("person", 0, 0, 4, 4), ("dog", 10, 5, 30, 15), ids=[9, 3]))
     assert (first[100, 100] == later[100, 100]).all()
@@ -65,12 +65,12 @@ def test_a_mask_without_objects_leaves_the_frame_as_it_is(frame):
     assert make(BoxesEffect).apply(frame, half_mask()) is frame
 
 
-def test_only_the_background_loses_its_colour():
+def test_only_the_background_loses_its_color():
     for given in (
         flat_frame((200, 60, 60), (64, 48)),
         as_i420(flat_frame((200, 60, 60), (64, 48))),
     ):
-        made = make(GreyEffect).apply(given, half_mask()).bgr.astype(int)
+        made = make(GrayEffect).apply(given, half_mask()).bgr.astype(int)
         left, right = made[24, 8], made[24, 56]
         person, room = (left, right) if np.ptp(left) > np.ptp(right) else (right, left)
         assert np.abs(person - (200, 60, 60)).max() < 6

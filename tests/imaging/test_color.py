@@ -3,33 +3,33 @@ import itertools
 import numpy as np
 import pytest
 
-from rimlight.imaging.colour import ColourSpace, bgr_to_i420, i420_to_bgr, planes
+from rimlight.imaging.color import ColorSpace, bgr_to_i420, i420_to_bgr, planes
 
 SPACES = [
-    ColourSpace(matrix, full_range)
+    ColorSpace(matrix, full_range)
     for matrix, full_range in itertools.product(("bt601", "bt709", "bt2020"), (False, True))
 ]
 
 
-@pytest.mark.parametrize("colour", SPACES, ids=str)
-def test_flat_colours_survive_the_round_trip(colour):
+@pytest.mark.parametrize("color", SPACES, ids=str)
+def test_flat_colors_survive_the_round_trip(color):
     rng = np.random.default_rng(1)
     for bgr in rng.integers(0, 256, (20, 3)):
         picture = np.broadcast_to(bgr.astype(np.uint8), (4, 6, 3)).copy()
-        back = i420_to_bgr(bgr_to_i420(picture, colour), colour)
+        back = i420_to_bgr(bgr_to_i420(picture, color), color)
         assert np.abs(back.astype(int) - bgr).max() <= 3
 
 
 def test_green_of_bt709_has_the_standard_values():
     green = np.zeros((2, 2, 3), np.uint8)
     green[..., 1] = 255
-    y, u, v = planes(bgr_to_i420(green, ColourSpace("bt709")))
+    y, u, v = planes(bgr_to_i420(green, ColorSpace("bt709")))
     assert (y[0, 0], u[0, 0], v[0, 0]) == (173, 42, 26)  # ITU-R BT.709, limited range
 
 
 def test_full_range_white_is_255():
     white = np.full((2, 2, 3), 255, np.uint8)
-    y, u, v = planes(bgr_to_i420(white, ColourSpace("bt601", full_range=True)))
+    y, u, v = planes(bgr_to_i420(white, ColorSpace("bt601", full_range=True)))
     assert (y[0, 0], u[0, 0], v[0, 0]) == (255, 128, 128)
 
 

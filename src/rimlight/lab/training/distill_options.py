@@ -1,4 +1,4 @@
-"""`rimlight distil`: a training whose targets are a teacher's. Free of TensorFlow."""
+"""`rimlight distill`: a training whose targets are a teacher's. Free of TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TeacherOptions(Options):
     """Who teaches.
 
     Attributes:
-        model: a name of the catalogue, a card, or a .tflite or .keras file.
+        model: a name of the catalog, a card, or a .tflite or .keras file.
         models_dir: a folder of cards and models, searched first.
         mirrored: ask twice, the second time with left and right swapped, and take the mean.
         means: what the teacher's classes are to the student, by name; those of the same name
@@ -30,8 +30,8 @@ class TeacherOptions(Options):
     means: dict[str, str] = Field(default_factory=dict)
 
 
-class DistilOptions(TrainOptions):
-    """A training with a teacher; see `TrainOptions` for the rest. Labelled data may be missing."""
+class DistillOptions(TrainOptions):
+    """A training with a teacher; see `TrainOptions` for the rest. Labeled data may be missing."""
 
     teacher: TeacherOptions
     pictures: Annotated[
@@ -40,8 +40,8 @@ class DistilOptions(TrainOptions):
     every: Annotated[int, Field(ge=1, description="of a clip, one frame in so many")] = 5
     limit: Annotated[int | None, Field(ge=1, description="of each of `pictures`, at most")] = None
     passes: Annotated[int, Field(ge=1, description="times an epoch shows each picture")] = 1
-    labelled_passes: Annotated[
-        int, Field(ge=0, description="times an epoch shows each labelled picture")
+    labeled_passes: Annotated[
+        int, Field(ge=0, description="times an epoch shows each labeled picture")
     ] = 1
     temperature: Annotated[
         float, Field(ge=1, le=20, description="how much of the teacher's doubt is taught")
@@ -56,7 +56,7 @@ class DistilOptions(TrainOptions):
     ] = "where-right"
 
     @model_validator(mode="after")
-    def _somebody_teaches(self) -> DistilOptions:
+    def _somebody_teaches(self) -> DistillOptions:
         if not self.soft + self.hard:
             raise ValueError("soft or hard must weigh more than 0")
         return self
@@ -73,13 +73,13 @@ class DistilOptions(TrainOptions):
         return f"with the teacher {Path(self.teacher.model).stem}, on {seen}"
 
 
-def load_distil(
+def load_distill(
     config: Path | None,
     settings: Sequence[str] = (),
     *,
     teacher: str | None = None,
     pictures: Sequence[Path] = (),
-) -> DistilOptions:
+) -> DistillOptions:
     """Read a training with a teacher: a YAML file, then `settings`, then the rest.
 
     A file for `rimlight train` is as good: its network is the student.
@@ -92,4 +92,4 @@ def load_distil(
         **({"pictures": [str(path) for path in pictures]} if pictures else {}),
     }
     content = apply_settings(read_yaml(config) if config else {}, settings)
-    return validate(DistilOptions, merge(content, said), where=str(config or "the training"))
+    return validate(DistillOptions, merge(content, said), where=str(config or "the training"))

@@ -1,4 +1,4 @@
-"""Real labelled pictures as frames, in either layout, and how well a mask covers a truth."""
+"""Real labeled pictures as frames, in either layout, and how well a mask covers a truth."""
 
 import time
 from fractions import Fraction
@@ -17,8 +17,8 @@ def as_frame(bgr, layout="bgr"):
     return Frame.from_i420(frame.i420, size=frame.size, **stamp)
 
 
-def labelled(folder, count=None):
-    """Yield (BGR picture, mask file's grey values) of the first `count` pictures."""
+def labeled(folder, count=None):
+    """Yield (BGR picture, mask file's gray values) of the first `count` pictures."""
     for path in sorted((folder / "images").glob("*.jpg"))[:count]:
         truth = cv2.imread(str(folder / "masks" / f"{path.stem}_mask.png"), cv2.IMREAD_GRAYSCALE)
         yield cv2.imread(str(path)), truth

@@ -1,4 +1,4 @@
-"""`rimlight distil`: a small network learns from a model that is there, on pictures of any kind."""
+"""`rimlight distill`: a small network learns from a larger one, on pictures of any kind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Teacher = Annotated[
 ]
 
 
-def distil(
+def distill(
     pictures: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -43,23 +43,23 @@ def distil(
 ) -> None:
     """Teach a small network what a model knows.
 
-    rimlight distil --student configs/train-person.yaml --teacher selfie clips/*.mp4 -o small/
+    rimlight distill --student configs/train-person.yaml --teacher selfie clips/*.mp4 -o small/
 
-    rimlight distil -c configs/distil-road-lite.yaml road-*.mp4 -o road-lite/
+    rimlight distill -c configs/distill-road-lite.yaml road-*.mp4 -o road-lite/
 
     The teacher's answers are kept in FOLDER/teacher: it is asked about each picture once.
     Pictures with masks, in the file's data.paths, teach what the masks say as well.
     """
     from rimlight.cli.train import check_training_folder
-    from rimlight.lab.training.distil_options import load_distil
+    from rimlight.lab.training.distill_options import load_distill
 
-    options = load_distil(student, settings or (), teacher=teacher, pictures=pictures or ())
+    options = load_distill(student, settings or (), teacher=teacher, pictures=pictures or ())
     if dry_run:
         print_options(options)
         return
     check_training_folder(out)
     needs_tensorflow()
-    from rimlight.lab.training.distil import distil as run
+    from rimlight.lab.training.distill import distill as run
 
     with watching(quiet=quiet) as watch:
         result = run(options, out, watch=watch, on_picture=_unseen if quiet else _seen)

@@ -39,7 +39,7 @@ class NoTruth:
         return []
 
 
-def unlabelled_samples(
+def unlabeled_samples(
     paths: Sequence[Path], cache: Path, *, every: int = 10, limit: int | None = None
 ) -> tuple[Sample, ...]:
     """Return pictures and frames of clips as samples whose labels do not count.

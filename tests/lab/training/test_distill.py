@@ -13,9 +13,9 @@ from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Mask
 from rimlight.core.options import validate
 from rimlight.lab.training.data.samples import Sample
-from rimlight.lab.training.data.unlabelled import NoTruth
-from rimlight.lab.training.distil import Part, TaughtFeed, distil
-from rimlight.lab.training.distil_options import DistilOptions, TeacherOptions, load_distil
+from rimlight.lab.training.data.unlabeled import NoTruth
+from rimlight.lab.training.distill import Part, TaughtFeed, distill
+from rimlight.lab.training.distill_options import DistillOptions, TeacherOptions, load_distill
 from rimlight.lab.training.soft import mixed_loss, soft_loss, softened, where_it_counts
 from rimlight.lab.training.teacher import Answers, columns, in_classes
 
@@ -43,7 +43,7 @@ def test_a_student_that_agrees_costs_nothing():
 
 
 def test_a_label_silences_a_teacher_that_says_otherwise():
-    # Right, wrong, not labelled, beside the picture.
+    # Right, wrong, not labeled, beside the picture.
     labels = tf.constant([[[0, 1, 255, 255]]])
     answers = tf.constant([[[[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.0, 0.0]]]])
     assert where_it_counts(labels, answers, trust="where-right").numpy().tolist() == [
@@ -62,7 +62,7 @@ def test_soft_and_hard_losses_are_weighed():
 
 def options_of(**keys):
     data = {"classes": ["background", "person"]}
-    return validate(DistilOptions, {"teacher": {"model": "x"}, "data": data, **keys}, where="test")
+    return validate(DistillOptions, {"teacher": {"model": "x"}, "data": data, **keys}, where="test")
 
 
 def test_a_model_of_one_class_teaches_two():
@@ -87,7 +87,7 @@ def test_a_meaning_of_an_unknown_class_is_refused():
 def test_the_shipped_student_is_valid():
     from rimlight.system import app_paths
 
-    options = load_distil(app_paths.folder("configs") / "distil-road-lite.yaml")
+    options = load_distill(app_paths.folder("configs") / "distill-road-lite.yaml")
     assert options.built_network.classes == 4
 
 
@@ -95,7 +95,7 @@ def test_a_training_becomes_a_distillation_by_naming_a_teacher():
     from rimlight.system import app_paths
 
     student = app_paths.folder("configs") / "train-person.yaml"
-    assert load_distil(student, teacher="selfie").teacher.model == "selfie"
+    assert load_distill(student, teacher="selfie").teacher.model == "selfie"
 
 
 @pytest.fixture
@@ -184,6 +184,6 @@ def test_a_student_learns_what_its_teacher_knows(tmp_path, pictures, teacher):
         "teacher": {"model": str(teacher)},
         "pictures": [str(pictures)],
     }
-    result = distil(validate(DistilOptions, said, where="test"), tmp_path / "out")
+    result = distill(validate(DistillOptions, said, where="test"), tmp_path / "out")
     assert result.best.miou > 0.8
     assert (tmp_path / "out/best.yaml").exists()

@@ -1,4 +1,4 @@
-"""Between BGR and planar YUV 4:2:0 (I420), in the colour space that a stream declares.
+"""Between BGR and planar YUV 4:2:0 (I420), in the color space that a stream declares.
 
 Coefficients: ITU-R BT.601-7, BT.709-6 and BT.2020-2 (luma weights Kr, Kb).
 """
@@ -20,7 +20,7 @@ _LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (
 
 
 @dataclass(frozen=True, slots=True)
-class ColourSpace:
+class ColorSpace:
     """How Y, Cb and Cr relate to R, G and B.
 
     Attributes:
@@ -32,7 +32,7 @@ class ColourSpace:
     full_range: bool = False
 
 
-BT601 = ColourSpace()
+BT601 = ColorSpace()
 """What webcams, virtual cameras and OpenCV mean by YUV."""
 
 
@@ -66,12 +66,12 @@ def pad_even(picture: Image) -> Image:
     return cast(Image, cv2.copyMakeBorder(picture, *border, cv2.BORDER_REPLICATE))
 
 
-def bgr_to_i420(bgr: Image, colour: ColourSpace = BT601, dst: Image | None = None) -> Image:
+def bgr_to_i420(bgr: Image, color: ColorSpace = BT601, dst: Image | None = None) -> Image:
     """Convert uint8 (h, w, 3) BGR to I420 (h*3/2, w); h and w must be even.
 
     Args:
         bgr: the picture.
-        colour: the YUV flavour to make.
+        color: the YUV flavour to make.
         dst: an array of the result's shape to write into.
 
     Raises:
@@ -80,9 +80,9 @@ def bgr_to_i420(bgr: Image, colour: ColourSpace = BT601, dst: Image | None = Non
     height, width = bgr.shape[:2]
     if height % 2 or width % 2:
         raise ValueError(f"I420 needs even sides, got {width}x{height}")
-    if colour == BT601:
+    if color == BT601:
         return cast(Image, cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420, dst=dst))
-    yuv = cv2.transform(bgr, _bgr_to_yuv(colour))
+    yuv = cv2.transform(bgr, _bgr_to_yuv(color))
     half = cv2.resize(yuv, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     out = np.empty((height * 3 // 2, width), np.uint8) if dst is None else dst
     for plane, values in zip(planes(out), (yuv[..., 0], half[..., 1], half[..., 2]), strict=True):
@@ -90,28 +90,28 @@ def bgr_to_i420(bgr: Image, colour: ColourSpace = BT601, dst: Image | None = Non
     return out
 
 
-def i420_to_bgr(i420: Image, colour: ColourSpace = BT601, dst: Image | None = None) -> Image:
+def i420_to_bgr(i420: Image, color: ColorSpace = BT601, dst: Image | None = None) -> Image:
     """Convert I420 (h*3/2, w) to uint8 (h, w, 3) BGR.
 
     Args:
         i420: the picture.
-        colour: the YUV flavour that it is in.
+        color: the YUV flavour that it is in.
         dst: an array of the result's shape to write into.
     """
-    if colour == BT601:
+    if color == BT601:
         return cast(Image, cv2.cvtColor(i420, cv2.COLOR_YUV2BGR_I420, dst=dst))
     luma, *chroma = planes(i420)
     size = (luma.shape[1], luma.shape[0])
     yuv = cv2.merge([luma, *(cv2.resize(plane, size) for plane in chroma)])
-    return cast(Image, cv2.transform(yuv, yuv_to_bgr_matrix(colour), dst=dst))
+    return cast(Image, cv2.transform(yuv, yuv_to_bgr_matrix(color), dst=dst))
 
 
 @cache
-def yuv_to_bgr_matrix(colour: ColourSpace) -> NDArray[np.float32]:
+def yuv_to_bgr_matrix(color: ColorSpace) -> NDArray[np.float32]:
     """Return float32 (3, 4): [B, G, R] = M @ [Y, Cb, Cr, 1], all in 0..255."""
-    kr, kb = _LUMA_WEIGHTS[colour.matrix]
+    kr, kb = _LUMA_WEIGHTS[color.matrix]
     kg = 1 - kr - kb
-    luma_scale, chroma_scale, black = _range(colour)
+    luma_scale, chroma_scale, black = _range(color)
     red = 2 * (1 - kr) * chroma_scale
     blue = 2 * (1 - kb) * chroma_scale
     rows = np.array(
@@ -126,12 +126,12 @@ def yuv_to_bgr_matrix(colour: ColourSpace) -> NDArray[np.float32]:
 
 
 @cache
-def _bgr_to_yuv(colour: ColourSpace) -> NDArray[np.float32]:
-    inverse = yuv_to_bgr_matrix(colour).astype(np.float64)
+def _bgr_to_yuv(color: ColorSpace) -> NDArray[np.float32]:
+    inverse = yuv_to_bgr_matrix(color).astype(np.float64)
     rows = np.linalg.inv(inverse[:, :3])
     return np.column_stack([rows, -rows @ inverse[:, 3]]).astype(np.float32)
 
 
-def _range(colour: ColourSpace) -> tuple[float, float, float]:
+def _range(color: ColorSpace) -> tuple[float, float, float]:
     """Return (luma scale, chroma scale, luma black level)."""
-    return (1.0, 1.0, 0.0) if colour.full_range else (255 / 219, 255 / 224, 16.0)
+    return (1.0, 1.0, 0.0) if color.full_range else (255 / 219, 255 / 224, 16.0)
