@@ -262,17 +262,17 @@ def test_info_of_the_fakes_has_a_rate():
     assert make_info().rate == 30
 
 
-class Holding:
+class LookaheadOfTwo:
     """Lets each frame wait for the next two."""
 
     def __init__(self):
         self.pairs = []
 
-    def take(self, frame, mask):
+    def push(self, frame, mask):
         self.pairs.append((frame, mask))
         return [self.pairs.pop(0)] if len(self.pairs) > 2 else []
 
-    def rest(self):
+    def flush(self):
         while self.pairs:
             yield self.pairs.pop(0)
 
@@ -281,20 +281,20 @@ class Holding:
 
 def test_frames_that_wait_for_others_all_arrive_in_order():
     sink = RecordingSink()
-    run(ListSource(20), sink, ahead=Holding())
+    run(ListSource(20), sink, lookahead=LookaheadOfTwo())
     assert sink.indices == list(range(20))
 
 
 def test_what_waits_arrives_before_the_error_of_a_broken_source():
     sink = RecordingSink()
     with pytest.raises(SourceReadError, match="cut short"):
-        run(ListSource(5, error=SourceReadError("cut short")), sink, ahead=Holding())
+        run(ListSource(5, error=SourceReadError("cut short")), sink, lookahead=LookaheadOfTwo())
     assert sink.indices == [0, 1, 2, 3, 4]
 
 
 def test_what_waits_is_let_go_when_the_run_is_stopped():
     sink = RecordingSink()
-    pipeline = Pipeline(ListSource(10**6), HalfSegmenter(), [sink], ahead=Holding(),
+    pipeline = Pipeline(ListSource(10**6), HalfSegmenter(), [sink], lookahead=LookaheadOfTwo(),
                         on_frame=lambda frame: frame.index < 5 or pipeline.stop())  # fmt: skip
     pipeline.run()
     assert pipeline.cut_short and sink.indices == list(range(len(sink.indices)))

@@ -32,8 +32,8 @@ def square(left=40, level=1.0):
 def looked(steps, frames=3, **options):
     """Run (frame, mask) pairs through; every pair that comes out, in order."""
     stage = LookAhead(LookAhead.Options(frames=frames, **options))
-    made = [pair for step in steps for pair in stage.take(*step)]
-    return [*made, *stage.rest()]
+    made = [pair for step in steps for pair in stage.push(*step)]
+    return [*made, *stage.flush()]
 
 
 def noisy(count):
@@ -50,7 +50,7 @@ def test_every_frame_comes_out_once_and_in_order(count):
 
 def test_a_frame_waits_for_exactly_so_many():
     stage = LookAhead(LookAhead.Options(frames=3))
-    counts = [len(stage.take(*step)) for step in noisy(6)]
+    counts = [len(stage.push(*step)) for step in noisy(6)]
     assert counts == [0, 0, 0, 1, 1, 1]
 
 

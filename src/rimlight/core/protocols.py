@@ -70,15 +70,15 @@ class Refiner(Protocol):
         ...
 
 
-class Ahead(Protocol):
-    """Improves masks by those that come after them; frames wait for that, in order."""
+class Lookahead(Protocol):
+    """Improves masks by those of later frames; frames wait for that, in order."""
 
-    def take(self, frame: Frame, mask: Mask) -> Iterable[tuple[Frame, Mask]]:
-        """Take the next frame; return those whose turn has come, none of them changed."""
+    def push(self, frame: Frame, mask: Mask) -> Iterable[tuple[Frame, Mask]]:
+        """Add the next frame; return the frames that are ready, in order and unchanged."""
         ...
 
-    def rest(self) -> Iterable[tuple[Frame, Mask]]:
-        """Return those that still wait: nothing comes after them."""
+    def flush(self) -> Iterable[tuple[Frame, Mask]]:
+        """Return the frames that still wait, at the end of the stream."""
         ...
 
     def close(self) -> None:

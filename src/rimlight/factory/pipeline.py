@@ -177,7 +177,7 @@ def _pipeline_kind(
     config: PipelineConfig, ahead: LookAhead | None, info: SourceInfo
 ) -> Callable[..., Pipeline]:
     if config.when_unsure is None:
-        return partial(StillsPipeline if info.stills else Pipeline, ahead=ahead)
+        return partial(StillsPipeline if info.stills else Pipeline, lookahead=ahead)
     live = LiveSettings(
         config.when_unsure,
         max_latency_s=config.max_latency_ms / 1000,

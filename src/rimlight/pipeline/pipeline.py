@@ -18,7 +18,7 @@ from operator import attrgetter
 from rimlight.core.errors import SourceReadError, StopStream
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.frame_queue import FrameBuffer
-from rimlight.core.protocols import Ahead, Effect, Refiner, Segmenter, Sink, Source, Waiting
+from rimlight.core.protocols import Effect, Lookahead, Refiner, Segmenter, Sink, Source, Waiting
 from rimlight.pipeline.settings import Settings
 from rimlight.pipeline.stats import Meter, Stats
 
@@ -39,7 +39,7 @@ class Pipeline:
         sinks: Sequence[Sink],
         *,
         refiners: Sequence[Refiner] = (),
-        ahead: Ahead | None = None,
+        lookahead: Lookahead | None = None,
         effects: Sequence[Effect] = (),
         settings: Settings | None = None,
         on_frame: Callable[[Frame], None] | None = None,
@@ -49,12 +49,12 @@ class Pipeline:
         self._segmenter = segmenter
         self._sinks = sinks
         self._refiners = refiners
-        self._ahead = ahead
+        self._lookahead = lookahead
         self._is_read = False
         self._captured = 0
         self.cut_short = False
         """Frames that were read did not reach every sink: `stop` let go of those that waited for
-        others (see `Ahead`), or a sink ended the run."""
+        others (see `Lookahead`), or a sink ended the run."""
         self._effects = effects
         self._settings = settings or Settings()
         self._on_frame = on_frame
@@ -167,11 +167,11 @@ class Pipeline:
 
     def _due(self, frame: Frame, mask: Mask) -> Iterable[Masked]:
         with self._meter.time("refine"):
-            return self._ahead.take(frame, mask) if self._ahead else ((frame, mask),)
+            return self._lookahead.push(frame, mask) if self._lookahead else ((frame, mask),)
 
     def _put_rest(self) -> None:
         """Send what waits for frames to come, if none will come: else its masks are not final."""
-        rest = self._ahead.rest() if self._ahead else ()
+        rest = self._lookahead.flush() if self._lookahead else ()
         if self._is_read:
             all(map(self._masked.put, rest))
         else:

@@ -54,7 +54,7 @@ class LookAhead:
         self._linker = Linker(options)
         self._waiting: deque[_Waiting] = deque()
 
-    def take(self, frame: Frame, mask: Mask) -> list[tuple[Frame, Mask]]:
+    def push(self, frame: Frame, mask: Mask) -> list[tuple[Frame, Mask]]:
         """Take the next frame; return those, in order, whose turn has come."""
         has_scores = mask.given.dtype != np.uint8
         luma = (
@@ -69,7 +69,7 @@ class LookAhead:
             due.append(self._next())
         return due
 
-    def rest(self) -> Iterator[tuple[Frame, Mask]]:
+    def flush(self) -> Iterator[tuple[Frame, Mask]]:
         """Yield the frames that still wait: nothing comes after them."""
         while self._waiting:
             yield self._next()

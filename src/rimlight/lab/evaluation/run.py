@@ -117,7 +117,7 @@ class _Run:
         for name, refiner in self._setup.refiners:
             mask = refiner.refine(mask, frame)
             watch.lap(name)
-        due = self._ahead.take(frame, mask) if self._ahead else [(frame, mask)]
+        due = self._ahead.push(frame, mask) if self._ahead else [(frame, mask)]
         if self._ahead:
             watch.lap("ahead")
         self._judge_all(due, pending, watch)
@@ -126,7 +126,7 @@ class _Run:
     def finish(self, pending: Sequence[_Pending]) -> None:
         """Judge what still waits for pictures to come."""
         if self._ahead:
-            self._judge_all(self._ahead.rest(), pending, _Watch())
+            self._judge_all(self._ahead.flush(), pending, _Watch())
 
     def _judge_all(
         self, due: Iterable[tuple[Frame, Mask]], pending: Sequence[_Pending], watch: _Watch
