@@ -1,9 +1,9 @@
 """What a minute of video costs: python tests/bench/bench_scale.py [SECONDS OF VIDEO] [ROUNDS].
 
-Prints the tables of docs/scale.md: processor seconds for each minute of video at three sizes, what
-each engine adds (ROUNDS times, see engine_overhead.py), and machines, hours and money from them.
-Processor time, not the clock, so that other programs on the machine do little harm; the latencies
-are by the clock and want a quiet one.
+Prints the tables of docs/guide/scale.md: processor seconds for each minute of video at three
+sizes, what each engine adds (ROUNDS times, see engine_overhead.py), and machines, hours and money
+from them. Processor time, not the clock, so that other programs on the machine do little harm;
+the latencies are by the clock and want a quiet one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every command of docs/from-pixellib.md, and its lines of Python."""
+"""Every command of docs/guide/from-pixellib.md, and its lines of Python."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "from-pixellib.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guide" / "from-pixellib.md"
 COMMANDS = re.findall(r"\| `rimlight ([^`]+)` \|", PAGE.read_text(encoding="utf-8"))
 
 

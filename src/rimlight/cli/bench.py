@@ -59,7 +59,7 @@ def bench(
     """Measure this machine: milliseconds per stage, and the pipeline against the bare model.
 
     Everything is measured in turns in one run, so that ratios hold on a busy machine too. The
-    figures are explained in docs/speed.md.
+    figures are explained in docs/benchmarks/speed.md.
 
       rimlight bench --json speed.json
 

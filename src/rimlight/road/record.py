@@ -23,7 +23,7 @@ from rimlight.system.atomic_io import open_text, writing
 THUMBNAIL_PX = 320
 MAX_THUMBNAILS = 300
 UNSURE_FROM = 0.2
-"""From this mean entropy on, a second's figures are not to be trusted (measured: docs/road.md)."""
+"""Mean entropy above which a second's figures are unreliable (docs/guide/road.md)."""
 
 
 class DriveRecorder:

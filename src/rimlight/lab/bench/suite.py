@@ -67,7 +67,7 @@ class Report:
         machine: what it ran on.
         costs: size -> way of working -> cost of one frame.
         stages: size -> stage -> cost.
-        ratios: the figures that compare machines and versions; see `docs/speed.md`.
+        ratios: the figures that compare machines and versions; see `docs/benchmarks/speed.md`.
         process: whole runs at 720p and their stages.
         live: live with a slow model.
         memory: over a long run.

@@ -1,1 +1,1 @@
-"""Measures how good masks are and how still they hold; definitions stand in docs/evaluation.md."""
+"""Measure quality and stability of masks; definitions: docs/benchmarks/evaluation.md."""

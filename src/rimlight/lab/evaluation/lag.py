@@ -1,4 +1,4 @@
-"""How far masks run behind what they should show: lag and ghosts. See docs/evaluation.md."""
+"""Lag and ghosts of masks over time; definitions: docs/benchmarks/evaluation.md."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How well a mask agrees with the truth on one picture. Pure functions on arrays.
 
-Every figure is defined, with its source, in docs/evaluation.md.
+Every figure is defined, with its source, in docs/benchmarks/evaluation.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How masks behave over time: flicker. Definitions and sources: docs/evaluation.md."""
+"""How masks behave over time: flicker. Definitions and sources: docs/benchmarks/evaluation.md."""
 
 from __future__ import annotations
 

@@ -1,0 +1,90 @@
+"""Makes the pictures of the README out of the shipped samples.
+
+    python docs/images/make.py        # needs chromium for report.png
+
+person.jpg: input, mask and two results of `rimlight demo`. road.jpg: a frame of the sample road,
+as it is and as `rimlight road` paints it. report.png: the top of the page of `--report`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+HERE = Path(__file__).parent
+SAMPLES = HERE.parents[1] / "samples"
+RIMLIGHT = [sys.executable, "-m", "rimlight"]
+PERSON_SIZE, ROAD_SIZE = (960, 540), (480, 270)
+REPORT_SIZE = "1000,1000"
+BROWSER = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+def main() -> None:
+    """Write the three pictures beside this script."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_person(folder)
+        make_road(folder)
+        make_report(folder)
+
+
+def make_person(folder: Path) -> None:
+    """Write person.jpg: the picture that the demo leaves, at half its size."""
+    subprocess.run([*RIMLIGHT, "demo", "-o", folder / "demo"], check=True)
+    write_jpeg("person.jpg", cv2.resize(read(folder / "demo" / "compare.png"), PERSON_SIZE))
+
+
+def make_road(folder: Path) -> None:
+    """Write road.jpg, and the report's page into `folder`."""
+    words = ["road", SAMPLES / "road.mp4", "-o", folder / "road.mp4", "--report", folder / "report"]
+    subprocess.run([*RIMLIGHT, *words], check=True)
+    clips = (SAMPLES / "road.mp4", folder / "road.mp4")
+    write_jpeg("road.jpg", np.hstack([cv2.resize(read_frame(clip), ROAD_SIZE) for clip in clips]))
+
+
+def make_report(folder: Path) -> None:
+    """Write report.png: a browser's picture of the page."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        raise SystemExit("report.png stays as it was: it needs chromium")
+    shot = folder / "report.png"
+    page = (folder / "report" / "index.html").as_uri()
+    profile = f"--user-data-dir={folder / 'profile'}"
+    words = [profile, f"--window-size={REPORT_SIZE}", f"--screenshot={shot}", page]
+    subprocess.run([browser, *BROWSER, *words], check=True, capture_output=True)
+    small = cv2.resize(read(shot), None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(HERE / "report.png"), small, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+
+
+def read(path: Path) -> np.ndarray:
+    """Return a picture, BGR uint8 (h, w, 3)."""
+    picture = cv2.imread(str(path))
+    assert picture is not None, path
+    return picture
+
+
+def read_frame(path: Path, number: int = 60) -> np.ndarray:
+    """Return one frame of a video, BGR uint8 (h, w, 3)."""
+    clip = cv2.VideoCapture(str(path))
+    clip.set(cv2.CAP_PROP_POS_FRAMES, number)
+    found, frame = clip.read()
+    assert found, path
+    return frame
+
+
+def write_jpeg(name: str, picture: np.ndarray) -> None:
+    """Write `picture` beside this script."""
+    cv2.imwrite(str(HERE / name), picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+if __name__ == "__main__":
+    main()
