@@ -28,7 +28,7 @@ def no_error_logs(caplog):
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real models, data and clips; its absence skips, or fails where required."""
-    folder = app_paths.shared_folder()
+    folder = app_paths.find_shared_folder()
     if folder is None:
         if "shared" in os.environ.get("RIMLIGHT_REQUIRE", ""):
             pytest.fail("RIMLIGHT_REQUIRE asks for the shared folder, and there is none")

@@ -26,7 +26,7 @@ from rimlight.core.model_card import load_card
 from rimlight.live.control_socket import ControlSocket
 from rimlight.road.gpx import read_gpx
 from rimlight.sinks.journal import Journal, folder_of
-from rimlight.system.app_paths import folder
+from rimlight.system.app_paths import find_data_folder
 
 pytestmark = pytest.mark.slow
 
@@ -147,7 +147,7 @@ KINDS = {
     "videos": (make_videos, read_frames),
     "config": (make_texts("a.yaml", CONFIG), read_yaml),
     "card": (
-        make_texts("a.yaml", (folder("models") / "selfie.yaml").read_text()),
+        make_texts("a.yaml", (find_data_folder("models") / "selfie.yaml").read_text()),
         load_card,
     ),
     "gpx": (make_texts("a.gpx", GPX), read_gpx),

@@ -13,7 +13,7 @@ from rimlight.sources.video import VideoSource
 from rimlight.system import app_paths
 from rimlight.system.av import av
 
-FOLDER = app_paths.folder("samples")
+FOLDER = app_paths.find_data_folder("samples")
 LISTED = re.findall(r"^    ([0-9a-f]{64})  (\S+)$", (FOLDER / "README.md").read_text(), re.M)
 BY_NAME = {name: digest for digest, name in LISTED}
 

@@ -51,7 +51,7 @@ def test_a_registry_loads_nothing_heavy(family):
 
 
 def test_a_run_loads_no_tensorflow(tmp_path):
-    picture = app_paths.folder("samples") / "background.jpg"
+    picture = app_paths.find_data_folder("samples") / "background.jpg"
     command = ("process", picture, "--background", "white", "-o", f"{tmp_path}/out/")
     loaded = loaded_by("-m", "rimlight", *command)
     assert "ai_edge_litert" in loaded

@@ -25,7 +25,7 @@ from rimlight.batch.work import Counted, attempt, carry_out
 from rimlight.core.config import load_run
 from rimlight.core.errors import ConfigError, SinkError, SourceOpenError
 from rimlight.factory.presets import job_config
-from rimlight.system.cpu import usable_cores
+from rimlight.system.cpu import count_usable_cores
 
 
 def files(folder, *names):
@@ -227,7 +227,7 @@ def test_a_suffix_that_is_none_is_refused(tmp_path, suffix):
 
 def test_jobs_are_bounded_by_tasks_cores_and_memory():
     assert jobs_that_fit(1) == 1
-    assert 1 <= jobs_that_fit(1000) <= usable_cores()
+    assert 1 <= jobs_that_fit(1000) <= count_usable_cores()
     assert free_bytes() > 0
 
 
@@ -250,7 +250,9 @@ def test_a_containers_limits_count(tmp_path):
 @pytest.mark.parametrize(("quota", "most"), [("150000 100000", 2), ("max 100000", 10**6)])
 def test_a_containers_share_of_the_processor_counts(tmp_path, quota, most):
     (tmp_path / "cpu.max").write_text(f"{quota}\n")
-    assert usable_cores(tmp_path / "cpu.max") == min(most, usable_cores(tmp_path / "none"))
+    assert count_usable_cores(tmp_path / "cpu.max") == min(
+        most, count_usable_cores(tmp_path / "none")
+    )
 
 
 def run_data(source, target):

@@ -83,7 +83,7 @@ def test_pieces_in_any_order_are_the_frames_of_one_run(tmp_path, clip):
 
 @pytest.mark.slow
 def test_real_masks_that_follow_and_sound_come_through(tmp_path):
-    source = app_paths.folder("samples") / "portrait.mp4"
+    source = app_paths.find_data_folder("samples") / "portrait.mp4"
     masks = {"kind": "model", "model": "auto", "threads": 1, "focus": "follow"}
     run = run_of(source, tmp_path / "out.mkv", segmenter=masks, segment_s=2)
     spread(run)
@@ -120,7 +120,7 @@ def test_no_bucket_is_made_in_an_object_store(monkeypatch):
 
 
 def test_the_record_of_results_at_an_address_is_brought_here_and_published(tmp_path, monkeypatch):
-    monkeypatch.setattr(report.app_paths, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(report.app_paths, "get_cache_folder", lambda: tmp_path)
     storage.write("memory://out/manifest.jsonl", b"one line\n")
     folder = report.bring("memory://out")
     assert (folder / "manifest.jsonl").read_bytes() == b"one line\n"
@@ -148,7 +148,7 @@ def test_what_is_wrong_with_an_input_is_said_of_its_address(tmp_path, monkeypatc
 
 
 def test_a_folder_of_pictures_by_address(tmp_path):
-    source = app_paths.folder("samples") / "background.jpg"
+    source = app_paths.find_data_folder("samples") / "background.jpg"
     storage.store(source, "memory://in/a/one.jpg")
     (task,) = make_plan(["memory://in"], "memory://out", suffix=".mp4")
     config = job_config(
@@ -161,7 +161,7 @@ def test_a_folder_of_pictures_by_address(tmp_path):
 
 def test_a_background_travels_with_the_run(tmp_path, clip):
     picture = tmp_path / "beach.jpg"
-    picture.write_bytes((app_paths.folder("samples") / "background.jpg").read_bytes())
+    picture.write_bytes((app_paths.find_data_folder("samples") / "background.jpg").read_bytes())
     run = run_of(clip, tmp_path / "out.mkv")
     run["effects"][0]["background"] = str(picture)
     files, expected = orders.files_named_by([run]), local(run, tmp_path / "local.mkv")

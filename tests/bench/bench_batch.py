@@ -27,7 +27,7 @@ def clips() -> Path:
     """The folder to work on: the one named, or the shared clips."""
     if len(sys.argv) > 1:
         return Path(sys.argv[1])
-    shared = app_paths.shared_folder()
+    shared = app_paths.find_shared_folder()
     if shared is None:
         raise SystemExit("name a folder of clips")
     return shared / "clips"

@@ -25,7 +25,7 @@ BAR_MB = 400
 
 def make_video(path: Path, seconds: int) -> None:
     """Write the sample enlarged, over and over."""
-    sample = app_paths.folder("samples") / "portrait.mp4"
+    sample = app_paths.find_data_folder("samples") / "portrait.mp4"
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"

@@ -42,7 +42,7 @@ ROUNDS = 3
 def make_pictures(folder: Path, count: int) -> None:
     """Write `count` JPEGs with a person and some noise, as cameras have it."""
     rng = np.random.default_rng(0)
-    video = cv2.VideoCapture(str(app_paths.folder("samples") / "portrait.mp4"))
+    video = cv2.VideoCapture(str(app_paths.find_data_folder("samples") / "portrait.mp4"))
     for index in range(DISTINCT):
         _, picture = video.read()
         large = cv2.resize(picture, SIZE, interpolation=cv2.INTER_CUBIC)
@@ -110,7 +110,9 @@ def main(arguments: Sequence[str]) -> None:
     """Measure and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", nargs="?", type=int, default=1000)
-    parser.add_argument("--background", default=str(app_paths.folder("samples") / "background.jpg"))
+    parser.add_argument(
+        "--background", default=str(app_paths.find_data_folder("samples") / "background.jpg")
+    )
     parser.add_argument("--format", default="auto")
     said = parser.parse_args(arguments)
     cv2.setNumThreads(1)

@@ -77,7 +77,7 @@ def main() -> None:
     """Make the drive, run both, print."""
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
     model = sys.argv[2] if len(sys.argv) > 2 else "road"
-    shared = app_paths.shared_folder()
+    shared = app_paths.find_shared_folder()
     if shared is None:
         raise SystemExit("needs the shared folder (RIMLIGHT_SHARED)")
     with tempfile.TemporaryDirectory() as folder:

@@ -49,7 +49,9 @@ def material(folder: Path, height: int, seconds: int) -> Path:
     """Write a clip of that height from the shipped one, which is repeated."""
     path = folder / f"{height}.mp4"
     width = height * 16 // 9 // 2 * 2
-    pictures = list(_pictures(app_paths.folder("samples") / "portrait.mp4", (width, height)))
+    pictures = list(
+        _pictures(app_paths.find_data_folder("samples") / "portrait.mp4", (width, height))
+    )
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "23"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"

@@ -132,6 +132,6 @@ def figures(truth_set, results):
 
 
 if __name__ == "__main__":
-    shared = app_paths.shared_folder()
+    shared = app_paths.find_shared_folder()
     default = shared / "data" / "coco128" if shared else Path()
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else default, *(sys.argv[2:] or ["yolov8n-seg"]))

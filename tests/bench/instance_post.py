@@ -31,7 +31,7 @@ LIMITS = Limits(0.25, 0.5, 10)
 
 def crowd():
     """A 720p picture with two rows of the same five people."""
-    shared = app_paths.shared_folder()
+    shared = app_paths.find_shared_folder()
     assert shared is not None, "this needs the shared folder"
     one = cv2.imread(str(sorted((shared / "data" / "people" / "images").glob("*.jpg"))[0]))
     tile = cv2.resize(one, (256, 360))

@@ -75,7 +75,7 @@ def measure(segmenter, folder, scheme, questions):
 
 def main() -> None:
     card_path = Path(sys.argv[1])
-    shared = app_paths.shared_folder()
+    shared = app_paths.find_shared_folder()
     data = Path(sys.argv[2]) if len(sys.argv) > 2 else (shared or Path()) / "data"
     card = load_card(card_path)
     file = card_path.with_name(card.files[0].file)

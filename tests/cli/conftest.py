@@ -51,4 +51,4 @@ def refused(rimlight, tmp_path):
 @pytest.fixture(scope="session")
 def clip():
     """The shipped clip of a person."""
-    return app_paths.folder("samples") / "portrait.mp4"
+    return app_paths.find_data_folder("samples") / "portrait.mp4"

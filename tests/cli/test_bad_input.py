@@ -56,11 +56,11 @@ def test_unknown_model(refused, clip):
 
 
 def test_corrupted_model(refused, tmp_path, clip):
-    good = app_paths.folder("models") / "selfie_segmentation.tflite"
+    good = app_paths.find_data_folder("models") / "selfie_segmentation.tflite"
     data = bytearray(good.read_bytes())
     data[1000:1100] = bytes(100)
     (tmp_path / "selfie_segmentation.tflite").write_bytes(data)
-    shutil.copy(app_paths.folder("models") / "selfie.yaml", tmp_path / "mine.yaml")
+    shutil.copy(app_paths.find_data_folder("models") / "selfie.yaml", tmp_path / "mine.yaml")
     refused(
         "process", clip, *WHITE, "-m", tmp_path / "mine.yaml", "-o", "out.mp4",
         code=4, says="sha256", hint="",
@@ -76,7 +76,7 @@ def test_model_file_that_is_none(refused, tmp_path, clip):
 
 
 def test_card_that_disagrees_with_its_file(refused, tmp_path, clip):
-    models = app_paths.folder("models")
+    models = app_paths.find_data_folder("models")
     shutil.copy(models / "selfie_segmentation.tflite", tmp_path)
     card = (models / "selfie.yaml").read_text().replace("[256, 256]", "[256, 128]")
     (tmp_path / "mine.yaml").write_text(card)
@@ -223,7 +223,7 @@ def background_of(tmp_path):
     return make
 
 
-TRAIN = ("-c", app_paths.folder("configs") / "train-person.yaml", "photos")
+TRAIN = ("-c", app_paths.find_data_folder("configs") / "train-person.yaml", "photos")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 from rimlight.cli import run_words
 from rimlight.cli.live_flags import share
 from rimlight.core.errors import ConfigError
-from rimlight.system.cpu import usable_cores
+from rimlight.system.cpu import count_usable_cores
 
 
 def test_a_share_of_a_processor_is_said_in_either_way():
@@ -18,7 +18,7 @@ def test_what_is_no_share_is_refused(text):
 
 def test_more_than_all_processors_is_refused_as_it_would_hold_nothing():
     with pytest.raises(ConfigError, match="up to"):
-        share(str(usable_cores() + 1))
+        share(str(count_usable_cores() + 1))
 
 
 def test_a_dry_run_looks_at_the_background(tmp_path, capfd):

@@ -58,7 +58,7 @@ def test_times_and_sound_are_those_of_the_input(rimlight, tmp_path, clip):
 @pytest.mark.parametrize("name", CLIPS)
 def test_every_shared_clip_keeps_times_and_sound(rimlight, tmp_path, shared, name, effect):
     source, out = shared / "clips" / f"{name}.mp4", tmp_path / "out.mp4"
-    background = app_paths.folder("samples") / "background.jpg"
+    background = app_paths.find_data_folder("samples") / "background.jpg"
     effect = [str(background) if word == "BACKGROUND" else word for word in effect]
     done = rimlight("process", source, *effect, "-o", out, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -30,7 +30,7 @@ def first_frames(shared, path, name, count):
 @pytest.mark.slow
 def test_a_fresh_machine_finds_the_road_of_the_sample_without_a_download(rimlight, tmp_path):
     alone = {"RIMLIGHT_SHARED": "/nowhere", "RIMLIGHT_CACHE": str(tmp_path / "cache")}
-    drive = app_paths.folder("samples") / "road.mp4"
+    drive = app_paths.find_data_folder("samples") / "road.mp4"
     done = rimlight("road", drive, "--report", "out", "-o", "painted.mp4", env=alone)
     assert done.returncode == 0, done.stderr
     assert "model: road-lite" in done.stdout + done.stderr
@@ -124,7 +124,7 @@ def test_a_config_that_names_the_output_is_painted_there(rimlight, clip, tmp_pat
 
 
 def test_what_a_config_covers_stays_out_of_the_report_too(rimlight, tmp_path):
-    drive = app_paths.folder("samples") / "road.mp4"
+    drive = app_paths.find_data_folder("samples") / "road.mp4"
     (tmp_path / "mine.yaml").write_text("effects: [{kind: redact, classes: [road]}]")
     done = rimlight("road", drive, "--config", "mine.yaml", "--report", "out", "--set",
                     "source.end_s=0.2", "--ahead", "0.1,0.9,0.9,0.4,0.6,0.6", "-q")  # fmt: skip

@@ -8,7 +8,7 @@ from xvfb import display
 
 from rimlight.sinks import SINKS
 from rimlight.sinks.background import BackgroundSink
-from rimlight.system.v4l2loopback import loopbacks
+from rimlight.system.v4l2loopback import list_loopbacks
 
 
 @pytest.fixture(params=[*SINKS.names(), "background"])
@@ -29,7 +29,7 @@ def window(_, monkeypatch):
 
 
 def virtual_camera(_, __):
-    free = [device.path for device in loopbacks() if device.takes_frames or device.is_stuck]
+    free = [device.path for device in list_loopbacks() if device.can_output or device.is_stuck]
     if not free:
         pytest.skip("needs a free v4l2loopback device")
     return make("virtual-camera", device=free[0])

@@ -157,9 +157,9 @@ def busy(monkeypatch):
         webcam = v4l2.CameraDescription(Path("/dev/video0"), "cam", "uvcvideo", "usb", True, False)
         fed = replace(webcam, path=Path("/dev/video10"), driver="v4l2 loopback")
         monkeypatch.setattr(v4l2, "list_cameras", lambda **_: (webcam, fed))
-        monkeypatch.setattr(v4l2, "device_paths", lambda: ())
+        monkeypatch.setattr(v4l2, "list_device_paths", lambda: ())
         monkeypatch.setattr(v4l2, "is_busy", lambda _: True)
-        monkeypatch.setattr(v4l2, "holders", lambda _: (by,))
+        monkeypatch.setattr(v4l2, "list_holders", lambda _: (by,))
 
     return busy
 

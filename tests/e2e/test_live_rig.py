@@ -33,7 +33,7 @@ def seen(shared, tmp_path_factory):
     """Boot the rig with the sample as its webcam; give the folder of what in_rig.py left."""
     folder = tmp_path_factory.mktemp("rig")
     rig = [shared / "rig" / "rig", "run", "--timeout", "300", "--share", folder]
-    rig += ["--clip", app_paths.folder("samples") / "portrait.mp4"]
+    rig += ["--clip", app_paths.find_data_folder("samples") / "portrait.mp4"]
     command = [sys.executable, "-u", Path(__file__).with_name("in_rig.py"), folder]
     done = subprocess.run(
         [str(word) for word in (*rig, "--", *command)],

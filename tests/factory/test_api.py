@@ -26,7 +26,9 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def test_the_example_of_the_readme_runs(tmp_path):
     example = re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL)[1]
-    (tmp_path / "talk.mp4").write_bytes((app_paths.folder("samples") / "portrait.mp4").read_bytes())
+    (tmp_path / "talk.mp4").write_bytes(
+        (app_paths.find_data_folder("samples") / "portrait.mp4").read_bytes()
+    )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", example],
         cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,

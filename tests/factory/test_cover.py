@@ -135,7 +135,7 @@ def test_a_choice_of_the_background_is_refused(controls):
 @pytest.fixture
 def room_card(tmp_path):
     """A folder with a model whose card calls the background foreground."""
-    folder = app_paths.folder("models")
+    folder = app_paths.find_data_folder("models")
     card = yaml.safe_load((folder / "selfie.yaml").read_text())
     (name,) = (each["file"] for each in card["files"])
     shutil.copy(folder / name, tmp_path / name)

@@ -13,13 +13,13 @@ from rimlight.system import app_paths
 
 
 def test_an_overlay_paints_in_the_colors_of_the_models_card(tmp_path):
-    models = app_paths.folder("models")
+    models = app_paths.find_data_folder("models")
     shutil.copy(models / "selfie_segmentation.tflite", tmp_path)
     card = (models / "selfie.yaml").read_text().replace("#3fa7d6", "#00ff00")
     (tmp_path / "mine.yaml").write_text(card)
     run = job_config(
         "road",
-        source=str(app_paths.folder("samples") / "portrait.mp4"),
+        source=str(app_paths.find_data_folder("samples") / "portrait.mp4"),
         sinks=[f"{tmp_path}/out/"],
         segmenter={"model": str(tmp_path / "mine.yaml")},
         effects=[{"kind": "overlay", "opacity": 1, "legend": False}],

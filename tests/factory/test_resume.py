@@ -18,7 +18,7 @@ from rimlight.refiners.restarts import RestartingRefiner
 from rimlight.refiners.smooth import SmoothRefiner
 from rimlight.sinks.journal import is_left_by_a_run
 from rimlight.system import app_paths
-from rimlight.system.fingerprints import content_of
+from rimlight.system.fingerprints import compute_fingerprint
 
 RATE = 10
 
@@ -120,7 +120,7 @@ def test_a_run_is_known_again_by_input_and_settings(clip):
 
 
 def test_a_run_is_another_when_its_model_card_or_background_changes(clip, tmp_path):
-    shipped, own = app_paths.folder("models"), tmp_path / "own"
+    shipped, own = app_paths.find_data_folder("models"), tmp_path / "own"
     own.mkdir()
     card = yaml.safe_load((shipped / "selfie.yaml").read_text())
     file = own / "mine.tflite"
@@ -154,10 +154,10 @@ def test_bytes_changed_in_the_middle_make_another_file(tmp_path):
     file = tmp_path / "in.bin"
     content = bytearray(os.urandom(1 << 20))
     file.write_bytes(content)
-    before = content_of(file)
+    before = compute_fingerprint(file)
     content[70_000:-70_000:997] = bytes(len(content[70_000:-70_000:997]))
     file.write_bytes(content)
-    assert content_of(file)[0] == before[0] and content_of(file) != before
+    assert compute_fingerprint(file)[0] == before[0] and compute_fingerprint(file) != before
 
 
 def test_numbered_objects_and_streams_are_written_in_one_go(clip):

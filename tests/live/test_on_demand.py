@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from rimlight.live.on_demand import GRACE_S, LOOK_EVERY_S, OnDemand
-from rimlight.system.camera_consumers import Watchers, count_holders
+from rimlight.system.camera_consumers import ConsumerCounter, count_holders
 
 
 class Camera:
@@ -85,7 +85,7 @@ def device(tmp_path):
 
 def test_the_count_that_the_module_shows_is_taken(device):
     path, sysfs = device
-    watchers = Watchers(str(path), sysfs=sysfs)
+    watchers = ConsumerCounter(str(path), sysfs=sysfs)
     for count in (0, 2, 1):
         (sysfs / "video10" / "active_readers").write_text(f"{count}\n")
         assert watchers.count() == count
@@ -98,13 +98,13 @@ def test_who_feeds_a_device_is_not_taken_for_who_watches(device, shown):
     path, sysfs = device
     name, text = shown.split(": ")
     (sysfs / "video10" / name).write_text(text)
-    assert Watchers(str(path), sysfs=sysfs).count() == 0
+    assert ConsumerCounter(str(path), sysfs=sysfs).count() == 0
 
 
 def test_virtual_cameras_can_be_imported_where_there_is_no_fcntl():
     code = (
         "import sys, rimlight.sinks; sys.modules['fcntl'] = None; sys.platform = 'win32'\n"
         "from rimlight.system import camera_consumers, v4l2loopback\n"
-        "assert v4l2loopback.loopbacks() == []"
+        "assert v4l2loopback.list_loopbacks() == []"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,7 +8,7 @@ from rimlight.core.model_card import load_card
 from rimlight.models.catalog import Catalog
 from rimlight.system import app_paths
 
-SHIPPED = app_paths.folder("models")
+SHIPPED = app_paths.find_data_folder("models")
 FILE = SHIPPED / "selfie_segmentation.tflite"
 
 

@@ -31,7 +31,7 @@ def at(second, size=(64, 48)):
 @pytest.fixture(scope="module")
 def portrait():
     """Each of 20 frames of the shipped sample, as if they came at once."""
-    clip = app_paths.folder("samples") / "portrait.mp4"
+    clip = app_paths.find_data_folder("samples") / "portrait.mp4"
     with closing(open_source(str(clip))) as source:
         return [replace(frame, captured=0.0) for frame in islice(source, 20)]
 

@@ -119,7 +119,7 @@ def test_a_full_disk_is_said_so(tmp_path):
 
 
 def test_the_shipped_rules_are_in_order():
-    path = app_paths.folder("configs") / "road-rules.yaml"
+    path = app_paths.find_data_folder("configs") / "road-rules.yaml"
     assert len(validate(Rules, read_yaml(path), where=str(path)).rules) == 5
 
 

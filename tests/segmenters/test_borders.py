@@ -93,7 +93,7 @@ def test_a_model_of_people_finds_nobody_in_a_bar(layout):
 
     card, file = Catalog().resolve("selfie")
     segmenter = TfliteSegmenter(card, file, TfliteSegmenter.Options(threads=1))
-    image, _ = read_picture(app_paths.folder("samples") / "background.jpg")
+    image, _ = read_picture(app_paths.find_data_folder("samples") / "background.jpg")
     whole = np.zeros((240, 240, 3), np.uint8)
     whole[40:200] = image[:160, :240]
     frame = layout(flat_frame(size=(240, 240)).with_bgr(whole))

@@ -10,7 +10,7 @@ from rimlight.core.options import validate
 from rimlight.segmenters.tflite import TfliteEngine, TfliteSegmenter, auto_threads
 from rimlight.system import app_paths
 
-MODELS = app_paths.folder("models")
+MODELS = app_paths.find_data_folder("models")
 SELFIE = load_card(MODELS / "selfie.yaml")
 FILE = MODELS / SELFIE.files[0].file
 ONE = TfliteSegmenter.Options(threads=1)

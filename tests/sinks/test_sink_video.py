@@ -39,7 +39,7 @@ def frames_at(moments, size=(64, 48)):
 
 @pytest.fixture
 def sample_frames():
-    return list(islice(source_frames(app_paths.folder("samples") / "portrait.mp4"), 25))
+    return list(islice(source_frames(app_paths.find_data_folder("samples") / "portrait.mp4"), 25))
 
 
 def see_through(index, size=(64, 48)):

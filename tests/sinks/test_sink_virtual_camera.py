@@ -11,9 +11,9 @@ from fakes import make_frame, make_info
 from rimlight.core.errors import SinkError
 from rimlight.imaging.color import ColorSpace
 from rimlight.sinks.virtual_camera import MODPROBE, VirtualCameraSink
-from rimlight.system.v4l2loopback import loopbacks, query
+from rimlight.system.v4l2loopback import list_loopbacks, query_loopback
 
-FREE = [device.path for device in loopbacks() if device.takes_frames or device.is_stuck]
+FREE = [device.path for device in list_loopbacks() if device.can_output or device.is_stuck]
 needs_device = pytest.mark.skipif(not FREE, reason="needs a free v4l2loopback device")
 
 
@@ -40,8 +40,8 @@ def test_a_device_that_is_no_camera_is_refused():
 
 
 def test_what_is_no_loopback_device_is_not_taken_for_one(tmp_path):
-    assert query("/dev/null") is None
-    assert query(str(tmp_path / "nothing")) is None
+    assert query_loopback("/dev/null") is None
+    assert query_loopback(str(tmp_path / "nothing")) is None
 
 
 @pytest.mark.rig

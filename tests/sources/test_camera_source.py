@@ -79,8 +79,8 @@ def test_a_format_that_opencv_cannot_convert_is_named(picture):
 def test_the_programs_that_hold_a_file_are_found(tmp_path):
     path = tmp_path / "device"
     with path.open("w"):
-        assert v4l2.holders(path)[0].endswith(f"({os.getpid()})")
-    assert v4l2.holders(path) == ()
+        assert v4l2.list_holders(path)[0].endswith(f"({os.getpid()})")
+    assert v4l2.list_holders(path) == ()
 
 
 @pytest.mark.rig
@@ -148,5 +148,5 @@ def test_a_smaller_size_has_the_same_shape(monkeypatch, size, smaller):
         False,
         (v4l2.CameraFormat("YUYV", modes),),
     )
-    monkeypatch.setattr(v4l2, "describe", lambda path: camera)
-    assert v4l2.smaller_size(camera.path, size) == smaller
+    monkeypatch.setattr(v4l2, "describe_device", lambda path: camera)
+    assert v4l2.find_smaller_size(camera.path, size) == smaller

@@ -12,16 +12,16 @@ from rimlight.core.errors import ConfigError, ModelError, SinkError
 from rimlight.sinks.paths import check_report
 from rimlight.system.atomic_io import (
     GENERATOR,
-    hidden_name,
-    is_ours,
+    atomic_write,
+    create_partial_file,
+    is_own_report,
     make_folder,
+    make_hidden_name,
+    move_into_place,
     open_text,
-    put,
-    replacing,
-    signed_png,
-    unfinished,
+    sign_png,
+    translate_os_errors,
     write_text,
-    writing,
 )
 
 
@@ -39,7 +39,7 @@ def test_a_text_takes_the_place_of_what_was_there(file):
 
 
 def write_half(path, broken):
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         part.write_text("half")
         raise broken
 
@@ -58,7 +58,7 @@ def test_a_block_that_breaks_off_leaves_what_was_there_and_nothing_else(file, br
 
 
 def test_the_part_keeps_the_suffix_by_which_libraries_choose_a_format(tmp_path):
-    with replacing(tmp_path / "best.keras") as part:
+    with atomic_write(tmp_path / "best.keras") as part:
         assert part.suffix == ".keras" and part.parent == tmp_path
         part.touch()
 
@@ -70,9 +70,9 @@ def test_what_cannot_be_written_is_an_error_of_the_callers_choice(tmp_path):
 
 
 def test_an_error_that_says_already_what_was_wrong_stays_as_it_is(file):
-    with pytest.raises(SinkError, match=r"^the sink's own$"), replacing(file):
+    with pytest.raises(SinkError, match=r"^the sink's own$"), atomic_write(file):
         raise SinkError("the sink's own")
-    with pytest.raises(ConfigError, match="a key"), writing(file):
+    with pytest.raises(ConfigError, match="a key"), translate_os_errors(file):
         raise ConfigError("a key is wrong")
 
 
@@ -112,7 +112,7 @@ def test_the_output_of_a_shell_that_goes_to_a_file_is_written_to(tmp_path):
 
 
 def test_an_unfinished_file_has_a_name_that_cannot_be_foretold(tmp_path):
-    one, two = unfinished(tmp_path / "a.mp4"), unfinished(tmp_path / "a.mp4")
+    one, two = create_partial_file(tmp_path / "a.mp4"), create_partial_file(tmp_path / "a.mp4")
     assert one != two and one.suffix == two.suffix == ".mp4"
     assert one.name.startswith(".a.") and one.read_bytes() == b""
 
@@ -121,26 +121,26 @@ def test_an_unfinished_file_has_a_name_that_cannot_be_foretold(tmp_path):
 def test_each_legal_name_can_be_written(tmp_path, name):
     write_text(tmp_path / name, "whole")
     assert os.listdir(tmp_path) == [name]
-    long = hidden_name(tmp_path / name, ".rimlight")
-    assert len(os.fsencode(long)) <= 255 and long == hidden_name(tmp_path / name, ".rimlight")
+    long = make_hidden_name(tmp_path / name, ".rimlight")
+    assert len(os.fsencode(long)) <= 255 and long == make_hidden_name(tmp_path / name, ".rimlight")
 
 
 def test_the_companion_of_a_short_name_says_whose_it_is(tmp_path):
-    assert hidden_name(tmp_path / "a.mp4", ".rimlight") == ".a.mp4.rimlight"
+    assert make_hidden_name(tmp_path / "a.mp4", ".rimlight") == ".a.mp4.rimlight"
 
 
 @pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("nowhere")])
 def test_what_has_a_name_keeps_it(tmp_path, make):
-    part, path = unfinished(tmp_path / "a"), tmp_path / "a"
+    part, path = create_partial_file(tmp_path / "a"), tmp_path / "a"
     make(path)
     with pytest.raises(FileExistsError):
-        put(part, path, overwrite=False)
+        move_into_place(part, path, overwrite=False)
     assert part.exists() and os.path.lexists(path)
 
 
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_a_finished_file_gets_its_name(tmp_path, overwrite):
-    put(unfinished(tmp_path / "a"), tmp_path / "a", overwrite=overwrite)
+    move_into_place(create_partial_file(tmp_path / "a"), tmp_path / "a", overwrite=overwrite)
     assert os.listdir(tmp_path) == ["a"]
 
 
@@ -168,18 +168,18 @@ def test_a_device_that_is_full_is_said_so_and_stays(tmp_path):
 )
 def test_a_report_of_ours_is_known_by_how_it_begins(tmp_path, text, is_one):
     (tmp_path / "report").write_text(text)
-    assert is_ours(tmp_path / "report") is is_one
+    assert is_own_report(tmp_path / "report") is is_one
     (tmp_path / "link").symlink_to("report")
-    assert not is_ours(tmp_path / "link")
+    assert not is_own_report(tmp_path / "link")
 
 
 def test_a_picture_says_that_it_is_ours_and_stays_one(tmp_path):
     pixels = np.zeros((3, 4, 3), np.uint8)
     plain = cv2.imencode(".png", pixels)[1].tobytes()
-    for name, data in (("ours.png", signed_png(plain)), ("theirs.png", plain)):
+    for name, data in (("ours.png", sign_png(plain)), ("theirs.png", plain)):
         (tmp_path / name).write_bytes(data)
         assert cv2.imread(str(tmp_path / name)).shape == pixels.shape
-    assert is_ours(tmp_path / "ours.png") and not is_ours(tmp_path / "theirs.png")
+    assert is_own_report(tmp_path / "ours.png") and not is_own_report(tmp_path / "theirs.png")
 
 
 def test_a_growing_text_follows_no_link(file, tmp_path):

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from rimlight.system.locks import Lock, flush_to_disk, is_still, try_lock
+from rimlight.system.locks import LockResult, flush_to_disk, is_open_file_at, try_lock
 
 
 @pytest.fixture
@@ -17,14 +17,14 @@ def two(tmp_path):
 
 
 def test_a_lock_that_another_holds_is_taken(two):
-    assert [try_lock(each) for each in two] == [Lock.HELD, Lock.TAKEN]
-    assert try_lock(two[0], fcntl.LOCK_SH) is Lock.HELD
-    assert try_lock(two[1], fcntl.LOCK_SH) is Lock.HELD
+    assert [try_lock(each) for each in two] == [LockResult.ACQUIRED, LockResult.BUSY]
+    assert try_lock(two[0], fcntl.LOCK_SH) is LockResult.ACQUIRED
+    assert try_lock(two[1], fcntl.LOCK_SH) is LockResult.ACQUIRED
 
 
 def test_what_knows_no_locks_is_not_taken_for_another_holder():
     path_only = os.open("/", os.O_PATH)  # flock answers EBADF, as it answers ENOTSUP on some disks
-    assert try_lock(path_only) is Lock.UNKNOWN
+    assert try_lock(path_only) is LockResult.UNSUPPORTED
     os.close(path_only)
 
 
@@ -38,6 +38,6 @@ def test_what_cannot_be_written_out_is_told_from_a_failure(two):
 
 
 def test_a_file_that_was_replaced_is_not_the_open_one(tmp_path, two):
-    assert is_still(two[0], tmp_path / "lock")
+    assert is_open_file_at(two[0], tmp_path / "lock")
     (tmp_path / "lock").unlink()
-    assert not is_still(two[0], tmp_path / "lock")
+    assert not is_open_file_at(two[0], tmp_path / "lock")

@@ -4,13 +4,13 @@ import sys
 
 import pytest
 
-from rimlight.system.stderr import stderr_without
+from rimlight.system.stderr import filter_stderr
 
 IMPORT = "import rimlight.segmenters.keras"
 
 
 def test_only_the_lines_named_are_dropped(capfd):
-    with stderr_without(b"INFO: "):
+    with filter_stderr(b"INFO: "):
         os.write(2, b"INFO: hello\nERROR: broken\n")
     os.write(2, b"INFO: later\n")
     assert capfd.readouterr().err == "ERROR: broken\nINFO: later\n"
@@ -21,14 +21,14 @@ def test_what_was_said_before_an_error_is_passed_on(capfd):
         os.write(2, b"why it broke\n")
         raise ValueError("broken")
 
-    with pytest.raises(ValueError, match="broken"), stderr_without(b"INFO: "):
+    with pytest.raises(ValueError, match="broken"), filter_stderr(b"INFO: "):
         broken()
     assert capfd.readouterr().err == "why it broke\n"
 
 
 def test_a_closed_stderr_is_no_error(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
-    with stderr_without(b"INFO: "):
+    with filter_stderr(b"INFO: "):
         value = 1
     assert value == 1
 

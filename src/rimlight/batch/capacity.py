@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from rimlight.system.cpu import usable_cores
+from rimlight.system.cpu import count_usable_cores
 
 JOB_BYTES = 500 << 20
 """What one job takes at most while it works on 1080p video."""
@@ -17,7 +17,7 @@ def jobs_that_fit(count: int) -> int:
     """Return how many of `count` tasks to run at once: as memory and cores allow, at least 1."""
     free = free_bytes()
     fitting = count if free is None else free // JOB_BYTES
-    return max(1, min(count, usable_cores(), fitting))
+    return max(1, min(count, count_usable_cores(), fitting))
 
 
 def free_bytes(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = _CGROUP) -> int | None:

@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from rimlight.batch import storage
 from rimlight.core.errors import SinkError
-from rimlight.system.atomic_io import make_folder, unfinished
-from rimlight.system.locks import Lock, try_lock, wait_for_lock
+from rimlight.system.atomic_io import create_partial_file, make_folder
+from rimlight.system.locks import LockResult, try_lock, wait_for_lock
 
 LIMIT_BYTES = 20 << 30
 """What is not in use goes, the oldest first, while all of it takes more."""
@@ -48,7 +48,7 @@ def kept(place: str, where: Path, *, limit: int = LIMIT_BYTES) -> Iterator[Path]
     with _open(where / f"{name}.lock") as lock:
         wait_for_lock(lock)
         if not path.exists():
-            part = unfinished(path)
+            part = create_partial_file(path)
             try:
                 storage.fetch(place, part)
                 part.replace(path)
@@ -100,7 +100,7 @@ def _clear(where: Path, limit: int) -> None:
         if total <= limit:
             return
         with _open(path.with_suffix(".lock")) as lock:
-            if try_lock(lock) is not Lock.HELD:  # a worker reads it, or nobody can know
+            if try_lock(lock) is not LockResult.ACQUIRED:  # a worker reads it, or nobody can know
                 continue
             path.unlink(missing_ok=True)
         total -= status.st_size

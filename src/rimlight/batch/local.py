@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from rimlight.batch.work import Counted, Outcome, work
-from rimlight.system.cpu import usable_cores
+from rimlight.system.cpu import count_usable_cores
 
 TRIES = 3
 """A task whose worker was killed so many times is given up."""
@@ -73,7 +73,7 @@ class LocalPool:
     @property
     def processors(self) -> int:
         """How many processors share the work."""
-        cores = usable_cores()
+        cores = count_usable_cores()
         return cores if self.size > 1 else min(2, cores)  # a job alone has about two busy
 
     def watch(self, on_tick: OnTick, on_kill: OnKill) -> None:
@@ -84,7 +84,7 @@ class LocalPool:
     @property
     def threads(self) -> int:
         """How many threads each job should use; 0 for as many as each part likes."""
-        return max(1, usable_cores() // self.size) if self.size > 1 else 0
+        return max(1, count_usable_cores() // self.size) if self.size > 1 else 0
 
     def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, Outcome]]:
         """Yield each job with its outcome, in the order they end.

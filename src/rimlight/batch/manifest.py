@@ -12,7 +12,7 @@ from rimlight.batch import storage
 from rimlight.batch.plan import Task, pictures_in
 from rimlight.core.errors import RimlightError, SinkError
 from rimlight.sinks.journal import is_left_by_a_run
-from rimlight.system.fingerprints import content_of
+from rimlight.system.fingerprints import compute_fingerprint
 from rimlight.system.locks import flush_to_disk
 
 MANIFEST = "manifest.jsonl"
@@ -158,7 +158,7 @@ def _is_of(name: str, stems: set[str]) -> bool:
 def _facts(place: str, target: str) -> tuple[Any, ...]:
     name, *facts = storage.facts(place)
     below = name if place != target else ""
-    content = [] if storage.is_url(place) else content_of(Path(place))[1:]
+    content = [] if storage.is_url(place) else compute_fingerprint(Path(place))[1:]
     return (below, *facts, *content)
 
 
@@ -193,7 +193,7 @@ def _is_same(one: tuple[Any, ...], target: str) -> bool:
     _, now, now_mark = storage.facts(place)
     if now != size:
         return False
-    return now_mark == mark or (bool(content) and content_of(Path(place))[1:] == content)
+    return now_mark == mark or (bool(content) and compute_fingerprint(Path(place))[1:] == content)
 
 
 def _is_cut_off(file: BinaryIO) -> bool:

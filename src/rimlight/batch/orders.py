@@ -16,7 +16,7 @@ from rimlight.batch import storage
 from rimlight.batch.pieces import Staging
 from rimlight.batch.secret import secret
 from rimlight.batch.steps import Files, Order
-from rimlight.system.atomic_io import hidden_name
+from rimlight.system.atomic_io import make_hidden_name
 
 
 def order_for(
@@ -63,7 +63,7 @@ def _staging(run: Mapping[str, Any], made_of: Sequence[Any]) -> Staging:
 def _hidden(target: str) -> str:
     if storage.is_url(target):
         return f".{PurePosixPath(target).name}.pieces"
-    return hidden_name(Path(target), ".pieces")
+    return make_hidden_name(Path(target), ".pieces")
 
 
 def _from_root(place: str) -> str:

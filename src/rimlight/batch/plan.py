@@ -16,10 +16,10 @@ from rimlight.core.addresses import hide_secrets
 from rimlight.core.errors import ConfigError, SourceOpenError
 from rimlight.sinks.naming import Key, candidates, key_for, plan_names
 from rimlight.sources import guess
-from rimlight.system.file_kinds import is_picture, is_video, result_suffix
+from rimlight.system.file_kinds import choose_result_suffix, is_image, is_video
 from rimlight.system.folders import (
-    describe_left_out,
-    is_among_companions,
+    describe_skipped,
+    is_below_companion,
     is_companion,
     list_folder,
 )
@@ -114,8 +114,8 @@ def pictures_in(folder: str) -> list[str]:
     if storage.is_url(folder):
         files = storage.files_below(folder)
         shown = [f for f in files if storage.parent(f) == folder.rstrip("/")]
-        return [f for f in shown if is_picture(f) and not is_companion(PurePosixPath(f).name)]
-    return [str(path) for path in list_folder(Path(folder)).files if is_picture(path)]
+        return [f for f in shown if is_image(f) and not is_companion(PurePosixPath(f).name)]
+    return [str(path) for path in list_folder(Path(folder)).files if is_image(path)]
 
 
 def left_out(inputs: Sequence[str], out: str) -> list[str]:
@@ -128,7 +128,7 @@ def left_out(inputs: Sequence[str], out: str) -> list[str]:
         if not storage.exists(place):
             files = [Path(name) for name in storage.matching(place)]
         others = [path for path in files if not _is_taken(path)]
-        notes.append(describe_left_out(others, where=place))
+        notes.append(describe_skipped(others, where=place))
     return [note for note in notes if note]
 
 
@@ -154,7 +154,7 @@ def _once(found: Sequence[_Found]) -> Iterator[_Found]:
     seen: set[str] = set()
     for one in found:
         name = _identified(one.source)
-        is_inside = is_picture(name) and one.kind == "picture" and storage.parent(name) in folders
+        is_inside = is_image(name) and one.kind == "picture" and storage.parent(name) in folders
         if name not in seen and not is_inside:
             seen.add(name)
             yield one
@@ -172,14 +172,14 @@ def result_names(pictures: Sequence[str], still: str | None, *, key: Key = str) 
         still: the suffix of the results, None for that of each.
         key: tells which names the folder of the results takes for one.
     """
-    planned = plan_names(pictures, lambda name: still or result_suffix(name), key=key)
+    planned = plan_names(pictures, lambda name: still or choose_result_suffix(name), key=key)
     return list(planned.values())
 
 
 def _free(one: _Found, ending: str | None, still: str | None, taken: set[str], key: Key) -> str:
     """Return a place where no other result lies, and note it in `taken`."""
     names = result_names(one.pictures, still, key=key)
-    own = result_suffix(one.place) if ending is None else ending
+    own = choose_result_suffix(one.place) if ending is None else ending
     for place in _folders(one) if one.kind == "folder" else candidates(one.place, own):
         files = {key(str(PurePosixPath(place, name))) for name in names or [""]}
         if files.isdisjoint(taken):
@@ -214,7 +214,7 @@ def _found(text: str, out: str) -> Iterator[_Found]:
         yield _single(place)
     elif any(sign in text for sign in _WILD):
         names = storage.matching(place)
-        yield from (_single(name) for name in names if is_picture(name) or is_video(name))
+        yield from (_single(name) for name in names if is_image(name) or is_video(name))
     else:
         raise SourceOpenError(f"no such file or folder: {place}", hint="check its spelling")
 
@@ -222,7 +222,7 @@ def _found(text: str, out: str) -> Iterator[_Found]:
 def _single(place: str) -> _Found:
     """Take one file for what its content is; of an address only the name is known."""
     far = storage.is_url(place)
-    is_one = is_picture(place) if far else guess(place).get("kind") == "images"
+    is_one = is_image(place) if far else guess(place).get("kind") == "images"
     return _Found(place, PurePosixPath(place).name, "picture" if is_one else "video")
 
 
@@ -239,7 +239,7 @@ def _listed(top: str, out: str) -> Iterator[Path]:
     """Yield the files below a folder; what an earlier run made must not become its input."""
     own = [] if storage.is_url(out) else [Path(out)]
     try:
-        yield from list_folder(Path(top), recursive=True, own=own).files
+        yield from list_folder(Path(top), recursive=True, excluded=own).files
     except OSError as error:
         raise SourceOpenError(
             f"cannot read {error.filename}: {(error.strerror or str(error)).lower()}",
@@ -250,7 +250,7 @@ def _listed(top: str, out: str) -> Iterator[Path]:
 def _is_taken(path: Path) -> bool:
     """Return True for videos and pictures; of videos, what is no file cannot be read twice."""
     is_odd = os.path.exists(path) and not os.path.isfile(path)
-    return is_picture(path) or (is_video(path) and not is_odd)
+    return is_image(path) or (is_video(path) and not is_odd)
 
 
 def _among_inputs(out: str) -> ConfigError:
@@ -267,7 +267,7 @@ def _below_address(top: str, out: str) -> Iterator[_Found]:
     files = (
         f
         for f in storage.files_below(top)
-        if not f.startswith(f"{own}/") and not is_among_companions(f[len(top) :])
+        if not f.startswith(f"{own}/") and not is_below_companion(f[len(top) :])
     )
     for here, inside in groupby(sorted(files, key=storage.parent), key=storage.parent):
         names = sorted(file.rpartition("/")[2] for file in inside)
@@ -280,6 +280,6 @@ def _in_folder(here: str, place: str, names: Sequence[str]) -> Iterator[_Found]:
         if is_video(name):
             found = _single(storage.below(here, name))
             yield _Found(found.source, str(PurePosixPath(place, name)), found.kind)
-    pictures = tuple(name for name in names if is_picture(name))
+    pictures = tuple(name for name in names if is_image(name))
     if pictures:
         yield _Found(here, place, "folder", pictures)

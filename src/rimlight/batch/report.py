@@ -19,7 +19,7 @@ def report_folder(out: str) -> Path:
     if not storage.is_url(out):
         return Path(out)
     name = hashlib.sha256(out.rstrip("/").encode()).hexdigest()[:16]
-    return app_paths.cache_folder() / "batch" / name
+    return app_paths.get_cache_folder() / "batch" / name
 
 
 def bring(out: str) -> Path:

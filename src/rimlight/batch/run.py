@@ -24,8 +24,8 @@ from rimlight.core.errors import SinkError
 from rimlight.factory.identity import contents_of
 from rimlight.models.catalog import Catalog
 from rimlight.sinks.paths import check_report
-from rimlight.system.atomic_io import make_folder, writing
-from rimlight.system.locks import Lock, try_lock
+from rimlight.system.atomic_io import make_folder, translate_os_errors
+from rimlight.system.locks import LockResult, try_lock
 
 SUMMARY = "summary.html"
 THUMBNAILS = "thumbnails"
@@ -83,10 +83,10 @@ def alone_in(folder: Path) -> Iterator[None]:
         SinkError: another one works there, or the folder cannot be made.
     """
     make_folder(folder)
-    with writing(folder):
+    with translate_os_errors(folder):
         descriptor = os.open(folder, os.O_RDONLY)
     try:
-        if try_lock(descriptor) is Lock.TAKEN:
+        if try_lock(descriptor) is LockResult.BUSY:
             raise SinkError(
                 f"another batch is working in {folder}",
                 hint="wait for it, or choose another output folder",

@@ -19,7 +19,7 @@ def secret() -> bytes:
 
     Where it cannot be kept, or others can read or write it, this process has one of its own.
     """
-    path = app_paths.cache_folder() / "batch" / "secret"
+    path = app_paths.get_cache_folder() / "batch" / "secret"
     try:
         return _read(path) if os.path.lexists(path) else _made(path)
     except OSError:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rimlight.core.errors import MissingDependencyError, RimlightError, SinkError, SourceOpenError
 from rimlight.system import folders
-from rimlight.system.atomic_io import unfinished
+from rimlight.system.atomic_io import create_partial_file
 
 _MARKS_OF_CONTENT = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
 """What the file systems call a thing that changes when a file does; the first there is counts."""
@@ -57,7 +57,7 @@ def is_folder(place: str) -> bool:
 def matching(pattern: str) -> list[str]:
     """Return the places that a glob stands for, sorted."""
     if not is_url(pattern):
-        return [str(path) for path in folders.matching(pattern)]
+        return [str(path) for path in folders.expand_glob(pattern)]
     with _asked(pattern) as (system, path):
         return sorted(system.unstrip_protocol(found) for found in system.glob(path))
 
@@ -229,7 +229,7 @@ def _written(place: str) -> Iterator[Path | tuple[Any, str]]:
             return
         target = Path(place)
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = unfinished(target)
+        part = create_partial_file(target)
         try:
             yield part
             part.replace(target)

@@ -78,7 +78,7 @@ def share(text: str | None) -> float | None:
     Raises:
         ConfigError: it is no share, or more than there are processors: nothing would be held.
     """
-    from rimlight.system.cpu import usable_cores
+    from rimlight.system.cpu import count_usable_cores
 
     if text is None:
         return None
@@ -86,9 +86,9 @@ def share(text: str | None) -> float | None:
         wanted = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
         wanted = 0.0
-    if not 0 < wanted <= usable_cores():
+    if not 0 < wanted <= count_usable_cores():
         raise ConfigError(
-            f"--cpu must be a share of one processor, up to {usable_cores()}, got {text!r}",
+            f"--cpu must be a share of one processor, up to {count_usable_cores()}, got {text!r}",
             hint="--cpu 40%",
         )
     return wanted

@@ -137,7 +137,7 @@ def import_openvino(
 
     said = {"sizes": size} if size else {}
     sizes = validate(ImportOptions, said, where="--size").sizes
-    folder = out or app_paths.cache_folder() / "models"
+    folder = out or app_paths.get_cache_folder() / "models"
     check_can_be_folder(folder)
     bin_file = weights or xml.with_suffix(".bin")
     for made in import_road(xml, bin_file, folder, sizes=sizes, float16=not float32):

@@ -140,7 +140,7 @@ def reported(
     from rimlight.road.report import read_rules, write_report
     from rimlight.system import app_paths
 
-    events = read_rules(rules or app_paths.folder("configs") / "road-rules.yaml")
+    events = read_rules(rules or app_paths.find_data_folder("configs") / "road-rules.yaml")
     hidden = any(part.kind == "redact" for part in run.effects)
     starts = [clip.start_s for clip in way.clips]
     recorder = DriveRecorder(folder, events, ahead=ahead, pictures=not hidden, starts=starts)

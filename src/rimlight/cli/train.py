@@ -105,10 +105,10 @@ def needs_tensorflow() -> None:
         MissingDependencyError: it is not installed.
     """
     from rimlight.core.errors import MissingDependencyError
-    from rimlight.system.stderr import stderr_without
+    from rimlight.system.stderr import filter_stderr
 
     try:
-        with stderr_without(b"WARNING: All log messages before absl", b"I0000 ", b"To enable the"):
+        with filter_stderr(b"WARNING: All log messages before absl", b"I0000 ", b"To enable the"):
             import rimlight.lab.training.loop  # noqa: F401
     except ModuleNotFoundError as exc:
         raise MissingDependencyError(

@@ -13,7 +13,7 @@ from rimlight.doctor.machine import Machine
 from rimlight.doctor.setup import LOAD, RELOAD, install_command, join_command
 from rimlight.models.catalog import Catalog
 from rimlight.system import v4l2
-from rimlight.system.cpu import usable_cores
+from rimlight.system.cpu import count_usable_cores
 from rimlight.system.display import check_display
 
 FAST_FLAGS = ("avx2", "asimd", "neon")
@@ -56,7 +56,7 @@ def packages() -> Iterator[Finding]:
 def processor(machine: Machine) -> Finding:
     """What the model runs on."""
     fast = [flag for flag in FAST_FLAGS if flag in machine.cpu_flags]
-    count = usable_cores()
+    count = count_usable_cores()
     if fast or not machine.cpu_flags:
         return ok("processor", f"{count} threads" + (f", {fast[0]}" if fast else ""))
     text = f"{count} threads without AVX2: the model takes several times as long"
@@ -88,7 +88,7 @@ def cameras() -> Iterator[Finding]:
     if sys.platform != "linux":
         yield ok("camera", "is not looked at on this system: rimlight live tries it")
         return
-    nodes = v4l2.device_paths()
+    nodes = v4l2.list_device_paths()
     closed = [path for path in nodes if not os.access(path, os.R_OK | os.W_OK)]
     for path in closed:
         yield problem("camera", f"{path}: no permission to open it", join_command())
@@ -134,7 +134,7 @@ def _camera(camera: v4l2.CameraDescription) -> Finding:
         text = f"{name} cannot be asked: {exc.strerror}"
         return problem("camera", text, f"fuser -v {camera.path}")
     if busy:
-        by = v4l2.holders(camera.path)
+        by = v4l2.list_holders(camera.path)
         if _is_ours(by):
             return ok(
                 "camera", f"{name} is used by {by[0]}: rimlight ctl status, rimlight ctl stop"
@@ -177,7 +177,7 @@ def _module(machine: Machine) -> Finding:
 
 def _virtual(device: v4l2.CameraDescription) -> Finding:
     name = f"{device.path} ({device.card})"
-    holders = v4l2.holders(device.path)
+    holders = v4l2.list_holders(device.path)
     by = ", ".join(holders)
     if device.can_output:
         return ok("virtual camera", f"{name} is free" + (f", open in {by}" if by else ""))

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rimlight.core.errors import ConfigError
-from rimlight.system.app_paths import user_folder
-from rimlight.system.atomic_io import make_folder, write_text, writing
+from rimlight.system.app_paths import get_user_folder
+from rimlight.system.atomic_io import make_folder, translate_os_errors, write_text
 
 UNIT = "rimlight.service"
 DESKTOP = "rimlight.desktop"
@@ -76,12 +76,12 @@ Exec={command} ctl panic
 
 def unit_path() -> Path:
     """Return where the user's own units lie."""
-    return user_folder("XDG_CONFIG_HOME", ".config") / "systemd" / "user" / UNIT
+    return get_user_folder("XDG_CONFIG_HOME", ".config") / "systemd" / "user" / UNIT
 
 
 def desktop_path() -> Path:
     """Return where the user's own menu entries lie."""
-    return user_folder("XDG_DATA_HOME", ".local/share") / "applications" / DESKTOP
+    return get_user_folder("XDG_DATA_HOME", ".local/share") / "applications" / DESKTOP
 
 
 def install(words: Sequence[str]) -> tuple[Path, Path]:
@@ -108,7 +108,7 @@ def uninstall() -> tuple[Path, ...]:
     """
     there = tuple(path for path in (unit_path(), desktop_path()) if path.exists())
     for path in there:
-        with writing(path):
+        with translate_os_errors(path):
             path.unlink()
     return there
 

@@ -21,7 +21,12 @@ from rimlight.imaging.over import composite_bgr
 from rimlight.imaging.palette import Bgr, is_color, parse_color
 from rimlight.imaging.pictures import read_tagged, reason_of
 from rimlight.media.paths import is_address, plain_path
-from rimlight.system.file_kinds import is_still, may_be_animated, other_format, read_head
+from rimlight.system.file_kinds import (
+    can_be_animated,
+    describe_other_format,
+    is_still_image,
+    read_header,
+)
 
 Image = NDArray[np.uint8]
 
@@ -133,11 +138,11 @@ def open_background(text: str, *, fit: Fit, backdrop: Bgr) -> FittedBackground:
 
 
 def _opened(path: Path, backdrop: Bgr) -> Background:
-    if may_be_animated(str(path)):
+    if can_be_animated(str(path)):
         from rimlight.effects.animation import LoopingAnimation  # Pillow, for these alone
 
         return LoopingAnimation(path, backdrop)
-    return _read(path, backdrop) if is_still(str(path)) else LoopingVideo(path, backdrop)
+    return _read(path, backdrop) if is_still_image(str(path)) else LoopingVideo(path, backdrop)
 
 
 def _check_file(text: str, path: Path) -> None:
@@ -153,7 +158,7 @@ def _check_file(text: str, path: Path) -> None:
     elif os.path.isdir(path):
         shown, hint = f"the background {path} is a folder", "name one picture or video in it"
     elif os.path.isfile(path):  # not `is_file`, which raises where a name is too long
-        found = other_format(read_head(str(path)))
+        found = describe_other_format(read_header(str(path)))
         if not found or found == "a video":
             return
         shown = f"the background {path} is {found}"

@@ -12,7 +12,7 @@ from rimlight.core.config import PartConfig
 from rimlight.core.options import validate
 from rimlight.factory.segmenter import ModelOptions, default_model, names_in
 from rimlight.models.catalog import Catalog
-from rimlight.system.fingerprints import identity_of
+from rimlight.system.fingerprints import compute_identity
 
 _LONGEST_PATH = 4096
 _SHAPES = ((16, 9), (1, 1))
@@ -55,7 +55,7 @@ def _content(file: Path) -> list[Any]:
 
 def _identity(place: Path) -> list[Any]:
     with suppress(OSError):
-        return identity_of(place)
+        return compute_identity(place)
     return ["not there"]
 
 

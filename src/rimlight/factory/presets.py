@@ -18,7 +18,7 @@ from rimlight.core.registry import suggest
 from rimlight.sinks import guess as guess_sink
 from rimlight.sources import guess as guess_source
 from rimlight.system import app_paths
-from rimlight.system.file_kinds import is_picture
+from rimlight.system.file_kinds import is_image
 
 Job = Literal["live", "process", "road"]
 
@@ -69,7 +69,7 @@ def job_config(
         ConfigError: something in it is unknown or wrong, or there is no source or sink.
     """
     where = str(config) if config else f"the {job} run"
-    data = read_yaml(app_paths.folder("configs") / f"{job}.yaml")
+    data = read_yaml(app_paths.find_data_folder("configs") / f"{job}.yaml")
     if quality is not None:
         data = merge(data, _quality(quality))
     if config:
@@ -129,7 +129,7 @@ def _quality(name: str) -> dict[str, Any]:
     known = get_args(Quality)
     if name not in known:
         raise ConfigError(f"unknown quality {name!r}", hint=suggest(name, known))
-    return read_yaml(app_paths.folder("configs") / f"quality-{name}.yaml")
+    return read_yaml(app_paths.find_data_folder("configs") / f"quality-{name}.yaml")
 
 
 def _said(
@@ -194,13 +194,13 @@ def _without_results(source: Mapping[str, Any], sinks: Any) -> Mapping[str, Any]
         return source
     named = [part for part in sinks or () if isinstance(part, Mapping)]
     folders = [one["path"] for one in named if one.get("kind") == "images" and "path" in one]
-    folders = [path for path in folders if not is_picture(path)]
+    folders = [path for path in folders if not is_image(path)]
     return {**source, "results": folders} if folders else source
 
 
 def _is_one_picture(sinks: Sequence[str]) -> bool:
     """Return True if every result is a single picture file."""
-    return bool(sinks) and all(is_picture(spec) and not spec.endswith("/") for spec in sinks)
+    return bool(sinks) and all(is_image(spec) and not spec.endswith("/") for spec in sinks)
 
 
 def background_effects(

@@ -25,7 +25,7 @@ from rimlight.factory.identity import contents_of
 from rimlight.pipeline.stats import Stats
 from rimlight.refiners import LASTING
 from rimlight.sinks import SINKS
-from rimlight.system.fingerprints import content_of, identity_of
+from rimlight.system.fingerprints import compute_fingerprint, compute_identity
 
 WARM_S = Fraction(1)
 """Masks are refined from this long before a segment on; see `RestartingRefiner`."""
@@ -203,7 +203,7 @@ def _input_content(config: RunConfig) -> list[Any]:
     path = Path(os.path.expanduser(str(config.source.options.get("path", ""))))
     with suppress(OSError):
         if config.source.kind == "video" and os.path.isfile(path):
-            return content_of(path)
+            return compute_fingerprint(path)
     return []
 
 
@@ -261,7 +261,7 @@ def _fingerprint(sink: SinkConfig, config: RunConfig, source: Path) -> str:
     run["pipeline"] = {k: v for k, v in run["pipeline"].items() if k in _OF_THE_RESULT}
     own = {k: v for k, v in sink.model_dump(mode="json").items() if k not in _NOT_OF_THE_RESULT}
     named = contents_of({**run, "sink": own})
-    facts = [__version__, read, run, own, source.suffix, identity_of(source), named]
+    facts = [__version__, read, run, own, source.suffix, compute_identity(source), named]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

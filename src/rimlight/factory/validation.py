@@ -21,7 +21,7 @@ from rimlight.sinks.naming import key_for
 from rimlight.sinks.paths import check_folder, holds_alpha, identities, identity, is_one_picture
 from rimlight.sources import SOURCES
 from rimlight.sources.turned import split_turn
-from rimlight.system.atomic_io import stays
+from rimlight.system.atomic_io import is_special_file
 
 _FILES = frozenset({"video", "images"})
 _LONGEST_PATH = 4096
@@ -89,7 +89,7 @@ def _check_places(config: RunConfig) -> None:
         _check_alpha(sink, path, sink.effects or config.effects)
         is_file = sink.kind == "video" or is_one_picture(path)
         # A live recording takes a free name by itself, once the source says that it is live.
-        if is_file and is_stored and not stays(path) and not is_left_by_a_run(path):
+        if is_file and is_stored and not is_special_file(path) and not is_left_by_a_run(path):
             check_folder(path, overwrite=bool(sink.options.get("overwrite")))
 
 

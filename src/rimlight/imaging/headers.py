@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rimlight.imaging.ifd import Values, directories
-from rimlight.system.file_kinds import picture_format
+from rimlight.system.file_kinds import detect_image_format
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """A JPEG marker; restarts, stuffed zeros and fill bytes belong to the compressed pixels."""
@@ -33,7 +33,7 @@ class Header:
     """What a picture file announces.
 
     Attributes:
-        kind: as `file_kinds.picture_format` calls it.
+        kind: as `file_kinds.detect_image_format` calls it.
         size: (width, height) as stored; None where it takes a decoder to know.
         count: pages, frames or pictures in the file; 0 where it takes a decoder to know.
     """
@@ -49,7 +49,7 @@ def read_header(data: bytes) -> Header:
     Raises:
         ValueError, struct.error, IndexError: it is damaged, or no picture.
     """
-    kind = picture_format(data)
+    kind = detect_image_format(data)
     read = {
         "jpeg": _jpeg, "png": _png, "webp": _webp, "gif": _gif, "bmp": _bmp, "tiff": _tiff
     }.get(kind)  # fmt: skip
@@ -73,7 +73,7 @@ def end_of(data: bytes) -> int | None:
 
     None: before it ends, the file does. Programs write on behind it: phones add a film.
     """
-    kind = picture_format(data)
+    kind = detect_image_format(data)
     if kind == "jpeg":
         return next((at + 2 for marker, at in jpeg_segments(data) if marker == _EOI), None)
     if kind == "png":
@@ -239,6 +239,6 @@ def announce_alpha(data: bytes) -> bytes:
 
     Other files are returned as they are.
     """
-    if picture_format(data) != "webp" or data[12:16] != b"VP8X" or len(data) <= 20:
+    if detect_image_format(data) != "webp" or data[12:16] != b"VP8X" or len(data) <= 20:
         return data
     return data[:20] + bytes([data[20] | 0x10]) + data[21:]

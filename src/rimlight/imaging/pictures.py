@@ -16,7 +16,12 @@ from rimlight.imaging.headers import Header, announce_alpha, end_of, png_chunks,
 from rimlight.imaging.ifd import first_directory
 from rimlight.imaging.orientation import UPRIGHT, Orientation, from_exif
 from rimlight.imaging.tags import Tags, read_tags
-from rimlight.system.file_kinds import RAWS, other_format, picture_format, suffix_of
+from rimlight.system.file_kinds import (
+    RAW_SUFFIXES,
+    describe_other_format,
+    detect_image_format,
+    get_suffix,
+)
 
 Image = NDArray[np.uint8]
 
@@ -85,7 +90,7 @@ def read_tagged(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Pictur
         OSError: the file cannot be read.
         ValueError: it is no regular file, larger than 2 GiB, or as `decode`.
     """
-    return decode(read_bytes(path), suffix_of(path), max_megapixels=max_megapixels)
+    return decode(read_bytes(path), get_suffix(path), max_megapixels=max_megapixels)
 
 
 def decode(data: bytes, suffix: str = "", *, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
@@ -188,11 +193,13 @@ def _header(data: bytes) -> Header:
 
 def _check_format(data: bytes, suffix: str) -> None:
     """Name what is no picture, or none that is read, by what it is."""
-    other = other_format(data[:4096])
-    is_raw = suffix in RAWS or (data[:2] in {b"II", b"MM"} and _DNG in first_directory(data))
+    other = describe_other_format(data[:4096])
+    is_raw = suffix in RAW_SUFFIXES or (
+        data[:2] in {b"II", b"MM"} and _DNG in first_directory(data)
+    )
     if is_raw or other == "a raw photo":
         raise ValueError("it is a raw photo: make a JPEG or TIFF of it first")
-    if not picture_format(data):
+    if not detect_image_format(data):
         raise ValueError(f"it is {other}" if other else "it is damaged, or not a picture")
 
 

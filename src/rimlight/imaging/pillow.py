@@ -23,7 +23,7 @@ from PIL import Image as Pil
 from PIL import ImageFile
 
 from rimlight.imaging.headers import announce_alpha
-from rimlight.system.file_kinds import picture_format, read_head, reads_heif
+from rimlight.system.file_kinds import can_read_heif, detect_image_format, read_header
 
 Image = NDArray[np.uint8]
 
@@ -122,7 +122,7 @@ class Animation:
 
     def __init__(self, path: Path) -> None:
         with _as_value_error():
-            head = read_head(str(path))
+            head = read_header(str(path))
             self._image = _open(_with_alpha(path, head) or path, head)
         self.size: tuple[int, int] = self._image.size
         # An APNG may begin with a picture for those who do not know APNG.
@@ -179,8 +179,8 @@ def _with_alpha(path: Path, head: bytes) -> IO[bytes] | None:
 
 
 def _open(file: Path | IO[bytes], head: bytes) -> ImageFile.ImageFile:
-    if picture_format(head) == "heif":
-        if not reads_heif():
+    if detect_image_format(head) == "heif":
+        if not can_read_heif():
             raise ValueError("HEIC is not read here: pip install 'rimlight[heic]'")
         import pillow_heif
 

@@ -260,4 +260,4 @@ def _switch(values: Sequence[str]) -> bool | None:
 def _profile_path(name: str) -> Path:
     if name.endswith((".yaml", ".yml")):
         return Path(os.path.expanduser(name))
-    return app_paths.config_folder() / "profiles" / f"{name}.yaml"
+    return app_paths.get_config_folder() / "profiles" / f"{name}.yaml"

@@ -32,7 +32,7 @@ _TOO_LONG: Answer = {"ok": False, "text": f"that is more than {_LONGEST} charact
 
 def default_socket() -> Path:
     """Return where a live run listens if nothing else is said."""
-    return app_paths.runtime_folder() / "rimlight.sock"
+    return app_paths.get_runtime_folder() / "rimlight.sock"
 
 
 class ControlSocket:

@@ -9,8 +9,8 @@ from rimlight.core.config import PartConfig
 from rimlight.core.errors import ConfigError
 from rimlight.effects import COVERING, LIVE_REFRESH_HZ
 from rimlight.factory.cover import USUAL_BLUR_PX, is_covering
-from rimlight.system.file_kinds import is_picture
-from rimlight.system.folders import files_in, in_order
+from rimlight.system.file_kinds import is_image
+from rimlight.system.folders import list_files, path_sort_key
 
 Parts = tuple[PartConfig, ...]
 
@@ -58,18 +58,18 @@ def with_next_backgrounds(parts: Parts) -> Iterator[Parts]:
     """
     old = _cover(parts)
     now = Path(old.options["background"]).expanduser() if old and old.kind == "replace" else None
-    if now is None or not is_picture(now):
+    if now is None or not is_image(now):
         raise ConfigError(
             "there is no next background: it is not a picture now",
             hint="choose one of a folder first: rimlight ctl background FOLDER/beach.jpg",
         )
     try:
-        beside = files_in(now.parent)
+        beside = list_files(now.parent)
     except OSError:
         beside = []
     if not beside:
         raise ConfigError(f"there is no picture in {now.parent} any more")
-    earlier = [path for path in beside if in_order(path) <= in_order(now)]
+    earlier = [path for path in beside if path_sort_key(path) <= path_sort_key(now)]
     for path in [*beside[len(earlier) :], *earlier]:
         yield with_background(parts, str(path))
 

@@ -10,7 +10,7 @@ from rimlight.factory.pipeline import OpenRun
 from rimlight.sinks.background import SteadySink
 from rimlight.sinks.virtual_camera import VirtualCameraSink
 from rimlight.sources.reconnect import ReconnectingSource
-from rimlight.system.camera_consumers import Watchers
+from rimlight.system.camera_consumers import ConsumerCounter
 
 LOOK_EVERY_S = 0.5
 GRACE_S = 5.0
@@ -52,7 +52,7 @@ class OnDemand:
             self._source.rest()
 
 
-def watchers_of(run: OpenRun) -> tuple[Watchers, ...]:
+def watchers_of(run: OpenRun) -> tuple[ConsumerCounter, ...]:
     """Return who watches the virtual cameras of `run`; the caller closes them.
 
     Raises:
@@ -65,4 +65,4 @@ def watchers_of(run: OpenRun) -> tuple[Watchers, ...]:
             "a camera on demand needs virtual cameras as its only sinks, and a live source",
             hint="rimlight live --on-demand --sink virtual-camera",
         )
-    return tuple(Watchers(device) for device in devices)
+    return tuple(ConsumerCounter(device) for device in devices)

@@ -45,11 +45,11 @@ class Catalog:
     def __init__(self, models_dir: Path | None = None, cache: Path | None = None) -> None:
         if models_dir is not None and not os.path.isdir(models_dir):
             raise ModelNotFoundError(f"there is no folder {models_dir}", hint="check --models-dir")
-        self.cache = cache or app_paths.cache_folder() / "models"
-        shared = app_paths.shared_folder()
+        self.cache = cache or app_paths.get_cache_folder() / "models"
+        shared = app_paths.find_shared_folder()
         own = [Place("models-dir", models_dir)] if models_dir else []
         cached = Place("cached", self.cache)
-        self._card_places = [*own, Place("shipped", app_paths.folder("models")), cached]
+        self._card_places = [*own, Place("shipped", app_paths.find_data_folder("models")), cached]
         beside = [Place("shared", shared / "models")] if shared else []
         self._file_places = [*self._card_places[:-1], *beside, cached]
 

@@ -16,7 +16,7 @@ from rimlight.core.errors import ConfigError, ModelError, ModelFormatError, Mode
 from rimlight.core.model_card import ModelCard, ModelFile
 from rimlight.models.catalog import sha256_of, verify
 from rimlight.models.web import TooSlowError, opened
-from rimlight.system.locks import is_still, wait_for_lock
+from rimlight.system.locks import is_open_file_at, wait_for_lock
 
 Progress = Callable[[int, int], None]
 
@@ -87,7 +87,7 @@ def _pull_file(file: ModelFile, cache: Path, progress: Progress) -> None:
     while not _is_here(file, target):
         with _held(part) as held:
             wait_for_lock(held.fileno())  # another process may fetch this very file
-            if not is_still(held.fileno(), part):
+            if not is_open_file_at(held.fileno(), part):
                 continue  # it has finished, or failed: look again
             if os.fstat(held.fileno()).st_size < size:
                 _download(file, held, target, progress)
@@ -105,7 +105,7 @@ def _held(part: Path) -> Iterator[BinaryIO]:
         try:
             yield held
         except BaseException:
-            if not os.fstat(descriptor).st_size and is_still(descriptor, part):
+            if not os.fstat(descriptor).st_size and is_open_file_at(descriptor, part):
                 part.unlink()
             raise
 

@@ -18,7 +18,7 @@ from rimlight.factory.pipeline import open_effect, open_refiner, open_source
 from rimlight.factory.presets import background_effects, job_config, replacing
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.system import app_paths
-from rimlight.system.atomic_io import signed_png, write_bytes
+from rimlight.system.atomic_io import sign_png, write_bytes
 
 SHOWN_FRAME = 45
 BLUR_PX = 20.0
@@ -27,12 +27,12 @@ Image = NDArray[np.uint8]
 
 def sample_clip() -> Path:
     """The shipped clip of a person."""
-    return app_paths.folder("samples") / "portrait.mp4"
+    return app_paths.find_data_folder("samples") / "portrait.mp4"
 
 
 def demo_runs(folder: Path, *, overwrite: bool = False) -> tuple[RunConfig, RunConfig]:
     """Describe the two runs: background replaced, and blurred; both write into `folder`."""
-    background = str(app_paths.folder("samples") / "background.jpg")
+    background = str(app_paths.find_data_folder("samples") / "background.jpg")
     choices = (("replaced.mp4", background, None), ("blurred.mp4", None, BLUR_PX))
     replaced, blurred = (
         job_config(
@@ -66,7 +66,7 @@ def write_sheet(runs: Sequence[RunConfig], path: Path) -> None:
     labeled = [_labeled(picture, text) for text, picture in pictures.items()]
     rows = [cv2.hconcat(labeled[i : i + 2]) for i in range(0, len(labeled), 2)]
     _, data = cv2.imencode(".png", cv2.vconcat(rows))
-    write_bytes(path, signed_png(data.tobytes()))
+    write_bytes(path, sign_png(data.tobytes()))
 
 
 def _one_frame(run: RunConfig, stack: ExitStack) -> tuple[Frame, Mask]:

@@ -12,7 +12,7 @@ from rimlight.core.frame import Frame, Mask
 from rimlight.core.interchange import to_json
 from rimlight.core.protocols import Sink
 from rimlight.offline.cutouts import cut_outs
-from rimlight.system.atomic_io import open_text, writing
+from rimlight.system.atomic_io import open_text, translate_os_errors
 
 
 class CutOutWriter:
@@ -67,7 +67,7 @@ class ObjectLog:
         """
         line = {"frame": frame.index, "time_s": round(float(frame.pts), 6), "name": frame.name}
         text = to_json({**line, "objects": _objects(mask, frame.size)})
-        with writing(self._path):
+        with translate_os_errors(self._path):
             self._file = self._file or open_text(self._path)
             self._file.write(text + "\n")
         return mask
@@ -79,7 +79,7 @@ class ObjectLog:
             SinkError: the last lines cannot be written.
         """
         if self._file is not None:
-            with writing(self._path):
+            with translate_os_errors(self._path):
                 self._file.close()
 
 

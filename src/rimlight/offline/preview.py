@@ -17,7 +17,7 @@ from rimlight.core.frame import Frame
 from rimlight.factory.pipeline import open_effect, open_refiner, open_source
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.factory.validation import check
-from rimlight.system.atomic_io import signed_png, write_bytes
+from rimlight.system.atomic_io import sign_png, write_bytes
 
 Image = NDArray[np.uint8]
 
@@ -52,7 +52,7 @@ def write_preview(config: RunConfig, count: int, path: Path) -> None:
         for pair, border in zip(pairs, padding, strict=True)
     ]
     _, data = cv2.imencode(path.suffix, cv2.vconcat(rows))
-    write_bytes(path, signed_png(data.tobytes()))
+    write_bytes(path, sign_png(data.tobytes()))
 
 
 def _results(config: RunConfig, count: int) -> Iterator[tuple[Frame, Frame]]:

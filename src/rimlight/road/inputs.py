@@ -15,7 +15,7 @@ from rimlight.sources import guess
 from rimlight.sources.clock import read_utc
 from rimlight.sources.footage import Footage, look_into, one_drive
 from rimlight.sources.recorded import gap_s, lay_out
-from rimlight.system.file_kinds import VIDEOS, is_picture, is_video
+from rimlight.system.file_kinds import VIDEO_SUFFIXES, is_image, is_video
 
 _YEARS = (1900, 2200)
 """A clock outside of these, moved by an offset, may leave the calendar."""
@@ -98,7 +98,7 @@ def _check_pictures(source: str, files: Sequence[Path]) -> None:
         SourceOpenError: it has none.
     """
     folder = Path(os.path.expanduser(source))
-    pictures = [file for file in files if is_picture(file.name)]
+    pictures = [file for file in files if is_image(file.name)]
     if not os.path.isdir(folder):
         if len(files) > 1 and not pictures:
             raise SourceOpenError(
@@ -121,7 +121,7 @@ def _odd_video(source: str) -> tuple[Path, ...]:
 
 
 def _kinds() -> str:
-    return ", ".join(sorted(suffix.removeprefix(".") for suffix in VIDEOS))
+    return ", ".join(sorted(suffix.removeprefix(".") for suffix in VIDEO_SUFFIXES))
 
 
 def _moment(text: str) -> datetime:

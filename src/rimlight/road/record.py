@@ -18,7 +18,7 @@ from rimlight.core.interchange import csv_cell
 from rimlight.road.ahead import AHEAD, Trapezoid
 from rimlight.road.measures import Measurer
 from rimlight.road.rules import Event, Rule, Watch
-from rimlight.system.atomic_io import open_text, writing
+from rimlight.system.atomic_io import open_text, translate_os_errors
 
 THUMBNAIL_PX = 320
 MAX_THUMBNAILS = 300
@@ -97,7 +97,7 @@ class DriveRecorder:
             self._keep(watch.finish())
         self._end_second()
         if self._stream is not None:
-            with writing(self._file):
+            with translate_os_errors(self._file):
                 self._stream.close()
 
     @property
@@ -141,7 +141,7 @@ class DriveRecorder:
         row |= {name: f"{v:.5f}" for name, v in measures.items() if name not in counts}
         found = " ".join(f"{name[6:]}:{v:.0f}" for name, v in sorted(counts.items()))
         row["objects"] = csv_cell(found)
-        with writing(self._file):
+        with translate_os_errors(self._file):
             self._writer = self._writer or self._opened(list(row))
             self._writer.writerow(row)
 

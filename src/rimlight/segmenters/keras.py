@@ -13,10 +13,10 @@ from rimlight.core.errors import ModelFormatError, ModelNotFoundError
 from rimlight.core.model_card import ModelCard
 from rimlight.segmenters.engine import TensorInfo
 from rimlight.segmenters.model import ModelSegmenter
-from rimlight.system.stderr import stderr_without
+from rimlight.system.stderr import filter_stderr
 
 _GREETING = (b"WARNING: All log messages before absl", b"I0000 ", b"To enable the following")
-with stderr_without(*_GREETING):
+with filter_stderr(*_GREETING):
     import keras
 
 

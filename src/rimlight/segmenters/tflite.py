@@ -17,8 +17,8 @@ from rimlight.core.errors import ModelFormatError, ModelNotFoundError
 from rimlight.core.model_card import ModelCard
 from rimlight.segmenters.engine import TensorInfo
 from rimlight.segmenters.model import ModelSegmenter
-from rimlight.system.cpu import usable_cores
-from rimlight.system.stderr import stderr_without
+from rimlight.system.cpu import count_usable_cores
+from rimlight.system.stderr import filter_stderr
 
 Threads = Annotated[int, Field(ge=1, le=64)] | Literal["auto"]
 
@@ -111,12 +111,12 @@ def _memory(tensor: NDArray[Any]) -> NDArray[Any]:
 
 def auto_threads() -> int:
     """Return half of the cores this process may use, from 1 to 4: the rest decodes and draws."""
-    return max(1, min(4, usable_cores() // 2))
+    return max(1, min(4, count_usable_cores() // 2))
 
 
 def _open(file: Path, size: tuple[int, int] | None, threads: int) -> Any:
     try:
-        with stderr_without(b"INFO: "):  # "Created TensorFlow Lite XNNPACK delegate"
+        with filter_stderr(b"INFO: "):  # "Created TensorFlow Lite XNNPACK delegate"
             interpreter = Interpreter(model_path=str(file), num_threads=threads)
             detail = interpreter.get_input_details()[0]
             if size and len(detail["shape_signature"]) == 4 and -1 in detail["shape_signature"]:

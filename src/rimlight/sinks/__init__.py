@@ -10,7 +10,7 @@ from typing import Any
 from rimlight.core.config import parse_spec
 from rimlight.core.errors import ConfigError
 from rimlight.core.registry import Entry, Registry, find_near, suggest
-from rimlight.system.file_kinds import WRITTEN_PICTURES, is_picture, is_video
+from rimlight.system.file_kinds import WRITABLE_IMAGE_SUFFIXES, is_image, is_video
 
 SINKS = Registry(
     "sink",
@@ -29,7 +29,7 @@ SINKS = Registry(
 )
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
-PICTURE_SUFFIXES = WRITTEN_PICTURES
+PICTURE_SUFFIXES = WRITABLE_IMAGE_SUFFIXES
 
 
 def guess(spec: str, *, into_folder: bool = False) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def guess(spec: str, *, into_folder: bool = False) -> dict[str, Any]:
         return {"kind": "images", "path": spec}
     if into_folder and re.fullmatch(r"[^:.]+", PurePath(spec).name):
         return {"kind": "images", "path": f"{spec}/"}
-    if is_picture(spec) or is_video(spec):
+    if is_image(spec) or is_video(spec):
         videos, pictures = " ".join(VIDEO_SUFFIXES), " ".join(PICTURE_SUFFIXES)
         raise ConfigError(
             f"{suffix} files are not written: {spec}",

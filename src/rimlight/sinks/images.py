@@ -32,8 +32,8 @@ from rimlight.sinks.paths import (
     identity,
     is_one_picture,
 )
-from rimlight.system.atomic_io import put, unfinished
-from rimlight.system.file_kinds import result_suffix
+from rimlight.system.atomic_io import create_partial_file, move_into_place
+from rimlight.system.file_kinds import choose_result_suffix
 
 _log = logging.getLogger(__name__)
 
@@ -248,13 +248,13 @@ class ImagesSink:
 
     def _put(self, data: bytes, target: Path, file: str, name: str, *, overwrite: bool) -> None:
         """Write `data` under a temporary name and move it to `target`."""
-        part = unfinished(target)
+        part = create_partial_file(target)
         try:
             part.write_bytes(data)
             if self._made is not None:
                 self._made.add(file, name, facts(part))
             note(self._options.record, target, part)
-            put(part, target, overwrite=overwrite)
+            move_into_place(part, target, overwrite=overwrite)
         except OSError:
             part.unlink(missing_ok=True)
             raise
@@ -293,7 +293,7 @@ class ImagesSink:
         """Return the suffix of the result of a picture of that name."""
         if self._format:
             return self._format
-        return ".png" if is_clear else result_suffix(name)
+        return ".png" if is_clear else choose_result_suffix(name)
 
     def _check_not_input(self, target: Path, frame: Frame | None = None) -> None:
         """Refuse to replace a file that is read.

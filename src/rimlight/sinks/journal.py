@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from rimlight.core.errors import SinkError
-from rimlight.system.atomic_io import hidden_name, put
-from rimlight.system.fingerprints import content_of, digest_of
-from rimlight.system.locks import Lock, flush_to_disk, is_still, try_lock
+from rimlight.system.atomic_io import make_hidden_name, move_into_place
+from rimlight.system.fingerprints import compute_fingerprint, compute_sha256
+from rimlight.system.locks import LockResult, flush_to_disk, is_open_file_at, try_lock
 
 _VERSION = 3
 _STATE = "state.json"
@@ -58,14 +58,14 @@ class Segment:
         Raises:
             OSError: the file cannot be read.
         """
-        return replace(self, size=file.stat().st_size, sha256=digest_of(file))
+        return replace(self, size=file.stat().st_size, sha256=compute_sha256(file))
 
     def is_in(self, file: Path) -> bool:
         """Return True if `file` holds this segment, byte for byte."""
         try:
             status = file.lstat()
             is_plain = stat.S_ISREG(status.st_mode) and status.st_size == self.size
-            return is_plain and digest_of(file) == self.sha256
+            return is_plain and compute_sha256(file) == self.sha256
         except OSError:
             return False
 
@@ -90,7 +90,7 @@ class _State:
 
 def folder_of(result: Path) -> Path:
     """Return the folder of the journal of a video."""
-    return result.with_name(hidden_name(result, ".rimlight"))
+    return result.with_name(make_hidden_name(result, ".rimlight"))
 
 
 def is_left_by_a_run(result: Path) -> bool:
@@ -175,11 +175,11 @@ class Journal:
             FileExistsError: a file of that name must stay.
             OSError: the disk is full, or the name cannot be taken.
         """
-        placed = _Result(content_of(file), whole)
+        placed = _Result(compute_fingerprint(file), whole)
         before = _result_at(self._result_path, () if self._result is None else (self._result,))
         # Until the name is given, and after a crash, what lies there is still that of before.
         self._save((placed,) if before is None else (placed, before))
-        put(file, self._result_path, overwrite=overwrite or before is not None)
+        move_into_place(file, self._result_path, overwrite=overwrite or before is not None)
         self._result = placed
 
     def save(self) -> None:
@@ -251,19 +251,19 @@ class Journal:
             SinkError: another process holds it.
         """
         asked = try_lock(lock)
-        if asked is Lock.TAKEN:
+        if asked is LockResult.BUSY:
             os.close(lock)
             raise SinkError(
                 f"another run is writing {self._result_path}",
                 hint="wait for it, or choose another name",
             )
-        if asked is Lock.UNKNOWN:
+        if asked is LockResult.UNSUPPORTED:
             self._note(
                 f"the disk of {self._result_path} knows no locks: "
                 "start no second run with this result"
             )
             return True
-        if not is_still(lock, self.folder / _LOCK):
+        if not is_open_file_at(lock, self.folder / _LOCK):
             os.close(lock)
             return False
         return True
@@ -376,7 +376,7 @@ def _result_at(path: Path, results: Sequence[_Result]) -> _Result | None:
 
 def _is_content(path: Path, content: list[Any]) -> bool:
     try:
-        return stat.S_ISREG(path.lstat().st_mode) and content_of(path) == content
+        return stat.S_ISREG(path.lstat().st_mode) and compute_fingerprint(path) == content
     except OSError:
         return False
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import SourceInfo
 from rimlight.sinks import PICTURE_SUFFIXES
-from rimlight.system.atomic_io import is_ours, stays, writing
+from rimlight.system.atomic_io import is_own_report, is_special_file, translate_os_errors
 
 ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
 
@@ -25,7 +25,7 @@ def check_folder(path: Path, *, overwrite: bool) -> None:
             and must not be overwritten.
     """
     folder = path.parent
-    with writing(path):  # a folder of others may refuse to be looked at
+    with translate_os_errors(path):  # a folder of others may refuse to be looked at
         if not folder.exists():
             raise SinkError(f"there is no folder {folder}", hint=f"mkdir -p {folder}")
         if not folder.is_dir():
@@ -47,8 +47,8 @@ def check_report(path: Path, *, overwrite: bool = False) -> None:
         SinkError: its folder is missing or not writable, it is a folder itself, or somebody
             else's file has that name.
     """
-    if not stays(path):
-        check_folder(path, overwrite=overwrite or is_ours(path))
+    if not is_special_file(path):
+        check_folder(path, overwrite=overwrite or is_own_report(path))
 
 
 def check_reports(folder: Path, names: Iterable[str], *, overwrite: bool = False) -> None:
@@ -58,7 +58,7 @@ def check_reports(folder: Path, names: Iterable[str], *, overwrite: bool = False
         SinkError: somebody else's file has one of the names, or something that is no file.
     """
     for path in (folder / name for name in names):
-        if os.path.lexists(path) and not overwrite and not is_ours(path):
+        if os.path.lexists(path) and not overwrite and not is_own_report(path):
             raise SinkError(
                 f"{path} exists, and is no report of rimlight",
                 hint="choose another folder, or add --overwrite",
@@ -82,7 +82,7 @@ def check_can_be_folder(path: Path) -> None:
         SinkError: it is a file, or there is no permission.
     """
     existing = path
-    with writing(path):
+    with translate_os_errors(path):
         while not existing.exists():
             existing = existing.parent
     if not existing.is_dir():

@@ -16,7 +16,7 @@ from rimlight.sinks.encoder import Encoder
 from rimlight.sinks.muxing import is_quicktime, time_base_of
 from rimlight.sinks.sound import Sound
 from rimlight.system.av import av
-from rimlight.system.locks import Lock, try_lock
+from rimlight.system.locks import LockResult, try_lock
 
 _FRAGMENT_MS = 1000
 """What the file's end may miss when the run is killed, besides what the encoder still holds."""
@@ -274,7 +274,7 @@ def _remove_finished(path: Path) -> None:
         OSError: it cannot be removed.
     """
     with suppress(FileNotFoundError), path.open("rb") as file:
-        if try_lock(file.fileno()) is Lock.TAKEN:
+        if try_lock(file.fileno()) is LockResult.BUSY:
             raise SinkError(
                 f"another run is recording to {path}", hint="choose another name, or end that run"
             )

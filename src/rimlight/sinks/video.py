@@ -27,7 +27,7 @@ from rimlight.sinks.segments import SegmentWriter
 from rimlight.sinks.sound import Sound
 from rimlight.sinks.whole import WholeWriter
 from rimlight.system.av import av
-from rimlight.system.cpu import usable_cores
+from rimlight.system.cpu import count_usable_cores
 
 _SMALL_PX = 16  # a side from which every encoder takes a frame
 
@@ -123,7 +123,7 @@ class VideoSink:
         options, info = self._options, self._info
         if options.private:
             info = replace(info, container=None)
-        threads = options.threads or usable_cores()
+        threads = options.threads or count_usable_cores()
         if self._is_recording:
             recording = RecordingWriter(
                 self._path,

@@ -13,7 +13,7 @@ from rimlight.core import options
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.color import BT601, Image, bgr_to_i420, even_size, pad_even
-from rimlight.system.v4l2loopback import loopbacks, revive
+from rimlight.system.v4l2loopback import list_loopbacks, reset_stuck_device
 
 _USUAL_RATE = 30
 MODPROBE = 'sudo modprobe v4l2loopback exclusive_caps=1 card_label="Rimlight" video_nr=10'
@@ -98,9 +98,9 @@ class VirtualCameraSink:
 
 
 def _revive_stuck(device: str | None) -> None:
-    for each in loopbacks():
+    for each in list_loopbacks():
         if each.is_stuck and device in (None, each.path):
-            revive(each.path)
+            reset_stuck_device(each.path)
 
 
 def _explained(problem: str, device: str | None) -> SinkError:
@@ -110,8 +110,8 @@ def _explained(problem: str, device: str | None) -> SinkError:
     if "already in use" in problem:
         return SinkError(f"{device} is busy: this run feeds it twice", hint="name it only once")
     if "not a video output device" in problem:
-        others = [each.path for each in loopbacks() if each.takes_frames]
-        known = any(each.path == device for each in loopbacks())
+        others = [each.path for each in list_loopbacks() if each.can_output]
+        known = any(each.path == device for each in list_loopbacks())
         what = "is busy: another program feeds it" if known else "is not a virtual camera"
         hint = f"free: {', '.join(others)}" if others else f"end that program, or: {MODPROBE}"
         return SinkError(f"{device} {what}", hint=hint)

@@ -16,7 +16,7 @@ from rimlight.sinks.muxing import final_options, time_base_of
 from rimlight.sinks.naming import candidates
 from rimlight.sinks.pixel_shape import write_pixel_shape
 from rimlight.sinks.sound import Sound
-from rimlight.system.atomic_io import put, unfinished
+from rimlight.system.atomic_io import create_partial_file, move_into_place
 
 
 class WholeWriter:
@@ -72,7 +72,7 @@ class WholeWriter:
             OSError: the file cannot be created.
         """
         if self._encoder is None:
-            self._part = unfinished(self._path)
+            self._part = create_partial_file(self._path)
             self._encoder = Encoder(
                 self._part,
                 self._plan,
@@ -108,7 +108,7 @@ class WholeWriter:
         write_pixel_shape(self._part, self._plan, self._info)
         try:
             note(self._record, self._path, self._part)
-            put(self._part, self._path, overwrite=self._overwrite)
+            move_into_place(self._part, self._path, overwrite=self._overwrite)
         except FileExistsError as exc:
             kept = self._kept()
             raise SinkError(
@@ -121,7 +121,7 @@ class WholeWriter:
         assert self._part is not None
         for name in candidates(self._path.name, self._path.suffix):
             with suppress(FileExistsError):
-                put(self._part, self._path.with_name(name), overwrite=False)
+                move_into_place(self._part, self._path.with_name(name), overwrite=False)
                 return self._path.with_name(name)
         raise AssertionError("names have no end")
 

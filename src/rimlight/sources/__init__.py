@@ -10,7 +10,7 @@ from rimlight.core.config import parse_spec
 from rimlight.core.options import is_number
 from rimlight.core.registry import Entry, Registry
 from rimlight.media.paths import plain_path
-from rimlight.system.file_kinds import is_animated, kind_of_file, picture_format, read_head
+from rimlight.system.file_kinds import detect_image_format, detect_kind, is_animated, read_header
 
 SOURCES = Registry(
     "source",
@@ -83,14 +83,14 @@ def _kind(spec: str) -> str:
         return "video"
     is_glob = not os.path.exists(path) and any(sign in spec for sign in "*?[")
     is_list = spec.startswith("@") and (os.path.exists(spec[1:]) or not os.path.exists(spec))
-    is_picture = is_list or kind_of_file(path) == "picture"
+    is_picture = is_list or detect_kind(path) == "picture"
     return "images" if is_glob or is_picture or os.path.isdir(path) else "video"
 
 
 def _moves(path: str) -> bool:
     """Return True for an animation; a GIF announces nothing, so its frames are counted."""
-    head = read_head(path)
-    if not is_animated(head) or picture_format(head) != "gif":
+    head = read_header(path)
+    if not is_animated(head) or detect_image_format(head) != "gif":
         return is_animated(head)
     from rimlight.imaging.headers import count_frames
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rimlight.core.config import PartConfig
 from rimlight.system import v4l2
-from rimlight.system.camera_identity import tracker
+from rimlight.system.camera_identity import make_camera_finder
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
     from rimlight.core.protocols import Source
@@ -33,7 +33,7 @@ class CameraAgain:
         self._part = part
         self._size = size
         self._opener = opener
-        self._where = tracker(part.options.get("device", 0))
+        self._where = make_camera_finder(part.options.get("device", 0))
         self._smaller: tuple[int, int] | None = None
 
     def __call__(self) -> Source:
@@ -57,5 +57,5 @@ class CameraAgain:
         with suppress(OSError):  # it is gone just now, or cannot be asked on this system
             named = str(self._where())
             path = Path(f"/dev/video{named}" if named.isdecimal() else named)
-            return v4l2.smaller_size(path, self._size)
+            return v4l2.find_smaller_size(path, self._size)
         return None

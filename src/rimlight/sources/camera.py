@@ -248,7 +248,7 @@ def _open(device: int | str) -> tuple[str, cv2.VideoCapture]:
 def _check(path: Path) -> str:
     """Return the device's own name, or say why it cannot be a camera for us."""
     try:
-        camera = v4l2.describe(path, with_formats=False)
+        camera = v4l2.describe_device(path, with_formats=False)
     except FileNotFoundError as exc:
         raise SourceOpenError(f"there is no camera {path}", hint=_present()) from exc
     except PermissionError as exc:
@@ -271,7 +271,7 @@ def _present() -> str:
     cameras = [c for c in v4l2.list_cameras(with_formats=False) if c.can_capture]
     if cameras:
         return "cameras here: " + ", ".join(f"{c.path} ({c.card})" for c in cameras)
-    if paths := v4l2.device_paths():
+    if paths := v4l2.list_device_paths():
         return "video devices here: " + ", ".join(map(str, paths)) + " (none can be read)"
     return "no camera is plugged in (there is no /dev/video*)"
 
@@ -285,7 +285,7 @@ def _open_error(path: Path) -> SourceOpenError:
         return SourceOpenError(
             f"OpenCV cannot open camera {path}", hint="its pixel formats may be unknown to OpenCV"
         )
-    by = v4l2.holders(path)
+    by = v4l2.list_holders(path)
     return SourceOpenError(
         f"camera {path} is busy" + (f": {', '.join(by)} uses it" if by else ""),
         hint="end the other program, or choose another camera",

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from rimlight.core.wording import counted, shortened
-from rimlight.system.folders import natural
+from rimlight.system.folders import natural_sort_key
 
 _GOPRO = re.compile(r"(?:G[A-Z](\d\d)|GOPR|GP(\d\d))(\d{4})", re.IGNORECASE)
 """GX020001: chapter 2 of recording 1; GOPR0001 and GP010001 with older ones."""
@@ -129,7 +129,7 @@ def _chapter(path: Path) -> tuple[str, int] | None:
 def _name_key(file: Recorded) -> tuple[int, list[tuple[int, int, str]]]:
     folder = _DCF.fullmatch(file.path.parent.name)
     chapter = _chapter(file.path)
-    name = natural(file.path.name)
+    name = natural_sort_key(file.path.name)
     if chapter:
         name = [(0, int(chapter[0]), ""), (0, chapter[1], ""), *name]
     return int(folder[1]) if folder else 0, name

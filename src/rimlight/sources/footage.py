@@ -13,8 +13,14 @@ from rimlight.core.errors import SourceOpenError
 from rimlight.core.wording import counted, shortened
 from rimlight.sources.channels import by_channel
 from rimlight.sources.listing import find
-from rimlight.system.file_kinds import is_picture
-from rimlight.system.folders import is_companion, is_glob, list_folder, matching, natural
+from rimlight.system.file_kinds import is_image
+from rimlight.system.folders import (
+    expand_glob,
+    is_companion,
+    is_glob,
+    list_folder,
+    natural_sort_key,
+)
 
 _SMALL = frozenset({".lrv", ".lrf"})
 """Low-resolution copies that cameras make for their apps."""
@@ -49,7 +55,7 @@ def look_into(text: str) -> tuple[Path, ...]:
             return _by_name(list_folder(path, recursive=True).files)
         if os.path.exists(path) or not is_glob(text):
             return (path,)
-        files = matching(str(path))
+        files = expand_glob(str(path))
         if "**" not in text:  # which goes into every folder itself
             folders = [Path(name) for name in glob(str(path)) if os.path.isdir(name)]
             for folder in [one for one in folders if not is_companion(one.name)]:
@@ -71,7 +77,7 @@ def one_drive(files: Iterable[Path]) -> Footage:
     kept: list[Path] = list(dict.fromkeys(files))
     notes: list[str] = []
     rules: tuple[tuple[str, Callable[[Path, Sequence[Path]], bool]], ...] = (
-        ("picture", lambda file, _: is_picture(file.name)),
+        ("picture", lambda file, _: is_image(file.name)),
         ("companion file", lambda file, _: _is_companion(file)),
         ("low-resolution file", _is_small),
     )
@@ -90,7 +96,7 @@ def one_drive(files: Iterable[Path]) -> Footage:
 
 
 def _by_name(files: Iterable[Path]) -> tuple[Path, ...]:
-    return tuple(sorted(files, key=lambda file: (natural(file.name), str(file))))
+    return tuple(sorted(files, key=lambda file: (natural_sort_key(file.name), str(file))))
 
 
 def _near(pattern: Path) -> str:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from rimlight.core.documents import DocumentError, read_limited
 from rimlight.core.errors import SourceOpenError
-from rimlight.system.file_kinds import PICTURES, is_picture, is_video
+from rimlight.system.file_kinds import IMAGE_SUFFIXES, is_image, is_video
 from rimlight.system.folders import (
-    Listing,
-    describe_left_out,
-    glob_base,
+    FolderListing,
+    describe_skipped,
+    expand_glob,
+    get_glob_base,
     is_glob,
     list_folder,
-    matching,
 )
 
 
@@ -50,7 +50,9 @@ def find(text: str, *, recursive: bool, own: Sequence[Path] = ()) -> Found:
         return _from_list(Path(os.path.expanduser(text[1:])))
     path = Path(os.path.expanduser(text))
     try:
-        listing = list_folder(path, recursive=recursive, own=own) if os.path.isdir(path) else None
+        listing = (
+            list_folder(path, recursive=recursive, excluded=own) if os.path.isdir(path) else None
+        )
         if listing is None and not os.path.lexists(path):
             path.stat()  # tells "not there" from "may not be looked at"
     except FileNotFoundError:
@@ -63,13 +65,13 @@ def find(text: str, *, recursive: bool, own: Sequence[Path] = ()) -> Found:
     return Found(path.parent, [path]) if listing is None else _in_folder(path, listing, recursive)
 
 
-def _in_folder(folder: Path, listing: Listing, recursive: bool) -> Found:
-    pictures = [path for path in listing.files if is_picture(path)]
-    others = [path for path in listing.files if not is_picture(path)]
-    note = describe_left_out(others, listing, where=str(folder))
+def _in_folder(folder: Path, listing: FolderListing, recursive: bool) -> Found:
+    pictures = [path for path in listing.files if is_image(path)]
+    others = [path for path in listing.files if not is_image(path)]
+    note = describe_skipped(others, listing, where=str(folder))
     if pictures:
         return Found(folder, pictures, note)
-    kinds = ", ".join(sorted(suffix.removeprefix(".") for suffix in PICTURES))
+    kinds = ", ".join(sorted(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES))
     deeper = "" if recursive else "; for folders in it set recursive"
     videos = sum(is_video(path) for path in others)
     hint = f"looked for {kinds}{deeper}"
@@ -112,12 +114,14 @@ def _matching(pattern: Path, own: Sequence[Path]) -> Found:
         raise SourceOpenError(
             f"no such file or folder: {pattern}", hint="check the path and its spelling"
         )
-    found = matching(str(pattern), own=own)
-    pictures = [path for path in found if is_picture(path)]
-    others = [path for path in found if not is_picture(path)]
+    found = expand_glob(str(pattern), excluded=own)
+    pictures = [path for path in found if is_image(path)]
+    others = [path for path in found if not is_image(path)]
     if not pictures:
         raise SourceOpenError(
-            f"no picture matches {pattern}" + (f" ({describe_left_out(others)})" if others else ""),
+            f"no picture matches {pattern}" + (f" ({describe_skipped(others)})" if others else ""),
             hint="quote the pattern so that the shell leaves it",
         )
-    return Found(glob_base(str(pattern)), pictures, describe_left_out(others, where=str(pattern)))
+    return Found(
+        get_glob_base(str(pattern)), pictures, describe_skipped(others, where=str(pattern))
+    )

@@ -18,7 +18,7 @@ from rimlight.core import options
 from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.pool import ArrayPool
-from rimlight.system.file_kinds import HEAD, other_format, picture_format
+from rimlight.system.file_kinds import HEADER_BYTES, describe_other_format, detect_image_format
 
 Image = NDArray[np.uint8]
 
@@ -105,7 +105,7 @@ class PipeSource:
             if count == 0:
                 break
             filled += count
-        if index == 0 and _is_encoded(bytes(view[: min(filled, HEAD)])):
+        if index == 0 and _is_encoded(bytes(view[: min(filled, HEADER_BYTES)])):
             raise SourceOpenError(
                 "standard input brings an encoded file, not raw frames", hint=_ENCODED
             )
@@ -131,8 +131,8 @@ class PipeSource:
 def _is_encoded(head: bytes) -> bool:
     """Return True if bytes are the start of a film or picture file."""
     is_transport = len(head) > 376 and head[0] == head[188] == head[376] == 0x47 != head[1]
-    is_picture = picture_format(head) in ("png", "webp", "gif", "avif", "heif")
-    return is_transport or is_picture or other_format(head) == "a video"
+    is_picture = detect_image_format(head) in ("png", "webp", "gif", "avif", "heif")
+    return is_transport or is_picture or describe_other_format(head) == "a video"
 
 
 def _shape(size: tuple[int, int], pixel_format: str) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ from rimlight.sources.planes import PlaneReader
 from rimlight.sources.span import Span
 from rimlight.sources.stamped import StampedPictures
 from rimlight.system.av import av
-from rimlight.system.cpu import usable_cores
+from rimlight.system.cpu import count_usable_cores
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class VideoSource:
 
     def _set_up(self, film: Film, options: Options) -> None:
         # Threads that work on one frame each are faster, and hold as many frames back.
-        threads = options.threads or max(1, usable_cores() // 2)
+        threads = options.threads or max(1, count_usable_cores() // 2)
         film.use_threads("SLICE" if film.is_live else "AUTO", threads)
         self._whole = announced(film.container, film.stream, self._target.file)
         self._span = options.span

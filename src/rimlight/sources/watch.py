@@ -19,8 +19,15 @@ from rimlight.core.errors import SourceOpenError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.pictures import MAX_MEGAPIXELS, check_whole, read_tagged
 from rimlight.sources.images import why_unread
-from rimlight.system.file_kinds import HEIFS, PICTURES, RAWS, VIDEOS, is_picture, suffix_of
-from rimlight.system.folders import Listing, describe_left_out, in_order, list_folder
+from rimlight.system.file_kinds import (
+    HEIF_SUFFIXES,
+    IMAGE_SUFFIXES,
+    RAW_SUFFIXES,
+    VIDEO_SUFFIXES,
+    get_suffix,
+    is_image,
+)
+from rimlight.system.folders import FolderListing, describe_skipped, list_folder, path_sort_key
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +83,7 @@ class WatchSource:
         self._recursive, self._poll_s = options.recursive, options.poll_s
         self._own, self._limit = options.results, options.max_megapixels
         listing = self._listing()
-        self._told = {suffix_of(path) for path in listing.files}
+        self._told = {get_suffix(path) for path in listing.files}
         self._stopped = threading.Event()
         self._wait = wait or (lambda seconds: not self._stopped.wait(seconds))
         self._seen: dict[Path, State] = {}
@@ -123,7 +130,7 @@ class WatchSource:
             for path, state in self._seen.items()
             if before.get(path) == state and self._done.get(path) != state
         ]
-        return sorted(ready, key=in_order)
+        return sorted(ready, key=path_sort_key)
 
     def _made(self, results: Sequence[Path]) -> dict[Path, State]:
         """Return what lies there and was done by an earlier run."""
@@ -137,19 +144,21 @@ class WatchSource:
             and all(_newest(one / path.relative_to(self._folder)) >= state[1] for one in results)
         }
 
-    def _notes(self, listing: Listing) -> list[str]:
+    def _notes(self, listing: FolderListing) -> list[str]:
         count = len(self._done)
         done = f"left out {count} of them, which have a newer result" if count else ""
-        others = [path for path in listing.files if not is_picture(path)]
-        return [note for note in (done, describe_left_out(others, listing)) if note]
+        others = [path for path in listing.files if not is_image(path)]
+        return [note for note in (done, describe_skipped(others, listing)) if note]
 
-    def _listing(self) -> Listing:
-        return list_folder(self._folder, recursive=self._recursive, own=self._own, strict=False)
+    def _listing(self) -> FolderListing:
+        return list_folder(
+            self._folder, recursive=self._recursive, excluded=self._own, strict=False
+        )
 
     def _states(self) -> dict[Path, State]:
         states = {}
         for path in self._listing().files:
-            if not is_picture(path):
+            if not is_image(path):
                 self._tell_kind(path)
                 continue
             try:
@@ -162,10 +171,10 @@ class WatchSource:
 
     def _tell_kind(self, path: Path) -> None:
         """Say once of each kind of picture or video that it is left out."""
-        suffix = suffix_of(path)
-        if suffix in VIDEOS | HEIFS | RAWS and suffix not in self._told:
+        suffix = get_suffix(path)
+        if suffix in VIDEO_SUFFIXES | HEIF_SUFFIXES | RAW_SUFFIXES and suffix not in self._told:
             self._told.add(suffix)
-            _log.warning("%s", describe_left_out([path]))
+            _log.warning("%s", describe_skipped([path]))
 
     def _tell_link(self, path: Path) -> None:
         """Say once of a link that nothing is there."""
@@ -196,7 +205,7 @@ class WatchSource:
 
     def _usual_size(self) -> tuple[int, int]:
         """Return the size of a picture that is there already: the model is chosen by its shape."""
-        for path in sorted(self._states(), key=in_order)[:3]:
+        for path in sorted(self._states(), key=path_sort_key)[:3]:
             try:
                 bgr = read_tagged(path).bgr
             except (OSError, ValueError):
@@ -207,5 +216,5 @@ class WatchSource:
 
 def _newest(path: Path) -> int:
     """Return when a picture of that name, whatever its suffix, was changed; 0: there is none."""
-    kinds = (path.with_suffix(suffix) for suffix in PICTURES)
+    kinds = (path.with_suffix(suffix) for suffix in IMAGE_SUFFIXES)
     return max((kind.stat().st_mtime_ns for kind in kinds if kind.is_file()), default=0)

@@ -7,16 +7,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-Folder = Literal["models", "configs", "samples"]
+DataFolder = Literal["models", "configs", "samples"]
 
 
-def folder(name: Folder) -> Path:
+def find_data_folder(name: DataFolder) -> Path:
     """Return the folder `name`: inside the installed package, or at the top of a checkout."""
     packaged = Path(str(files("rimlight"))) / "data" / name
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / name
 
 
-def shared_folder() -> Path | None:
+def find_shared_folder() -> Path | None:
     """Return the folder of models and data kept outside the project, or None.
 
     `RIMLIGHT_SHARED` names it; without the variable it is `../shared` beside a checkout.
@@ -26,7 +26,7 @@ def shared_folder() -> Path | None:
     return guess if guess.is_dir() else None
 
 
-def user_folder(variable: str, below_home: str) -> Path:
+def get_user_folder(variable: str, below_home: str) -> Path:
     """Return one of the user's own folders, which need not exist.
 
     Args:
@@ -42,19 +42,19 @@ def user_folder(variable: str, below_home: str) -> Path:
         return Path("/nonexistent") / below_home
 
 
-def cache_folder() -> Path:
+def get_cache_folder() -> Path:
     """Return the user's folder for pulled models (`RIMLIGHT_CACHE`, XDG, or ~/.cache)."""
     if named := os.environ.get("RIMLIGHT_CACHE"):
         return Path(named)
-    return user_folder("XDG_CACHE_HOME", ".cache") / "rimlight"
+    return get_user_folder("XDG_CACHE_HOME", ".cache") / "rimlight"
 
 
-def config_folder() -> Path:
+def get_config_folder() -> Path:
     """Return the user's folder for profiles (XDG, or ~/.config)."""
-    return user_folder("XDG_CONFIG_HOME", ".config") / "rimlight"
+    return get_user_folder("XDG_CONFIG_HOME", ".config") / "rimlight"
 
 
-def runtime_folder() -> Path:
+def get_runtime_folder() -> Path:
     """Return the user's folder for sockets (XDG, or one in the cache that only they may enter)."""
     base = os.environ.get("XDG_RUNTIME_DIR")
-    return Path(base) if base else cache_folder() / "run"
+    return Path(base) if base else get_cache_folder() / "run"

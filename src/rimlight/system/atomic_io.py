@@ -16,16 +16,16 @@ from typing import TextIO
 
 from rimlight.core.errors import RimlightError, SinkError
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_LONGEST_SUFFIX = 32
-_USUAL_NAME = 255
-_HEAD = 4096
-_PNG_HEAD = 33
+_CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MAX_SUFFIX_BYTES = 32
+_DEFAULT_MAX_NAME_BYTES = 255
+_HEADER_BYTES = 4096
+_PNG_HEADER_BYTES = 33
 MADE_BY: dict[str, object] = {"made_by": "rimlight"}
 """Begins each report in JSON."""
 GENERATOR = '<meta name="generator" content="rimlight">'
 """Stands in the head of each page."""
-_MARKS = tuple(
+_REPORT_PATTERNS = tuple(
     re.compile(mark, re.DOTALL)
     for mark in (
         rb"\s*<!doctype html>.*" + GENERATOR.encode(),
@@ -35,11 +35,11 @@ _MARKS = tuple(
         rb"\x89PNG\r\n\x1a\n.{25}....tEXtSoftware\0rimlight",
     )
 )
-_OF_SHELLS = ("/dev/fd/", "/proc/")
+_SHELL_LINK_FOLDERS = ("/dev/fd/", "/proc/")
 
 
 @contextmanager
-def writing(path: Path, error: type[RimlightError] = SinkError) -> Iterator[None]:
+def translate_os_errors(path: Path, error: type[RimlightError] = SinkError) -> Iterator[None]:
     """Tell of a disk that is full, or a place where nobody may write, as an `error`.
 
     Raises:
@@ -57,7 +57,7 @@ def writing(path: Path, error: type[RimlightError] = SinkError) -> Iterator[None
 
 
 @contextmanager
-def replacing(path: Path, error: type[RimlightError] = SinkError) -> Iterator[Path]:
+def atomic_write(path: Path, error: type[RimlightError] = SinkError) -> Iterator[Path]:
     """Yield a file to write, which becomes `path` when the block is done.
 
     What was there stays until then; of a block that breaks off, nothing is left. What `stays` is
@@ -66,14 +66,14 @@ def replacing(path: Path, error: type[RimlightError] = SinkError) -> Iterator[Pa
     Raises:
         SinkError: it cannot be written; another `error` where one is named.
     """
-    if stays(path):
-        with writing(path, error):
+    if is_special_file(path):
+        with translate_os_errors(path, error):
             yield path
         return
-    with writing(path, error):
-        part = unfinished(path)
+    with translate_os_errors(path, error):
+        part = create_partial_file(path)
     try:
-        with writing(path, error):
+        with translate_os_errors(path, error):
             yield part
             part.replace(path)
     finally:
@@ -98,7 +98,7 @@ def write_bytes(path: Path, content: bytes, error: type[RimlightError] = SinkErr
     Raises:
         SinkError: it cannot be written; another `error` where one is named.
     """
-    with replacing(path, error) as part:
+    with atomic_write(path, error) as part:
         part.write_bytes(content)
 
 
@@ -108,7 +108,7 @@ def open_text(path: Path) -> TextIO:
     Raises:
         OSError: it cannot be opened.
     """
-    if stays(path):
+    if is_special_file(path):
         return path.open("w", encoding="utf-8", newline="")
     if path.is_symlink():
         path.unlink()
@@ -128,7 +128,7 @@ def make_folder(path: Path, error: type[RimlightError] = SinkError) -> None:
         raise error(f"cannot make {path}: {exc.strerror}", hint="name another folder") from exc
 
 
-def unfinished(path: Path) -> Path:
+def create_partial_file(path: Path) -> Path:
     """Create the empty file in which `path` is written until it is complete.
 
     It lies next to `path` and keeps its suffix. Nobody can foretell its name, and nothing that has
@@ -137,26 +137,26 @@ def unfinished(path: Path) -> Path:
     Raises:
         OSError: it cannot be created.
     """
-    suffix = path.suffix if len(os.fsencode(path.suffix)) <= _LONGEST_SUFFIX else ""
+    suffix = path.suffix if len(os.fsencode(path.suffix)) <= _MAX_SUFFIX_BYTES else ""
     ending = f".{secrets.token_hex(6)}.part{suffix}"
-    part = path.with_name(hidden_name(path.with_suffix(""), ending))
-    os.close(os.open(part, _NEW, 0o666))
+    part = path.with_name(make_hidden_name(path.with_suffix(""), ending))
+    os.close(os.open(part, _CREATE_FLAGS, 0o666))
     return part
 
 
-def hidden_name(path: Path, ending: str) -> str:
+def make_hidden_name(path: Path, ending: str) -> str:
     """Return the name of a hidden companion of `path`: ".NAME" and `ending`.
 
     Where that is longer than the file system allows, a hash stands for NAME. The same path always
     has the same companion.
     """
     name = f".{path.name}{ending}"
-    if len(os.fsencode(name)) <= _longest_name(path.parent):
+    if len(os.fsencode(name)) <= _get_max_name_bytes(path.parent):
         return name
     return f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}{ending}"
 
 
-def put(part: Path, path: Path, *, overwrite: bool) -> None:
+def move_into_place(part: Path, path: Path, *, overwrite: bool) -> None:
     """Give a finished file its name, in one step.
 
     Args:
@@ -176,34 +176,34 @@ def put(part: Path, path: Path, *, overwrite: bool) -> None:
     except FileExistsError:
         raise
     except OSError:  # exFAT and some shares have no hard links: the name is taken first
-        os.close(os.open(path, _NEW, 0o666))
+        os.close(os.open(path, _CREATE_FLAGS, 0o666))
         part.replace(path)
     else:
         part.unlink()
 
 
-def is_ours(path: Path) -> bool:
+def is_own_report(path: Path) -> bool:
     """Return True if `path` is a report of rimlight, by how it begins; a link is none."""
     if os.path.islink(path) or not os.path.isfile(path):
         return False
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD)
+            head = file.read(_HEADER_BYTES)
     except OSError:
         return False
-    return any(mark.match(head) for mark in _MARKS)
+    return any(mark.match(head) for mark in _REPORT_PATTERNS)
 
 
-def signed_png(data: bytes) -> bytes:
+def sign_png(data: bytes) -> bytes:
     """Return a PNG that says that rimlight made it; other data is returned as it is."""
     if not data.startswith(b"\x89PNG"):
         return data
     block = b"tEXt" + b"Software\0rimlight"
     chunk = struct.pack(">I", len(block) - 4) + block + struct.pack(">I", zlib.crc32(block))
-    return data[:_PNG_HEAD] + chunk + data[_PNG_HEAD:]
+    return data[:_PNG_HEADER_BYTES] + chunk + data[_PNG_HEADER_BYTES:]
 
 
-def stays(path: Path) -> bool:
+def is_special_file(path: Path) -> bool:
     """Return True if no new file may replace `path`: a pipe, a device, or a shell's link to one.
 
     The shell's links are /dev/stdout, and /dev/fd/63 for >(jq); they may lead to a file. All other
@@ -213,12 +213,14 @@ def stays(path: Path) -> bool:
         return True
     if path.parent == Path("/dev"):
         return os.path.islink(path)
-    return os.path.islink(path) and f"{os.path.realpath(path.parent)}/".startswith(_OF_SHELLS)
+    return os.path.islink(path) and f"{os.path.realpath(path.parent)}/".startswith(
+        _SHELL_LINK_FOLDERS
+    )
 
 
-def _longest_name(folder: Path) -> int:
+def _get_max_name_bytes(folder: Path) -> int:
     """Return how many bytes a name in `folder` may have."""
     try:
         return os.pathconf(folder, "PC_NAME_MAX")
     except (OSError, ValueError, AttributeError):
-        return _USUAL_NAME
+        return _DEFAULT_MAX_NAME_BYTES

@@ -18,7 +18,7 @@ import av.video.reformatter  # isort: skip
 av.logging.set_level(None)
 
 
-def _unknown(kinds: Any, value: int) -> Any:
+def _make_unknown(kinds: Any, value: int) -> Any:
     """Return a member for a kind of side data that is newer than PyAV's list of them.
 
     Without it, one such kind (EXIF, say) makes all side data of a frame unreadable.
@@ -28,6 +28,6 @@ def _unknown(kinds: Any, value: int) -> Any:
     return kind
 
 
-setattr(av.sidedata.sidedata.Type, "_missing_", classmethod(_unknown))  # noqa: B010
+setattr(av.sidedata.sidedata.Type, "_missing_", classmethod(_make_unknown))  # noqa: B010
 
 __all__ = ["av"]

@@ -26,7 +26,7 @@ CLIENT_USAGE = 0x10E00001
 """v4l2loopback.h: V4L2_EVENT_PRI_CLIENT_USAGE, from 0.13 on; its data is how many watch."""
 
 
-class Watchers:
+class ConsumerCounter:
     """Counts the programs that watch the virtual camera `device`, this one left out.
 
     The first of these that there is decides: the event of v4l2loopback 0.13; the count that some
@@ -44,7 +44,7 @@ class Watchers:
 
     def __init__(self, device: str, *, sysfs: Path = SYSFS) -> None:
         self._device = os.path.realpath(device)
-        self._shown = sysfs / Path(self._device).name / "active_readers"
+        self._readers_file = sysfs / Path(self._device).name / "active_readers"
         self._count = 0
         self._handle: int | None = os.open(device, os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
         try:
@@ -55,7 +55,7 @@ class Watchers:
     def count(self) -> int:
         """Return how many there are now. Does not wait."""
         if self._handle is None:
-            shown = _number_in(self._shown)
+            shown = _read_number(self._readers_file)
             return count_holders(self._device) if shown is None else shown
         while select.select([], [], [self._handle], 0)[2]:
             event = _ask(self._handle, _DEQUEUE, bytes(_EVENT_BYTES))
@@ -75,7 +75,7 @@ def _ask(handle: int, request: int, question: bytes) -> bytes:
     return fcntl.ioctl(handle, request, question)
 
 
-def _number_in(path: Path) -> int | None:
+def _read_number(path: Path) -> int | None:
     with suppress(OSError, ValueError):  # not there, or not a number
         return int(path.read_text())
     return None

@@ -15,7 +15,7 @@ _BY_ID = Path("/dev/v4l/by-id")
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class CameraIdentity:
     """What stays of a camera while it is gone.
 
     Attributes:
@@ -29,19 +29,19 @@ class Identity:
     link: Path | None
 
 
-def identify(path: Path) -> Identity:
+def identify_camera(path: Path) -> CameraIdentity:
     """Return who the camera at `path` is.
 
     Raises:
         OSError: it cannot be opened, or is not a video device.
     """
-    camera = v4l2.describe(path, with_formats=False)
+    camera = v4l2.describe_device(path, with_formats=False)
     real = path.resolve()
-    links = sorted(link for link in _links() if link.resolve() == real)
-    return Identity(camera.card, camera.bus, links[0] if links else None)
+    links = sorted(link for link in _list_links() if link.resolve() == real)
+    return CameraIdentity(camera.card, camera.bus, links[0] if links else None)
 
 
-def find(identity: Identity) -> Path:
+def find_camera(identity: CameraIdentity) -> Path:
     """Return where that camera is now.
 
     The link decides; without one the name and the plug do, and then the name alone, if only one
@@ -60,7 +60,7 @@ def find(identity: Identity) -> Path:
     return (same or alike)[0].path
 
 
-def tracker(device: int | str) -> Callable[[], int | str]:
+def make_camera_finder(device: int | str) -> Callable[[], int | str]:
     """Return a function that says where the camera that is at `device` now will be then.
 
     Off Linux it stays where it is.
@@ -71,11 +71,11 @@ def tracker(device: int | str) -> Callable[[], int | str]:
     if sys.platform != "linux":
         return lambda: device
     named = str(device)
-    identity = identify(Path(f"/dev/video{named}" if named.isdecimal() else named))
-    return lambda: str(find(identity))
+    identity = identify_camera(Path(f"/dev/video{named}" if named.isdecimal() else named))
+    return lambda: str(find_camera(identity))
 
 
-def _links() -> list[Path]:
+def _list_links() -> list[Path]:
     with suppress(OSError):
         return list(_BY_ID.iterdir())
     return []

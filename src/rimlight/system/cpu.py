@@ -8,7 +8,7 @@ from pathlib import Path
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
-def usable_cores(quota: Path = _QUOTA) -> int:
+def count_usable_cores(quota: Path = _QUOTA) -> int:
     """Return how many cores this process may use, at least 1.
 
     Args:

@@ -9,21 +9,21 @@ from typing import Literal
 
 Kind = Literal["picture", "video"]
 
-JPEGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"})
+JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"})
 """All of these hold a JPEG; results are called .jpg or .jpeg."""
 
-WRITTEN_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+WRITABLE_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """What results can be."""
 
-HEIFS = frozenset({".heic", ".heif", ".hif", ".heics", ".heifs"})
+HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif", ".heics", ".heifs"})
 """What phones write; read where pillow-heif is installed."""
 
-PICTURES = JPEGS | frozenset(
+IMAGE_SUFFIXES = JPEG_SUFFIXES | frozenset(
     {".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".avif", ".avifs"}
 )
 """The picture files that are always read."""
 
-VIDEOS = frozenset(
+VIDEO_SUFFIXES = frozenset(
     {
         ".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".divx", ".mpg", ".mpeg", ".mpe",
         ".m1v", ".m2v", ".mpv", ".vob", ".ts", ".mts", ".m2ts", ".m2t", ".tp", ".trp", ".flv",
@@ -35,7 +35,7 @@ VIDEOS = frozenset(
 )  # fmt: skip
 """The video files that are looked for in folders: what FFmpeg opens and cameras write."""
 
-RAWS = frozenset(
+RAW_SUFFIXES = frozenset(
     {
         ".dng", ".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".srf", ".sr2", ".orf", ".rw2",
         ".raf", ".pef", ".srw", ".x3f", ".3fr", ".iiq",
@@ -45,7 +45,7 @@ RAWS = frozenset(
 
 _RAW_STREAMS = frozenset({".mjpg", ".mjpeg"})  # JPEG after JPEG, so the content looks like one
 
-HEAD = 4096
+HEADER_BYTES = 4096
 """As many bytes from the start of a file tell its kind."""
 
 _FTYP_PICTURES = {
@@ -55,37 +55,37 @@ _FTYP_PICTURES = {
 }  # fmt: skip
 
 
-def suffix_of(name: str | os.PathLike[str]) -> str:
+def get_suffix(name: str | os.PathLike[str]) -> str:
     """Return the suffix of a name in lower case, such as ".jpg"; "" if there is none."""
     return os.path.splitext(os.path.basename(os.fspath(name)))[1].lower()
 
 
-def is_picture(name: str | os.PathLike[str]) -> bool:
+def is_image(name: str | os.PathLike[str]) -> bool:
     """Return True if a file of that name is taken for a picture that can be read here."""
-    suffix = suffix_of(name)
-    return suffix in PICTURES or (suffix in HEIFS and reads_heif())
+    suffix = get_suffix(name)
+    return suffix in IMAGE_SUFFIXES or (suffix in HEIF_SUFFIXES and can_read_heif())
 
 
 def is_video(name: str | os.PathLike[str]) -> bool:
     """Return True if a file of that name is taken for a video."""
-    return suffix_of(name) in VIDEOS
+    return get_suffix(name) in VIDEO_SUFFIXES
 
 
-def result_suffix(name: str | os.PathLike[str]) -> str:
+def choose_result_suffix(name: str | os.PathLike[str]) -> str:
     """Return the suffix of a picture's result where the user names none."""
-    suffix = suffix_of(name)
-    if suffix in WRITTEN_PICTURES:
+    suffix = get_suffix(name)
+    if suffix in WRITABLE_IMAGE_SUFFIXES:
         return suffix
-    return ".jpg" if suffix in JPEGS else ".png"
+    return ".jpg" if suffix in JPEG_SUFFIXES else ".png"
 
 
 @cache
-def reads_heif() -> bool:
+def can_read_heif() -> bool:
     """Return True if pillow-heif, the extra "heic", is installed."""
     return find_spec("pillow_heif") is not None
 
 
-def picture_format(head: bytes) -> str:
+def detect_image_format(head: bytes) -> str:
     """Return the picture format of a file that starts with `head`; "" for all else.
 
     The names are "jpeg", "png", "webp", "gif", "bmp", "tiff", "avif" and "heif".
@@ -109,7 +109,7 @@ def picture_format(head: bytes) -> str:
     return found or ("bmp" if is_bmp else "")
 
 
-def other_format(head: bytes) -> str:
+def describe_other_format(head: bytes) -> str:
     """Return what a file that is no picture is, in words such as "a PDF"; "" if unknown."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512].lower()
     if b"<svg" in text:
@@ -139,7 +139,7 @@ def is_animated(head: bytes) -> bool:
 
     A GIF announces nothing, so each may be one.
     """
-    kind = picture_format(head)
+    kind = detect_image_format(head)
     if kind == "webp":
         return head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & 0x02)
     if kind == "png":
@@ -149,37 +149,37 @@ def is_animated(head: bytes) -> bool:
     return kind == "gif" or (kind == "avif" and head[8:12] == b"avis")
 
 
-def kind_of_file(path: str) -> Kind | None:
+def detect_kind(path: str) -> Kind | None:
     """Return what the regular file at `path` is, by its content and then by its name.
 
     None: neither says so, or it cannot be read.
     """
-    suffix = suffix_of(path)
-    named: Kind | None = "video" if suffix in VIDEOS else None
-    if suffix in PICTURES | HEIFS | RAWS:
+    suffix = get_suffix(path)
+    named: Kind | None = "video" if suffix in VIDEO_SUFFIXES else None
+    if suffix in IMAGE_SUFFIXES | HEIF_SUFFIXES | RAW_SUFFIXES:
         named = "picture"
-    head = read_head(path)
-    if suffix not in _RAW_STREAMS and picture_format(head):
+    head = read_header(path)
+    if suffix not in _RAW_STREAMS and detect_image_format(head):
         return "picture"
-    return "video" if other_format(head) == "a video" else named
+    return "video" if describe_other_format(head) == "a video" else named
 
 
-def may_be_animated(path: str) -> bool:
+def can_be_animated(path: str) -> bool:
     """Return True if the regular file at `path` holds an animation, or is a GIF."""
-    return is_animated(read_head(path))
+    return is_animated(read_header(path))
 
 
-def is_still(path: str) -> bool:
+def is_still_image(path: str) -> bool:
     """Return True if the regular file at `path` is a picture that does not move."""
-    return kind_of_file(path) == "picture" and not may_be_animated(path)
+    return detect_kind(path) == "picture" and not can_be_animated(path)
 
 
-def read_head(path: str) -> bytes:
+def read_header(path: str) -> bytes:
     """Return the first bytes of a regular file; none of anything else."""
     if not os.path.isfile(path):
         return b""
     try:
         with open(path, "rb") as file:
-            return file.read(HEAD)
+            return file.read(HEADER_BYTES)
     except OSError:
         return b""

@@ -12,7 +12,7 @@ _END_BYTES = 1 << 16
 _SAMPLES, _SAMPLE_BYTES = 64, 1 << 12
 
 
-def content_of(path: Path) -> list[Any]:
+def compute_fingerprint(path: Path) -> list[Any]:
     """Return size and a hash of the beginning, the end and 64 places between them.
 
     Raises:
@@ -31,7 +31,7 @@ def content_of(path: Path) -> list[Any]:
     return [size, found.hexdigest()]
 
 
-def identity_of(path: Path) -> list[Any]:
+def compute_identity(path: Path) -> list[Any]:
     """Return what tells a file from one that was put in its place: time of change and content.
 
     Of a folder these are the names, sizes and times of the files directly in it. What is neither,
@@ -42,7 +42,7 @@ def identity_of(path: Path) -> list[Any]:
     """
     status = path.stat()
     if stat.S_ISREG(status.st_mode):
-        return [status.st_mtime_ns, *content_of(path)]
+        return [status.st_mtime_ns, *compute_fingerprint(path)]
     if not stat.S_ISDIR(status.st_mode):
         return ["not a file"]
     with os.scandir(path) as entries:
@@ -50,7 +50,7 @@ def identity_of(path: Path) -> list[Any]:
     return sorted([os.fsencode(name).hex(), s.st_size, s.st_mtime_ns] for name, s in files)
 
 
-def digest_of(path: Path) -> str:
+def compute_sha256(path: Path) -> str:
     """Return the SHA-256 of a whole file, in hex.
 
     Raises:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from glob import escape, glob
 from pathlib import Path
 
-from rimlight.system.file_kinds import HEIFS, is_picture, suffix_of
+from rimlight.system.file_kinds import HEIF_SUFFIXES, get_suffix, is_image
 
 _WILD = re.compile(r"[*?\[]")
 _COMPANIONS = frozenset(
@@ -28,22 +28,22 @@ _COMPANIONS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class FolderListing:
     """What lies in a folder.
 
     Attributes:
         files: everything but folders and companions, in natural order. A link that leads nowhere,
             a pipe or a device may be among them.
-        folders: how many folders were not looked into.
-        own: folders of results that were passed over.
+        skipped_folders: number of folders that were not searched.
+        excluded: result folders that were skipped.
     """
 
     files: tuple[Path, ...]
-    folders: int = 0
-    own: tuple[Path, ...] = ()
+    skipped_folders: int = 0
+    excluded: tuple[Path, ...] = ()
 
 
-def natural(name: str) -> list[tuple[int, int, str]]:
+def natural_sort_key(name: str) -> list[tuple[int, int, str]]:
     """Return a key that sorts numbers in names by value: 2.mp4 before 10.mp4."""
     pieces = re.findall(r"(\d+)|(\D+)", name)
     return [(0, int(number), "") if number else (1, 0, text) for number, text in pieces]
@@ -54,27 +54,27 @@ def is_companion(name: str) -> bool:
     return name.startswith(".") or name.lower() in _COMPANIONS
 
 
-def is_among_companions(place: str) -> bool:
+def is_below_companion(path: str) -> bool:
     """Return True if a part of a relative path is a companion's name."""
-    return any(is_companion(part) for part in place.split("/") if part not in {"", ".", ".."})
+    return any(is_companion(part) for part in path.split("/") if part not in {"", ".", ".."})
 
 
 def list_folder(
-    top: Path, *, recursive: bool = False, own: Iterable[Path] = (), strict: bool = True
-) -> Listing:
+    top: Path, *, recursive: bool = False, excluded: Iterable[Path] = (), strict: bool = True
+) -> FolderListing:
     """List the files in a folder.
 
     Args:
         top: the folder.
         recursive: look into the folders in it too, but not behind links.
-        own: folders that are passed over, where they lie below `top`.
-        strict: raise where a folder may not be read, instead of passing over it.
+        excluded: folders to skip if they are below `top`.
+        strict: raise if a folder cannot be read, instead of skipping it.
 
     Raises:
         OSError: a folder may not be read.
     """
-    results = {_real(path) for path in own} - {_real(top)}
-    below = sorted(path for path in results if path.is_relative_to(_real(top)))
+    results = {_resolve(path) for path in excluded} - {_resolve(top)}
+    below = sorted(path for path in results if path.is_relative_to(_resolve(top)))
     passed = tuple(path for path in below if path.is_dir())
     files: list[Path] = []
     skipped = 0
@@ -84,42 +84,47 @@ def list_folder(
         inside = [
             name
             for name in folders
-            if not is_companion(name) and not (results and _real(here / name) in results)
+            if not is_companion(name) and not (results and _resolve(here / name) in results)
         ]
         skipped += 0 if recursive else len(inside)
         folders[:] = sorted(inside) if recursive else []
-    return Listing(tuple(sorted(files, key=in_order)), skipped, passed if recursive else ())
+    return FolderListing(
+        tuple(sorted(files, key=path_sort_key)), skipped, passed if recursive else ()
+    )
 
 
-def files_in(folder: Path, takes: Callable[[Path], bool] = is_picture) -> list[Path]:
+def list_files(folder: Path, accepts: Callable[[Path], bool] = is_image) -> list[Path]:
     """Return the regular files directly in `folder` that `takes` takes, in natural order.
 
     Raises:
         OSError: there is no such folder, or it may not be read.
     """
-    return [path for path in list_folder(folder).files if takes(path) and path.is_file()]
+    return [path for path in list_folder(folder).files if accepts(path) and path.is_file()]
 
 
-def matching(pattern: str, *, own: Iterable[Path] = ()) -> list[Path]:
+def expand_glob(pattern: str, *, excluded: Iterable[Path] = ()) -> list[Path]:
     """Return what a glob stands for, without folders and companions, in natural order.
 
     "**" stands for any number of folders, but does not go through links. Companions that the
     pattern names before its first wildcard are meant.
     """
-    base = glob_base(pattern)
-    results = {_real(path) for path in own}
-    found = [Path(name) for name in dict.fromkeys(_globbed(pattern))]
+    base = get_glob_base(pattern)
+    results = {_resolve(path) for path in excluded}
+    found = [Path(name) for name in dict.fromkeys(_expand(pattern))]
     kept = [
         path
         for path in found
-        if not is_among_companions(path.relative_to(base).as_posix())
+        if not is_below_companion(path.relative_to(base).as_posix())
         and not os.path.isdir(path)
-        and not (results and any(_real(folder) in results for folder in _between(path, base)))
+        and not (
+            results
+            and any(_resolve(folder) in results for folder in _list_parents_below(path, base))
+        )
     ]
-    return sorted(kept, key=in_order)
+    return sorted(kept, key=path_sort_key)
 
 
-def glob_base(pattern: str) -> Path:
+def get_glob_base(pattern: str) -> Path:
     """Return the folder above the first wildcard of a glob."""
     base = Path(pattern)
     while _WILD.search(str(base)):
@@ -132,13 +137,13 @@ def is_glob(text: str) -> bool:
     return _WILD.search(text) is not None
 
 
-def in_order(path: Path) -> list[tuple[int, int, str]]:
+def path_sort_key(path: Path) -> list[tuple[int, int, str]]:
     """Return a key that sorts paths as people do: 2.png before 10.png."""
-    return natural(str(path))
+    return natural_sort_key(str(path))
 
 
-def describe_left_out(
-    names: Sequence[Path], listing: Listing | None = None, *, where: str = ""
+def describe_skipped(
+    names: Sequence[Path], listing: FolderListing | None = None, *, where: str = ""
 ) -> str:
     """Say in one line what is left out, with numbers; "" for nothing.
 
@@ -147,28 +152,30 @@ def describe_left_out(
         listing: of the folder they lie in, which tells folders that were not looked into.
         where: the folder, named at the start.
     """
-    kinds = Counter(map(_kind, names))
+    kinds = Counter(map(_describe_kind, names))
     counts = [f"{count} {kind}" for kind, count in kinds.most_common()]
     files = f"{len(names)} file{'s' * (len(names) > 1)}"
     told = [f"{files} left out: {', '.join(counts)}"] if names else []
-    if listing is not None and listing.folders:
-        told.append(f"{listing.folders} folder{'s' * (listing.folders > 1)} not looked into")
-    if listing is not None and listing.own:
-        told.append(f"results in {', '.join(map(str, listing.own))} left out")
-    heif = next((kind for kind in kinds if kind in HEIFS), "")
+    if listing is not None and listing.skipped_folders:
+        told.append(
+            f"{listing.skipped_folders} folder{'s' * (listing.skipped_folders > 1)} not looked into"
+        )
+    if listing is not None and listing.excluded:
+        told.append(f"results in {', '.join(map(str, listing.excluded))} left out")
+    heif = next((kind for kind in kinds if kind in HEIF_SUFFIXES), "")
     hint = f" ({heif} needs: pip install 'rimlight[heic]')" if heif else ""
     start = f"{where}: " if where else ""
     return f"{start}{'; '.join(told)}{hint}" if told else ""
 
 
-def _kind(path: Path) -> str:
+def _describe_kind(path: Path) -> str:
     """Name what a file is counted as: by its suffix, or itself where it is no regular file."""
     if os.path.exists(path) and not os.path.isfile(path):
         return f"{path.name} (a pipe or device)"
-    return suffix_of(path) or "without a suffix"
+    return get_suffix(path) or "without a suffix"
 
 
-def _globbed(pattern: str) -> Iterator[str]:
+def _expand(pattern: str) -> Iterator[str]:
     """Expand a glob as the standard library does, but never through links for "**"."""
     head, deep, rest = re.sub(r"/\*\*$", "/**/*", pattern).partition("**/")
     if not deep or (head and not head.endswith("/")):
@@ -179,10 +186,10 @@ def _globbed(pattern: str) -> Iterator[str]:
         for root, folders, _ in os.walk(top):
             folders[:] = [name for name in folders if not is_companion(name)]
             here = "" if root == "." and not head else f"{escape(os.path.normpath(root))}/"
-            yield from _globbed(here + rest)
+            yield from _expand(here + rest)
 
 
-def _between(path: Path, base: Path) -> Iterator[Path]:
+def _list_parents_below(path: Path, base: Path) -> Iterator[Path]:
     """Yield the folders of `path` below `base`."""
     for folder in path.parents:
         if folder == base:
@@ -190,7 +197,7 @@ def _between(path: Path, base: Path) -> Iterator[Path]:
         yield folder
 
 
-def _real(path: Path) -> Path:
+def _resolve(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 

@@ -12,41 +12,41 @@ _NOT_FLUSHED = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS})
 """What file systems answer that cannot write out one file or folder by itself."""
 
 
-class Lock(Enum):
+class LockResult(Enum):
     """What came of asking for a lock."""
 
-    HELD = "held"
-    TAKEN = "taken"
+    ACQUIRED = "held"
+    BUSY = "taken"
     """Another process holds it."""
-    UNKNOWN = "unknown"
+    UNSUPPORTED = "unknown"
     """The disk knows no locks, as some network shares do not."""
 
 
-def try_lock(descriptor: int, how: int = fcntl.LOCK_EX) -> Lock:
+def try_lock(descriptor: int, how: int = fcntl.LOCK_EX) -> LockResult:
     """Ask for the lock of an open file, exclusive unless `how` is LOCK_SH, and do not wait.
 
     Only EWOULDBLOCK means that another process holds the lock; every other error comes from the
     file system.
     """
-    return _asked(descriptor, how | fcntl.LOCK_NB)
+    return _flock(descriptor, how | fcntl.LOCK_NB)
 
 
-def wait_for_lock(descriptor: int, how: int = fcntl.LOCK_EX) -> Lock:
+def wait_for_lock(descriptor: int, how: int = fcntl.LOCK_EX) -> LockResult:
     """Wait for the lock of an open file, exclusive unless `how` is LOCK_SH."""
-    return _asked(descriptor, how)
+    return _flock(descriptor, how)
 
 
-def _asked(descriptor: int, how: int) -> Lock:
+def _flock(descriptor: int, how: int) -> LockResult:
     try:
         fcntl.flock(descriptor, how)
     except BlockingIOError:
-        return Lock.TAKEN
+        return LockResult.BUSY
     except OSError:
-        return Lock.UNKNOWN
-    return Lock.HELD
+        return LockResult.UNSUPPORTED
+    return LockResult.ACQUIRED
 
 
-def is_still(descriptor: int, path: Path) -> bool:
+def is_open_file_at(descriptor: int, path: Path) -> bool:
     """Return True if `path` is the open file: another process may have replaced or removed it."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))

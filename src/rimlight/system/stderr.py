@@ -14,7 +14,7 @@ from typing import IO
 _STDERR = threading.Lock()
 
 
-def _open_hold() -> IO[bytes]:
+def _open_buffer() -> IO[bytes]:
     """Return a file to keep bytes in: in memory where the system can, for no disk may have room."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("rimlight-stderr"), "w+b")
@@ -22,7 +22,7 @@ def _open_hold() -> IO[bytes]:
 
 
 @contextmanager
-def stderr_without(*starts: bytes) -> Iterator[None]:
+def filter_stderr(*starts: bytes) -> Iterator[None]:
     """Drop the lines that begin with one of `starts` from what is written to stderr meanwhile.
 
     It works on file descriptor 2, which such libraries write to directly. Everything else is
@@ -32,7 +32,7 @@ def stderr_without(*starts: bytes) -> Iterator[None]:
         yield
         return
     sys.stderr.flush()
-    with _STDERR, _open_hold() as held:
+    with _STDERR, _open_buffer() as held:
         stderr = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:

@@ -36,7 +36,7 @@ _TYPE_CAPTURE = 1
 _TYPE_CAPTURE_MULTIPLANAR = 9
 _DISCRETE = 1
 
-SMALLER = 0.6
+MAX_SMALLER_SHARE = 0.6
 """The share of the pixels from which on smaller pictures are worth the change."""
 
 
@@ -91,51 +91,53 @@ def list_cameras(*, with_formats: bool = True) -> tuple[CameraDescription, ...]:
         with_formats: some have hundreds; without them it is quick.
     """
     found = []
-    for path in device_paths():
+    for path in list_device_paths():
         with suppress(OSError):  # a node of somebody else, or one that has just been unplugged
-            found.append(describe(path, with_formats=with_formats))
+            found.append(describe_device(path, with_formats=with_formats))
     return tuple(found)
 
 
-def device_paths() -> tuple[Path, ...]:
+def list_device_paths() -> tuple[Path, ...]:
     """Return the /dev/video* nodes in the order of their numbers."""
     nodes = [p for p in Path("/dev").glob("video*") if re.fullmatch(r"video\d+", p.name)]
     return tuple(sorted(nodes, key=lambda path: int(path.name.removeprefix("video"))))
 
 
-def describe(path: Path, *, with_formats: bool = True) -> CameraDescription:
+def describe_device(path: Path, *, with_formats: bool = True) -> CameraDescription:
     """Ask one device what it is; `formats` stays empty if they are not wanted.
 
     Raises:
         OSError: it cannot be opened, or is not a video device.
     """
-    with _opened(path) as fd:
-        answer = _ask(fd, _QUERYCAP, bytes(104))
+    with _open_device(path) as fd:
+        answer = _ioctl(fd, _QUERYCAP, bytes(104))
         driver, card, bus, _, every, own = struct.unpack_from("=16s32s32sIII", answer)
         able = own if every & _HAS_DEVICE_CAPS else every
         kind = _TYPE_CAPTURE_MULTIPLANAR if able & _MULTIPLANAR else _TYPE_CAPTURE
-        formats = tuple(_formats(fd, kind)) if with_formats and able & _CAPTURE else ()
+        formats = tuple(_read_formats(fd, kind)) if with_formats and able & _CAPTURE else ()
     return CameraDescription(
         path,
-        _text(card),
-        _text(driver),
-        _text(bus),
+        _decode_text(card),
+        _decode_text(driver),
+        _decode_text(bus),
         can_capture=bool(able & _CAPTURE),
         can_output=bool(able & _OUTPUT),
         formats=formats,
     )
 
 
-def smaller_size(path: Path, size: tuple[int, int]) -> tuple[int, int] | None:
-    """Return the largest size of the same shape that is `SMALLER` of `size` or less, if any.
+def find_smaller_size(path: Path, size: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the largest size of that aspect with at most `MAX_SMALLER_SHARE` of its pixels.
 
     Raises:
         OSError: it cannot be opened, or is not a video device.
     """
     width, height = size
-    sizes = {mode.size for each in describe(path).formats for mode in each.modes}
+    sizes = {mode.size for each in describe_device(path).formats for mode in each.modes}
     alike = [s for s in sizes if s[0] * height == s[1] * width]
-    return max((s for s in alike if s[0] * s[1] <= SMALLER * width * height), default=None)
+    return max(
+        (s for s in alike if s[0] * s[1] <= MAX_SMALLER_SHARE * width * height), default=None
+    )
 
 
 def is_busy(path: Path) -> bool:
@@ -144,10 +146,10 @@ def is_busy(path: Path) -> bool:
     Raises:
         OSError: it cannot be opened, or is not a capture device.
     """
-    with _opened(path) as fd:
-        current = _ask(fd, _G_FMT, struct.pack("=I", _TYPE_CAPTURE) + bytes(204))
+    with _open_device(path) as fd:
+        current = _ioctl(fd, _G_FMT, struct.pack("=I", _TYPE_CAPTURE) + bytes(204))
         try:
-            _ask(fd, _S_FMT, current)
+            _ioctl(fd, _S_FMT, current)
         except OSError as exc:
             if exc.errno == errno.EBUSY:
                 return True
@@ -155,14 +157,14 @@ def is_busy(path: Path) -> bool:
     return False
 
 
-def holders(path: Path) -> tuple[str, ...]:
+def list_holders(path: Path) -> tuple[str, ...]:
     """Return the programs that have `path` open, as "ffmpeg (123)", as far as we may see.
 
     A run of ours is "rimlight (123)", whatever its interpreter is called.
     """
     device = os.path.realpath(path)
     pids = {entry.parent.parent.name for entry in _open_files() if _leads_to(entry, device)}
-    return tuple(f"{_command(pid)} ({pid})" for pid in sorted(pids, key=int))
+    return tuple(f"{_get_program_name(pid)} ({pid})" for pid in sorted(pids, key=int))
 
 
 def _open_files() -> Iterator[Path]:
@@ -178,7 +180,7 @@ def _leads_to(link: Path, device: str) -> bool:
         return False
 
 
-def _command(pid: str) -> str:
+def _get_program_name(pid: str) -> str:
     try:
         words = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")
         if any(os.path.basename(word) == b"rimlight" for word in words[:3]):
@@ -189,7 +191,7 @@ def _command(pid: str) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def _open_device(path: Path) -> Iterator[int]:
     fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     try:
         yield fd
@@ -197,7 +199,7 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(fd)
 
 
-def _ask(fd: int, request: int, question: bytes) -> bytes:
+def _ioctl(fd: int, request: int, question: bytes) -> bytes:
     if sys.platform != "linux":
         raise OSError(errno.ENOSYS, "video devices are described on Linux only")
     return fcntl.ioctl(fd, request, question)
@@ -209,29 +211,29 @@ def _enumerate(fd: int, request: int, size: int, rest: tuple[int, ...]) -> Itera
     while True:
         question = struct.pack(f"={1 + len(rest)}I", index, *rest)
         try:
-            answer = _ask(fd, request, question.ljust(size, b"\0"))
+            answer = _ioctl(fd, request, question.ljust(size, b"\0"))
         except OSError:  # EINVAL is the end; ENOTTY: the driver does not list these at all
             return
         yield answer
         index += 1
 
 
-def _formats(fd: int, kind: int) -> Iterator[CameraFormat]:
+def _read_formats(fd: int, kind: int) -> Iterator[CameraFormat]:
     for answer in _enumerate(fd, _ENUM_FMT, 64, (kind,)):
         (code,) = struct.unpack_from("=I", answer, 44)
-        yield CameraFormat(_text(struct.pack("=I", code)), tuple(_modes(fd, code)))
+        yield CameraFormat(_decode_text(struct.pack("=I", code)), tuple(_read_modes(fd, code)))
 
 
-def _modes(fd: int, code: int) -> Iterator[CameraMode]:
+def _read_modes(fd: int, code: int) -> Iterator[CameraMode]:
     for answer in _enumerate(fd, _ENUM_FRAMESIZES, 44, (code,)):
         kind, *sides = struct.unpack_from("=I6I", answer, 8)
         # Stepwise sizes are (smallest width, largest, step, smallest height, largest, step).
         places = [(0, 1)] if kind == _DISCRETE else [(0, 3), (1, 4)]
         for size in [(sides[x], sides[y]) for x, y in places]:
-            yield CameraMode(size, _rates(fd, code, size))
+            yield CameraMode(size, _read_rates(fd, code, size))
 
 
-def _rates(fd: int, code: int, size: tuple[int, int]) -> tuple[Fraction, ...]:
+def _read_rates(fd: int, code: int, size: tuple[int, int]) -> tuple[Fraction, ...]:
     rates = set()
     for answer in _enumerate(fd, _ENUM_FRAMEINTERVALS, 52, (code, *size)):
         kind, *numbers = struct.unpack_from("=I4I", answer, 16)
@@ -240,5 +242,5 @@ def _rates(fd: int, code: int, size: tuple[int, int]) -> tuple[Fraction, ...]:
     return tuple(sorted(rates, reverse=True))
 
 
-def _text(raw: bytes) -> str:
+def _decode_text(raw: bytes) -> str:
     return raw.split(b"\0")[0].decode("utf-8", "replace").strip()

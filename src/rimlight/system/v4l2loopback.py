@@ -28,29 +28,29 @@ _CAPABILITY = struct.Struct("<16s32s32sIII3I")  # linux/videodev2.h: struct v4l2
 
 
 @dataclass(frozen=True, slots=True)
-class Loopback:
+class LoopbackDevice:
     """One v4l2loopback device.
 
     Attributes:
         path: its node, for example /dev/video10.
         label: the name that programs show.
-        takes_frames: it can be opened as a virtual camera now.
-        is_stuck: it announces nothing at all; see `revive`.
+        can_output: it can be opened as a virtual camera now.
+        is_stuck: it announces nothing at all; see `reset_stuck_device`.
     """
 
     path: str
     label: str
-    takes_frames: bool
+    can_output: bool
     is_stuck: bool
 
 
-def loopbacks() -> list[Loopback]:
+def list_loopbacks() -> list[LoopbackDevice]:
     """Return the v4l2loopback devices of this machine that may be opened."""
-    found = (query(path) for path in sorted(glob("/dev/video*")))
+    found = (query_loopback(path) for path in sorted(glob("/dev/video*")))
     return [device for device in found if device is not None]
 
 
-def query(path: str) -> Loopback | None:
+def query_loopback(path: str) -> LoopbackDevice | None:
     """Return what `path` is, or None when it is no v4l2loopback device that may be opened."""
     try:
         handle = os.open(path, os.O_RDWR | _NONBLOCK)
@@ -66,10 +66,10 @@ def query(path: str) -> Loopback | None:
     if driver.rstrip(b"\0") != b"v4l2 loopback":
         return None
     label = card.rstrip(b"\0").decode(errors="replace")
-    return Loopback(path, label, bool(able & _OUTPUT), not able & (_OUTPUT | _CAPTURE))
+    return LoopbackDevice(path, label, bool(able & _OUTPUT), not able & (_OUTPUT | _CAPTURE))
 
 
-def revive(path: str) -> None:
+def reset_stuck_device(path: str) -> None:
     """Make a stuck device announce output again. Only for one that `is_stuck`.
 
     Raises:

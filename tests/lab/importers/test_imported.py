@@ -9,7 +9,7 @@ from rimlight.system import app_paths
 
 def imported(folder):
     """A card as an import writes it, with a file beside it."""
-    data = load_card(app_paths.folder("models") / "selfie.yaml").model_dump(mode="json")
+    data = load_card(app_paths.find_data_folder("models") / "selfie.yaml").model_dump(mode="json")
     data |= {"name": "road", "files": [{"file": "road.tflite"}]}
     folder.mkdir()
     (folder / "road.yaml").write_text(yaml.safe_dump(data))

@@ -10,7 +10,7 @@ from rimlight.system import app_paths
 
 @pytest.fixture
 def clip():
-    return app_paths.folder("samples") / "road.mp4"
+    return app_paths.find_data_folder("samples") / "road.mp4"
 
 
 def test_frames_of_a_clip_become_samples_whose_labels_do_not_count(clip, tmp_path):

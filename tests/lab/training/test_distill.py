@@ -87,14 +87,14 @@ def test_a_meaning_of_an_unknown_class_is_refused():
 def test_the_shipped_student_is_valid():
     from rimlight.system import app_paths
 
-    options = load_distill(app_paths.folder("configs") / "distill-road-lite.yaml")
+    options = load_distill(app_paths.find_data_folder("configs") / "distill-road-lite.yaml")
     assert options.built_network.classes == 4
 
 
 def test_a_training_becomes_a_distillation_by_naming_a_teacher():
     from rimlight.system import app_paths
 
-    student = app_paths.folder("configs") / "train-person.yaml"
+    student = app_paths.find_data_folder("configs") / "train-person.yaml"
     assert load_distill(student, teacher="selfie").teacher.model == "selfie"
 
 

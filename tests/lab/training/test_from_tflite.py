@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from rimlight.core.errors import ModelFormatError, ModelNotFoundError
-from rimlight.system.app_paths import folder
+from rimlight.system.app_paths import find_data_folder
 
 keras = pytest.importorskip("keras", reason="needs rimlight[keras]")
 tf = pytest.importorskip("tensorflow", reason="needs rimlight[keras]")
@@ -70,7 +70,7 @@ def test_it_starts_a_network_of_other_classes_and_size(file, rebuilt):
 
 
 def test_another_network_is_refused():
-    selfie = folder("models") / "selfie_segmentation.tflite"
+    selfie = find_data_folder("models") / "selfie_segmentation.tflite"
     with pytest.raises(ModelFormatError, match=r"not DeepLab on MobileNetV2|cannot be read"):
         deeplab_from_tflite(selfie, (256, 256), classes=2)
 

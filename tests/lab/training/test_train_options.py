@@ -13,11 +13,13 @@ from rimlight.lab.training.distill_options import load_distill
 from rimlight.lab.training.options import TrainOptions, load_train
 from rimlight.system import app_paths
 
-PERSON = app_paths.folder("configs") / "train-person.yaml"
+PERSON = app_paths.find_data_folder("configs") / "train-person.yaml"
 
 
 @pytest.mark.parametrize(
-    "path", sorted(app_paths.folder("configs").glob("train-*.yaml")), ids=lambda path: path.stem
+    "path",
+    sorted(app_paths.find_data_folder("configs").glob("train-*.yaml")),
+    ids=lambda path: path.stem,
 )
 def test_shipped_trainings_are_valid(path):
     assert load_train(path).built_network.classes == len(load_train(path).data.classes)
@@ -88,7 +90,7 @@ def test_where_a_teacher_is_looked_for_may_change_when_a_run_goes_on():
 
 
 def test_a_dry_run_of_a_distillation_prints_it():
-    student = str(app_paths.folder("configs") / "distill-road-lite.yaml")
+    student = str(app_paths.find_data_folder("configs") / "distill-road-lite.yaml")
     arguments = ["distill", "-c", student, "a.mp4", "--teacher", "t", "-o", "nowhere", "--dry-run"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0 and "model: t" in result.stdout and "a.mp4" in result.stdout

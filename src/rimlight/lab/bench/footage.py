@@ -26,7 +26,7 @@ RATE = Fraction(30)
 
 def sample_clip() -> Path:
     """The shipped clip of a person."""
-    return app_paths.folder("samples") / "portrait.mp4"
+    return app_paths.find_data_folder("samples") / "portrait.mp4"
 
 
 def load_frames(clip: Path, size: tuple[int, int], count: int) -> list[Frame]:

@@ -20,7 +20,7 @@ from rimlight.system import app_paths
 MODEL = "selfie-landscape"
 EFFECTS: dict[str, tuple[str, dict[str, Any]]] = {
     "picture": (
-        "replace", {"background": str(app_paths.folder("samples") / "background.jpg")}
+        "replace", {"background": str(app_paths.find_data_folder("samples") / "background.jpg")}
     ),
     "blur": ("blur", {"radius_px": 20, "refresh_hz": LIVE_REFRESH_HZ}),
 }  # fmt: skip

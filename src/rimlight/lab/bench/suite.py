@@ -27,7 +27,7 @@ from rimlight.lab.bench.runs import (
     process_peak_mb,
 )
 from rimlight.pipeline.stats import Stats
-from rimlight.system.cpu import usable_cores
+from rimlight.system.cpu import count_usable_cores
 
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
 RING = 8
@@ -120,7 +120,7 @@ def run_suite(plan: Plan, tell: Tell) -> Report:
 def machine() -> dict[str, Any]:
     """Say what this machine is, as far as it matters."""
     compiled, python = fast.kernels() is not None, platform.python_version()
-    return {"cores": usable_cores(), "cpu": _cpu(), "python": python, "fast": compiled}
+    return {"cores": count_usable_cores(), "cpu": _cpu(), "python": python, "fast": compiled}
 
 
 def _cpu() -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.wording import counted, shortened
-from rimlight.system.file_kinds import is_picture, suffix_of
-from rimlight.system.folders import files_in, is_companion
+from rimlight.system.file_kinds import get_suffix, is_image
+from rimlight.system.folders import is_companion, list_files
 
 
 def sides(folder: Path, other: str) -> tuple[Path, Path | None]:
@@ -40,7 +40,7 @@ def pictures_in(folder: Path) -> list[Path]:
     Raises:
         ConfigError: it is not there, or may not be read.
     """
-    return _listed(folder, is_picture)
+    return _listed(folder, is_image)
 
 
 def folders_in(folder: Path) -> list[Path]:
@@ -56,7 +56,7 @@ def folders_in(folder: Path) -> list[Path]:
 
 def files_like(folder: Path, suffix: str) -> list[Path]:
     """Return the files directly in a folder that end in `suffix`, as `pictures_in`."""
-    return _listed(folder, lambda path: suffix_of(path) == suffix)
+    return _listed(folder, lambda path: get_suffix(path) == suffix)
 
 
 def what_lies_in(folder: Path) -> str:
@@ -67,7 +67,7 @@ def what_lies_in(folder: Path) -> str:
         return f"it cannot be read ({exc.strerror})"
     folders = [f"{entry.name}/" for entry in entries if entry.is_dir()]
     files = [entry.name for entry in entries if not entry.is_dir()]
-    kinds = Counter(suffix_of(name) or "without a suffix" for name in files)
+    kinds = Counter(get_suffix(name) or "without a suffix" for name in files)
     counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     told = [shortened(folders)] if folders else []
     if files:
@@ -77,7 +77,7 @@ def what_lies_in(folder: Path) -> str:
 
 def _listed(folder: Path, takes: Callable[[Path], bool]) -> list[Path]:
     with _reading(folder):
-        return files_in(folder, takes)
+        return list_files(folder, takes)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from rimlight.system.stderr import stderr_without
+from rimlight.system.stderr import filter_stderr
 
 _CHATTER = (b"I0000 ", b"W0000 ", b"WARNING: All log messages before absl", b"fully_quantize:")
 
@@ -100,7 +100,7 @@ def _converter(model: Any) -> Any:
 
 
 def _convert(converter: Any) -> bytes:
-    with stderr_without(*_CHATTER):
+    with filter_stderr(*_CHATTER):
         return bytes(converter.convert())
 
 

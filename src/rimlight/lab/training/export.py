@@ -137,7 +137,7 @@ def _owner(beside: Path) -> str:
 
 
 def _samples() -> tuple[Path, ...]:
-    folder = app_paths.folder("samples")
+    folder = app_paths.find_data_folder("samples")
     return folder / "portrait.mp4", folder / "road.mp4"
 
 

@@ -22,7 +22,7 @@ from rimlight.lab.training.metrics import Scorer, Scores
 from rimlight.lab.training.schedule import Schedule
 from rimlight.lab.training.state import load_state, refuse_another, save_state
 from rimlight.lab.training.step import compiled_step, make_optimizer, set_rate
-from rimlight.system.atomic_io import make_folder, replacing
+from rimlight.system.atomic_io import atomic_write, make_folder
 
 _log = logging.getLogger(__name__)
 
@@ -241,5 +241,5 @@ def save_model(model: Any, path: Path) -> None:
     Raises:
         ModelError: it cannot be written.
     """
-    with replacing(path, ModelError) as part:
+    with atomic_write(path, ModelError) as part:
         model.save(part)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError, ModelError
-from rimlight.system.atomic_io import make_folder, replacing
-from rimlight.system.locks import Lock, try_lock
+from rimlight.system.atomic_io import atomic_write, make_folder
+from rimlight.system.locks import LockResult, try_lock
 
 _FACTS = "facts"
 
@@ -33,7 +33,7 @@ def alone_in(out: Path) -> Iterator[None]:
     make_folder(out, ModelError)
     descriptor = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        if try_lock(descriptor) is Lock.TAKEN:
+        if try_lock(descriptor) is LockResult.BUSY:
             raise ConfigError(
                 f"another training is writing into {out}",
                 hint="wait until it ends, or name another folder with -o",
@@ -60,7 +60,7 @@ def save_state(path: Path, groups: Mapping[str, Sequence[Any]], facts: Mapping[s
         for index, variable in enumerate(variables)
     }
     arrays[_FACTS] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    with replacing(path, ModelError) as part, part.open("wb") as file:
+    with atomic_write(path, ModelError) as part, part.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes the names for flags
         file.flush()
         os.fsync(file.fileno())

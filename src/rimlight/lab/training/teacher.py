@@ -21,7 +21,7 @@ from rimlight.lab.training.data.samples import Sample, read_image
 from rimlight.lab.training.distill_options import TeacherOptions
 from rimlight.models.catalog import Catalog, sha256_of
 from rimlight.segmenters.average import AverageSegmenter
-from rimlight.system.atomic_io import make_folder, replacing
+from rimlight.system.atomic_io import atomic_write, make_folder
 
 Scores = NDArray[np.float32]
 
@@ -93,7 +93,7 @@ class Answers:
         return in_classes(teacher.segment(frame), self._columns, len(self._classes))
 
     def _keep(self, sample: Sample, scores: Scores) -> None:
-        with replacing(self._path(sample), ModelError) as part:
+        with atomic_write(self._path(sample), ModelError) as part:
             np.save(part, scores.astype(np.float16))
 
     def _path(self, sample: Sample) -> Path:

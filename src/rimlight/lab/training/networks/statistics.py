@@ -51,7 +51,7 @@ def _replace(norm: Any, mean: NDArray[np.float64], variance: NDArray[np.float64]
 
 
 def _pictures(size: tuple[int, int]) -> Iterable[NDArray[np.float32]]:
-    folder = app_paths.folder("samples")
+    folder = app_paths.find_data_folder("samples")
     for frame in frames_of((folder / "portrait.mp4", folder / "road.mp4"), limit=_FRAMES):
         rgb = cv2.cvtColor(cv2.resize(frame.bgr, size), cv2.COLOR_BGR2RGB)
         yield np.asarray(rgb, np.float32)[None] / np.float32(255)
