@@ -18,6 +18,7 @@ BASE = {"addresses", "documents", "errors", "interchange", "printable", "wording
 MAY_IMPORT = {
     "base": "",
     "system": "base",
+    "reporting": "base system",
     "imaging": "system",
     "core": "base imaging",
     "protocols": "core",
@@ -33,11 +34,12 @@ MAY_IMPORT = {
     "sources system",
     "live": "base core effects factory pipeline protocols refiners sinks sources system",
     "offline": "base core effects factory imaging protocols system",
-    "road": "base core factory imaging offline sources system",
+    "road": "base core factory imaging offline reporting sources system",
     "doctor": "base models system",
-    "batch": "base core factory media models offline pipeline protocols sinks sources system",
-    "lab": "base core effects factory imaging models pipeline protocols refiners segmenters "
-    "sources system",
+    "batch": "base core factory media models offline pipeline protocols reporting sinks sources "
+    "system",
+    "lab": "base core effects factory imaging models pipeline protocols refiners reporting "
+    "segmenters sources system",
     "cli": "*",
     "__init__": "*",
     "__main__": "cli",

@@ -8,7 +8,17 @@ import pytest
 
 from rimlight.system import app_paths
 
-HEAVY = {"numpy", "cv2", "av", "tensorflow", "keras", "ai_edge_litert", "pyvirtualcam", "numba"}
+HEAVY = {
+    "numpy",
+    "cv2",
+    "av",
+    "tensorflow",
+    "keras",
+    "ai_edge_litert",
+    "pyvirtualcam",
+    "numba",
+    "jinja2",
+}
 FAMILIES = ("sources", "segmenters", "refiners", "effects", "sinks")
 
 

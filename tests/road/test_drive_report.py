@@ -10,11 +10,10 @@ from fakes import make_frame
 
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import Instances, Mask
-from rimlight.road.browser import unplayable
 from rimlight.road.gpx import Fix, Track
 from rimlight.road.places import Clip, Journey
 from rimlight.road.record import DriveRecorder
-from rimlight.road.report import write_report
+from rimlight.road.report import find_unplayable_reason, write_report
 from rimlight.road.rules import Rule
 from rimlight.road.shares import ShareTally
 
@@ -57,7 +56,7 @@ def test_the_page_says_where_an_event_was_and_when_each_file_begins(recorder, jo
     write_report(recorder, journey, title="drive")
     page = (tmp_path / "index.html").read_text()
     assert "b.mp4 at 0:00.5" in page and "51.50000, 13.00000" in page
-    assert "<td>0:01.0<td>b.mp4<td>2026-05-01 12:00:01 UTC" in page
+    assert "<td>0:01.0</td><td>b.mp4</td><td>2026-05-01 12:00:01 UTC</td>" in page
     assert "Known in 2 of 2 seconds" in page
 
 
@@ -124,10 +123,10 @@ def test_a_class_that_looks_like_a_formula_is_none_in_the_table(tmp_path):
     ],
 )
 def test_videos_that_browsers_do_not_play_are_known(name, coded, plays):
-    assert (unplayable(Path(name), *coded) == "") == plays
+    assert (find_unplayable_reason(Path(name), *coded) == "") == plays
 
 
 def test_the_page_has_room_to_say_that_a_video_does_not_play(recorder, journey, tmp_path):
     write_report(recorder, journey, title="drive", videos=journey.clips)
     page = (tmp_path / "index.html").read_text()
-    assert "id=unplayable class=warn hidden" in page and "video.onerror" in page
+    assert 'id="unplayable" class="warn" hidden' in page and "video.onerror" in page

@@ -11,9 +11,9 @@ from rimlight.core.errors import SinkError
 from rimlight.core.frame import Instances, Mask
 from rimlight.core.options import validate
 from rimlight.road.measures import Measurer, entropy
-from rimlight.road.page import page
 from rimlight.road.places import Clip, Journey
 from rimlight.road.record import DriveRecorder
+from rimlight.road.report import render_report
 from rimlight.road.rules import Rule, Rules
 from rimlight.system import app_paths
 
@@ -81,18 +81,18 @@ def test_an_event_comes_with_a_picture_unless_pictures_are_off(tmp_path):
 def test_an_unsure_drive_is_said_to_be_so(tmp_path):
     even = Mask(np.full((8, 8, 4), 0.25, np.float32), CLASSES)
     recorder = drive(tmp_path, [even] * 40)
-    shown = page(recorder, Journey(), title="night")
-    assert recorder.data()["unsure_seconds"] == 2 and "Not sure in 2 of 2 seconds" in shown
+    shown = render_report(recorder, Journey(), title="night")
+    assert recorder.data()["unsure_seconds"] == 2 and "Unsure in 2 of 2 seconds" in shown
 
 
 def test_the_page_holds_its_data_and_names_nothing_else_but_the_video(tmp_path):
     recorder = drive(tmp_path / "out", [street(person=4)] * 40)
     clips = [Clip(tmp_path / "my drive.mp4", 0.0)]
-    shown = page(recorder, Journey(), title="<drive>", videos=clips)
-    data = json.loads(re.search(r"application/json>(.*?)</script>", shown, re.DOTALL)[1])
+    shown = render_report(recorder, Journey(), title="<drive>", videos=clips)
+    data = json.loads(re.search(r'application/json">(.*?)</script>', shown, re.DOTALL)[1])
     assert data["events"][0]["name"] == "person in path" and "&lt;drive&gt;" in shown
     assert data["videos"] == [["../my%20drive.mp4", 0.0]]
-    assert not re.findall(r"(?:src|href)='(?!data:)[^']*'", shown)
+    assert re.findall(r'(?:src|href)="(?!data:)[^"]*"', shown) == []
 
 
 def test_rules_that_the_model_cannot_answer_are_named(tmp_path):

@@ -165,7 +165,7 @@ def results_of(run: RunConfig, report: Path | None) -> str | None:
 
 def notes_of(run: RunConfig, way: Journey, recorded: str | None) -> Iterator[str]:
     """Yield what the user should know before a drive is reported: of videos, clocks and tracks."""
-    from rimlight.road.browser import unplayable
+    from rimlight.road.report import find_unplayable_reason
     from rimlight.sources.clock import has_zone
 
     painted = [Path(str(part.options.get("path"))) for part in run.sinks if part.kind == "video"]
@@ -173,7 +173,9 @@ def notes_of(run: RunConfig, way: Journey, recorded: str | None) -> Iterator[str
     shown = [(path, "", "") for path in painted[:1]] or [
         (clip.path, clip.codec, clip.pix_fmt) for clip in (() if hidden else way.clips)
     ]
-    if odd := [(path.name, why) for path, *about in shown if (why := unplayable(path, *about))]:
+    if odd := [
+        (path.name, why) for path, *about in shown if (why := find_unplayable_reason(path, *about))
+    ]:
         more = f" (and {len(odd) - 1} more)" if odd[1:] else ""
         yield (
             f"most browsers do not play {odd[0][1]}, so the page may not show {odd[0][0]}{more}; "

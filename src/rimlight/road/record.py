@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 from array import array
 from bisect import bisect_right
@@ -12,9 +11,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import cv2
+import numpy as np
 
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.interchange import csv_cell
+from rimlight.reporting.pages import jpeg_uri
 from rimlight.road.ahead import AHEAD, Trapezoid
 from rimlight.road.measures import Measurer
 from rimlight.road.rules import Event, Rule, Watch
@@ -175,9 +176,8 @@ class DriveRecorder:
 
 
 def _thumbnail(frame: Frame) -> str:
-    """Return a small JPEG of a frame, in base64."""
+    """Return a small JPEG of a frame as a data URI."""
     width, height = frame.size
     size = (THUMBNAIL_PX, max(1, round(THUMBNAIL_PX * height / width)))
     small = cv2.resize(frame.bgr, size, interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 75])
-    return base64.b64encode(encoded.tobytes()).decode("ascii")
+    return jpeg_uri(small.astype(np.uint8, copy=False), quality=75)

@@ -1,25 +1,45 @@
-"""The folder that a drive's report is: page, figures, places."""
+"""Writes the report of a drive: a folder with a page, the figures and a map."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rimlight.core.config import read_yaml
 from rimlight.core.interchange import to_json
 from rimlight.core.options import validate
-from rimlight.road.page import page
+from rimlight.imaging.palette import UNPAINTED, class_colors
+from rimlight.reporting.pages import file_href, render_page
 from rimlight.road.places import Clip, Journey, write_geojson
-from rimlight.road.record import DriveRecorder
-from rimlight.road.rules import Rule, Rules
+from rimlight.road.record import UNSURE_FROM, DriveRecorder
+from rimlight.road.rules import Event, Rule, Rules
 from rimlight.system.atomic_io import MADE_BY, write_text
 
 FILES = ("frames.csv", "drive.json", "index.html", "events.geojson")
-"""What a report consists of."""
+"""The files of a report."""
+
+_TEMPLATE = Path(__file__).with_name("drive.html")
+_PLOTS = (
+    ("drivable", "Drivable share of the path ahead", 1.0),
+    ("marks", "Lane marks, as a share of road and marks", 0.0),
+    ("path.person", "People in the path ahead", 0.0),
+    ("count.car", "Cars", 0.0),
+    ("count.person", "People", 0.0),
+    ("unsure", "Uncertainty of the model (mean entropy)", 0.5),
+)
+"""Series, heading, and the lower bound of the top of the axis."""
+_MIN_VISIBLE = 0.005
+"""A class whose share is below this in every second is not plotted."""
+
+# Containers, codecs and pixel formats that most browsers play.
+_CONTAINERS = frozenset({".mp4", ".m4v", ".mov", ".webm"})
+_CODECS = frozenset({"h264", "vp8", "vp9", "av1", "libdav1d", "libvpx", "libvpx-vp9"})
+_H264_FORMATS = frozenset({"", "yuv420p", "yuvj420p"})
 
 
 def read_rules(path: Path) -> tuple[Rule, ...]:
-    """Read what is an event from a YAML file.
+    """Read the rules that define events from a YAML file.
 
     Raises:
         ConfigError: it cannot be read or a key is wrong.
@@ -35,14 +55,16 @@ def write_report(
     videos: Sequence[Clip] = (),
     palette: Mapping[str, str] | None = None,
 ) -> None:
-    """Write drive.json, index.html and, where the way is known, events.geojson beside frames.csv.
+    """Write drive.json, index.html and, if there is a track, events.geojson.
+
+    They go to the recorder's folder, next to frames.csv.
 
     Args:
-        recorder: what saw the drive; closed.
-        journey: where the drive went, and in which files.
-        title: what to call the drive.
-        videos: what the page plays.
-        palette: colors of classes, where the usual ones won't do.
+        recorder: the recorded drive; closed.
+        journey: the files of the drive and its track.
+        title: the heading of the page.
+        videos: the clips that the page plays, one after the other.
+        palette: colors of classes that replace the default ones.
 
     Raises:
         SinkError: a file cannot be written.
@@ -54,8 +76,102 @@ def write_report(
         for clip in journey.clips
     ]
     write_text(folder / "drive.json", to_json(MADE_BY | data, indent=1))
-    shown = page(recorder, journey, title=title, videos=videos, palette=palette)
-    write_text(folder / "index.html", shown)
+    page = render_report(recorder, journey, title=title, videos=videos, palette=palette)
+    write_text(folder / "index.html", page)
     if journey.track is not None:
-        places = folder / "events.geojson"
-        write_geojson(places, recorder.found, recorder.seconds, journey)
+        write_geojson(folder / "events.geojson", recorder.found, recorder.seconds, journey)
+
+
+def render_report(
+    recorder: DriveRecorder,
+    journey: Journey,
+    *,
+    title: str,
+    videos: Sequence[Clip] = (),
+    palette: Mapping[str, str] | None = None,
+) -> str:
+    """Return the page of a drive, which names videos relative to the recorder's folder."""
+    data = recorder.data() | {
+        "stack": _select_classes(recorder, palette or {}),
+        "videos": [[_relative_href(clip.path, recorder.folder), clip.start_s] for clip in videos],
+        "track": [journey.place(second) for second in recorder.seconds] if journey.track else [],
+    }
+    events = sorted(recorder.events, key=lambda item: item[0].start_s)
+    return render_page(
+        _TEMPLATE,
+        title=title,
+        data=data,
+        frames=recorder.frames,
+        seconds=len(recorder.seconds),
+        unsure_seconds=recorder.unsure_seconds,
+        unsure_from=UNSURE_FROM,
+        rules_left_out=recorder.left_out,
+        plots=[
+            (name, label, top, not top and not any(recorder.series[name]))
+            for name, label, top in _PLOTS
+            if name in recorder.series
+        ],
+        events=[(event, image, _describe(event, journey)) for event, image in events],
+        files=[_describe_file(clip) for clip in journey.clips] if journey.clips[1:] else [],
+    )
+
+
+def find_unplayable_reason(path: Path, codec: str = "", pix_fmt: str = "") -> str:
+    """Return why most browsers do not play a video; "" if they do.
+
+    Args:
+        path: its file, of which only the name is used.
+        codec: its codec; "" when unknown.
+        pix_fmt: its pixel format; "" when unknown.
+    """
+    if path.suffix.lower() not in _CONTAINERS:
+        return f"files of the kind {path.suffix.lower() or path.name}"
+    if codec and codec not in _CODECS:
+        return f"video coded with {codec}"
+    if codec == "h264" and pix_fmt not in _H264_FORMATS:
+        return f"{codec} with pixels of the kind {pix_fmt}"
+    return ""
+
+
+def _relative_href(video: Path, folder: Path) -> str:
+    return file_href(os.path.relpath(video.resolve(), folder.resolve()).replace(os.sep, "/"))
+
+
+def _select_classes(recorder: DriveRecorder, palette: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return (name, color) of the classes to plot."""
+    known = {name: color for name, color in palette.items() if name in recorder.classes}
+    colors = class_colors(recorder.classes, known)
+    return [
+        (name, f"#{red:02x}{green:02x}{blue:02x}")
+        for name, (blue, green, red) in zip(recorder.classes, colors, strict=True)
+        if name not in UNPAINTED
+        and max(recorder.series.get(f"share.{name}", [0.0])) >= _MIN_VISIBLE
+    ]
+
+
+def _describe(event: Event, journey: Journey) -> Iterator[str]:
+    """Yield when and where an event was, in lines."""
+    times = f"{format_clock(event.start_s)} to {format_clock(event.end_s)}"
+    yield f"{times}, peak {event.peak:.3g} at {format_clock(event.peak_s)}"
+    known = journey.about(event.peak_s)
+    if len(journey.clips) > 1 and "file" in known:
+        yield f"{known['file']} at {format_clock(known['file_s'])}"
+    if "north" in known:
+        yield f"{known['north']:.5f}, {known['east']:.5f}"
+
+
+def _describe_file(clip: Clip) -> tuple[str, ...]:
+    """Return start, name, time of recording and gap of a file."""
+    recorded = f"{clip.recorded:%Y-%m-%d %H:%M:%S} UTC" if clip.recorded else ""
+    gap = ""
+    if clip.gap_s:
+        gap = f"{clip.gap_s:g} s" if clip.gap_s > 0 else f"overlaps by {-clip.gap_s:g} s"
+    return format_clock(clip.start_s), clip.path.name, recorded, gap
+
+
+def format_clock(at_s: float) -> str:
+    """Return a moment of the drive as 1:05.2, or 1:02:05.2."""
+    minutes, seconds = divmod(round(at_s, 1), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    text = f"{minutes:02}" if hours else str(minutes)
+    return (f"{hours}:" if hours else "") + f"{text}:{seconds:04.1f}"

@@ -1,5 +1,5 @@
 "use strict";
-// Plots are drawn once into canvases; a click goes to that moment in the video.
+// Plots are drawn once into canvases; a click seeks to that moment in the video.
 const data = JSON.parse(document.getElementById("data").textContent);
 const video = document.querySelector("video");
 const count = data.seconds.length;
@@ -8,8 +8,10 @@ const span = count ? data.seconds[count - 1] + 1 - first : 1;
 const WIDTH = 1000;
 const across = (second) => ((second - first) / span) * WIDTH;
 const unsure = data.series.unsure || [];
+const styles = getComputedStyle(document.documentElement);
+const color = (name) => styles.getPropertyValue("--" + name);
 
-// Several files play as one: `playing` is the number of the one that is loaded.
+// Several files play as one; `playing` is the index of the loaded one.
 let playing = -1;
 
 function seek(second) {
@@ -18,26 +20,26 @@ function seek(second) {
   number = Math.max(number, 0);
   const moment = Math.max(0, second - data.videos[number][1]);
   if (number !== playing) {
-    const goes = !video.paused || video.ended;
+    const resume = !video.paused || video.ended;
     playing = number;
     video.src = data.videos[number][0];
     video.addEventListener("loadedmetadata", () => {
-      complain(!video.videoWidth); // sound alone plays where only the picture is unknown
+      showUnplayable(!video.videoWidth); // audio plays even if the video codec is unsupported
       video.currentTime = moment;
-      if (goes) video.play();
+      if (resume) video.play();
     }, { once: true });
   } else {
     video.currentTime = moment;
   }
 }
 
-function complain(wrong) {
+function showUnplayable(wrong) {
   const note = document.getElementById("unplayable");
   note.hidden = !wrong;
   if (!wrong) return;
   const name = decodeURIComponent(data.videos[playing][0]).split("/").pop();
   note.textContent =
-    `This browser cannot play ${name}: it does not know the format, or the file is not there. ` +
+    `This browser cannot play ${name}: the format is not supported, or the file is missing. ` +
     "A video player may open it; a run with -o painted.mp4 makes one that browsers play.";
 }
 
@@ -49,8 +51,8 @@ function board(canvas, height) {
 
 function clickable(canvas) {
   canvas.onclick = (event) => {
-    const place = canvas.getBoundingClientRect();
-    seek(first + ((event.clientX - place.left) / place.width) * span);
+    const bounds = canvas.getBoundingClientRect();
+    seek(first + ((event.clientX - bounds.left) / bounds.width) * span);
   };
 }
 
@@ -67,7 +69,7 @@ function axis() {
   const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
   const step = steps.find((seconds) => span / seconds <= 10) || 7200;
   ink.font = "12px sans-serif";
-  ink.fillStyle = "#666";
+  ink.fillStyle = color("soft");
   for (let at = Math.ceil(first / step) * step; at < first + span; at += step) {
     ink.fillRect(across(at), 0, 1, 4);
     const text = label(at);
@@ -77,7 +79,7 @@ function axis() {
 }
 
 function shade(ink, height) {
-  ink.fillStyle = "#ffe9a8";
+  ink.fillStyle = color("shade");
   unsure.forEach((value, i) => {
     if (value > data.unsure_from) ink.fillRect(across(data.seconds[i]), 0, WIDTH / span + 0.6, height);
   });
@@ -88,9 +90,9 @@ function stack(canvas) {
   clickable(canvas);
   shade(ink, 180);
   const below = new Array(count).fill(0);
-  for (const [name, color] of JSON.parse(canvas.dataset.stack)) {
+  for (const [name, fill] of data.stack) {
     const shares = data.series["share." + name] || [];
-    ink.fillStyle = color;
+    ink.fillStyle = fill;
     shares.forEach((share, i) => {
       const height = share * 180;
       const wide = WIDTH / span + 0.6;
@@ -106,13 +108,13 @@ function plot(canvas) {
   shade(ink, 84);
   const values = data.series[canvas.dataset.line] || [];
   const top = values.reduce((a, b) => Math.max(a, b), Number(canvas.dataset.top) || 1e-9);
-  ink.strokeStyle = "#0057b7";
+  ink.strokeStyle = color("c0");
   ink.lineWidth = 2;
   ink.beginPath();
   let before = -2;
   values.forEach((value, i) => {
     const second = data.seconds[i];
-    const height = 82 - (value / top) * 62; // the top is left to the label
+    const height = 82 - (value / top) * 62; // leaves room for the label
     // Each second is a step; where seconds are missing the line is broken.
     if (second > before + 1) ink.moveTo(across(second), height);
     ink.lineTo(across(second), height);
@@ -124,7 +126,7 @@ function plot(canvas) {
   const share = (top * 100).toPrecision(top < 0.995 ? 2 : 3) + " %";
   const text = counted || canvas.dataset.line === "unsure" ? top.toPrecision(2) : share;
   ink.font = "12px sans-serif";
-  ink.fillStyle = "#444";
+  ink.fillStyle = color("ink");
   ink.fillText(text, 4, 14);
 }
 
@@ -133,16 +135,16 @@ function events() {
   const ink = board(canvas, 26);
   clickable(canvas);
   shade(ink, 26);
-  ink.fillStyle = "#d9480f";
+  ink.fillStyle = color("c1");
   for (const event of data.events) {
     const start = across(event.start_s);
     ink.fillRect(start, 4, Math.max(3, across(event.end_s) - start), 18);
   }
 }
 
-function way() {
-  const canvas = document.getElementById("way");
-  const known = data.way.filter((place) => place);
+function track() {
+  const canvas = document.getElementById("track");
+  const known = data.track.filter((place) => place);
   if (!canvas || !known.length) return;
   const ink = board(canvas, 300);
   const [norths, easts] = [known.map((place) => place[0]), known.map((place) => place[1])];
@@ -155,16 +157,16 @@ function way() {
   const scale = Math.min(270 / Math.max(high, 1e-9), (WIDTH - 40) / Math.max(wide, 1e-9));
   const x = (place) => WIDTH / 2 + (place[1] - east) * narrow * scale;
   const y = (place) => 150 - (place[0] - north) * scale;
-  ink.strokeStyle = "#0057b7";
+  ink.strokeStyle = color("c0");
   ink.lineWidth = 3;
   ink.beginPath();
-  data.way.forEach((place, i) => {
-    if (place) data.way[i - 1] ? ink.lineTo(x(place), y(place)) : ink.moveTo(x(place), y(place));
+  data.track.forEach((place, i) => {
+    if (place) data.track[i - 1] ? ink.lineTo(x(place), y(place)) : ink.moveTo(x(place), y(place));
   });
   ink.stroke();
-  ink.fillStyle = "#d9480f";
+  ink.fillStyle = color("c1");
   for (const event of data.events) {
-    const place = data.way[data.seconds.indexOf(Math.floor(event.peak_s))];
+    const place = data.track[data.seconds.indexOf(Math.floor(event.peak_s))];
     if (!place) continue;
     ink.beginPath();
     ink.arc(x(place), y(place), 6, 0, 7);
@@ -180,9 +182,9 @@ function follow() {
 
 axis();
 events();
-document.querySelectorAll("canvas[data-stack]").forEach(stack);
+stack(document.getElementById("stack"));
 document.querySelectorAll("canvas[data-line]").forEach(plot);
-way();
+track();
 for (const button of document.querySelectorAll("button[data-at]")) {
   button.onclick = () => {
     seek(Number(button.dataset.at));
@@ -190,7 +192,7 @@ for (const button of document.querySelectorAll("button[data-at]")) {
   };
 }
 if (video) {
-  video.onerror = () => complain(true);
+  video.onerror = () => showUnplayable(true);
   seek(data.videos[0][1]);
   video.onended = () => {
     if (playing + 1 < data.videos.length) seek(data.videos[playing + 1][1]);
