@@ -29,7 +29,7 @@ from rimlight.factory.pipeline import open_effect, open_run, open_source
 from rimlight.factory.presets import background_effects, job_config
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.factory.sinks import part_options
-from rimlight.imaging.pictures import read_tagged
+from rimlight.imaging.image_files.read import read_tagged
 from rimlight.sinks import SINKS
 from rimlight.system import app_paths
 

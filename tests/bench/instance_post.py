@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.effects.keep import full_alpha
+from rimlight.effects.alpha import full_alpha
 from rimlight.imaging.geometry import letterbox
 from rimlight.models.catalog import Catalog
-from rimlight.refiners.choose import ChooseRefiner
+from rimlight.refiners.select import ChooseRefiner
 from rimlight.refiners.track import TrackRefiner
 from rimlight.segmenters.decode import Limits, decode
 from rimlight.segmenters.tensors import InputMaker

@@ -17,7 +17,7 @@ import numpy as np
 
 from rimlight.core.frame import Frame
 from rimlight.core.model_card import load_card
-from rimlight.imaging.pictures import read_picture
+from rimlight.imaging.image_files.read import read_picture
 from rimlight.lab.evaluation.labels import CAMVID, COMMA10K, COMMA10K_OUTSIDE, VOID, Scheme
 from rimlight.lab.evaluation.pairs import find_pairs, read_mask
 from rimlight.segmenters.tflite import TfliteSegmenter

@@ -8,7 +8,7 @@ import pytest
 from media_files import frame_times
 
 from rimlight.factory.presets import job_config
-from rimlight.imaging.foreground import foreground_colors
+from rimlight.imaging.edge_color import foreground_colors
 from rimlight.offline.preview import preview_path
 from rimlight.system.av import av
 

@@ -9,7 +9,7 @@ from clip_maker import write_video
 from flats import flat, number_of, person, save_levels
 
 from rimlight.core.errors import ConfigError
-from rimlight.effects.loop import LoopingVideo
+from rimlight.effects.backgrounds import LoopingVideo
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.sources.video import VideoSource
 from rimlight.system.av import av

@@ -12,8 +12,8 @@ from rimlight.core.errors import ConfigError
 from rimlight.effects.backgrounds import open_background
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.imaging.color import ColorSpace
-from rimlight.imaging.fit import fit_picture
-from rimlight.imaging.tags import Tags, encode
+from rimlight.imaging.geometry import fit_picture
+from rimlight.imaging.image_files.metadata import Tags, encode
 
 HD = ColorSpace("bt709", full_range=False)
 

@@ -7,7 +7,7 @@ import pytest
 from clip_maker import SEE_THROUGH, write_half_transparent, write_video
 
 from rimlight.core.errors import ConfigError
-from rimlight.effects.loop import LoopingVideo
+from rimlight.effects.backgrounds import LoopingVideo
 from rimlight.system.av import av
 
 

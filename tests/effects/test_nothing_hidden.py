@@ -10,8 +10,7 @@ from scenes import as_i420, flat_frame, make
 
 from rimlight.core.frame import Mask
 from rimlight.effects.blur import BlurEffect
-from rimlight.effects.cutout import CutoutEffect
-from rimlight.effects.foreground import ForegroundEffect
+from rimlight.effects.cutout import CutoutEffect, ForegroundEffect
 from rimlight.effects.gray import GrayEffect
 from rimlight.effects.product import ProductEffect
 from rimlight.offline.cutouts import cut_outs

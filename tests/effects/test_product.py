@@ -6,9 +6,8 @@ import pytest
 from flats import GRAY, GREEN, flat, person, save
 
 from rimlight.core.errors import ConfigError
-from rimlight.effects.product import ProductEffect
+from rimlight.effects.product import Canvas, ProductEffect, bounds, place, with_shadow
 from rimlight.factory.presets import background_effects
-from rimlight.imaging.product import Canvas, bounds, place, with_shadow
 
 SIZE = (300, 200)
 BOX = (100, 60, 81, 41)  # left, top, width, height

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rimlight.imaging.color import bgr_to_i420, i420_to_bgr
-from rimlight.imaging.fit import fit_picture, stretch_i420
+from rimlight.imaging.geometry import fit_picture, stretch_i420
 
 HOWS = ["fill", "fit", "stretch", "tile"]
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rimlight.imaging.color import ColorSpace, bgr_to_i420, i420_to_bgr
-from rimlight.imaging.paint import Paint, paint_bgr, paint_i420
+from rimlight.imaging.draw import Paint, paint_bgr, paint_i420
 
 COLORS = {1: (0, 0, 200), 2: (200, 30, 0)}
 

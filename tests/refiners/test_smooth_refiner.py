@@ -9,7 +9,7 @@ from flats import flat
 
 from rimlight.core.frame import Mask
 from rimlight.imaging import fast
-from rimlight.imaging.composite import quantize
+from rimlight.imaging.compositing.i420 import quantize
 from rimlight.refiners.smooth import SmoothRefiner
 
 FIFTH_BITS = 0.7219280949  # entropy of p = 0.2: -(0.2 * log2(0.2) + 0.8 * log2(0.8))

@@ -88,7 +88,7 @@ def test_a_mask_of_the_picture_stands_in_its_place_in_the_whole(layout):
 
 @LAYOUTS
 def test_a_model_of_people_finds_nobody_in_a_bar(layout):
-    from rimlight.imaging.pictures import read_picture
+    from rimlight.imaging.image_files.read import read_picture
     from rimlight.system import app_paths
 
     card, file = Catalog().resolve("selfie")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from labeled import as_frame, at_size, labeled, set_iou
 
-from rimlight.imaging.pictures import read_picture
+from rimlight.imaging.image_files.read import read_picture
 from rimlight.lab.evaluation.labels import CAMVID as CAMVID_SCHEME
 from rimlight.lab.evaluation.labels import COMMA10K, VOID
 from rimlight.lab.evaluation.pairs import find_pairs, read_mask

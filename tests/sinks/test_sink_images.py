@@ -7,8 +7,8 @@ from fakes import make_frame, make_info
 from limits import files_of_at_most
 
 from rimlight.core.errors import ConfigError, SinkError
-from rimlight.imaging.pictures import read_tagged
-from rimlight.imaging.tags import Tags
+from rimlight.imaging.image_files.metadata import Tags
+from rimlight.imaging.image_files.read import read_tagged
 from rimlight.sinks.images import ImagesSink
 
 

@@ -18,7 +18,7 @@ from rimlight.core.protocols import Waiting
 from rimlight.factory.pipeline import open_source
 from rimlight.factory.resume import Seekable
 from rimlight.factory.validation import check
-from rimlight.imaging.orientation import UPRIGHT
+from rimlight.imaging.geometry import UPRIGHT
 from rimlight.sources.turned import TURNS, turned, turned_frame
 
 COUNTS = {90: 3, 180: 2, 270: 1}

@@ -22,8 +22,8 @@ from rimlight.imaging.color import (
     i420_to_bgr,
     pad_even,
 )
-from rimlight.imaging.hidden import without_hidden_bgr, without_hidden_i420
-from rimlight.imaging.tags import NO_TAGS, Tags
+from rimlight.imaging.edge_color import without_hidden_bgr, without_hidden_i420
+from rimlight.imaging.image_files.metadata import NO_TAGS, Tags
 
 __all__ = ["Frame", "Instance", "Instances", "Layout", "Mask", "Place", "SourceInfo", "goes_on"]
 

@@ -16,11 +16,11 @@ EFFECTS = Registry(
         "cutout": Entry("rimlight.effects.cutout:CutoutEffect", summary="a transparent one"),
         "flip": Entry("rimlight.effects.flip:FlipEffect", summary="mirrored or upside down"),
         "foreground": Entry(
-            "rimlight.effects.foreground:ForegroundEffect", summary="its colors, without a rim"
+            "rimlight.effects.cutout:ForegroundEffect", summary="its colors, without a rim"
         ),
         "gray": Entry("rimlight.effects.gray:GrayEffect", summary="a gray background"),
         "hud": Entry("rimlight.effects.hud:HudEffect", summary="rate, latency and drops"),
-        "matte": Entry("rimlight.effects.matte:MatteEffect", summary="the mask, in gray"),
+        "matte": Entry("rimlight.effects.cutout:MatteEffect", summary="the mask, in gray"),
         "overlay": Entry("rimlight.effects.overlay:OverlayEffect", summary="painted classes"),
         "product": Entry("rimlight.effects.product:ProductEffect", summary="pictures for shops"),
         "redact": Entry("rimlight.effects.redact:RedactEffect", summary="covered regions"),

@@ -13,10 +13,10 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.effects.keep import Keep, full_alpha, small_alpha
+from rimlight.effects.alpha import Keep, full_alpha, small_alpha
 from rimlight.imaging.blur import blurred_bgr, blurred_small
-from rimlight.imaging.composite import Compositor
-from rimlight.imaging.over import composite_bgr
+from rimlight.imaging.compositing.blend import composite_bgr
+from rimlight.imaging.compositing.i420 import Compositor
 
 Image = NDArray[np.uint8]
 

@@ -12,9 +12,9 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Instance, Mask
-from rimlight.effects.keep import Keep, check_classes
-from rimlight.imaging.blend import blend
+from rimlight.effects.alpha import Keep, check_classes
 from rimlight.imaging.color import ColorSpace, bgr_to_i420, planes
+from rimlight.imaging.compositing.blend import blend
 from rimlight.imaging.draw import line_height, put_at, text_panel
 from rimlight.imaging.palette import Bgr, class_colors
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.effects.keep import Keep, full_alpha, small_alpha
-from rimlight.imaging.pool import ArrayPool
-from rimlight.imaging.rim import (
+from rimlight.effects.alpha import Keep, full_alpha, small_alpha
+from rimlight.imaging.color import even_size, pad_even, planes
+from rimlight.imaging.edge_color import (
+    foreground_colors,
     with_own_colors,
     with_own_colors_bgr,
     without_room,
     without_room_bgr,
 )
+from rimlight.imaging.pool import ArrayPool
 
 
 class CutoutEffect:
@@ -58,3 +62,73 @@ class CutoutEffect:
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+class ForegroundEffect:
+    """Shows the foreground's own colors, also where hair or motion lets the room shine through.
+
+    With the matte of the same run it composites without a rim: matte * foreground +
+    (1 - matte) * background.
+    """
+
+    class Options(opt.Options):
+        """What is in front."""
+
+        keep: Annotated[
+            Keep, Field(description="classes that are in front; none: the model's own choice")
+        ] = None
+
+    def __init__(self, options: Options) -> None:
+        self._keep = options.keep
+
+    def apply(self, frame: Frame, mask: Mask) -> Frame:
+        """Return an opaque picture of the same size."""
+        return frame.with_bgr(foreground_colors(frame.bgr, full_alpha(frame, mask, self._keep)))
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+Image = NDArray[np.uint8]
+
+_GRAY = 128
+_BLACK, _WHITE = 16, 235
+
+
+class MatteEffect:
+    """Shows how much of each pixel is in front, as gray; for other programs to composite with."""
+
+    class Options(opt.Options):
+        """What is in front."""
+
+        keep: Annotated[
+            Keep, Field(description="classes that are white; none: the model's own choice")
+        ] = None
+
+    def __init__(self, options: Options) -> None:
+        self._keep = options.keep
+        self._pool = ArrayPool()
+
+    def apply(self, frame: Frame, mask: Mask) -> Frame:
+        """Return an opaque gray picture of the frame's size and layout."""
+        alpha = full_alpha(frame, mask, self._keep)
+        if frame.layout == "bgr":
+            return frame.with_bgr(np.repeat(alpha[..., None], 3, axis=2))
+        columns, rows = even_size(frame.size)
+        out = self._pool.take((rows * 3 // 2, columns))
+        luma, *chroma = planes(out)
+        luma[...] = pad_even(_luma(alpha, full_range=frame.color.full_range))
+        for plane in chroma:
+            plane[...] = _GRAY
+        return frame.with_i420(out)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def _luma(alpha: Image, *, full_range: bool) -> Image:
+    """Return gray levels as luma, so that players show 0 as black and 255 as white."""
+    if full_range:
+        return alpha
+    levels = np.rint(_BLACK + np.arange(256) * (_WHITE - _BLACK) / 255).astype(np.uint8)
+    return levels[alpha]

@@ -11,10 +11,10 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.effects.keep import Keep, full_alpha, small_alpha
+from rimlight.effects.alpha import Keep, full_alpha, small_alpha
 from rimlight.imaging.color import planes
-from rimlight.imaging.composite import Compositor, Image
-from rimlight.imaging.over import composite_bgr
+from rimlight.imaging.compositing.blend import composite_bgr
+from rimlight.imaging.compositing.i420 import Compositor, Image
 from rimlight.imaging.pool import ArrayPool
 
 _NO_COLOR = 128

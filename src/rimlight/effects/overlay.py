@@ -13,10 +13,10 @@ from pydantic import Field
 from rimlight.core import options as opt
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
-from rimlight.effects.keep import Keep, check_classes
-from rimlight.effects.regions import class_index, outlined, score_index
-from rimlight.imaging.draw import panel_for, put_panel
-from rimlight.imaging.paint import Paint, paint_bgr, paint_i420
+from rimlight.effects.alpha import Keep, check_classes
+from rimlight.imaging.compositing.i420 import enlarge, quantize
+from rimlight.imaging.draw import Paint, paint_bgr, paint_i420, panel_for, put_panel
+from rimlight.imaging.masks import enlarge_labels
 from rimlight.imaging.palette import UNPAINTED, Bgr, class_colors, parse_color
 from rimlight.imaging.pool import ArrayPool
 
@@ -138,3 +138,38 @@ def _check_palette(palette: dict[str, str]) -> None:
             parse_color(text)
         except ValueError as exc:
             raise ConfigError(f"effect 'overlay': palette: {name}: {exc}") from exc
+
+
+_LINES_IN_PICTURE = 360
+"""Outlines that would fill a picture from top to bottom."""
+
+
+def score_index(mask: Mask, size: tuple[int, int]) -> Image:
+    """Return the score of the only class of `mask` at (width, height), uint8 levels."""
+    return enlarge(quantize(mask.scores[..., 0]), size, mask.edges)
+
+
+def class_index(mask: Mask, size: tuple[int, int]) -> Image:
+    """Return the number of the class that each pixel of (width, height) shows, uint8.
+
+    Only classes that win somewhere at the mask's own size compete. With a single class, 0 is that
+    class and 1 stands for none of it.
+    """
+    if len(mask.classes) == 1 and mask.given.dtype != np.uint8:
+        return np.where(score_index(mask, size) >= 128, np.uint8(0), np.uint8(1))
+    present = np.flatnonzero(np.bincount(mask.labels.reshape(-1)))
+    return enlarge_labels([(number, _layer(mask, number)) for number in present.tolist()], size)
+
+
+def outlined(index: Image, offset: int) -> Image:
+    """Return `index` with `offset`, a power of two, added along the inside of each border."""
+    width_px = 1 + 2 * max(1, index.shape[0] // _LINES_IN_PICTURE)
+    around = np.ones((width_px, width_px), np.uint8)
+    border = cv2.compare(cv2.dilate(index, around), cv2.erode(index, around), cv2.CMP_NE)
+    return index | np.where(border, np.uint8(offset), np.uint8(0))
+
+
+def _layer(mask: Mask, number: int) -> Image:
+    if mask.given.dtype == np.uint8:
+        return np.where(mask.labels == number, np.uint8(255), np.uint8(0))
+    return quantize(mask.scores[..., number])

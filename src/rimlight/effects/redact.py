@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Annotated, Literal, cast
 
 import cv2
@@ -11,11 +12,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight.core import options as opt
-from rimlight.core.frame import Frame, Mask
-from rimlight.effects.covered import CoverMemory
-from rimlight.effects.keep import check_classes
+from rimlight.core.frame import Frame, Mask, goes_on
+from rimlight.effects.alpha import check_classes
 from rimlight.imaging.color import bgr_to_i420, even_size, planes
-from rimlight.imaging.composite import quantize
+from rimlight.imaging.compositing.i420 import quantize
 from rimlight.imaging.palette import parse_color
 
 Image = NDArray[np.uint8]
@@ -113,3 +113,85 @@ def _cover(picture: Image, style: str, color: tuple[int, ...]) -> Image:
     small = (max(1, round(width * ratio)), max(1, round(height * ratio)))
     coarse = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
     return cast(Image, cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+Reals = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+PART = 0.5
+"""A region of which less than this is found is found in part: nobody shrinks so fast."""
+
+
+class CoverMemory:
+    """Remembers what was found, pixel by pixel.
+
+    Everything found stays covered for some frames. A region that was found whole and of which only
+    a part is found now stays covered as a whole for longer: models that know somebody at once lose
+    the back of a head or a coat, and find them again.
+
+    Args:
+        frames: how long a region stays covered of which nothing is found any more.
+        hold_s: how long after it was found whole a region stays covered of which a part is found.
+    """
+
+    def __init__(self, *, frames: int, hold_s: float) -> None:
+        self._frames = frames
+        self._hold_s = hold_s
+        self._at = Fraction(0)
+        self._left: Image = np.zeros((0, 0), np.uint8)
+        # How large the region was, in pixels, that a pixel belonged to, and when it was whole.
+        self._area: Reals = np.zeros(0)
+        self._since: Reals = np.zeros(0)
+
+    def add(self, found: Image, at: Fraction) -> Image:
+        """Take in one frame.
+
+        Args:
+            found: uint8 (h, w), not 0 where something is found that must be covered.
+            at: when, in seconds.
+
+        Returns:
+            uint8 (h, w): for how many frames each pixel stays covered, this one included.
+        """
+        if self._left.shape != found.shape or not goes_on(self._at, at):
+            self._left = np.zeros_like(found)
+            self._area, self._since = np.zeros(found.size), np.zeros(found.size)
+        self._at = at
+        _, labels = cv2.connectedComponents(cv2.max(self._left, found))
+        some = np.flatnonzero(labels)
+        now = found.reshape(-1)[some] > 0
+        pieces = labels.reshape(-1)[some].astype(np.intp)
+        held, area, since = self._pieces(some, pieces, now, float(at))
+        left = self._left.reshape(-1) - (self._left.reshape(-1) > 0)
+        left[some[held]] = self._left.reshape(-1)[some[held]]
+        left[some[now]] = self._frames + 1
+        self._area[some[now]], self._since[some[now]] = area[now], since[now]
+        self._left = left.reshape(found.shape)
+        return self._left
+
+    def forget(self) -> None:
+        """Cover nothing but what is found from now on."""
+        self._left = np.zeros((0, 0), np.uint8)
+
+    def _pieces(
+        self, some: Places, pieces: Places, now: NDArray[np.bool_], at_s: float
+    ) -> tuple[NDArray[np.bool_], Reals, Reals]:
+        """Return which pixels are held, and how large and when each pixel's region was whole.
+
+        Args:
+            some: the pixels that are looked at: all that are found or stay covered.
+            pieces: the number of the connected piece, from 1, that each belongs to.
+            now: whether each is found now.
+            at_s: the time.
+        """
+        count = int(pieces.max(initial=0)) + 1
+        found = np.bincount(pieces[now], minlength=count).astype(np.float64)
+        area, since = self._area[some], self._since[some]
+        known = (self._left.reshape(-1)[some] > 0) & (since >= at_s - self._hold_s)
+        whole, when = np.zeros(count), np.zeros(count)
+        np.maximum.at(whole, pieces[known], area[known])
+        largest = known & (area == whole[pieces])
+        np.maximum.at(when, pieces[largest], since[largest])
+        in_part = (found > 0) & (found < PART * whole)
+        when, whole = np.where(in_part, when, at_s), np.where(in_part, whole, found)
+        return in_part[pieces], whole[pieces], when[pieces]

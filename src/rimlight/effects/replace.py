@@ -9,15 +9,15 @@ from pydantic import Field
 from rimlight.core import options as opt
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
+from rimlight.effects.alpha import Keep, full_alpha, small_alpha
 from rimlight.effects.backgrounds import open_background
-from rimlight.effects.keep import Keep, full_alpha, small_alpha
 from rimlight.imaging.color import bgr_to_i420, i420_to_bgr, pad_even
-from rimlight.imaging.composite import Compositor, Edges, Image
-from rimlight.imaging.fit import Fit
-from rimlight.imaging.over import composite_bgr
+from rimlight.imaging.compositing.blend import composite_bgr
+from rimlight.imaging.compositing.i420 import Compositor, Edges, Image
+from rimlight.imaging.edge_color import with_light, with_own_colors
+from rimlight.imaging.geometry import Fit
 from rimlight.imaging.palette import Bgr, parse_color
 from rimlight.imaging.pool import ArrayPool
-from rimlight.imaging.rim import with_light, with_own_colors
 
 
 class ReplaceEffect:

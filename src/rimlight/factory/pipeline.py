@@ -29,7 +29,7 @@ from rimlight.sources import FILMS, SOURCES
 from rimlight.sources.turned import Turned, split_turn, turned
 
 if TYPE_CHECKING:
-    from rimlight.refiners.ahead import LookAhead
+    from rimlight.refiners.lookahead import LookAhead
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def _look_ahead(config: RunConfig, info: SourceInfo) -> tuple[LookAhead | None, 
         return None, []
     if info.is_live:
         raise ConfigError("a live source has nothing ahead", hint="leave look_ahead out")
-    from rimlight.refiners.ahead import LookAhead, fitting
+    from rimlight.refiners.lookahead import LookAhead, fitting
 
     possible = fitting(config.look_ahead, info.size[0] * info.size[1] * 3 // 2)
     short = [f"looks {possible} frames ahead, for more the pictures are too large"]

@@ -14,7 +14,7 @@ _switch = {"on": os.environ.get("RIMLIGHT_FAST", "1") != "0"}
 
 
 def kernels() -> ModuleType | None:
-    """Return `rimlight.imaging.kernels`, or None without numba or with `RIMLIGHT_FAST=0`."""
+    """Return `compositing.kernels`, or None without numba or with `RIMLIGHT_FAST=0`."""
     return _load() if _switch["on"] else None
 
 
@@ -48,7 +48,7 @@ def _load() -> ModuleType | None:
     if not find_spec("numba"):
         return None
     try:
-        return import_module("rimlight.imaging.kernels")
+        return import_module("rimlight.imaging.compositing.kernels")
     except RuntimeError as exc:  # the package and the user's home are read-only
         if "cannot cache function" not in str(exc):
             raise

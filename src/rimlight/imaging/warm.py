@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rimlight.imaging import fast
-from rimlight.imaging.composite import composite
-from rimlight.imaging.grids import grid
+from rimlight.imaging.compositing.i420 import composite, grid
 
 
 def warm_up() -> None:

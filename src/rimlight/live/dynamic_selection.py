@@ -9,7 +9,7 @@ from rimlight.core.frame import Frame, Instances, Mask
 from rimlight.core.options import validate
 from rimlight.core.protocols import Refiner
 from rimlight.core.registry import suggest
-from rimlight.refiners.choose import ChooseRefiner
+from rimlight.refiners.select import ChooseRefiner
 from rimlight.refiners.track import TrackRefiner
 
 ALL = "all"

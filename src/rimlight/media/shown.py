@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import SourceReadError
 from rimlight.imaging.color import ColorSpace, Matrix
-from rimlight.imaging.orientation import UPRIGHT, Orientation, from_display_matrix
+from rimlight.imaging.geometry import UPRIGHT, Orientation, from_display_matrix
 from rimlight.system.av import av
 
 Image = NDArray[np.uint8]

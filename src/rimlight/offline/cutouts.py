@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rimlight.core.frame import Frame, Instance, Mask
-from rimlight.effects.keep import full_alpha
-from rimlight.imaging.rim import without_room_bgr
+from rimlight.effects.alpha import full_alpha
+from rimlight.imaging.edge_color import without_room_bgr
 
 Box = tuple[int, int, int, int]
 

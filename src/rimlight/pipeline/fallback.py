@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame, Layout, Mask
 from rimlight.core.protocols import Effect
+from rimlight.imaging.blur import smeared
 from rimlight.imaging.color import planes
-from rimlight.imaging.smear import smeared
 
 Image = NDArray[np.uint8]
 

@@ -5,15 +5,17 @@ from rimlight.core.registry import Entry, Registry
 REFINERS = Registry(
     "refiner",
     {
-        "choose": Entry("rimlight.refiners.choose:ChooseRefiner", summary="who and what stays"),
-        "clean": Entry("rimlight.refiners.clean:CleanRefiner", summary="no specks, no holes"),
-        "feather": Entry("rimlight.refiners.feather:FeatherRefiner", summary="softer edges"),
+        "choose": Entry("rimlight.refiners.select:ChooseRefiner", summary="who and what stays"),
+        "clean": Entry("rimlight.refiners.spatial:CleanRefiner", summary="no specks, no holes"),
+        "feather": Entry("rimlight.refiners.spatial:FeatherRefiner", summary="softer edges"),
         "match": Entry(
-            "rimlight.refiners.match:MatchRefiner", summary="edges as sharp as the picture"
+            "rimlight.refiners.match_sharpness:MatchRefiner",
+            summary="edges as sharp as the picture",
         ),
         "smooth": Entry("rimlight.refiners.smooth:SmoothRefiner", summary="steady in time"),
         "steady": Entry(
-            "rimlight.refiners.steady:SteadyRefiner", summary="steady along the picture's motion"
+            "rimlight.refiners.flow_smoothing:SteadyRefiner",
+            summary="steady along the picture's motion",
         ),
         "track": Entry("rimlight.refiners.track:TrackRefiner", summary="numbers for objects"),
     },

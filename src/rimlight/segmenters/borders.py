@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame, Mask, goes_on
 from rimlight.imaging.color import planes
-from rimlight.imaging.window import cut_i420, put_back
+from rimlight.imaging.roi import cut_i420, put_back
 
 Image = NDArray[np.uint8]
 Box = tuple[int, int, int, int]

@@ -13,7 +13,7 @@ from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask, goes_on
 from rimlight.core.protocols import Segmenter
 from rimlight.imaging.geometry import Rect
-from rimlight.imaging.window import bounds, even_pixels, holds, put_back, widened
+from rimlight.imaging.roi import bounds, even_pixels, holds, put_back, widened
 from rimlight.segmenters.average import enlarged
 from rimlight.segmenters.borders import cut_frame
 from rimlight.segmenters.carry import MovingMask

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.protocols import Segmenter
-from rimlight.imaging.composite import quantize
+from rimlight.imaging.compositing.i420 import quantize
 from rimlight.imaging.masks import enlarge_labels, mean_entropy
 from rimlight.segmenters.average import enlarged
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rimlight.core.frame import Frame
 from rimlight.imaging import fast
 from rimlight.imaging.color import ColorSpace, planes, yuv_to_bgr_matrix
-from rimlight.imaging.grids import grid
+from rimlight.imaging.compositing.i420 import grid
 
 Weights = NDArray[np.float32]
 Image = NDArray[np.uint8]

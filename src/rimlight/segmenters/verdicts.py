@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.frame import Instances, Place
-from rimlight.imaging.kalman import overlaps
+from rimlight.imaging.geometry import overlaps
 
 Floats = NDArray[np.float32]
 Image = NDArray[np.uint8]

@@ -19,7 +19,7 @@ from rimlight.core import options
 from rimlight.core.errors import ConfigError, SinkError, UnwrittenError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.color import Image
-from rimlight.imaging.tags import encode
+from rimlight.imaging.image_files.metadata import encode
 from rimlight.sinks import PICTURE_SUFFIXES
 from rimlight.sinks.made import Made, facts, note
 from rimlight.sinks.naming import candidates, key_for, plan_names

@@ -92,7 +92,7 @@ def _moves(path: str) -> bool:
     head = read_header(path)
     if not is_animated(head) or detect_image_format(head) != "gif":
         return is_animated(head)
-    from rimlight.imaging.headers import count_frames
+    from rimlight.imaging.image_files.headers import count_frames
 
     return count_frames(path) > 1
 

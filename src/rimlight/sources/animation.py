@@ -18,8 +18,8 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.pictures import MAX_MEGAPIXELS, reason_of
-from rimlight.imaging.pillow import Shot, open_animation
+from rimlight.imaging.image_files.pillow import Shot, open_animation
+from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, reason_of
 from rimlight.sources.planes import fit_within
 from rimlight.sources.span import Span
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.pictures import (
+from rimlight.imaging.image_files.read import (
     MAX_BYTES,
     MAX_MEGAPIXELS,
     Picture,

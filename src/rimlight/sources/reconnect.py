@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from rimlight.core.errors import SourceError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.fit import fit_picture, stretch_i420
+from rimlight.imaging.geometry import fit_picture, stretch_i420
 from rimlight.imaging.pool import ArrayPool
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words

@@ -14,7 +14,7 @@ from rimlight.core.config import PartConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.color import planes
-from rimlight.imaging.orientation import UPRIGHT, Orientation
+from rimlight.imaging.geometry import UPRIGHT, Orientation
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
     from rimlight.core.protocols import Source

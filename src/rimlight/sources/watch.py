@@ -17,7 +17,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import SourceOpenError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.pictures import MAX_MEGAPIXELS, check_whole, read_tagged
+from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, check_whole, read_tagged
 from rimlight.sources.images import why_unread
 from rimlight.system.file_kinds import (
     HEIF_SUFFIXES,

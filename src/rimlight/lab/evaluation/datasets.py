@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame
-from rimlight.imaging.pictures import read_picture
+from rimlight.imaging.image_files.read import read_picture
 from rimlight.lab.evaluation.crops import Crop
 from rimlight.lab.evaluation.labels import Scheme, guess_scheme
 from rimlight.lab.evaluation.masks import TURNED, read_mask

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
-from rimlight.imaging.orientation import UPRIGHT, Orientation
-from rimlight.imaging.pictures import read_bytes, reason_of
+from rimlight.imaging.geometry import UPRIGHT, Orientation
+from rimlight.imaging.image_files.read import read_bytes, reason_of
 
 Image = NDArray[np.uint8]
 
@@ -105,7 +105,7 @@ def _is_colored(mask: Image) -> bool:
 
 def _ids(data: bytes) -> Image | None:
     """Return the values behind a palette, of which OpenCV gives the colors only; None without."""
-    from rimlight.imaging import pillow
+    from rimlight.imaging.image_files import pillow
 
     with pillow.opened(data) as found:
         return np.array(found.image, np.uint8) if found.image.mode == "P" else None

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError, MissingDependencyError
 from rimlight.core.frame import Frame, Instances
-from rimlight.imaging.pictures import read_picture
+from rimlight.imaging.image_files.read import read_picture
 from rimlight.lab.evaluation.layout import pictures_in, what_lies_in
 from rimlight.lab.evaluation.outlines import read_outlines
 from rimlight.lab.evaluation.results import Result

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
-from rimlight.imaging.pictures import read_picture, read_tagged
+from rimlight.imaging.image_files.read import read_picture, read_tagged
 from rimlight.lab.evaluation.layout import pictures_in, sides, what_lies_in
 from rimlight.lab.evaluation.masks import is_unsure, read_mask, turned_along
 

@@ -23,10 +23,10 @@ from rimlight.core.protocols import Refiner, Segmenter
 from rimlight.core.registry import suggest
 from rimlight.factory import pipeline
 from rimlight.factory.segmenter import open_segmenter
-from rimlight.imaging import composite
+from rimlight.imaging.compositing import i420
 from rimlight.lab.evaluation.metrics import Alpha
 from rimlight.refiners import REFINERS
-from rimlight.refiners.ahead import MAX_FRAMES, LookAhead
+from rimlight.refiners.lookahead import MAX_FRAMES, LookAhead
 
 Finish = Callable[[Mask, Frame], Alpha]
 """Returns the foreground as float32 (height, width) in [0, 1] at the size of the frame."""
@@ -39,7 +39,7 @@ def plain(mask: Mask, frame: Frame) -> Alpha:
 
 def as_shown(mask: Mask, frame: Frame) -> Alpha:
     """Enlarge through the smooth step of the mask's `edges`, exactly as effects do."""
-    levels = composite.enlarge(composite.quantize(mask.alpha()), frame.size, mask.edges)
+    levels = i420.enlarge(i420.quantize(mask.alpha()), frame.size, mask.edges)
     return cast(Alpha, levels * np.float32(1 / 255))
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
-from rimlight.imaging.orientation import UPRIGHT, Orientation
-from rimlight.imaging.pictures import read_tagged
+from rimlight.imaging.geometry import UPRIGHT, Orientation
+from rimlight.imaging.image_files.read import read_tagged
 from rimlight.lab.evaluation.masks import one_channel, read_mask, turned_along
 from rimlight.lab.training.data.mapping import ColorTable, IdTable
 from rimlight.lab.training.data.options import IGNORED

@@ -16,7 +16,7 @@ from rimlight.core.config import PartConfig
 from rimlight.core.errors import ConfigError, SourceError
 from rimlight.core.frame import Frame
 from rimlight.factory.pipeline import open_source
-from rimlight.imaging.orientation import UPRIGHT, Orientation
+from rimlight.imaging.geometry import UPRIGHT, Orientation
 from rimlight.lab.training.data.folders import pictures_by_name
 from rimlight.lab.training.data.options import IGNORED
 from rimlight.lab.training.data.samples import Labels, Sample

@@ -1,0 +1,1 @@
+"""Read image files, and read and write their metadata."""
