@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "imaging": "system",
     "core": "base imaging",
     "protocols": "core",
-    "media": "base imaging system",
+    "media": "base core imaging system",
     "sources": "base core imaging media protocols system",
     "segmenters": "base core imaging protocols system",
     "refiners": "base core imaging protocols",

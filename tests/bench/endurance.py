@@ -26,7 +26,7 @@ from rimlight.segmenters.threshold import ThresholdSegmenter
 from rimlight.sinks.background import SteadySink
 from rimlight.sinks.null import NullSink
 from rimlight.sources import reconnect
-from rimlight.sources.pattern import PatternSource
+from rimlight.sources.test_pattern import PatternSource
 
 SIZE = (64, 36)
 BREAKS_EVERY = 1000

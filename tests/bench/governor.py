@@ -24,8 +24,8 @@ from rimlight.live.governor import Governor, Step, ladder, smaller_pictures
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import Settings
 from rimlight.sinks.null import NullSink
-from rimlight.sources.pattern import PatternSource
 from rimlight.sources.reconnect import ReconnectingSource
+from rimlight.sources.test_pattern import PatternSource
 
 LIMITS = {"cpu": {"most_cpu": 0.40}, "fps": {"least_fps": 30.0}}
 MASK_S, SMALL_MASK_S = 0.015, 0.005

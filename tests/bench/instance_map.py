@@ -29,9 +29,9 @@ from pycocotools.cocoeval import COCOeval
 from rimlight.core.frame import Frame
 from rimlight.imaging.geometry import letterbox
 from rimlight.models.catalog import Catalog
-from rimlight.segmenters.decode import Limits, decode
-from rimlight.segmenters.tensors import InputMaker
+from rimlight.segmenters.preprocess import InputMaker
 from rimlight.segmenters.tflite import TfliteEngine
+from rimlight.segmenters.yolo import Limits, decode
 from rimlight.system import app_paths
 
 CONFIDENCE, OVERLAP, COUNT = 0.01, 0.5, 100

@@ -21,9 +21,9 @@ from rimlight.imaging.geometry import letterbox
 from rimlight.models.catalog import Catalog
 from rimlight.refiners.select import ChooseRefiner
 from rimlight.refiners.track import TrackRefiner
-from rimlight.segmenters.decode import Limits, decode
-from rimlight.segmenters.tensors import InputMaker
+from rimlight.segmenters.preprocess import InputMaker
 from rimlight.segmenters.tflite import TfliteEngine
+from rimlight.segmenters.yolo import Limits, decode
 from rimlight.system import app_paths
 
 LIMITS = Limits(0.25, 0.5, 10)

@@ -17,7 +17,7 @@ from rimlight.effects.replace import ReplaceEffect
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import Settings
 from rimlight.sinks.background import SteadySink
-from rimlight.sources.pattern import PatternSource
+from rimlight.sources.test_pattern import PatternSource
 
 MASK_S = 0.120
 RATE = 30

@@ -8,7 +8,7 @@ from rimlight.cli import app
 from rimlight.cli.road_run import title_of
 from rimlight.core import addresses
 from rimlight.core.errors import ConfigError
-from rimlight.media.opening import Target
+from rimlight.media.container import Target
 
 HOST = "127.0.0.1:9"
 WITH_SECRETS = {

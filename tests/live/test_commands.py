@@ -9,7 +9,7 @@ from rimlight.core.errors import ConfigError, ModelNotFoundError
 from rimlight.factory.pipeline import open_run
 from rimlight.live.commands import Controls
 from rimlight.live.session import answer
-from rimlight.segmenters.focus import FocusSegmenter
+from rimlight.segmenters.roi import FocusSegmenter
 from rimlight.segmenters.tflite import TfliteSegmenter
 
 DONE = 40

@@ -6,8 +6,9 @@ from labeled import as_frame
 from rimlight.core.errors import ModelFormatError
 from rimlight.core.model_card import InputSpec, ModelCard
 from rimlight.imaging import fast
-from rimlight.segmenters.engine import TensorInfo
-from rimlight.segmenters.tensors import InputMaker, MaskMaker
+from rimlight.segmenters.postprocess import MaskMaker
+from rimlight.segmenters.preprocess import InputMaker
+from rimlight.segmenters.runtime import TensorInfo
 
 FLOAT = TensorInfo((1, -1, -1, 3), "float32")
 

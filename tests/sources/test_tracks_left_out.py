@@ -5,7 +5,7 @@ from clip_maker import write_video
 from rimlight.core.config import load_run
 from rimlight.factory.sinks import foresee_tracks
 from rimlight.sinks.video import VideoSink
-from rimlight.sources.drive import DriveSource
+from rimlight.sources.concat import DriveSource
 from rimlight.sources.video import VideoSource
 from rimlight.system.av import av
 

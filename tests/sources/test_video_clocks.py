@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 from clip_maker import write_video
 
-from rimlight.media.seams import Follower, Seams
-from rimlight.sources.drive import DriveSource
+from rimlight.media.timestamps import Follower, Seams
+from rimlight.sources.concat import DriveSource
 from rimlight.sources.video import VideoSource
 from rimlight.system.av import av
 

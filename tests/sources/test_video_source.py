@@ -14,7 +14,7 @@ from clip_maker import (
 
 from rimlight.core.errors import SourceReadError
 from rimlight.imaging.color import ColorSpace, planes
-from rimlight.sources.planes import PlaneReader
+from rimlight.media.frame_conversion import PlaneReader
 from rimlight.sources.video import VideoSource
 from rimlight.system.av import av
 

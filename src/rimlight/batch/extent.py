@@ -11,7 +11,7 @@ from rimlight.batch.plan import Task, pictures_in
 from rimlight.core.config import PartConfig, RunConfig
 from rimlight.core.errors import RimlightError
 from rimlight.factory.pipeline import open_source
-from rimlight.media.opening import Target
+from rimlight.media.container import Target
 from rimlight.offline.estimate import estimate
 from rimlight.sources import guess
 

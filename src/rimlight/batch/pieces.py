@@ -28,7 +28,7 @@ from rimlight.batch.work import Counted, Outcome, carry_out
 from rimlight.core.config import RunConfig
 from rimlight.core.errors import RimlightError, SourceReadError
 from rimlight.factory import resume
-from rimlight.media.opening import Target, open_container, video_stream
+from rimlight.media.container import Target, open_container, video_stream
 from rimlight.sinks.journal import Journal, Segment, folder_of, segments_of
 from rimlight.system.av import av
 

@@ -166,7 +166,7 @@ def results_of(run: RunConfig, report: Path | None) -> str | None:
 def notes_of(run: RunConfig, way: Journey, recorded: str | None) -> Iterator[str]:
     """Yield what the user should know before a drive is reported: of videos, clocks and tracks."""
     from rimlight.road.report import find_unplayable_reason
-    from rimlight.sources.clock import has_zone
+    from rimlight.sources.recording_time import has_zone
 
     painted = [Path(str(part.options.get("path"))) for part in run.sinks if part.kind == "video"]
     hidden = any(part.kind == "redact" for part in run.effects)

@@ -24,12 +24,16 @@ from rimlight.imaging.geometry import Fit, fit_picture
 from rimlight.imaging.image_files.metadata import converted
 from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, read_tagged, reason_of
 from rimlight.imaging.palette import Bgr, is_color, parse_color
+from rimlight.media.container import Film, Target, open_film
 from rimlight.media.decoder import Decoder
-from rimlight.media.film import Film, open_film
-from rimlight.media.hdr import refuse_hdr
-from rimlight.media.opening import Target
+from rimlight.media.frame_conversion import (
+    Converter,
+    color_of,
+    orientation_of,
+    refuse_hdr,
+    sample_aspect,
+)
 from rimlight.media.paths import is_address, plain_path
-from rimlight.media.shown import Converter, color_of, orientation_of, sample_aspect
 from rimlight.system.av import av
 from rimlight.system.file_kinds import (
     can_be_animated,

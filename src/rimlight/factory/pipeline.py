@@ -26,7 +26,7 @@ from rimlight.pipeline.settings import LiveSettings, Settings
 from rimlight.pipeline.stills import StillsPipeline
 from rimlight.refiners import REFINERS
 from rimlight.sources import FILMS, SOURCES
-from rimlight.sources.turned import Turned, split_turn, turned
+from rimlight.sources.rotate import Turned, split_turn, turned
 
 if TYPE_CHECKING:
     from rimlight.refiners.lookahead import LookAhead
@@ -148,7 +148,7 @@ def _lasting(first: Source, config: RunConfig) -> Source:
     part = config.source
     if part.kind != "camera":
         return ReconnectingSource(first, partial(open_source, part))
-    from rimlight.sources.again import CameraAgain
+    from rimlight.sources.reconnect import CameraAgain
 
     stored = first.stored_size if isinstance(first, Turned) else first.info.size
 

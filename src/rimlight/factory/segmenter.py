@@ -73,7 +73,7 @@ def open_segmenter(part: PartConfig, size: tuple[int, int] = (16, 9)) -> Segment
     opened = _open_focus(wanted) if close_up else _open_model(wanted, size)
     if not wanted.gate:
         return opened
-    from rimlight.segmenters.gate import GatedSegmenter
+    from rimlight.segmenters.motion_gate import GatedSegmenter
 
     return GatedSegmenter(opened)
 
@@ -83,7 +83,7 @@ def _open_model(wanted: ModelOptions, size: tuple[int, int]) -> Segmenter:
     names = names_in(name)
     if len(names) == 1:
         return _open_one(wanted, name)
-    from rimlight.segmenters.joint import JointSegmenter
+    from rimlight.segmenters.merge import JointSegmenter
 
     with ExitStack() as on_error:
         first, second = (on_error.enter_context(closing(_open_one(wanted, n))) for n in names)
@@ -123,8 +123,8 @@ def _knows_only_people(wanted: ModelOptions) -> bool:
 
 def _open_focus(wanted: ModelOptions) -> Segmenter:
     """Open a model that looks closer; "auto" brings both models, each for parts of its shape."""
-    from rimlight.segmenters.average import AverageSegmenter
-    from rimlight.segmenters.focus import FocusSegmenter
+    from rimlight.segmenters.ensemble import AverageSegmenter
+    from rimlight.segmenters.roi import FocusSegmenter
 
     wide = _open_model(wanted, (16, 9))
     tall = _open_model(wanted, (1, 1)) if wanted.model == "auto" else wide

@@ -20,7 +20,7 @@ from rimlight.sinks.journal import is_left_by_a_run
 from rimlight.sinks.naming import key_for
 from rimlight.sinks.paths import check_folder, holds_alpha, identities, identity, is_one_picture
 from rimlight.sources import SOURCES
-from rimlight.sources.turned import split_turn
+from rimlight.sources.rotate import split_turn
 from rimlight.system.atomic_io import is_special_file
 
 _FILES = frozenset({"video", "images"})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rimlight.core.errors import ModelFormatError
 from rimlight.core.model_card import ModelCard, ModelFile, runtime_of
 from rimlight.segmenters import SEGMENTERS
-from rimlight.segmenters.engine import INPUT_TYPES, Engine, TensorInfo
+from rimlight.segmenters.runtime import INPUT_TYPES, Engine, TensorInfo
 
 _NOTE = (
     "Guessed from the file: no card was found for it. Colors are taken as RGB in 0..1 (quantized "

@@ -17,7 +17,7 @@ from typing import cast
 
 from rimlight.core.documents import DocumentError, read_limited
 from rimlight.core.errors import ConfigError
-from rimlight.sources.clock import read_utc
+from rimlight.sources.recording_time import read_utc
 
 MAX_GAP_S = 30
 """Between fixes further apart than this the way is not known; no place is made up."""

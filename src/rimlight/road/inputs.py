@@ -12,9 +12,9 @@ from pathlib import Path
 from rimlight.core.errors import ConfigError, SourceOpenError
 from rimlight.road.places import Clip
 from rimlight.sources import guess
-from rimlight.sources.clock import read_utc
-from rimlight.sources.footage import Footage, look_into, one_drive
-from rimlight.sources.recorded import gap_s, lay_out
+from rimlight.sources.concat import gap_s, lay_out
+from rimlight.sources.dashcam_files import Footage, look_into, one_drive
+from rimlight.sources.recording_time import read_utc
 from rimlight.system.file_kinds import VIDEO_SUFFIXES, is_image, is_video
 
 _YEARS = (1900, 2200)

@@ -12,7 +12,7 @@ SEGMENTERS = Registry(
             summary="a green screen (or any saturated color) is the background; needs no model",
         ),
         "instances": Entry(
-            "rimlight.segmenters.instances:InstanceSegmenter",
+            "rimlight.segmenters.yolo:InstanceSegmenter",
             summary="single objects from a .tflite model with boxes and mask prototypes",
         ),
         "keras": Entry(

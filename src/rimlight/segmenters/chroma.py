@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.segmenters.sample import Sampler, limit_size
+from rimlight.segmenters.preprocess import Sampler, limit_size
 
 _MIN_SATURATION = 30.0
 # Cb and Cr of a B, G, R triple, full range (ITU-R BT.601-7, 2.5.2), black and white at 0.

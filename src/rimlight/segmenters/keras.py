@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rimlight.core import options as opt
 from rimlight.core.errors import ModelFormatError, ModelNotFoundError
 from rimlight.core.model_card import ModelCard
-from rimlight.segmenters.engine import TensorInfo
-from rimlight.segmenters.model import ModelSegmenter
+from rimlight.segmenters.model_segmenter import ModelSegmenter
+from rimlight.segmenters.runtime import TensorInfo
 from rimlight.system.stderr import filter_stderr
 
 _GREETING = (b"WARNING: All log messages before absl", b"I0000 ", b"To enable the following")

@@ -15,8 +15,8 @@ from pydantic import Field
 from rimlight.core import options as opt
 from rimlight.core.errors import ModelFormatError, ModelNotFoundError
 from rimlight.core.model_card import ModelCard
-from rimlight.segmenters.engine import TensorInfo
-from rimlight.segmenters.model import ModelSegmenter
+from rimlight.segmenters.model_segmenter import ModelSegmenter
+from rimlight.segmenters.runtime import TensorInfo
 from rimlight.system.cpu import count_usable_cores
 from rimlight.system.stderr import filter_stderr
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.segmenters.sample import Sampler, limit_size
+from rimlight.segmenters.preprocess import Sampler, limit_size
 
 Level = Annotated[float, Field(ge=0, le=255)]
 # Luma of a B, G, R triple (ITU-R BT.601-7, 2.5.1), 0 black to 255 white.

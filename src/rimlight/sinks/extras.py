@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from rimlight.core.wording import shortened
-from rimlight.media.opening import open_again
+from rimlight.media.container import open_again
 from rimlight.system.av import av
 
 log = logging.getLogger(__name__)

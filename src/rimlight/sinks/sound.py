@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from rimlight.core.errors import SinkError, SourceOpenError
-from rimlight.media.opening import Target, open_again, video_stream
-from rimlight.media.seams import FALLBACK_TICK, Follower, seams_of
+from rimlight.media.container import Target, open_again, video_stream
+from rimlight.media.timestamps import FALLBACK_TICK, Follower, seams_of
 from rimlight.sinks.tracks import Track, plan_tracks
 from rimlight.system.av import av
 

@@ -19,12 +19,16 @@ SOURCES = Registry(
             "rimlight.sources.animation:AnimationSource", summary="GIF, APNG and animated WebP"
         ),
         "camera": Entry("rimlight.sources.camera:CameraSource", summary="a webcam"),
-        "drive": Entry("rimlight.sources.drive:DriveSource", summary="video files joined in time"),
+        "drive": Entry("rimlight.sources.concat:DriveSource", summary="video files joined in time"),
         "images": Entry("rimlight.sources.images:ImagesSource", summary="pictures, folders, globs"),
-        "pattern": Entry("rimlight.sources.pattern:PatternSource", summary="a moving test figure"),
+        "pattern": Entry(
+            "rimlight.sources.test_pattern:PatternSource", summary="a moving test figure"
+        ),
         "pipe": Entry("rimlight.sources.pipe:PipeSource", summary="raw frames on standard input"),
         "video": Entry("rimlight.sources.video:VideoSource", summary="video files, RTSP and HTTP"),
-        "watch": Entry("rimlight.sources.watch:WatchSource", summary="pictures as they come"),
+        "watch": Entry(
+            "rimlight.sources.watch_folder:WatchSource", summary="pictures as they come"
+        ),
     },
 )
 

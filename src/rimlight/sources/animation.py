@@ -20,8 +20,8 @@ from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.image_files.pillow import Shot, open_animation
 from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, reason_of
-from rimlight.sources.planes import fit_within
-from rimlight.sources.span import Span
+from rimlight.media.frame_conversion import fit_within
+from rimlight.sources.frame_reader import Span
 
 _MS, _US = Fraction(1, 1000), Fraction(1, 1_000_000)
 Image = NDArray[np.uint8]

@@ -19,7 +19,7 @@ from rimlight.core.errors import SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.color import Image, bgr_to_i420, even_size, pad_even
 from rimlight.imaging.pool import ArrayPool
-from rimlight.media.guard import ReadGuard
+from rimlight.media.interruptible import ReadGuard
 from rimlight.system import v4l2
 
 # OpenCV waits 10 s for a frame of a camera that hangs; it reads this when it first opens one.

@@ -23,8 +23,8 @@ from rimlight.imaging.image_files.read import (
     read_tagged,
     reason_of,
 )
-from rimlight.media.pipes import PipeReader
-from rimlight.sources.listing import find
+from rimlight.media.interruptible import PipeReader
+from rimlight.sources.image_paths import find
 
 _PIPE_WAIT_S = 10.0
 

@@ -15,19 +15,11 @@ from rimlight.core import options
 from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.core.wording import shortened
-from rimlight.media.film import Film, open_film
-from rimlight.media.hdr import refuse_hdr
-from rimlight.media.opening import Target
-from rimlight.media.others import tracks_left_out
-from rimlight.media.seams import FALLBACK_TICK, is_timeless
-from rimlight.media.shown import sample_aspect
-from rimlight.media.sizes import largest_size
-from rimlight.sources import arrival
-from rimlight.sources.announced import announced, clock_origin
-from rimlight.sources.arrival import ArrivalTimes
-from rimlight.sources.planes import PlaneReader
-from rimlight.sources.span import Span
-from rimlight.sources.stamped import StampedPictures
+from rimlight.media.container import Film, Target, open_film
+from rimlight.media.frame_conversion import PlaneReader, refuse_hdr, sample_aspect
+from rimlight.media.stream_metadata import announced, clock_origin, largest_size, tracks_left_out
+from rimlight.media.timestamps import FALLBACK_TICK, TIME_BASE, ArrivalTimes, is_timeless
+from rimlight.sources.frame_reader import Span, StampedPictures
 from rimlight.system.av import av
 from rimlight.system.cpu import count_usable_cores
 
@@ -219,7 +211,7 @@ class VideoSource:
             rate=promised.rate,
             count=None if is_live else promised.count,
             is_live=is_live,
-            time_base=arrival.TIME_BASE if is_live else film.stream.time_base or FALLBACK_TICK,
+            time_base=TIME_BASE if is_live else film.stream.time_base or FALLBACK_TICK,
             duration_s=None if is_live or promised.end is None else float(promised.end),
             color=self._planes.color,
             sample_aspect=sample_aspect(film.stream, self._planes.orientation),

@@ -9,7 +9,7 @@ from rimlight.lab.evaluation.crops import upper_body
 from rimlight.lab.evaluation.datasets import FolderData
 from rimlight.lab.evaluation.opening import open_data
 from rimlight.lab.evaluation.pairs import problems
-from rimlight.sources.pattern import PatternSource
+from rimlight.sources.test_pattern import PatternSource
 
 
 def pair(size=(20, 10), value=255, level=90):

@@ -17,7 +17,7 @@ from rimlight.lab.evaluation.setups import (
     plain,
     read_setups,
 )
-from rimlight.sources.pattern import PatternSource
+from rimlight.sources.test_pattern import PatternSource
 
 
 class Oracle:

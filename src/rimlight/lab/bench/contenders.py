@@ -18,8 +18,8 @@ from rimlight.core.model_card import InputSpec, ModelCard, ModelFile, OutputSpec
 from rimlight.lab.training.networks import build_network
 from rimlight.lab.training.networks.options import NetworkOptions
 from rimlight.models.catalog import Catalog
-from rimlight.segmenters.engine import TensorInfo
-from rimlight.segmenters.tensors import InputMaker
+from rimlight.segmenters.preprocess import InputMaker
+from rimlight.segmenters.runtime import TensorInfo
 
 SHARE = 0.3
 """What pruning takes from the small network."""

@@ -73,7 +73,7 @@ def _effect_call(
 
 def _invoke(frame: Frame, stack: ExitStack) -> Callable[[int], object]:
     """The model without anything around it, on an engine of its own."""
-    from rimlight.segmenters.tensors import InputMaker
+    from rimlight.segmenters.preprocess import InputMaker
 
     card, file = Catalog().resolve(MODEL)
     engine = TfliteEngine(file, threads=1)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame
 from rimlight.core.model_card import ModelCard
-from rimlight.segmenters.engine import Engine
-from rimlight.segmenters.tensors import InputMaker
+from rimlight.segmenters.preprocess import InputMaker
+from rimlight.segmenters.runtime import Engine
 
 Scores = NDArray[np.float32]
 

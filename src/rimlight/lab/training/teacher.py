@@ -20,7 +20,7 @@ from rimlight.factory.segmenter import open_segmenter
 from rimlight.lab.training.data.samples import Sample, read_image
 from rimlight.lab.training.distill_options import TeacherOptions
 from rimlight.models.catalog import Catalog, sha256_of
-from rimlight.segmenters.average import AverageSegmenter
+from rimlight.segmenters.ensemble import AverageSegmenter
 from rimlight.system.atomic_io import atomic_write, make_folder
 
 Scores = NDArray[np.float32]
