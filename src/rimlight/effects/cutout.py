@@ -55,7 +55,7 @@ class CutoutEffect:
         if frame.layout == "bgr":
             clean = with_own_colors_bgr if self._own_colors else without_room_bgr
             return frame.with_bgr(clean(frame.image, small, edges))
-        out = self._pool.take(frame.image.shape)
+        out = self._pool.acquire(frame.image.shape)
         if self._own_colors:
             return frame.with_i420(with_own_colors(frame.image, small, edges, out, deep=True))
         return frame.with_i420(without_room(frame.image, small, edges, out))
@@ -115,7 +115,7 @@ class MatteEffect:
         if frame.layout == "bgr":
             return frame.with_bgr(np.repeat(alpha[..., None], 3, axis=2))
         columns, rows = even_size(frame.size)
-        out = self._pool.take((rows * 3 // 2, columns))
+        out = self._pool.acquire((rows * 3 // 2, columns))
         luma, *chroma = planes(out)
         luma[...] = pad_even(_luma(alpha, full_range=frame.color.full_range))
         for plane in chroma:

@@ -39,7 +39,7 @@ class FlipEffect:
         alpha = None if frame.alpha is None else cast(Image, cv2.flip(frame.alpha, self._axis))
         if frame.layout == "bgr" or frame.size != even_size(frame.size) or alpha is not None:
             return frame.with_bgr(cast(Image, cv2.flip(frame.bgr, self._axis)), alpha)
-        out = self._pool.take(frame.image.shape)
+        out = self._pool.acquire(frame.image.shape)
         for source, target in zip(planes(frame.image), planes(out), strict=True):
             cv2.flip(source, self._axis, dst=target)
         return frame.with_i420(out)

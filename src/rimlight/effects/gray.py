@@ -41,7 +41,7 @@ class GrayEffect:
             alpha = full_alpha(frame, mask, self._keep)
             back = _gray(frame.image)
             return replace(frame, image=composite_bgr(frame.image, back, alpha))
-        back = self._pool.take(frame.image.shape)
+        back = self._pool.acquire(frame.image.shape)
         luma, *colors = planes(back)
         np.copyto(luma, planes(frame.image)[0])
         for plane in colors:

@@ -53,7 +53,7 @@ class HudEffect:
         self._measure(frame, now)
         if not self._text or now - self._written >= REFRESH_S:
             self._text, self._written = self._figures(), now
-        out = self._pool.take(frame.image.shape)
+        out = self._pool.acquire(frame.image.shape)
         np.copyto(out, frame.image)
         panel = panel_for([(self._text, None)], frame.size)
         put_panel(out, panel, color=frame.color, corner="right")

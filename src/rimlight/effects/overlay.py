@@ -70,7 +70,7 @@ class OverlayEffect:
         """Return `frame` with its classes painted."""
         if mask.classes != self._classes:
             self._learn(mask.classes)
-        out = self._pool.take(frame.image.shape)
+        out = self._pool.acquire(frame.image.shape)
         index, paint = self._coat(mask, frame.size)
         if frame.layout == "bgr":
             paint_bgr(frame.image, index, paint, dst=out)

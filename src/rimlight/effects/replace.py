@@ -66,7 +66,9 @@ class ReplaceEffect:
         if frame.layout == "bgr":
             alpha = full_alpha(frame, mask, self._keep)
             front = self._front_bgr(frame, back, mask)
-            return frame.with_bgr(composite_bgr(front, back, alpha, self._pool.take(front.shape)))
+            return frame.with_bgr(
+                composite_bgr(front, back, alpha, self._pool.acquire(front.shape))
+            )
         small = small_alpha(mask, self._keep)
         front = self._front(frame.image, back, small, mask.edges)
         return frame.with_i420(self._compositor.composite(front, back, small, mask.edges))
@@ -74,9 +76,9 @@ class ReplaceEffect:
     def _front(self, image: Image, back: Image, alpha: Image, edges: Edges) -> Image:
         """Return I420 `image` with its edge as the options ask for it."""
         if self._own_colors:
-            image = with_own_colors(image, alpha, edges, self._pool.take(image.shape))
+            image = with_own_colors(image, alpha, edges, self._pool.acquire(image.shape))
         if self._wrap:
-            image = with_light(image, back, alpha, self._wrap, self._pool.take(image.shape))
+            image = with_light(image, back, alpha, self._wrap, self._pool.acquire(image.shape))
         return image
 
     def _front_bgr(self, frame: Frame, back: Image, mask: Mask) -> Image:

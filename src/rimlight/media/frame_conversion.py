@@ -215,7 +215,7 @@ class PlaneReader:
 
     def _i420(self, picture: av.VideoFrame) -> Image:
         columns, rows = even_size(self.size)
-        i420: Image = self._pool.take((rows * 3 // 2, columns))
+        i420: Image = self._pool.acquire((rows * 3 // 2, columns))
         place = self._place(picture)
         uniform = self._uniform(picture, place)
         for index, target in enumerate(planes(i420)):

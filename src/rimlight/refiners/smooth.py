@@ -62,12 +62,12 @@ class SmoothRefiner:
         self._past = None
 
     def _mixed(self, mask: Mask, before: Mask) -> Mask:
-        out: Scores = self._pool.take(mask.given.shape, np.float32)
+        out: Scores = self._pool.acquire(mask.given.shape, np.float32)
         kernels = fast.kernels()
         if kernels is None:
             _smooth(mask.scores, before.scores, self._weights, out)
             return mask.with_scores(out)
-        levels = self._pool.take(mask.given.shape)
+        levels = self._pool.acquire(mask.given.shape)
         kernels.smooth(mask.scores, before.scores, _curve(self._ratio), out, levels)
         return mask.with_scores(out, levels[..., 0] if len(mask.classes) == 1 else None)
 

@@ -60,13 +60,13 @@ class MaskMaker:
                 f"model {self._card.name!r} gave the label {found}, its card names {known} classes",
                 hint="complete the classes in the card",
             )
-        labels: Labels = self._pool.take(values.shape[:2])
+        labels: Labels = self._pool.acquire(values.shape[:2])
         np.copyto(labels, values.reshape(labels.shape), casting="unsafe")
         return labels
 
     def _scores(self, values: NDArray[Any]) -> Scores:
         height, width = values.shape[:2]
-        scores: Scores = self._pool.take((height, width, len(self._card.classes)), np.float32)
+        scores: Scores = self._pool.acquire((height, width, len(self._card.classes)), np.float32)
         if self._info.scale:
             np.subtract(values.reshape(scores.shape), self._info.zero, out=scores, dtype=np.float32)
             scores *= self._info.scale

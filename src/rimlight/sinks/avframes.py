@@ -107,11 +107,11 @@ class Pictures:
         if frame.color == self._color:
             return frame.i420
         width, height = even_size(frame.size)
-        out = self._pool.take((height * 3 // 2, width))
+        out = self._pool.acquire((height * 3 // 2, width))
         return bgr_to_i420(pad_even(frame.bgr), self._color, out)
 
     def _four(self, frame: Frame) -> Image:
-        out = self._pool.take((*frame.bgr.shape[:2], 4))
+        out = self._pool.acquire((*frame.bgr.shape[:2], 4))
         return cast(Image, cv2.merge([*cv2.split(frame.bgr), _alpha(frame)], out))
 
     def _fill(self, picture: av.VideoFrame, values: tuple[Image, ...]) -> None:

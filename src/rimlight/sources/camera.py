@@ -110,7 +110,7 @@ class CameraSource:
     def _planar(self, picture: Image) -> Image:
         """Convert once, here: from this on everything to the virtual camera speaks I420."""
         columns, rows = even_size((picture.shape[1], picture.shape[0]))
-        return bgr_to_i420(pad_even(picture), dst=self._pool.take((rows * 3 // 2, columns)))
+        return bgr_to_i420(pad_even(picture), dst=self._pool.acquire((rows * 3 // 2, columns)))
 
     def close(self) -> None:
         """Release the camera; a read under way in another thread ends first."""
@@ -123,7 +123,7 @@ class CameraSource:
             with self._guard as is_open:
                 if not is_open:
                     return None
-                buffer = self._pool.take(self._shape) if self._shape else None
+                buffer = self._pool.acquire(self._shape) if self._shape else None
                 ok, picture = take(self._capture, self._name, buffer)
             if ok:
                 self._shape = picture.shape

@@ -97,7 +97,7 @@ class PipeSource:
 
     def _read(self, index: int) -> Image | None:
         """Return one frame's bytes, None at the end or when the source was closed."""
-        raw: Image = self._pool.take(self._shape)
+        raw: Image = self._pool.acquire(self._shape)
         view = raw.data.cast("B")
         filled = 0
         while filled < len(view):

@@ -214,7 +214,7 @@ class ReconnectingSource:
         (width, height), size = self.info.size, frame.size
         is_even = not (width % 2 or height % 2)
         if frame.layout == "i420" and is_even and size[0] * height == size[1] * width:
-            dst = self._pool.take((height * 3 // 2, width))
+            dst = self._pool.acquire((height * 3 // 2, width))
             stretched = stretch_i420(frame.image, (width, height), dst)
             return replace(frame, image=stretched, size=self.info.size)
         fitted = fit_picture(frame.bgr, self.info.size, how="fit", backdrop=_BLACK)

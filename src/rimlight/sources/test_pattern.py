@@ -91,7 +91,7 @@ class PatternSource:
         self._closed.set()
 
     def _draw(self, index: int) -> Image:
-        picture: Image = self._pool.take(self._back.shape)
+        picture: Image = self._pool.acquire(self._back.shape)
         np.copyto(picture, self._back)
         left = self._reach - self._shift(index)
         front = self._front[:, left : left + picture.shape[1]]

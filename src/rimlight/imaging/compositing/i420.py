@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from sys import getrefcount
 from typing import Any, cast
 
 import cv2
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from rimlight.imaging import fast
 from rimlight.imaging.color import planes
 from rimlight.imaging.compositing.opencv import mix_bands, smooth_step
+from rimlight.imaging.pool import ArrayPool
 
 Image = NDArray[np.uint8]
 Edges = tuple[float, float]
@@ -28,7 +28,6 @@ KERNEL_BLOCK = 32
 
 _NOTHING = 255  # no kind of block: the picture's contents are unknown
 _LEAST_BACK = 4  # its chroma has two columns then, which the loops read at once
-_ONLY_OURS = 2  # references to a canvas's picture: the attribute and the call
 
 
 def quantize(alpha: NDArray[np.float32]) -> Image:
@@ -72,33 +71,23 @@ class Compositor:
     """
 
     def __init__(self, limit: int = 16) -> None:
-        self._canvases: list[_Canvas] = []
-        self._limit = limit
+        self._pool = ArrayPool(limit)
 
     def composite(self, front: Image, back: Image, mask: Image, edges: Edges) -> Image:
         """Do what `composite` does, into a picture that nobody else holds. `back` may be kept."""
-        canvas = self._free(front.shape)
+        slot, picture = self._pool.acquire_slot(front.shape)
+        canvas = slot.content = slot.content or _Canvas()
         blocks = mask.shape[0], -(-front.shape[1] // KERNEL_BLOCK)
         if canvas.back is not back or canvas.shown.shape != blocks:
             canvas.shown = np.full(blocks, _NOTHING, np.uint8)
             canvas.back = back
-        return _composite(front, back, mask, edges, dst=canvas.picture, shown=canvas.shown)
-
-    def _free(self, shape: tuple[int, ...]) -> _Canvas:
-        for canvas in self._canvases:
-            if canvas.picture.shape == shape and getrefcount(canvas.picture) == _ONLY_OURS:
-                return canvas
-        if len(self._canvases) >= self._limit:
-            self._canvases.pop(0)
-        self._canvases.append(_Canvas(np.empty(shape, np.uint8)))
-        return self._canvases[-1]
+        return _composite(front, back, mask, edges, dst=picture, shown=canvas.shown)
 
 
 class _Canvas:
-    """A picture, the background that was put into it, and the kind of each of its blocks."""
+    """The background that was drawn into a picture, and the kind of each of its blocks."""
 
-    def __init__(self, picture: Image) -> None:
-        self.picture = picture
+    def __init__(self) -> None:
         self.back: Image | None = None
         self.shown: Image = np.empty((0, 0), np.uint8)
 
