@@ -90,7 +90,7 @@ def test_files_are_joined_in_time_and_events_get_places(shared, rimlight, tmp_pa
     assert done.returncode == 0, done.stderr
     data = json.loads((tmp_path / "out" / "drive.json").read_text())
     assert [one["file"] for one in data["files"]] == ["20260501_101500.mp4", "20260501_101501.mp4"]
-    assert data["frames"] == 12 and data["files"][1]["north"] == 51
+    assert data["frames"] == 12 and data["files"][1]["latitude"] == 51
     places = json.loads((tmp_path / "out" / "events.geojson").read_text())
     assert places["features"][1]["geometry"]["type"] == "Point"
 
@@ -162,7 +162,7 @@ def test_a_run_that_cannot_begin_leaves_no_report(refused, clip):
 
 
 def test_a_camera_joined_with_a_file_is_refused(refused, clip):
-    refused("road", clip, "0", "--report", "out", code=2, says="'0'", hint="name it alone")
+    refused("road", clip, "0", "--report", "out", code=2, says="'0'", hint="give it alone")
 
 
 def test_a_track_without_a_report_is_refused(refused, clip):
@@ -172,4 +172,4 @@ def test_a_track_without_a_report_is_refused(refused, clip):
 
 def test_a_path_ahead_that_is_none_is_refused(refused, clip):
     args = ("road", clip, "--model", "selfie", "--report", "out", "--ahead", "1,2")
-    refused(*args, code=2, says="no path ahead", hint="six shares")
+    refused(*args, code=2, says="not a valid ego path", hint="six shares")

@@ -25,7 +25,10 @@ def test_points_are_read_with_their_times(tmp_path, version):
     second = (52.6, 13.5, at("1970-01-01T01:00:20.5+01:00"))
     track = read_gpx(gpx(tmp_path / "a.gpx", first, second, version=version))
     assert track.span_s == (10, 20.5)
-    assert track.at(10) == pytest.approx((52.5, 13.4)) and track.at(20.5) == (52.6, 13.5)
+    assert track.interpolate(10) == pytest.approx((52.5, 13.4)) and track.interpolate(20.5) == (
+        52.6,
+        13.5,
+    )
 
 
 def test_points_without_a_time_or_place_are_left_out(tmp_path):
@@ -36,17 +39,17 @@ def test_points_without_a_time_or_place_are_left_out(tmp_path):
 
 def test_between_two_fixes_the_way_is_straight():
     track = Track([Fix(10, 1.0, 2.0), Fix(0, 0.0, 0.0)])
-    assert track.at(2.5) == pytest.approx((0.25, 0.5))
+    assert track.interpolate(2.5) == pytest.approx((0.25, 0.5))
 
 
 def test_no_place_is_made_up_outside_the_track_or_in_a_long_gap():
     track = Track([Fix(0, 0, 0), Fix(10, 1, 1), Fix(100, 2, 2)])
-    assert [track.at(time) for time in (-1, 50, 101)] == [None] * 3
+    assert [track.interpolate(time) for time in (-1, 50, 101)] == [None] * 3
 
 
 def test_the_date_line_is_crossed_the_short_way():
     track = Track([Fix(0, 0, 179.9), Fix(10, 0, -179.9)])
-    assert abs(track.at(5)[1]) == pytest.approx(180)
+    assert abs(track.interpolate(5)[1]) == pytest.approx(180)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +69,7 @@ def test_the_date_line_is_crossed_the_short_way():
 def test_points_where_no_receiver_can_have_been_are_left_out_and_counted(tmp_path, lat, lon, time):
     good = (3, 4, at("1970-01-01T00:00:05Z"))
     track = read_gpx(gpx(tmp_path / "a.gpx", (lat, lon, at(time)), good))
-    assert track.span_s == (5, 5) and "points left out: 1 " in track.notes[0]
+    assert track.span_s == (5, 5) and "points skipped: 1 " in track.notes[0]
     with pytest.raises(ConfigError, match=r"no track points .*: 1 "):
         read_gpx(gpx(tmp_path / "a.gpx", (lat, lon, at(time))))
 
@@ -75,7 +78,7 @@ def test_of_a_track_that_breaks_off_what_is_whole_is_read(tmp_path):
     points = [(1, 2, at(f"1970-01-01T00:00:0{second}Z")) for second in range(1, 4)]
     path = gpx(tmp_path / "a.gpx", *points)
     path.write_text(path.read_text()[:-80])
-    assert read_gpx(path).span_s == (1, 2) and "breaks off" in read_gpx(path).notes[0]
+    assert read_gpx(path).span_s == (1, 2) and "truncated" in read_gpx(path).notes[0]
 
 
 def test_a_track_packed_with_gzip_is_read(tmp_path):
@@ -135,5 +138,5 @@ def test_a_time_with_small_letters_and_space_before_the_declaration_are_read(tmp
 def test_a_track_that_breaks_off_before_its_first_point_says_where(tmp_path):
     path = gpx(tmp_path / "a.gpx", (1, 2, at("1970-01-01T00:00:05Z")))
     path.write_text(path.read_text().replace("<trkseg>", "<name>a\x01b</name><trkseg>"))
-    with pytest.raises(ConfigError, match=r"no track points .*breaks off \(.*line 1"):
+    with pytest.raises(ConfigError, match=r"no track points .*truncated \(.*line 1"):
         read_gpx(path)

@@ -2,14 +2,14 @@ import pytest
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.options import validate
-from rimlight.road.rules import Rule, Watch
+from rimlight.road.rules import Rule, RuleMonitor
 
 
 def events(rule, values, rate=10):
     """The events of a measure "m" given `rate` times a second."""
-    watch, found = Watch(rule), []
+    watch, found = RuleMonitor(rule), []
     for index, value in enumerate(values):
-        over, _ = watch.step(index / rate, {"m": value})
+        over, _ = watch.update(index / rate, {"m": value})
         found += [over] if over else []
     return found + [event for event in [watch.finish()] if event]
 
@@ -41,14 +41,14 @@ def test_a_fall_is_measured_against_the_moments_before():
 
 
 def test_a_rule_for_a_measure_that_is_not_there_is_never_seen():
-    watch = Watch(Rule(name="x", measure="path.cow", above=0))
-    watch.step(0, {"m": 1.0})
-    assert not watch.seen
+    watch = RuleMonitor(Rule(name="x", measure="path.cow", above=0))
+    watch.update(0, {"m": 1.0})
+    assert not watch.has_data
 
 
 def test_a_class_of_which_none_is_there_counts_as_none():
-    watch = Watch(Rule(name="empty", measure="count.person", below=1))
-    assert watch.step(0, {"count.all": 2.0, "count.car": 2.0}) == (None, True)
+    watch = RuleMonitor(Rule(name="empty", measure="count.person", below=1))
+    assert watch.update(0, {"count.all": 2.0, "count.car": 2.0}) == (None, True)
 
 
 @pytest.mark.parametrize("limits", [{}, {"above": 1, "below": 0}])

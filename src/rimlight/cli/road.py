@@ -27,7 +27,7 @@ from rimlight.cli.flags import (
 
 if TYPE_CHECKING:
     from rimlight.core.protocols import Refiner
-    from rimlight.road.record import DriveRecorder
+    from rimlight.road.recorder import DriveRecorder
 
 SHOWN_FROM = 0.001
 """Classes below this share of the picture are not listed."""
@@ -73,9 +73,9 @@ def road(
     from rimlight.cli.run import print_plan, run_to_end, tell
     from rimlight.factory.object_filter import choice, words
     from rimlight.factory.presets import job_config, replacing, unpainted
-    from rimlight.road.inputs import video_files
+    from rimlight.road.frame_metrics import ClassCoverage
+    from rimlight.road.inputs import find_videos
     from rimlight.road.report import FILES
-    from rimlight.road.shares import ShareTally
     from rimlight.sinks.paths import check_can_be_folder, check_reports
 
     if report:
@@ -83,7 +83,7 @@ def road(
         check_reports(report, FILES, overwrite=overwrite)
     flag.check_used(report, {"--gpx": gpx, "--rules": rules, "--recorded": recorded})
     flag.check_used(report or show_ahead, {"--ahead": ahead})
-    footage, title = video_files(source), parts.title_of(source)
+    footage, title = find_videos(source), parts.title_of(source)
     files = footage.files
     covered, said = words(redact), choice(keep, drop)
     flag.check_covered(covered, said)
@@ -119,7 +119,7 @@ def road(
         print_plan(run)
         return
     tell((*footage.notes, *(parts.notes_of(run, way, recorded) if report else ())))
-    tally = ShareTally()
+    tally = ClassCoverage()
     with parts.reported(report, run, way, rules=rules, ahead=path, title=title) as recorder:
         watchers: list[Refiner] = [tally, recorder] if recorder else [tally]
         run_to_end(

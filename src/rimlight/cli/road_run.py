@@ -11,9 +11,9 @@ from rimlight.cli.run import console, name_of, outputs
 
 if TYPE_CHECKING:
     from rimlight.core.config import RunConfig
-    from rimlight.road.ahead import Trapezoid
-    from rimlight.road.places import Clip, Journey
-    from rimlight.road.record import DriveRecorder
+    from rimlight.road.ego_path import Trapezoid
+    from rimlight.road.recorder import DriveRecorder
+    from rimlight.road.timeline import Clip, DriveTimeline
 
 
 def source_keys(
@@ -82,9 +82,9 @@ def surely_covered(run: RunConfig, classes: tuple[str, ...]) -> RunConfig:
 
 def path_ahead(run: RunConfig, said: str | None) -> Trapezoid:
     """Return the path ahead that the user named, or one guessed where frames can be looked at."""
-    from rimlight.road.ahead import look_ahead, parse_ahead
+    from rimlight.road.ego_path import estimate_ego_path, parse_ego_path
 
-    return look_ahead(run) if said is None else parse_ahead(said)
+    return estimate_ego_path(run) if said is None else parse_ego_path(said)
 
 
 def outlined(run: RunConfig, path: Trapezoid | None) -> RunConfig:
@@ -98,7 +98,7 @@ def outlined(run: RunConfig, path: Trapezoid | None) -> RunConfig:
 
 def journey(
     files: Sequence[Path], gpx: Sequence[Path], offset_s: float, recorded: str | None
-) -> Journey:
+) -> DriveTimeline:
     """Return the files of a drive along the time line, and along a track where there is one.
 
     Raises:
@@ -106,18 +106,18 @@ def journey(
         SourceOpenError: not one of the files opens.
     """
     from rimlight.road.gpx import read_tracks
-    from rimlight.road.inputs import clips_of
-    from rimlight.road.places import Journey
+    from rimlight.road.inputs import make_clips
+    from rimlight.road.timeline import DriveTimeline
 
     track = read_tracks(gpx) if gpx else None
-    return Journey(clips_of(files, recorded), track, offset_s=offset_s)
+    return DriveTimeline(make_clips(files, recorded), track, offset_s=offset_s)
 
 
 @contextmanager
 def reported(
     folder: Path | None,
     run: RunConfig,
-    way: Journey,
+    way: DriveTimeline,
     *,
     rules: Path | None,
     ahead: Trapezoid | None,
@@ -136,20 +136,20 @@ def reported(
         yield None
         return
     from rimlight.factory.segmenter import palette_of
-    from rimlight.road.record import DriveRecorder
+    from rimlight.road.recorder import DriveRecorder
     from rimlight.road.report import read_rules, write_report
     from rimlight.system import app_paths
 
     events = read_rules(rules or app_paths.find_data_folder("configs") / "road-rules.yaml")
     hidden = any(part.kind == "redact" for part in run.effects)
     starts = [clip.start_s for clip in way.clips]
-    recorder = DriveRecorder(folder, events, ahead=ahead, pictures=not hidden, starts=starts)
+    recorder = DriveRecorder(folder, events, ego_path=ahead, keep_images=not hidden, starts=starts)
     try:
         yield recorder
     finally:
         recorder.close()
         if recorder.frames:
-            way = way.narrowed(recorder.seen)
+            way = way.select_clips(recorder.seen_clips)
             videos = _videos(run, way, hidden=hidden)
             palette = palette_of(run.segmenter)
             write_report(recorder, way, title=title, videos=videos, palette=palette)
@@ -163,7 +163,7 @@ def results_of(run: RunConfig, report: Path | None) -> str | None:
     return ", ".join([*filter(None, [outputs(shown)]), str(report)])
 
 
-def notes_of(run: RunConfig, way: Journey, recorded: str | None) -> Iterator[str]:
+def notes_of(run: RunConfig, way: DriveTimeline, recorded: str | None) -> Iterator[str]:
     """Yield what the user should know before a drive is reported: of videos, clocks and tracks."""
     from rimlight.road.report import find_unplayable_reason
     from rimlight.sources.recording_time import has_zone
@@ -193,9 +193,9 @@ def notes_of(run: RunConfig, way: Journey, recorded: str | None) -> Iterator[str
         )
 
 
-def _videos(run: RunConfig, way: Journey, *, hidden: bool) -> Sequence[Clip]:
+def _videos(run: RunConfig, way: DriveTimeline, *, hidden: bool) -> Sequence[Clip]:
     """Return what the page plays: the painted video, else the drive unless it must be covered."""
-    from rimlight.road.places import Clip
+    from rimlight.road.timeline import Clip
 
     start_s = way.clips[0].start_s if way.clips else 0.0
     paths = [Path(str(sink.options.get("path"))) for sink in run.sinks if sink.kind == "video"]

@@ -81,7 +81,7 @@ function axis() {
 function shade(ink, height) {
   ink.fillStyle = color("shade");
   unsure.forEach((value, i) => {
-    if (value > data.unsure_from) ink.fillRect(across(data.seconds[i]), 0, WIDTH / span + 0.6, height);
+    if (value > data.unsure_entropy) ink.fillRect(across(data.seconds[i]), 0, WIDTH / span + 0.6, height);
   });
 }
 

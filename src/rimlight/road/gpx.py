@@ -1,4 +1,4 @@
-"""Where a GPS receiver was and when, from GPX files."""
+"""Reads GPS tracks from GPX files and interpolates positions."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from rimlight.core.errors import ConfigError
 from rimlight.sources.recording_time import read_utc
 
 MAX_GAP_S = 30
-"""Between fixes further apart than this the way is not known; no place is made up."""
+"""Positions are not interpolated between fixes that are further apart than this."""
 
 MAX_BYTES = 512 << 20
-"""A track of a whole day has a few; what unpacks to more than this is none."""
+"""Upper bound of a GPX file; a track of a whole day has a few MiB."""
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 
-_FORMS = (
+_SIGNATURES = (
     (b"$GP", "NMEA", "nmea"),
     (b"$GN", "NMEA", "nmea"),
     (b"!AIVDM", "NMEA", "nmea"),
     (b"PK\x03\x04", "a ZIP archive, as KMZ", "kml"),
     (b".FIT", "FIT", "garmin_fit"),
 )
-_ROOTS = {
+_XML_ROOTS = {
     "kml": ("KML", "kml"),
     "TrainingCenterDatabase": ("TCX", "gtrnctr"),
     "osm": ("OpenStreetMap data", "osm"),
@@ -45,37 +45,37 @@ _SUFFIXES = {
     ".csv": ("CSV", "unicsv"),
     ".kmz": ("KMZ", "kml"),
     ".igc": ("IGC", "igc"),
-    ".plt": ("OziExplorer's form", "ozi"),
+    ".plt": ("an OziExplorer track", "ozi"),
 }
-"""What names say where the content does not."""
+"""File formats by suffix, for content without a signature."""
 
-_HEAD = 4096
-"""How far from its beginning a file's form shows."""
+_HEAD_BYTES = 4096
+"""Bytes that are searched for a signature."""
 
 
 @dataclass(frozen=True)
 class Fix:
-    """One point of a track: seconds since 1970 (UTC), degrees north, degrees east."""
+    """A point of a track: seconds since 1970 (UTC), latitude and longitude in degrees."""
 
     at_s: float
-    north: float
-    east: float
+    latitude: float
+    longitude: float
 
 
 @dataclass(frozen=True)
-class _Odd:
-    """Why a point is left out, in words that all points of a kind share, and an example."""
+class _Rejection:
+    """The reason why a point is skipped, and an example of the value."""
 
-    kind: str
+    reason: str
     example: str = ""
 
 
 class Track:
-    """Fixes in the order of time.
+    """Fixes in time order.
 
     Args:
-        fixes: at least one, in any order; of several at one time the first counts.
-        notes: what the user should know of how they were read.
+        fixes: at least one, in any order; of several at the same time the first is used.
+        notes: messages for the user about skipped points.
     """
 
     def __init__(self, fixes: Sequence[Fix], notes: Sequence[str] = ()) -> None:
@@ -86,25 +86,25 @@ class Track:
 
     @property
     def span_s(self) -> tuple[float, float]:
-        """When the first and the last fix were, in seconds since 1970."""
+        """Times of the first and the last fix, in seconds since 1970."""
         return self._times[0], self._times[-1]
 
-    def at(self, at_s: float) -> tuple[float, float] | None:
-        """Return (degrees north, degrees east) at a time; None before, after and in long gaps."""
-        number = bisect_right(self._times, at_s)
-        if number == len(self._times) and at_s == self._times[-1]:
-            return self._fixes[-1].north, self._fixes[-1].east
-        if number in (0, len(self._times)):
+    def interpolate(self, at_s: float) -> tuple[float, float] | None:
+        """Return (latitude, longitude) at a time; None before, after and in long gaps."""
+        index = bisect_right(self._times, at_s)
+        if index == len(self._times) and at_s == self._times[-1]:
+            return self._fixes[-1].latitude, self._fixes[-1].longitude
+        if index in (0, len(self._times)):
             return None
-        before, after = self._fixes[number - 1], self._fixes[number]
+        before, after = self._fixes[index - 1], self._fixes[index]
         gap_s = after.at_s - before.at_s
         if gap_s > MAX_GAP_S:
             return None
         share = (at_s - before.at_s) / gap_s
-        # Across the date line the short way leads from 179.9 to -179.9.
-        east = (after.east - before.east + 180) % 360 - 180
-        there = (before.east + share * east + 180) % 360 - 180
-        return before.north + share * (after.north - before.north), there
+        # Take the short way across the date line, from 179.9 to -179.9.
+        step = (after.longitude - before.longitude + 180) % 360 - 180
+        longitude = (before.longitude + share * step + 180) % 360 - 180
+        return before.latitude + share * (after.latitude - before.latitude), longitude
 
 
 def read_tracks(paths: Sequence[Path]) -> Track:
@@ -116,71 +116,71 @@ def read_tracks(paths: Sequence[Path]) -> Track:
     fixes: list[Fix] = []
     notes: list[str] = []
     for path in paths:
-        found, told = _read(path)
-        fixes += found
-        notes += told
+        file_fixes, file_notes = _read_file(path)
+        fixes += file_fixes
+        notes += file_notes
     return Track(fixes, notes)
 
 
 def read_gpx(path: Path) -> Track:
-    """Read the timed points of all tracks in a GPX 1.0 or 1.1 file, also one packed with gzip.
+    """Read the timed points of all tracks in a GPX 1.0 or 1.1 file, plain or gzipped.
 
-    Points without a time or a place are left out, as are those that no receiver can have been at.
-    Of a file that breaks off, what is whole is read.
+    Points without a time or a plausible position are skipped. A truncated file is read up to where
+    it ends.
 
     Raises:
-        ConfigError: it cannot be read, is not GPX, or no point has a time and a place.
+        ConfigError: it cannot be read, is not GPX, or no point has a time and a position.
     """
     return read_tracks([path])
 
 
-def _read(path: Path) -> tuple[list[Fix], list[str]]:
-    content = _unpacked(path)
-    points, broken = _points(path, content)
+def _read_file(path: Path) -> tuple[list[Fix], list[str]]:
+    content = _read_content(path)
+    points, broken = _parse_points(path, content)
     fixes: list[Fix] = []
-    odd: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for point in points:
-        fix = _fix(point)
+        fix = _parse_fix(point)
         if isinstance(fix, Fix):
             fixes.append(fix)
         else:
-            odd[fix.kind] += 1
-            examples.setdefault(fix.kind, fix.example)
-    reasons = ", ".join(f"{count} {why}{examples[why]}" for why, count in odd.most_common())
+            skipped[fix.reason] += 1
+            examples.setdefault(fix.reason, fix.example)
+    reasons = ", ".join(f"{count} {why}{examples[why]}" for why, count in skipped.most_common())
     if not fixes:
-        why = "; ".join(filter(None, (reasons, broken and f"it breaks off ({broken})")))
+        why = "; ".join(filter(None, (reasons, broken and f"it is truncated ({broken})")))
         raise ConfigError(
-            f"{path} has no track points with a time and a place" + (f": {why}" if why else ""),
+            f"{path} has no track points with a time and a position" + (f": {why}" if why else ""),
             hint="export the recorded track, not a planned route",
         )
-    notes = [f"{path.name}: points left out: {reasons}"] if odd else []
+    notes = [f"{path.name}: points skipped: {reasons}"] if skipped else []
     if broken:
-        notes.append(f"{path.name} breaks off ({broken}): its first {len(fixes)} points are used")
+        notes.append(f"{path.name} is truncated ({broken}): its first {len(fixes)} points are used")
     return fixes, notes
 
 
-def _unpacked(path: Path) -> bytes:
+def _read_content(path: Path) -> bytes:
     try:
         content = read_limited(path, MAX_BYTES)
         if content[:2] == b"\x1f\x8b":
             with gzip.open(path) as packed:
                 content = packed.read(MAX_BYTES + 1)
     except DocumentError as exc:
-        raise ConfigError(f"{path}: {exc}", hint="cut the track to the drive") from exc
+        raise ConfigError(f"{path}: {exc}", hint="trim the track to the drive") from exc
     except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
-        raise ConfigError(f"cannot unpack {path}: {exc}", hint="get the file again") from exc
+        raise ConfigError(f"cannot unpack {path}: {exc}", hint="copy the file again") from exc
     except OSError as exc:
         raise ConfigError(f"cannot read {path}: {exc.strerror}", hint="check the path") from exc
     if len(content) > MAX_BYTES:
         raise ConfigError(
-            f"{path} is larger than {MAX_BYTES >> 20} MiB", hint="cut the track to the drive"
+            f"{path} is larger than {MAX_BYTES >> 20} MiB", hint="trim the track to the drive"
         )
     return content
 
 
-def _points(path: Path, content: bytes) -> tuple[list[ET.Element], str]:
-    """Return the track points of a file, and what is wrong with it where it breaks off.
+def _parse_points(path: Path, content: bytes) -> tuple[list[ET.Element], str]:
+    """Return the track points of a file, and the error of the parser if it is truncated.
 
     Raises:
         ConfigError: it is not GPX.
@@ -189,72 +189,74 @@ def _points(path: Path, content: bytes) -> tuple[list[ET.Element], str]:
     points: list[ET.Element] = []
     root, broken = "", ""
     try:
-        parser.feed(content.lstrip(b" \t\r\n"))  # before its declaration XML allows none
+        parser.feed(content.lstrip(b" \t\r\n"))  # XML allows none before its declaration
         parser.close()
-    except (ET.ParseError, LookupError, ValueError) as exc:  # the last two: of its encoding
+    except (ET.ParseError, LookupError, ValueError) as exc:  # the last two: a wrong encoding
         broken = str(exc)
     try:
         for event, node in cast("Iterator[tuple[str, ET.Element]]", parser.read_events()):
-            root = root or _plain(node.tag)
-            if event == "end" and _plain(node.tag) == "trkpt":
+            root = root or _strip_namespace(node.tag)
+            if event == "end" and _strip_namespace(node.tag) == "trkpt":
                 points.append(node)
     except (ET.ParseError, LookupError, ValueError) as exc:
         broken = broken or str(exc)
     if root != "gpx":
-        raise _other_form(path, content, root, broken)
+        raise _make_format_error(path, content, root, broken)
     return points, broken
 
 
-def _other_form(path: Path, content: bytes, root: str, broken: str) -> ConfigError:
-    """Name what a file is, and how to make GPX of it."""
-    head = content[:_HEAD]
-    known = [(form, kind) for sign, form, kind in _FORMS if sign in head]
-    named = _SUFFIXES.get(path.suffix.lower(), ("", ""))
-    form, kind = _ROOTS.get(root) or (known[0] if known else named)
+def _make_format_error(path: Path, content: bytes, root: str, broken: str) -> ConfigError:
+    """Return an error that names the format of a file and the command to convert it."""
+    head = content[:_HEAD_BYTES]
+    known = [(form, kind) for signature, form, kind in _SIGNATURES if signature in head]
+    by_suffix = _SUFFIXES.get(path.suffix.lower(), ("", ""))
+    form, kind = _XML_ROOTS.get(root) or (known[0] if known else by_suffix)
     if form:
-        made = quote(f"{path.stem}-track.gpx")
+        converted = quote(f"{path.stem}-track.gpx")
         return ConfigError(
             f"{path} is {form}, not GPX",
-            hint=f"gpsbabel -i {kind} -f {quote(str(path))} -o gpx -F {made}",
+            hint=f"gpsbabel -i {kind} -f {quote(str(path))} -o gpx -F {converted}",
         )
     if root:
-        return ConfigError(f"{path} is not a GPX file: it is XML of <{root}>", hint=_CONVERT)
+        return ConfigError(f"{path} is not a GPX file: its root is <{root}>", hint=_CONVERT)
     return ConfigError(f"{path} is not a GPX file: {broken or 'it is empty'}", hint=_CONVERT)
 
 
-_CONVERT = "GPX is read; others become it: gpsbabel -i FORMAT -f IN -o gpx -F OUT"
+_CONVERT = "convert other formats to GPX: gpsbabel -i FORMAT -f IN -o gpx -F OUT"
 
 
-def _fix(point: ET.Element) -> Fix | _Odd:
-    """Return where and when a point was, or else what is wrong with it."""
-    time = next((child.text for child in point if _plain(child.tag) == "time"), None) or ""
+def _parse_fix(point: ET.Element) -> Fix | _Rejection:
+    """Return the fix of a track point, or the reason to skip it."""
+    time = (
+        next((child.text for child in point if _strip_namespace(child.tag) == "time"), None) or ""
+    )
     lat, lon = point.get("lat", ""), point.get("lon", "")
     if not time.strip():
-        return _Odd("without a time")
+        return _Rejection("without a time")
     moment = read_utc(time)
     if moment is None:
-        return _Odd("whose time is none", f" ({time.strip()[:40]!r})")
+        return _Rejection("with an invalid time", f" ({time.strip()[:40]!r})")
     try:
-        north, east = float(lat), float(lon)
+        latitude, longitude = float(lat), float(lon)
     except ValueError:
-        return _Odd("whose place is no number", f" ({lat[:20]!r}, {lon[:20]!r})")
-    wrong = _wrong(moment, north, east)
-    return _Odd(wrong) if wrong else Fix(moment.timestamp(), north, east)
+        return _Rejection("with an invalid position", f" ({lat[:20]!r}, {lon[:20]!r})")
+    error = _find_error(moment, latitude, longitude)
+    return _Rejection(error) if error else Fix(moment.timestamp(), latitude, longitude)
 
 
-def _wrong(moment: datetime, north: float, east: float) -> str:
-    """Return why no receiver can have been there then; "" where it can."""
-    if not (math.isfinite(north) and math.isfinite(east)):
-        return "whose place is not finite"
-    if north == 0 and east == 0:
+def _find_error(moment: datetime, latitude: float, longitude: float) -> str:
+    """Return why a fix is implausible; "" if it is plausible."""
+    if not (math.isfinite(latitude) and math.isfinite(longitude)):
+        return "with a position that is not finite"
+    if latitude == 0 and longitude == 0:
         return "at 0, 0, before the receiver had a fix"
-    if abs(north) > 90 or abs(east) > 180:
+    if abs(latitude) > 90 or abs(longitude) > 180:
         return "off the globe"
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        return f"of a year before {_FIRST_YEAR} or after {_LAST_YEAR}"
+        return f"from a year before {_FIRST_YEAR} or after {_LAST_YEAR}"
     return ""
 
 
-def _plain(tag: str) -> str:
-    """Return a tag without its namespace: GPX 1.0 and 1.1 differ in nothing else here."""
+def _strip_namespace(tag: str) -> str:
+    """Return a tag without its namespace, the only relevant difference of GPX 1.0 and 1.1."""
     return tag.rpartition("}")[2]

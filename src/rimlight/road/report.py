@@ -11,9 +11,9 @@ from rimlight.core.interchange import to_json
 from rimlight.core.options import validate
 from rimlight.imaging.palette import UNPAINTED, class_colors
 from rimlight.reporting.pages import file_href, render_page
-from rimlight.road.places import Clip, Journey, write_geojson
-from rimlight.road.record import UNSURE_FROM, DriveRecorder
+from rimlight.road.recorder import UNSURE_ENTROPY, DriveRecorder
 from rimlight.road.rules import Event, Rule, Rules
+from rimlight.road.timeline import Clip, DriveTimeline, write_geojson
 from rimlight.system.atomic_io import MADE_BY, write_text
 
 FILES = ("frames.csv", "drive.json", "index.html", "events.geojson")
@@ -21,9 +21,9 @@ FILES = ("frames.csv", "drive.json", "index.html", "events.geojson")
 
 _TEMPLATE = Path(__file__).with_name("drive.html")
 _PLOTS = (
-    ("drivable", "Drivable share of the path ahead", 1.0),
+    ("drivable", "Drivable share of the ego path", 1.0),
     ("marks", "Lane marks, as a share of road and marks", 0.0),
-    ("path.person", "People in the path ahead", 0.0),
+    ("path.person", "People in the ego path", 0.0),
     ("count.car", "Cars", 0.0),
     ("count.person", "People", 0.0),
     ("unsure", "Uncertainty of the model (mean entropy)", 0.5),
@@ -49,7 +49,7 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
 
 def write_report(
     recorder: DriveRecorder,
-    journey: Journey,
+    timeline: DriveTimeline,
     *,
     title: str,
     videos: Sequence[Clip] = (),
@@ -61,7 +61,7 @@ def write_report(
 
     Args:
         recorder: the recorded drive; closed.
-        journey: the files of the drive and its track.
+        timeline: the files of the drive and its track.
         title: the heading of the page.
         videos: the clips that the page plays, one after the other.
         palette: colors of classes that replace the default ones.
@@ -69,32 +69,33 @@ def write_report(
     Raises:
         SinkError: a file cannot be written.
     """
-    folder, data = recorder.folder, recorder.data()
-    data["events"] = [event | journey.about(event["peak_s"]) for event in data["events"]]
+    folder, data = recorder.folder, recorder.to_dict()
+    data["events"] = [event | timeline.describe_moment(event["peak_s"]) for event in data["events"]]
     data["files"] = [
-        {"start_s": clip.start_s, "gap_s": clip.gap_s} | journey.about(clip.start_s)
-        for clip in journey.clips
+        {"start_s": clip.start_s, "gap_s": clip.gap_s} | timeline.describe_moment(clip.start_s)
+        for clip in timeline.clips
     ]
     write_text(folder / "drive.json", to_json(MADE_BY | data, indent=1))
-    page = render_report(recorder, journey, title=title, videos=videos, palette=palette)
+    page = render_report(recorder, timeline, title=title, videos=videos, palette=palette)
     write_text(folder / "index.html", page)
-    if journey.track is not None:
-        write_geojson(folder / "events.geojson", recorder.found, recorder.seconds, journey)
+    if timeline.track is not None:
+        write_geojson(folder / "events.geojson", recorder.sorted_events, recorder.seconds, timeline)
 
 
 def render_report(
     recorder: DriveRecorder,
-    journey: Journey,
+    timeline: DriveTimeline,
     *,
     title: str,
     videos: Sequence[Clip] = (),
     palette: Mapping[str, str] | None = None,
 ) -> str:
     """Return the page of a drive, which names videos relative to the recorder's folder."""
-    data = recorder.data() | {
+    seconds = recorder.seconds if timeline.track else ()
+    data = recorder.to_dict() | {
         "stack": _select_classes(recorder, palette or {}),
         "videos": [[_relative_href(clip.path, recorder.folder), clip.start_s] for clip in videos],
-        "track": [journey.place(second) for second in recorder.seconds] if journey.track else [],
+        "track": [timeline.find_position(second) for second in seconds],
     }
     events = sorted(recorder.events, key=lambda item: item[0].start_s)
     return render_page(
@@ -104,15 +105,15 @@ def render_report(
         frames=recorder.frames,
         seconds=len(recorder.seconds),
         unsure_seconds=recorder.unsure_seconds,
-        unsure_from=UNSURE_FROM,
-        rules_left_out=recorder.left_out,
+        unsure_entropy=UNSURE_ENTROPY,
+        skipped_rules=recorder.skipped_rules,
         plots=[
             (name, label, top, not top and not any(recorder.series[name]))
             for name, label, top in _PLOTS
             if name in recorder.series
         ],
-        events=[(event, image, _describe(event, journey)) for event, image in events],
-        files=[_describe_file(clip) for clip in journey.clips] if journey.clips[1:] else [],
+        events=[(event, image, _describe_event(event, timeline)) for event, image in events],
+        files=[_describe_file(clip) for clip in timeline.clips] if timeline.clips[1:] else [],
     )
 
 
@@ -149,15 +150,15 @@ def _select_classes(recorder: DriveRecorder, palette: Mapping[str, str]) -> list
     ]
 
 
-def _describe(event: Event, journey: Journey) -> Iterator[str]:
+def _describe_event(event: Event, timeline: DriveTimeline) -> Iterator[str]:
     """Yield when and where an event was, in lines."""
     times = f"{format_clock(event.start_s)} to {format_clock(event.end_s)}"
     yield f"{times}, peak {event.peak:.3g} at {format_clock(event.peak_s)}"
-    known = journey.about(event.peak_s)
-    if len(journey.clips) > 1 and "file" in known:
+    known = timeline.describe_moment(event.peak_s)
+    if len(timeline.clips) > 1 and "file" in known:
         yield f"{known['file']} at {format_clock(known['file_s'])}"
-    if "north" in known:
-        yield f"{known['north']:.5f}, {known['east']:.5f}"
+    if "latitude" in known:
+        yield f"{known['latitude']:.5f}, {known['longitude']:.5f}"
 
 
 def _describe_file(clip: Clip) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Events in a drive, by rules."""
+"""Rules that define the events of a drive, and their monitors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pydantic import Field, model_validator
 from rimlight.core.options import Options
 
 END_AFTER_S = 0.4
-"""An event ends when its rule has not held for this long: one stray frame does not cut it."""
+"""An event ends after its rule was not met for this long, so a stray frame does not split it."""
 
 
 class Rule(Options):
-    """When something is an event."""
+    """The condition of an event on one metric of the frames."""
 
     name: Annotated[str, Field(min_length=1)]
     measure: Annotated[str, Field(min_length=1)]
@@ -27,28 +27,28 @@ class Rule(Options):
     for_s: Annotated[float, Field(ge=0)] = 0.0
 
     @model_validator(mode="after")
-    def _one_limit(self) -> Rule:
+    def _check_limits(self) -> Rule:
         if sum(limit is not None for limit in (self.above, self.below, self.falls_to)) != 1:
-            raise ValueError("a rule needs one of above, below and falls_to")
+            raise ValueError("a rule needs exactly one of above, below and falls_to")
         return self
 
 
 class Rules(Options):
-    """All rules of a report."""
+    """The rules of a report."""
 
     rules: tuple[Rule, ...] = ()
 
 
 @dataclass
 class Event:
-    """Something that happened; times in seconds of the drive.
+    """A stretch in which a rule was met; times are in seconds of the drive.
 
     Attributes:
-        name: the rule's.
-        start_s: when the rule began to hold.
-        end_s: when it last held.
-        peak_s: when it held most.
-        peak: the measure then.
+        name: of the rule.
+        start_s: the first time that the rule was met.
+        end_s: the last time.
+        peak_s: the time of the extreme value.
+        peak: the extreme value of the measure.
     """
 
     name: str
@@ -58,51 +58,51 @@ class Event:
     peak: float
 
 
-class Watch:
-    """Follows one rule through a drive."""
+class RuleMonitor:
+    """Evaluates one rule over the frames of a drive."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
-        self.seen = False
+        self.has_data = False
         self._event: Event | None = None
         self._past: deque[tuple[float, float]] = deque()
 
-    def step(self, at_s: float, measures: Mapping[str, float]) -> tuple[Event | None, bool]:
-        """Take in one frame.
+    def update(self, at_s: float, measures: Mapping[str, float]) -> tuple[Event | None, bool]:
+        """Evaluate the rule for one frame.
 
         Returns:
-            The event that is over now, if any, and whether this frame is the peak of one.
+            The event that has ended, if any, and whether this frame is the peak of one.
         """
         value = measures.get(self.rule.measure)
         if value is None and self.rule.measure.startswith("count.") and "count.all" in measures:
-            value = 0.0  # the model counts, and there is none of these
+            value = 0.0  # the model counts objects and found none of these
         if value is None:
             return None, False
-        self.seen = True
-        if self._holds(at_s, value):
-            return None, self._go_on(at_s, value)
+        self.has_data = True
+        if self._is_met(at_s, value):
+            return None, self._extend_event(at_s, value)
         if self._event and at_s - self._event.end_s > END_AFTER_S:
             return self.finish(), False
         return None, False
 
     def finish(self) -> Event | None:
-        """Return the event under way, if it has lasted long enough, and forget it."""
+        """End the current event; return it if it lasted long enough."""
         event, self._event = self._event, None
         lasted = event is not None and event.end_s - event.start_s >= self.rule.for_s
         return event if lasted else None
 
-    def _go_on(self, at_s: float, value: float) -> bool:
+    def _extend_event(self, at_s: float, value: float) -> bool:
         event = self._event
         if event is None:
             self._event = Event(self.rule.name, at_s, at_s, at_s, value)
             return True
         event.end_s = at_s
-        better = value > event.peak if self.rule.above is not None else value < event.peak
-        if better:
+        is_peak = value > event.peak if self.rule.above is not None else value < event.peak
+        if is_peak:
             event.peak, event.peak_s = value, at_s
-        return better
+        return is_peak
 
-    def _holds(self, at_s: float, value: float) -> bool:
+    def _is_met(self, at_s: float, value: float) -> bool:
         if self.rule.above is not None:
             return value > self.rule.above
         if self.rule.below is not None:

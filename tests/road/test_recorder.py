@@ -10,11 +10,11 @@ from rimlight.core.config import read_yaml
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import Instances, Mask
 from rimlight.core.options import validate
-from rimlight.road.measures import Measurer, entropy
-from rimlight.road.places import Clip, Journey
-from rimlight.road.record import DriveRecorder
+from rimlight.road.frame_metrics import Measurer, compute_entropy
+from rimlight.road.recorder import DriveRecorder
 from rimlight.road.report import render_report
 from rimlight.road.rules import Rule, Rules
+from rimlight.road.timeline import Clip, DriveTimeline
 from rimlight.system import app_paths
 
 CLASSES = ("background", "road", "mark", "person")
@@ -56,9 +56,9 @@ def test_entropy_is_0_for_sure_1_for_even_and_unknown_for_labels():
     even = np.full((8, 8, 4), 0.25, np.float32)
     sure = np.zeros_like(even)
     sure[..., 1] = 1
-    assert entropy(Mask(even, CLASSES)) == pytest.approx(1)
-    assert entropy(Mask(sure, CLASSES)) == pytest.approx(0, abs=1e-4)
-    assert entropy(street()) is None
+    assert compute_entropy(Mask(even, CLASSES)) == pytest.approx(1)
+    assert compute_entropy(Mask(sure, CLASSES)) == pytest.approx(0, abs=1e-4)
+    assert compute_entropy(street()) is None
 
 
 def test_every_frame_is_a_row_and_every_second_a_mean(tmp_path):
@@ -74,21 +74,21 @@ def test_an_event_comes_with_a_picture_unless_pictures_are_off(tmp_path):
     masks = [street()] * 10 + [street(person=4)] * 10 + [street()] * 20
     ((event, picture),) = drive(tmp_path / "a", masks).events
     assert event.start_s == pytest.approx(1 / 3) and len(picture) > 100
-    ((_, hidden),) = drive(tmp_path / "b", masks, pictures=False).events
+    ((_, hidden),) = drive(tmp_path / "b", masks, keep_images=False).events
     assert hidden == ""
 
 
 def test_an_unsure_drive_is_said_to_be_so(tmp_path):
     even = Mask(np.full((8, 8, 4), 0.25, np.float32), CLASSES)
     recorder = drive(tmp_path, [even] * 40)
-    shown = render_report(recorder, Journey(), title="night")
-    assert recorder.data()["unsure_seconds"] == 2 and "Unsure in 2 of 2 seconds" in shown
+    shown = render_report(recorder, DriveTimeline(), title="night")
+    assert recorder.to_dict()["unsure_seconds"] == 2 and "Unsure in 2 of 2 seconds" in shown
 
 
 def test_the_page_holds_its_data_and_names_nothing_else_but_the_video(tmp_path):
     recorder = drive(tmp_path / "out", [street(person=4)] * 40)
     clips = [Clip(tmp_path / "my drive.mp4", 0.0)]
-    shown = render_report(recorder, Journey(), title="<drive>", videos=clips)
+    shown = render_report(recorder, DriveTimeline(), title="<drive>", videos=clips)
     data = json.loads(re.search(r'application/json">(.*?)</script>', shown, re.DOTALL)[1])
     assert data["events"][0]["name"] == "person in path" and "&lt;drive&gt;" in shown
     assert data["videos"] == [["../my%20drive.mp4", 0.0]]
@@ -97,12 +97,12 @@ def test_the_page_holds_its_data_and_names_nothing_else_but_the_video(tmp_path):
 
 def test_rules_that_the_model_cannot_answer_are_named(tmp_path):
     cow = Rule(name="cow", measure="path.cow", above=0)
-    assert drive(tmp_path, [street()], rules=(cow,)).left_out == ("cow",)
+    assert drive(tmp_path, [street()], rules=(cow,)).skipped_rules == ("cow",)
 
 
 def test_counting_is_left_out_where_the_model_knows_no_single_objects(tmp_path):
     crowd = Rule(name="crowd", measure="count.person", above=3)
-    assert drive(tmp_path, [street()], rules=(crowd,)).left_out == ("crowd",)
+    assert drive(tmp_path, [street()], rules=(crowd,)).skipped_rules == ("crowd",)
 
 
 def test_without_a_frame_the_last_report_stays(tmp_path):

@@ -10,12 +10,12 @@ from fakes import make_frame
 
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import Instances, Mask
+from rimlight.road.frame_metrics import ClassCoverage
 from rimlight.road.gpx import Fix, Track
-from rimlight.road.places import Clip, Journey
-from rimlight.road.record import DriveRecorder
+from rimlight.road.recorder import DriveRecorder
 from rimlight.road.report import find_unplayable_reason, write_report
 from rimlight.road.rules import Rule
-from rimlight.road.shares import ShareTally
+from rimlight.road.timeline import Clip, DriveTimeline
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -42,13 +42,13 @@ def recorder(tmp_path):
 def journey():
     clips = [Clip(Path("a.mp4"), 0.0, NOON), Clip(Path("b.mp4"), 1.0, NOON.replace(second=1))]
     fixes = [Fix(NOON.timestamp() + n, 50 + n, 13) for n in range(4)]
-    return Journey(clips, Track(fixes))
+    return DriveTimeline(clips, Track(fixes))
 
 
 def test_an_event_has_its_file_its_time_of_day_and_its_place(recorder, journey, tmp_path):
     write_report(recorder, journey, title="drive")
     (event,) = json.loads((tmp_path / "drive.json").read_text())["events"]
-    assert (event["file"], event["file_s"], event["north"]) == ("b.mp4", 0.5, 51.5)
+    assert (event["file"], event["file_s"], event["latitude"]) == ("b.mp4", 0.5, 51.5)
     assert event["time"] == "2026-05-01T12:00:01.500+00:00"
 
 
@@ -68,7 +68,7 @@ def test_the_way_and_the_events_are_a_map(recorder, journey, tmp_path):
 
 
 def test_a_drive_without_files_or_a_track_makes_no_map_and_no_list(recorder, tmp_path):
-    write_report(recorder, Journey(), title="camera")
+    write_report(recorder, DriveTimeline(), title="camera")
     assert not (tmp_path / "events.geojson").exists()
     assert "<h2>Files" not in (tmp_path / "index.html").read_text()
 
@@ -76,11 +76,11 @@ def test_a_drive_without_files_or_a_track_makes_no_map_and_no_list(recorder, tmp
 def test_a_page_that_cannot_be_written_is_said_so(recorder, tmp_path):
     (tmp_path / "index.html").mkdir()
     with pytest.raises(SinkError, match=r"cannot write .*index\.html"):
-        write_report(recorder, Journey(), title="drive")
+        write_report(recorder, DriveTimeline(), title="drive")
 
 
 def test_shares_are_means_over_all_frames_the_largest_first():
-    tally = ShareTally()
+    tally = ClassCoverage()
     assert tally.shares == {}
     for road in (4, 10):
         tally.refine(street(road), make_frame(0))
@@ -93,7 +93,7 @@ def test_files_that_gave_no_frame_are_not_in_the_report(tmp_path):
     for index in (0, 70):  # 30 frames a second: the middle file is left out
         recorder.refine(street(4), make_frame(index))
     recorder.close()
-    write_report(recorder, Journey(clips).narrowed(recorder.seen), title="drive")
+    write_report(recorder, DriveTimeline(clips).select_clips(recorder.seen_clips), title="drive")
     files = json.loads((tmp_path / "drive.json").read_text())["files"]
     assert [file["file"] for file in files] == ["a.mp4", "c.mp4"]
 
