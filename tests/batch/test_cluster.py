@@ -88,6 +88,34 @@ def test_a_node_that_is_killed_costs_nothing_of_the_result(folder):
     assert sorted(p.name for p in (folder / "ray").iterdir()) == ["long.mkv", "short.mkv"]
 
 
+def dying_once(step, mark):
+    def act(*given):
+        answer = step(*given)
+        if answer.outcome is not None and not mark.exists():
+            mark.touch()
+            os._exit(1)
+        return answer
+
+    return act
+
+
+def test_workers_that_die_when_their_results_are_there_cost_nothing(folder):
+    with connected(None, cpus=2):
+        for out, place in (("near", str(folder / "near")), ("far", f"file://{folder}/far")):
+            pool = RayPool(piece_s=Fraction(10))
+            pool._remote = {
+                step: pool._ray.remote(max_retries=5)(dying_once(step, folder / f"{n}-{out}"))
+                for n, step in enumerate(pool._remote)
+            }
+            (folder / out).mkdir()
+            tasks = make_plan([str(folder / "in")], place, suffix=".mkv")
+            entries = list(Batch(folder / f"record-{out}", describe).run(tasks, pool))
+            assert [entry.error for entry in entries] == ["", ""]
+            assert all((folder / f"{n}-{out}").exists() for n in range(3))
+            assert_equal_to_local(folder, folder / out)
+            assert sorted(p.name for p in (folder / out).iterdir()) == ["long.mkv", "short.mkv"]
+
+
 def node_args():
     return {
         "num_cpus": 1,
@@ -109,6 +137,7 @@ def test_results_by_address_and_pieces_of_a_run_that_was_stopped(folder):
         pool.watch(lambda _: unchanged(before), lambda *_: None)
         done(folder, out, pool)
     assert_equal_to_local(folder, folder / "ray")
+    assert sorted(p.name for p in (folder / "ray").iterdir()) == ["long.mkv", "short.mkv"]
 
 
 def stop_after_some(frames):

@@ -155,7 +155,8 @@ def test_a_folder_of_pictures_by_address(tmp_path):
         "process", source=f"images:{task.source}", sinks=[f"images:{task.target}/"],
         segmenter={"kind": "threshold"}, effects=[{"kind": "replace", "background": "white"}],
     )  # fmt: skip
-    spread(config.model_dump(mode="json"))
+    order = spread(config.model_dump(mode="json"))
+    storage.remove(storage.parent(order.staging.place))
     assert storage.files_below("memory://out") == ["memory://out/a/one.jpg"]
 
 
@@ -294,6 +295,20 @@ def test_addresses_that_lead_nowhere_are_named(tmp_path):
         make_plan(["memory://nowhere/a.mp4"], "memory://out", suffix=".mp4")
     with pytest.raises(SourceOpenError, match="unknown kind of address"):
         storage.check(["smoke://signal/a.mp4"])
+
+
+@pytest.mark.parametrize(
+    ("target", "beside"),
+    [
+        ("s3://talks/", "s3://talks/.talks.pieces"),
+        ("s3://talks/2026/", "s3://talks/.2026.pieces"),
+        ("file:///talks/", "file:///.talks.pieces"),
+    ],
+)
+def test_what_is_staged_lies_at_the_address_of_the_result_too(tmp_path, target, beside):
+    config = job_config("process", source=f"images:{tmp_path}", sinks=[f"images:{target}"])
+    order = orders.order_for(config.model_dump(mode="json"), threads=1, piece_s=Fraction(2))
+    assert storage.parent(order.staging.place) == beside
 
 
 def test_a_missing_package_is_named():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -16,6 +17,7 @@ from rimlight.batch.pieces import Piece
 from rimlight.batch.session import ray_module
 from rimlight.batch.steps import Answer, Order
 from rimlight.batch.work import Outcome
+from rimlight.core.errors import RimlightError
 from rimlight.factory.identity import contents_of
 from rimlight.system.atomic_io import write_bytes
 
@@ -183,11 +185,13 @@ class RayPool:
         return None
 
     def _end(self, progress: _Progress, outcome: Outcome) -> Outcome:
-        """Forget what is left of a job; its pieces go when the result is there."""
+        """Forget what is left of a job; what was staged for it goes when the result is there."""
         self._queue = deque(task for task in self._queue if task.progress is not progress)
         self._cancel([ref for ref, task in self._running.items() if task.progress is progress])
-        if progress.pieces and not outcome.error:
-            storage.remove(storage.parent(progress.order.staging.place))
+        has_staged = progress.pieces or storage.is_url(progress.order.staging.place)
+        if has_staged and not outcome.error:
+            with suppress(RimlightError):  # who may store may not always remove
+                storage.remove(storage.parent(progress.order.staging.place))
         progress.frames = outcome.frames
         return replace(outcome, elapsed_s=progress.elapsed_s)
 

@@ -108,6 +108,12 @@ class Manifest:
             return "new"
         return entry.state
 
+    def has_made(self, task: Task) -> bool:
+        """Return True if an earlier run made the result of `task`; it may have changed since."""
+        entry = self.entries.get(task.shown)
+        is_done = entry is not None and (entry.state, entry.target) == ("done", task.target)
+        return is_done or task.target in self._made
+
     def may_replace(self, target: str) -> bool:
         """Return True if what is at `target` is a result of this folder's runs, and unchanged.
 

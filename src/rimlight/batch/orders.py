@@ -33,7 +33,8 @@ def order_for(
     rooted: dict[str, Any] = {key: _rooted(value) for key, value in run.items()}
     source, (sink, *more) = rooted["source"], rooted["sinks"]
     rooted["source"] = {**source, "path": _from_root(source["path"])}
-    rooted["sinks"] = [{**sink, "path": _from_root(sink["path"])}, *more]
+    changed = {key: _from_root(sink[key]) for key in ("path", "record") if sink.get(key)}
+    rooted["sinks"] = [{**sink, **changed}, *more]
     return Order(rooted, threads, _staging(rooted, made_of), piece_s)
 
 
@@ -55,7 +56,9 @@ def _staging(run: Mapping[str, Any], made_of: Sequence[Any]) -> Staging:
     asked = {**run, "sinks": [{**sink, "overwrite": None}, *run["sinks"][1:]]}
     made = json.dumps([__version__, asked, facts, made_of], sort_keys=True)
     name = hashlib.sha256(made.encode()).hexdigest()[:32]
-    place = storage.below(storage.parent(target), _hidden(target), name)
+    # Next to a bucket nothing can lie, only in it.
+    top = target if storage.is_bucket(target) else storage.parent(target)
+    place = storage.below(top, _hidden(target), name)
     key = hmac.new(secret(), place.encode(errors="surrogateescape"), hashlib.sha256).digest()
     return Staging(place, key, PurePosixPath(target).suffix)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from rimlight.batch import storage
 from rimlight.batch.manifest import Manifest
 from rimlight.batch.plan import Task, pictures_in, result_names
 from rimlight.core.errors import SinkError
-from rimlight.sinks.made import Facts, Made, facts
+from rimlight.sinks.made import Made, Noted
 from rimlight.sinks.paths import identities, identity
 
 FINISHED = ".rimlight-finished"
@@ -27,29 +25,16 @@ class Finished:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FINISHED
-        self._known = dict(_facts_in(self.path))
+        self._noted = Noted(self.path)
 
     def has(self, target: str) -> bool:
         """Return True if a worker made the file `target`, and nobody changed it since."""
-        known = self._known.get(target)
-        with suppress(OSError):
-            return known is not None and known == facts(Path(target))
-        return False
+        return self._noted.has(Path(target))
 
     def forget(self) -> None:
         """Remove the record: the manifest knows all."""
-        self._known = {}
         self.path.unlink(missing_ok=True)
-
-
-def _facts_in(path: Path) -> Iterator[tuple[str, Facts]]:
-    lines: list[bytes] = []
-    with suppress(OSError):
-        lines = path.read_bytes().splitlines() if path.is_file() else []
-    for line in lines:
-        with suppress(ValueError, TypeError):  # what cannot be read gives no rights
-            target, (size, changed) = json.loads(line)
-            yield str(target), (int(size), int(changed))
+        self._noted = Noted(self.path)
 
 
 def check_places(
@@ -119,7 +104,7 @@ def _places(task: Task, still: str | None) -> list[str]:
 def _foreign(task: Task, known: Manifest, finished: Finished, still: str | None) -> set[str]:
     """Return the places of results where something lies that no run here made."""
     if storage.is_url(task.target):
-        ours = _has_made(task, known)
+        ours = _has_tried(task, known)
         return set() if ours else {p for p in _places(task, still) if storage.exists(p)}
     if task.kind != "folder":
         ours = finished.has(task.target) or known.may_replace(task.target)
@@ -134,7 +119,8 @@ def _foreign(task: Task, known: Manifest, finished: Finished, still: str | None)
         made.close(keep=True)
 
 
-def _has_made(task: Task, known: Manifest) -> bool:
+def _has_tried(task: Task, known: Manifest) -> bool:
+    """Return True if an earlier run worked on the result of `task`, though it may have failed."""
     entry = known.entries.get(task.shown)
     return entry is not None and entry.target == task.target
 

@@ -238,10 +238,11 @@ class Batch:
 
     def _rights(self, task: Task) -> dict[str, Any]:
         """Return what the sink of a task may replace; the places are checked already."""
+        if storage.is_url(task.target):
+            return {"overwrite": self._overwrite or self.manifest.has_made(task)}
         if task.kind == "folder":
             return {"overwrite": self._overwrite, "remember": True}
-        may = storage.is_url(task.target) or os.path.lexists(task.target)
-        return {"overwrite": may, "record": str(self._finished.path)}
+        return {"overwrite": os.path.lexists(task.target), "record": str(self._finished.path)}
 
     def _thumbnail(self, task: Task) -> Path:
         name = hashlib.sha256(os.fsencode(task.source)).hexdigest()[:16]

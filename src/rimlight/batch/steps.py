@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rimlight.batch import kept, storage
+from rimlight.batch import kept, storage, stored
 from rimlight.batch.held import HeldModels
 from rimlight.batch.pieces import Piece, Staging, join_pieces, make_piece, split
 from rimlight.batch.plan import pictures_in
@@ -110,7 +110,7 @@ def _done(
             run = load_run(local, where="the batch")
             outcome = act(run, counted)
             if is_result():
-                _take_away(run, order.run["sinks"][0]["path"])
+                _take_away(run, order)
             return outcome
 
         outcome = _in_the_users_words(attempt(whole, counted), local, order.run)
@@ -135,6 +135,8 @@ def _at_hand(
     """Return `run` with paths on this machine; `stack` lets go of what was fetched."""
     source, (sink, *more) = dict(run["source"]), run["sinks"]
     if storage.is_url(source["path"]):
+        if sink["kind"] == "images":  # a copy here has another name each time
+            sink = {**sink, "listed_as": source["path"]}
         source["path"] = str(_fetched(source, folder, stack))
     if storage.is_url(sink["path"]):
         sink = {**sink, "path": str(folder / "result" / PurePosixPath(sink["path"]).name)}
@@ -165,14 +167,9 @@ def _with_files(effect: Mapping[str, Any], files: Files, folder: Path) -> dict[s
     return changed
 
 
-def _take_away(run: RunConfig, place: str) -> None:
+def _take_away(run: RunConfig, order: Order) -> None:
     """Put a result where the user wants it, where that is not on this machine."""
-    if not storage.is_url(place):
-        return
-    made = Path(run.sinks[0].options["path"])
-    if not made.is_dir():
-        storage.store(made, place)
-        return
-    for path in sorted(made.rglob("*")):
-        if path.is_file():
-            storage.store(path, storage.below(place, path.relative_to(made).as_posix()))
+    sink = order.run["sinks"][0]
+    if storage.is_url(sink["path"]):
+        made, overwrite = Path(run.sinks[0].options["path"]), bool(sink.get("overwrite"))
+        stored.deliver(made, sink["path"], order.staging, overwrite=overwrite)

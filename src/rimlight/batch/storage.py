@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +21,36 @@ _MARKS_OF_CONTENT = ("ETag", "etag", "mtime", "LastModified", "last_modified", "
 _WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
 """Object stores. Asked for a folder they would make a bucket, one for every slip of the pen."""
 
+_GROWING = frozenset({"file", "local", "sftp", "ssh", "ftp", "smb", "hdfs", "webhdfs"})
+"""Systems where a file is seen while it is written; they can give another name in one step."""
+
 
 def is_url(place: str) -> bool:
     """Say whether `place` is an address rather than a path."""
     return "://" in place
 
 
+def is_bucket(place: str) -> bool:
+    """Say whether an address is that of a whole object store, beside which nothing can lie."""
+    protocol, _, path = place.partition("://")
+    return protocol in _WITHOUT_FOLDERS and "/" not in path.strip("/")
+
+
 def below(folder: str, *names: str) -> str:
     """Return the place of something in a folder."""
     if not is_url(folder):
         return str(Path(folder, *names))
-    return "/".join([folder.rstrip("/"), *(name for name in names if name != ".")])
+    protocol, _, path = folder.partition("://")
+    top = f"{protocol}://{path.rstrip('/')}"
+    return "/".join([top, *(name for name in names if name != ".")])
 
 
 def parent(place: str) -> str:
     """Return the folder that `place` lies in."""
-    return place.rstrip("/").rpartition("/")[0] if is_url(place) else str(Path(place).parent)
+    if not is_url(place):
+        return str(Path(place).parent)
+    protocol, _, path = place.partition("://")
+    return f"{protocol}://{path.rstrip('/').rpartition('/')[0]}"
 
 
 def exists(place: str) -> bool:
@@ -84,6 +99,21 @@ def facts(place: str) -> list[Any]:
         known = system.info(path)
     mark = next((str(known[key]) for key in _MARKS_OF_CONTENT if known.get(key)), "")
     return [place.rpartition("/")[2], known.get("size"), mark]
+
+
+def size_now(place: str) -> int | None:
+    """Return the size of a file at an address, None where there is none at this moment.
+
+    What the file system was told earlier does not count. A folder has the size -1.
+
+    Raises:
+        SourceOpenError: the address cannot be reached.
+    """
+    with suppress(FileNotFoundError), _asked(place) as (system, path):
+        system.invalidate_cache(path)
+        known = system.info(path)
+        return -1 if known["type"] == "directory" else int(known["size"])
+    return None
 
 
 def fetch(place: str, path: Path) -> None:
@@ -166,11 +196,16 @@ def move(place: str, other: str) -> None:
 
 
 def remove(folder: str) -> None:
-    """Remove a folder with all that is in it; none is fine."""
+    """Remove a folder with all that is in it; none is fine.
+
+    Raises:
+        SourceOpenError: it is at an address, and cannot be removed.
+    """
     if not is_url(folder):
         shutil.rmtree(folder, ignore_errors=True)
         return
     with _asked(folder) as (system, path):
+        system.invalidate_cache(path)  # other machines may have filled it
         if system.exists(path):
             system.rm(path, True)
 
@@ -222,10 +257,8 @@ def _written(place: str) -> Iterator[Path | tuple[Any, str]]:
     """Yield where to write: a path that takes the name `place` at the end, or as `_asked`."""
     try:
         if is_url(place):
-            system, remote = _system(place)
-            if place.partition("://")[0] not in _WITHOUT_FOLDERS:
-                system.makedirs(parent(remote), exist_ok=True)
-            yield system, remote
+            with _written_far(place) as far:
+                yield far
             return
         target = Path(place)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -240,6 +273,30 @@ def _written(place: str) -> Iterator[Path | tuple[Any, str]]:
     except Exception as exc:  # as above
         why = getattr(exc, "strerror", None) or exc
         raise SinkError(f"cannot write {place}: {why}", hint="check its rights and room") from exc
+
+
+@contextmanager
+def _written_far(place: str) -> Iterator[tuple[Any, str]]:
+    """Yield a file system and where to write in it.
+
+    A new file gets its name at the end. One that is there is written over: not every system would
+    give its name to another.
+    """
+    system, remote = _system(place)
+    protocol = place.partition("://")[0]
+    if protocol not in _WITHOUT_FOLDERS:
+        system.makedirs(parent(remote), exist_ok=True)
+    if protocol not in _GROWING or system.exists(remote):
+        yield system, remote
+        return
+    part = f"{parent(remote)}/.{secrets.token_hex(6)}.part"
+    try:
+        yield system, part
+        system.mv(part, remote)
+    except BaseException:
+        with suppress(Exception):  # what went wrong is told already
+            system.rm_file(part)
+        raise
 
 
 def _unreachable(what: str, place: str, exc: Exception) -> SourceOpenError:

@@ -17,6 +17,7 @@ from rimlight.factory.sinks import is_transparent, part_options
 from rimlight.refiners import REFINERS
 from rimlight.sinks import SINKS
 from rimlight.sinks.journal import is_left_by_a_run
+from rimlight.sinks.made import may_replace
 from rimlight.sinks.naming import key_for
 from rimlight.sinks.paths import check_folder, holds_alpha, identities, identity, is_one_picture
 from rimlight.sources import SOURCES
@@ -90,7 +91,13 @@ def _check_places(config: RunConfig) -> None:
         is_file = sink.kind == "video" or is_one_picture(path)
         # A live recording takes a free name by itself, once the source says that it is live.
         if is_file and is_stored and not is_special_file(path) and not is_left_by_a_run(path):
-            check_folder(path, overwrite=bool(sink.options.get("overwrite")))
+            check_folder(path, overwrite=_may_replace(sink, path))
+
+
+def _may_replace(sink: SinkConfig, path: Path) -> bool:
+    record = sink.options.get("record")
+    overwrite = bool(sink.options.get("overwrite"))
+    return may_replace(path, Path(record) if record else None, overwrite=overwrite)
 
 
 def files_named(config: RunConfig) -> set[Path]:

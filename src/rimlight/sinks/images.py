@@ -21,7 +21,7 @@ from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.color import Image
 from rimlight.imaging.image_files.metadata import encode
 from rimlight.sinks import PICTURE_SUFFIXES
-from rimlight.sinks.made import Made, facts, note
+from rimlight.sinks.made import Made, Noted, facts, note
 from rimlight.sinks.naming import candidates, key_for, plan_names
 from rimlight.sinks.paths import (
     ALPHA_SUFFIXES,
@@ -62,8 +62,8 @@ class ImagesSink:
     Pictures that are written stay, even when the run is aborted later. Of single pictures, one
     that cannot be written is left out, and `close` names it.
 
-    No file is replaced unless `overwrite` is set, this sink made it, or an unfinished run of the
-    same source did (see `Made`). The input is never replaced.
+    No file is replaced unless `overwrite` is set, this sink made it, an unfinished run of the same
+    source did (see `Made`), or the `record` lists it. The input is never replaced.
 
     Raises:
         SinkError: the place cannot be written to, is the input itself, or holds other pictures.
@@ -87,9 +87,13 @@ class ImagesSink:
             bool,
             Field(description="keep a hidden list of the results; a later run may replace these"),
         ] = False
+        listed_as: Annotated[
+            str | None, Field(description="what the input is called in that list, if not its name")
+        ] = None
         transparent: Annotated[bool, Field(description="all frames have alpha")] = False
         record: Annotated[
-            Path | None, Field(description="a file that says which results were made")
+            Path | None,
+            Field(description="a file that says which results were made; they may be replaced"),
         ] = None
 
     def __init__(self, options: Options, info: SourceInfo) -> None:
@@ -104,6 +108,7 @@ class ImagesSink:
         self._naming = threading.Lock()
         self._is_all = True
         self._made: Made | None = None
+        self._noted = Noted(options.record) if options.record else None
         self._inputs = identities(path for _, path in info.pictures)
         self._opaque: Mapping[str, str] = {}
         self._clear: Mapping[str, str] = {}
@@ -111,7 +116,7 @@ class ImagesSink:
         if self._single:
             check_not_source(options.path, info)
             self._check_not_input(options.path)
-            check_folder(options.path, overwrite=options.overwrite)
+            check_folder(options.path, overwrite=self._may_replace(""))
         else:
             check_can_be_folder(options.path)
             self._open_folder()
@@ -165,7 +170,7 @@ class ImagesSink:
 
     def _open_folder(self) -> None:
         """Plan the names of the results and refuse to replace what others made."""
-        self._made = Made(self._path, self._info.name)
+        self._made = Made(self._path, self._options.listed_as or self._info.name)
         names = [name for name, _ in self._info.pictures]
         alike = (*names, *(str(PurePosixPath(name).with_suffix("")) for name in names))
         key = key_for(self._path, alike)
@@ -189,11 +194,10 @@ class ImagesSink:
         self._older = set(self._opaque.values()) if self._info.stills else self._numbered()
         if self._options.overwrite:
             return
-        assert self._made is not None
         foreign = [
             file
             for file in sorted(self._older)
-            if os.path.lexists(self._path / file) and not self._made.is_ours(file)
+            if os.path.lexists(self._path / file) and not self._is_ours(file)
         ]
         if foreign:
             more = f", and {len(foreign) - 1} more results" if foreign[1:] else ""
@@ -287,7 +291,14 @@ class ImagesSink:
     def _may_replace(self, file: str) -> bool:
         if self._options.overwrite:
             return True
-        return file in self._written and (self._made is None or self._made.is_ours(file))
+        was_written = file in self._written and self._made is None
+        return was_written or self._is_ours(file)
+
+    def _is_ours(self, file: str) -> bool:
+        """Return True if this run made `file`, or an earlier one whose list or record is here."""
+        target = self._path / file if file else self._path
+        is_listed = self._made is not None and self._made.is_ours(file)
+        return is_listed or (self._noted is not None and self._noted.has(target))
 
     def _suffix(self, name: str, is_clear: bool) -> str:
         """Return the suffix of the result of a picture of that name."""

@@ -1,4 +1,4 @@
-"""A record of the files that a run makes in a folder, so that the same run may replace them."""
+"""Records of the files that a run makes, so that the same run may replace them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import json
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,8 @@ class Made:
         self._path = folder / f".rimlight-{name}"
         self._descriptor: int | None = None
         self._adding = threading.Lock()
-        self._known: dict[str, tuple[str, Facts]] = {}
+        self._inputs: dict[str, str] = {}
+        self._known: set[tuple[str, Facts]] = set()
         if os.path.lexists(self._path):
             self._open()
             self._load()
@@ -52,13 +55,12 @@ class Made:
     @property
     def names(self) -> dict[str, str]:
         """File -> name of its input, of the files that are there and unchanged."""
-        return {file: name for file, (name, _) in self._known.items() if self.is_ours(file)}
+        return {file: name for file, name in self._inputs.items() if self.is_ours(file)}
 
     def is_ours(self, file: str) -> bool:
         """Return True if the run made `file`, a path below the folder, and nobody changed it."""
-        known = self._known.get(file)
         with suppress(OSError):
-            return known is not None and known[1] == facts(self._folder / file)
+            return file in self._inputs and (file, facts(self._folder / file)) in self._known
         return False
 
     def add(self, file: str, name: str, made: Facts) -> None:
@@ -72,7 +74,7 @@ class Made:
             if self._descriptor is None:
                 self._open()
             assert self._descriptor is not None
-            self._known[file] = (name, made)
+            self._keep(file, name, made)
             line = json.dumps({"file": file, "name": name, "facts": made}) + "\n"
             os.write(self._descriptor, line.encode())
 
@@ -84,6 +86,11 @@ class Made:
             self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
         self._descriptor = None
+
+    def _keep(self, file: str, name: str, made: Facts) -> None:
+        # What is there may be of a try before the last: that one may have died before its move.
+        self._inputs[file] = name
+        self._known.add((file, made))
 
     def _open(self) -> None:
         try:
@@ -113,7 +120,7 @@ class Made:
             for line in file:
                 known = _parsed(line)
                 if known is not None:
-                    self._known[known[0]] = known[1:]
+                    self._keep(*known)
 
 
 def note(record: Path | None, target: Path, part: Path) -> None:
@@ -125,12 +132,48 @@ def note(record: Path | None, target: Path, part: Path) -> None:
     if record is None:
         return
     with suppress(OSError):
-        line = json.dumps([str(target), facts(part)]) + "\n"
+        line = json.dumps([_below(record, target), facts(part)]) + "\n"
         descriptor = os.open(record, _APPEND, 0o666)
         try:
             os.write(descriptor, line.encode())
         finally:
             os.close(descriptor)
+
+
+class Noted:
+    """The files that `note` wrote down in a record; none where it cannot be read.
+
+    One target may have several lines: of each try that got so far, the last ones perhaps without
+    giving the name.
+
+    Args:
+        record: may be missing.
+    """
+
+    def __init__(self, record: Path) -> None:
+        self._record = record
+
+    def has(self, target: Path) -> bool:
+        """Return True if a run made the file `target`, and nobody changed it since."""
+        with suppress(OSError):
+            return (_below(self._record, target), facts(target)) in self._known
+        return False
+
+    @cached_property
+    def _known(self) -> frozenset[tuple[str, Facts]]:
+        # Read only where a target is there: the record of a large batch has a line for each result.
+        return frozenset(_lines_of(self._record))
+
+
+def may_replace(target: Path, record: Path | None, *, overwrite: bool) -> bool:
+    """Return True if a file that is found at `target` may be replaced.
+
+    Args:
+        target: where a result is to be.
+        record: as for `note`; what is listed there may be.
+        overwrite: any file may be.
+    """
+    return overwrite or (record is not None and Noted(record).has(target))
 
 
 def facts(path: Path) -> Facts:
@@ -153,3 +196,18 @@ def _parsed(line: bytes) -> tuple[str, str, Facts] | None:
         return str(data["file"]), str(data["name"]), (int(size), int(changed))
     except (ValueError, TypeError, KeyError):
         return None
+
+
+def _below(record: Path, target: Path) -> str:
+    """Return the name of `target` in a record: it holds where the folder has moved, too."""
+    return os.path.relpath(os.path.abspath(target), os.path.abspath(record.parent))
+
+
+def _lines_of(record: Path) -> Iterator[tuple[str, Facts]]:
+    lines: list[bytes] = []
+    with suppress(OSError):
+        lines = record.read_bytes().splitlines() if record.is_file() else []
+    for line in lines:
+        with suppress(ValueError, TypeError):  # what cannot be read gives no rights
+            name, (size, changed) = json.loads(line)
+            yield str(name), (int(size), int(changed))

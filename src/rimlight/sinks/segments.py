@@ -14,7 +14,7 @@ from rimlight.sinks.codecs import Plan
 from rimlight.sinks.encoder import Encoder
 from rimlight.sinks.join import join
 from rimlight.sinks.journal import Journal, Segment
-from rimlight.sinks.made import note
+from rimlight.sinks.made import may_replace, note
 from rimlight.sinks.muxing import time_base_of
 from rimlight.sinks.sound import Sound
 
@@ -38,8 +38,8 @@ class SegmentWriter:
         journal: where the segments are and which are whole.
         part: only the pictures from one moment up to another are wanted, and their segments stay
             in the journal, for another run to join; both lie where segments begin, None: open.
-        overwrite: replace a file that appears at `path` meanwhile.
-        record: see `made.note`.
+        overwrite: replace a file that appears at `path` meanwhile, whoever wrote it.
+        record: see `made.note`; a file at `path` that it lists is replaced.
     """
 
     def __init__(
@@ -198,7 +198,8 @@ class SegmentWriter:
             join(part, paths, segments, plan=self._plan, info=self._info, sound=self._sound)
             if is_all:
                 note(self._record, self._path, part)
-            self._journal.place(part, whole=is_all, overwrite=self._overwrite)
+            may = may_replace(self._path, self._record, overwrite=self._overwrite)
+            self._journal.place(part, whole=is_all, overwrite=may)
         finally:
             part.unlink(missing_ok=True)
             self._close_sound()

@@ -20,6 +20,7 @@ from rimlight.sinks.codecs import CodecName, Plan, Preset, plan_for
 from rimlight.sinks.extras import tell_of_tags
 from rimlight.sinks.hardware import check_present
 from rimlight.sinks.journal import Journal
+from rimlight.sinks.made import may_replace
 from rimlight.sinks.muxing import USUAL_RATE
 from rimlight.sinks.paths import check_folder, check_not_source
 from rimlight.sinks.recording import RecordingWriter
@@ -75,7 +76,8 @@ class VideoSink:
             options.Seconds, Field(ge=1, description="seconds that are lost when it breaks off")
         ] = Fraction(10)
         record: Annotated[
-            Path | None, Field(description="a file that says which results were made")
+            Path | None,
+            Field(description="a file that says which results were made; they may be replaced"),
         ] = None
         part: Annotated[
             tuple[options.Seconds | None, options.Seconds | None] | None,
@@ -90,7 +92,7 @@ class VideoSink:
         self._is_recording = info.is_live and options.resume is None
         check_not_source(options.path, info)
         knows_what_is_there = self._is_recording or options.resume is not None
-        check_folder(options.path, overwrite=options.overwrite or knows_what_is_there)
+        check_folder(options.path, overwrite=knows_what_is_there or self._may_replace())
         self._writer = self._open_writer(self._open_sound())
         self._held: Frame | None = None
         self._taken = 0
@@ -149,7 +151,7 @@ class VideoSink:
         try:
             journal = Journal(self._path, options.resume)
             if not journal.replaceable:
-                check_folder(self._path, overwrite=options.overwrite)
+                check_folder(self._path, overwrite=self._may_replace())
         except SinkError:
             for opened in (journal, sound):
                 if opened is not None:
@@ -167,6 +169,10 @@ class VideoSink:
             overwrite=options.overwrite,
             record=options.record,
         )
+
+    def _may_replace(self) -> bool:
+        options = self._options
+        return may_replace(self._path, options.record, overwrite=options.overwrite)
 
     def _open_sound(self) -> Sound | None:
         container, private = self._info.container, self._options.private

@@ -11,7 +11,7 @@ from rimlight.core.errors import SinkError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.sinks.codecs import Plan
 from rimlight.sinks.encoder import Encoder
-from rimlight.sinks.made import note
+from rimlight.sinks.made import may_replace, note
 from rimlight.sinks.muxing import final_options, time_base_of
 from rimlight.sinks.naming import candidates
 from rimlight.sinks.pixel_shape import write_pixel_shape
@@ -28,8 +28,8 @@ class WholeWriter:
         info: the run's source.
         sound: streams to copy beside the pictures.
         threads: of the encoder.
-        overwrite: replace a file of that name.
-        record: see `made.note`.
+        overwrite: replace a file of that name, whoever wrote it.
+        record: see `made.note`; a file of that name that it lists is replaced.
     """
 
     resume_at: Fraction | None = None
@@ -108,7 +108,8 @@ class WholeWriter:
         write_pixel_shape(self._part, self._plan, self._info)
         try:
             note(self._record, self._path, self._part)
-            move_into_place(self._part, self._path, overwrite=self._overwrite)
+            may = may_replace(self._path, self._record, overwrite=self._overwrite)
+            move_into_place(self._part, self._path, overwrite=may)
         except FileExistsError as exc:
             kept = self._kept()
             raise SinkError(
