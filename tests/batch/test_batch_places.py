@@ -7,8 +7,8 @@ import pytest
 from rimlight.batch.manifest import Manifest
 from rimlight.batch.places import Finished, check_manifest, check_places
 from rimlight.batch.plan import Task, make_plan
-from rimlight.batch.summary import _address
 from rimlight.core.errors import SinkError
+from rimlight.reporting.pages import file_href
 from rimlight.sinks.made import note
 
 
@@ -86,5 +86,5 @@ def test_no_key_of_a_bucket_leads_out_of_the_results(tmp_path, key):
 
 
 def test_a_name_that_looks_like_a_protocol_is_a_name():
-    assert _address("javascript:alert(1).mp4").startswith("./")
+    assert file_href("javascript:alert(1).mp4").startswith("./")
     assert Task("a", "b", "video").target == "b"
