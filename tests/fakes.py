@@ -21,7 +21,7 @@ def make_frame(index=0, size=(64, 48)):
     image[..., 0] += np.linspace(0, 40, width).astype(np.uint8)
     image[..., 1] += np.linspace(0, 40, height).astype(np.uint8)[:, None]
     pts = index / RATE
-    return Frame.from_bgr(image, index=index, pts=pts, captured=time.monotonic())
+    return Frame.from_bgr(image, index=index, pts=pts, captured_at=time.monotonic())
 
 
 class ListSource:

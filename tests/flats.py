@@ -13,7 +13,7 @@ GREEN, RED, BLUE, GRAY = (0, 255, 0), (0, 0, 255), (255, 0, 0), (90, 90, 90)
 
 def as_i420(frame):
     """The same frame in the other layout, its transparency kept."""
-    stamp = {"index": frame.index, "pts": frame.pts, "captured": frame.captured}
+    stamp = {"index": frame.index, "pts": frame.pts, "captured_at": frame.captured_at}
     planar = Frame.from_i420(frame.i420, size=frame.size, **stamp)
     return planar if frame.alpha is None else planar.with_alpha(frame.alpha)
 
@@ -22,7 +22,7 @@ def flat(color=GRAY, *, size=(64, 48), layout="bgr", index=0, pts=0, alpha=None)
     """A frame of one color. `alpha` is a level for all of it, or uint8 (h, w)."""
     image = np.full((size[1], size[0], 3), color, np.uint8)
     opacity = None if alpha is None else np.full((size[1], size[0]), alpha, np.uint8)
-    stamp = {"index": index, "pts": Fraction(pts), "captured": 0.0}
+    stamp = {"index": index, "pts": Fraction(pts), "captured_at": 0.0}
     frame = Frame.from_bgr(image, alpha=opacity, **stamp)
     return frame if layout == "bgr" else as_i420(frame)
 

@@ -14,19 +14,19 @@ GREEN, WHITE, BLACK = (0, 128, 0), (255, 255, 255), (0, 0, 0)
 def flat_frame(color=(200, 120, 40), size=(64, 48), *, index=0, pts=Fraction(0), alpha=None):
     """A BGR frame of one color."""
     image = np.full((size[1], size[0], 3), color, np.uint8)
-    return Frame.from_bgr(image, index=index, pts=pts, captured=0.0, alpha=alpha)
+    return Frame.from_bgr(image, index=index, pts=pts, captured_at=0.0, alpha=alpha)
 
 
 def smooth_frame(seed=0, size=(320, 180), *, pts=Fraction(0)):
     """A picture without detail finer than the chroma of I420 can carry."""
     small = np.random.default_rng(seed).integers(20, 236, (3, 4, 3), np.uint8)
     bgr = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
-    return Frame.from_bgr(bgr, index=seed, pts=pts, captured=0.0)
+    return Frame.from_bgr(bgr, index=seed, pts=pts, captured_at=0.0)
 
 
 def as_i420(frame, color=BT601):
     """The same picture in the other layout."""
-    stamp = {"index": frame.index, "pts": frame.pts, "captured": frame.captured}
+    stamp = {"index": frame.index, "pts": frame.pts, "captured_at": frame.captured_at}
     if color != BT601:
         frame = Frame(frame.image, "bgr", frame.size, **stamp, color=color)
     return Frame.from_i420(frame.i420, size=frame.size, color=color, **stamp)

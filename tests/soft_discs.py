@@ -43,5 +43,5 @@ def luma_of(picture):
 
 def frame_of(picture, layout="bgr", pts=0):
     """A frame of any (h, w, 3) in 0..255."""
-    frame = Frame.from_bgr(pixels_of(picture), index=0, pts=Fraction(pts), captured=0.0)
+    frame = Frame.from_bgr(pixels_of(picture), index=0, pts=Fraction(pts), captured_at=0.0)
     return frame if layout == "bgr" else frame.with_i420(frame.i420)

@@ -23,7 +23,7 @@ from clip_maker import write_video
 from rimlight.batch.run import Batch
 from rimlight.batch.work import Counted, attempt, carry_out
 from rimlight.cli import run_words
-from rimlight.core.config import load_run
+from rimlight.core.config import parse_run
 
 CASES = int(os.environ.get("RIMLIGHT_FILE_CASES", "100"))
 SEED = int(os.environ.get("RIMLIGHT_FILE_SEED", "0"))
@@ -198,21 +198,21 @@ class Here:
     def run(self, jobs):
         for job in jobs:
             counted = Counted(job.thumbnail, [0])
-            run = load_run(job.run, where="the batch")
+            run = parse_run(job.run, where="the batch")
             yield job, attempt(lambda run=run, counted=counted: carry_out(run, counted), counted)
 
 
 def batch(words, config, *, overwrite):
     """Do what `rimlight batch` does, without processes of its own."""
     from rimlight.batch.plan import make_plan
-    from rimlight.factory.presets import background_effects, job_config
+    from rimlight.factory.presets import background_effects, build_config
 
     *inputs, _, background, _, out = words
     still = ".png" if background == "none" else None
 
     def describe(task):
         kind = "video" if task.kind == "video" else "images"
-        return job_config(
+        return build_config(
             "process",
             source=f"{kind}:{task.source}",
             sinks=[f"{kind}:{task.target}{'/' if task.kind == 'folder' else ''}"],

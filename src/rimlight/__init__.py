@@ -29,8 +29,8 @@ if TYPE_CHECKING:
         open_sink,
         open_source,
     )
-    from rimlight.factory.pipeline import open_run
-    from rimlight.factory.presets import job_config
+    from rimlight.factory.pipeline import open_pipeline
+    from rimlight.factory.presets import build_config
     from rimlight.pipeline.pipeline import Pipeline
     from rimlight.pipeline.settings import Settings
     from rimlight.pipeline.stats import Stats
@@ -50,10 +50,10 @@ _HOME = {
     "SourceInfo": "core.frame",
     "Stats": "pipeline.stats",
     "StopStream": "core.errors",
-    "job_config": "factory.presets",
+    "build_config": "factory.presets",
     "open_effect": "factory.api",
     "open_refiner": "factory.api",
-    "open_run": "factory.pipeline",
+    "open_pipeline": "factory.pipeline",
     "open_segmenter": "factory.api",
     "open_sink": "factory.api",
     "open_source": "factory.api",
@@ -74,10 +74,10 @@ __all__ = [
     "SourceInfo",
     "Stats",
     "StopStream",
-    "job_config",
+    "build_config",
     "open_effect",
+    "open_pipeline",
     "open_refiner",
-    "open_run",
     "open_segmenter",
     "open_sink",
     "open_source",

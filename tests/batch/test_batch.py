@@ -22,9 +22,9 @@ from rimlight.batch.run import Batch, alone_in
 from rimlight.batch.summary import write_summary
 from rimlight.batch.trial import try_parts
 from rimlight.batch.work import Counted, attempt, carry_out
-from rimlight.core.config import load_run
+from rimlight.core.config import parse_run
 from rimlight.core.errors import ConfigError, SinkError, SourceOpenError
-from rimlight.factory.presets import job_config
+from rimlight.factory.presets import build_config
 from rimlight.system.cpu import count_usable_cores
 
 
@@ -256,7 +256,7 @@ def test_a_containers_share_of_the_processor_counts(tmp_path, quota, most):
 
 
 def run_data(source, target):
-    config = job_config(
+    config = build_config(
         "process", source=str(source), sinks=[str(target)], segmenter={"kind": "threshold"},
         effects=[{"kind": "replace", "background": "white"}],
     )  # fmt: skip
@@ -287,7 +287,7 @@ def test_a_plan_knows_its_extent_and_what_it_takes_about(tmp_path, clips):
     extent = extent_of(tasks)
     assert (extent.frames, round(extent.seconds)) == (150, 6)
     assert ["broken.mp4" in why for why in extent.unreadable] == [True]
-    run = load_run(run_data(tasks[0].source, tasks[0].target), where="the test")
+    run = parse_run(run_data(tasks[0].source, tasks[0].target), where="the test")
     cost = cost_of(run, tasks[0], extent.megapixels)
     assert cost.cpu_s > 0 and cost.bytes > 0 and not (tmp_path / "out").exists()
     broken = next(task for task in tasks if "broken" in task.source)
@@ -375,7 +375,7 @@ def test_a_batch_is_gone_on_with_where_it_stopped(tmp_path, clips):
     tasks = make_plan([str(tmp_path / "in")], str(out), suffix=".mp4")
 
     def describe(task):
-        return job_config(
+        return build_config(
             "process", source=task.source, sinks=[task.target],
             segmenter={"kind": "threshold"}, effects=[{"kind": "replace", "background": "white"}],
         )  # fmt: skip
@@ -399,13 +399,13 @@ class Here:
     def run(self, jobs):
         for job in jobs:
             counted = Counted(job.thumbnail, [0])
-            run = load_run(job.run, where="the test")
+            run = parse_run(job.run, where="the test")
             yield job, attempt(lambda run=run, counted=counted: carry_out(run, counted), counted)
 
 
 def described(background):
     def describe(task):
-        return job_config(
+        return build_config(
             "process", source=task.source, sinks=[task.target],
             segmenter={"kind": "threshold"},
             effects=[{"kind": "replace", "background": str(background)}],
@@ -467,7 +467,7 @@ def test_a_folder_does_not_tell_again_what_the_plan_has_told(tmp_path, caplog):
     (tmp_path / "in/sub").mkdir(parents=True)
     (tmp_path / "in/a.txt").touch()
     cv2.imwrite(str(tmp_path / "in/a.png"), np.zeros((16, 24, 3), np.uint8))
-    run = load_run(run_data(tmp_path / "in", tmp_path / "out"), where="the test")
+    run = parse_run(run_data(tmp_path / "in", tmp_path / "out"), where="the test")
     assert carry_out(run, Counted(None, [0])).frames == 1
     assert not caplog.text
 
@@ -511,7 +511,7 @@ def test_two_batches_do_not_share_an_output_folder(tmp_path):
     ],
 )
 def test_what_would_fail_in_every_worker_is_found_before_any_work(tmp_path, target, effect, says):
-    run = job_config(
+    run = build_config(
         "process", source="video:in.mp4", sinks=[f"video:{tmp_path / target}"], effects=[effect],
         segmenter={"kind": "threshold"},
     )  # fmt: skip

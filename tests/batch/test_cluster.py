@@ -18,7 +18,7 @@ from rimlight.batch.plan import make_plan
 from rimlight.batch.run import Batch
 from rimlight.batch.session import connected
 from rimlight.core.errors import ConfigError, RimlightError
-from rimlight.factory.presets import job_config
+from rimlight.factory.presets import build_config
 
 # Ray reads it when it is imported: nodes then meet on the loopback address, not on the network.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
@@ -44,7 +44,7 @@ def uneven(seconds):
 
 
 def describe(task):
-    return job_config(
+    return build_config(
         "process", source=task.source, sinks=[task.target],
         segmenter={"kind": "threshold"}, effects=[{"kind": "replace", "background": "white"}],
         options={"video": {"resume": "auto", "segment_s": 1, "codec": "ffv1", "threads": 1}},

@@ -18,10 +18,10 @@ from rimlight.batch.pieces import Piece, Staging, join_pieces, make_piece
 from rimlight.batch.plan import make_plan
 from rimlight.batch.secret import secret
 from rimlight.batch.work import Counted
-from rimlight.core.config import PartConfig, load_run
+from rimlight.core.config import ComponentConfig, parse_run
 from rimlight.core.errors import MissingDependencyError, SinkError, SourceOpenError
-from rimlight.factory.pipeline import open_run
-from rimlight.factory.presets import job_config
+from rimlight.factory.pipeline import open_pipeline
+from rimlight.factory.presets import build_config
 from rimlight.sinks.journal import Segment, folder_of
 from rimlight.system import app_paths
 
@@ -38,7 +38,7 @@ LOSSLESS = {"resume": "auto", "segment_s": 1, "threads": 1, "codec": "ffv1"}
 
 
 def run_of(source, target, *, segmenter=None, **video):
-    config = job_config(
+    config = build_config(
         "process", source=f"video:{source}", sinks=[f"video:{target}"],
         segmenter=segmenter or {"kind": "threshold"},
         effects=[{"kind": "replace", "background": "white"}],
@@ -50,7 +50,7 @@ def run_of(source, target, *, segmenter=None, **video):
 def local(run, target):
     """What one process on one machine makes of a run."""
     sink = {**run["sinks"][0], "path": str(target)}
-    with open_run(load_run({**run, "sinks": [sink]}, where="here")) as opened:
+    with open_pipeline(parse_run({**run, "sinks": [sink]}, where="here")) as opened:
         opened.pipeline.run()
     return decoded(target)
 
@@ -84,7 +84,7 @@ def test_pieces_in_any_order_are_the_frames_of_one_run(tmp_path, clip):
 @pytest.mark.slow
 def test_real_masks_that_follow_and_sound_come_through(tmp_path):
     source = app_paths.find_data_folder("samples") / "portrait.mp4"
-    masks = {"kind": "model", "model": "auto", "threads": 1, "focus": "follow"}
+    masks = {"kind": "model", "model": "auto", "threads": 1, "roi": "track"}
     run = run_of(source, tmp_path / "out.mkv", segmenter=masks, segment_s=2)
     spread(run)
     assert decoded(tmp_path / "out.mkv") == local(run, tmp_path / "local.mkv")
@@ -151,7 +151,7 @@ def test_a_folder_of_pictures_by_address(tmp_path):
     source = app_paths.find_data_folder("samples") / "background.jpg"
     storage.store(source, "memory://in/a/one.jpg")
     (task,) = make_plan(["memory://in"], "memory://out", suffix=".mp4")
-    config = job_config(
+    config = build_config(
         "process", source=f"images:{task.source}", sinks=[f"images:{task.target}/"],
         segmenter={"kind": "threshold"}, effects=[{"kind": "replace", "background": "white"}],
     )  # fmt: skip
@@ -211,7 +211,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_video_whose_pieces_were_damaged_is_made_in_one_go(tmp_path, clip, damage):
-    run = load_run(run_of(str(clip), str(tmp_path / "out.mkv")), where="the test")
+    run = parse_run(run_of(str(clip), str(tmp_path / "out.mkv")), where="the test")
     piece = Piece(0, None, None)
     counted = Counted(None, [0])
     staging = Staging(str(tmp_path / "staging"), b"key", ".mkv")
@@ -255,13 +255,13 @@ def test_the_secret_is_kept_for_later_runs_and_readable_by_its_user_only(tmp_pat
 
 
 def test_a_worker_holds_its_model():
-    models, part = HeldModels(), PartConfig(kind="model", model="auto", threads=1)
+    models, part = HeldModels(), ComponentConfig(kind="model", model="auto", threads=1)
     first = models.open(part, (16, 9))
     first.close()
     again = models.open(part, (160, 90))
     assert again._model is first._model
     assert models.open(part, (9, 16))._model is not again._model
-    following = models.open(PartConfig(kind="model", focus="follow", threads=1), (16, 9))
+    following = models.open(ComponentConfig(kind="model", roi="track", threads=1), (16, 9))
     assert type(following) is not type(first)
     following.close()
     models.close()
@@ -306,7 +306,7 @@ def test_addresses_that_lead_nowhere_are_named(tmp_path):
     ],
 )
 def test_what_is_staged_lies_at_the_address_of_the_result_too(tmp_path, target, beside):
-    config = job_config("process", source=f"images:{tmp_path}", sinks=[f"images:{target}"])
+    config = build_config("process", source=f"images:{tmp_path}", sinks=[f"images:{target}"])
     order = orders.order_for(config.model_dump(mode="json"), threads=1, piece_s=Fraction(2))
     assert storage.parent(order.staging.place) == beside
 

@@ -18,9 +18,9 @@ from rimlight.batch.plan import make_plan
 from rimlight.batch.run import Batch
 from rimlight.batch.storage import is_url
 from rimlight.batch.work import Counted, attempt, carry_out
-from rimlight.core.config import load_run
+from rimlight.core.config import parse_run
 from rimlight.core.errors import SinkError
-from rimlight.factory.presets import job_config
+from rimlight.factory.presets import build_config
 from rimlight.sinks.made import Made, Noted, facts, note
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra [ray]")
@@ -50,7 +50,7 @@ def described(resume="auto"):
     def describe(task):
         kind = "video" if task.kind == "video" else "images"
         video = {"resume": resume, "segment_s": 1, "codec": "ffv1", "threads": 1}
-        return job_config(
+        return build_config(
             "process", source=f"{kind}:{task.source}",
             sinks=[f"{kind}:{task.target}{'/' if task.kind == 'folder' else ''}"],
             segmenter={"kind": "threshold"}, effects=[{"kind": "replace", "background": "white"}],
@@ -213,7 +213,7 @@ def test_a_worker_of_this_machine_that_died_after_its_result_was_there_is_no_fau
 def done(job: Job):
     """Do a job as a worker process of this machine does it."""
     counted = Counted(None, [0])
-    return attempt(lambda: carry_out(load_run(job.run, where="the test"), counted), counted)
+    return attempt(lambda: carry_out(parse_run(job.run, where="the test"), counted), counted)
 
 
 def test_the_record_of_results_is_the_same_file_wherever_a_worker_stands(

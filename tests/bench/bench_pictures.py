@@ -25,10 +25,10 @@ import cv2
 import numpy as np
 
 from rimlight.core.config import RunConfig
-from rimlight.factory.pipeline import open_effect, open_run, open_source
-from rimlight.factory.presets import background_effects, job_config
+from rimlight.factory.pipeline import open_effect, open_pipeline, open_source
+from rimlight.factory.presets import background_effects, build_config
 from rimlight.factory.segmenter import open_segmenter
-from rimlight.factory.sinks import part_options
+from rimlight.factory.sinks import load_component
 from rimlight.imaging.image_files.read import read_tagged
 from rimlight.sinks import SINKS
 from rimlight.system import app_paths
@@ -76,7 +76,9 @@ def alone(config: RunConfig, paths: Sequence[Path], out: Path) -> dict[str, floa
         for effect in effects:
             frame = effect.apply(frame, mask)
         shown.append(frame)
-    sink_class, options = part_options(SINKS, config.sinks[0].model_copy(update={"path": str(out)}))
+    sink_class, options = load_component(
+        SINKS, config.sinks[0].model_copy(update={"path": str(out)})
+    )
     sink = sink_class(options, info)
     spent["encode"] = timed(lambda: [sink.write(frame) for frame in shown])[1]
     return {stage: seconds / len(sample) for stage, seconds in spent.items()}
@@ -84,7 +86,7 @@ def alone(config: RunConfig, paths: Sequence[Path], out: Path) -> dict[str, floa
 
 def run(config: RunConfig) -> None:
     """The whole job."""
-    with open_run(config) as opened:
+    with open_pipeline(config) as opened:
         opened.pipeline.run()
 
 
@@ -120,7 +122,7 @@ def main(arguments: Sequence[str]) -> None:
         folder = Path(name)
         (folder / "in").mkdir()
         make_pictures(folder / "in", said.count)
-        config = job_config(
+        config = build_config(
             "process",
             source=str(folder / "in"),
             sinks=[f"{folder / 'out'}/"],

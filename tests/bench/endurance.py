@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rimlight.core.errors import SourceReadError
 from rimlight.core.frame import Frame
-from rimlight.core.frame_queue import Policy
+from rimlight.core.frame_queue import Overflow
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import Settings
@@ -93,7 +93,7 @@ def main() -> None:
         ThresholdSegmenter(ThresholdSegmenter.Options()),
         [sink],
         effects=[replacing("white")],
-        settings=Settings(policy=Policy.WAIT, masks="own"),
+        settings=Settings(overflow=Overflow.BLOCK, mask_sync="exact"),
         on_frame=on_frame,
     )
     ticks = count()

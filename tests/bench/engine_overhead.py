@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rimlight.batch import orders, steps
-from rimlight.factory.presets import background_effects, job_config
+from rimlight.factory.presets import background_effects, build_config
 from rimlight.system.av import av
 
 LOOK_S = 0.05
@@ -143,7 +143,7 @@ def of_worker(folder: Path) -> dict[str, Cost]:
 
 def worked(source: Path, target: Path, piece_s: int) -> Cost:
     """Do all that a worker does for a video, here."""
-    run = job_config(
+    run = build_config(
         "process",
         source=f"video:{source}",
         sinks=[f"video:{target}"],

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.core.frame_queue import Policy
+from rimlight.core.frame_queue import Overflow
 from rimlight.effects.blur import BlurEffect
 from rimlight.live.governor import Governor, Step, ladder, smaller_pictures
 from rimlight.pipeline.live import LivePipeline
@@ -57,10 +57,10 @@ class PatternAgain:
     def __call__(self) -> PatternSource:
         return PatternSource(PatternSource.Options(size=self._size, realtime=True))
 
-    def can_shrink(self) -> bool:
+    def can_downscale(self) -> bool:
         return True
 
-    def shrink(self, *, on: bool) -> None:
+    def set_downscaled(self, *, on: bool) -> None:
         self._size = (640, 360) if on else (1280, 720)
 
 
@@ -81,7 +81,7 @@ def governed(limits: dict[str, float]) -> tuple[LivePipeline, Governor]:
     again = PatternAgain()
     source = ReconnectingSource(again(), again)
     effect = BlurEffect(BlurEffect.Options(radius_px=20, refresh_hz=15))
-    settings = Settings(policy=Policy.LATEST, masks="newest")
+    settings = Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest")
     sink = NullSink(NullSink.Options(), source.info)
     pipeline = LivePipeline(
         source, BurningSegmenter(MASK_S), [sink], effects=[effect], settings=settings

@@ -63,7 +63,7 @@ def main(folder: Path, model: str) -> None:
         images.append({"id": number, "height": height, "width": width})
         for class_id, polygon in objects:
             annotations.append(truth(len(annotations) + 1, number, class_id, polygon, picture))
-        frame = Frame.from_bgr(picture, index=0, pts=Fraction(0), captured=0.0)
+        frame = Frame.from_bgr(picture, index=0, pts=Fraction(0), captured_at=0.0)
         candidates = engine.run(maker.make(frame), 0)[0].copy()
         prototypes = engine.read(1)[0].copy()
         place = letterbox(frame.size, card.input.size)

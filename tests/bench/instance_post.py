@@ -43,7 +43,7 @@ def main() -> None:
     card, file = Catalog().resolve("yolov8n-seg")
     engine = TfliteEngine(file, size=card.input.size, threads=1)
     frames = [
-        Frame.from_bgr(crowd(), index=n, pts=Fraction(n, 30), captured=0.0) for n in range(101)
+        Frame.from_bgr(crowd(), index=n, pts=Fraction(n, 30), captured_at=0.0) for n in range(101)
     ]
     candidates = engine.run(InputMaker(card.input, engine.input).make(frames[0]), 0)[0].copy()
     prototypes = engine.read(1)[0].copy()
@@ -61,7 +61,7 @@ def main() -> None:
         at = [time.process_time()]
         found = decode(candidates, prototypes, card=card, place=place, limits=LIMITS)
         at.append(time.process_time())
-        mask = Mask.from_instances(found, foreground=card.foreground, edges=card.edges)
+        mask = Mask.from_instances(found, foreground=card.foreground, alpha_range=card.alpha_range)
         at.append(time.process_time())
         mask = track.refine(mask, frame)
         at.append(time.process_time())

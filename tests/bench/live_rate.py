@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.core.frame_queue import Policy
+from rimlight.core.frame_queue import Overflow
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import Settings
@@ -56,7 +56,7 @@ def main() -> None:
     noting = NotingSink()
     sink = SteadySink(noting, RATE)
     effect = ReplaceEffect(ReplaceEffect.Options(background="#00ff00"))
-    settings = Settings(policy=Policy.LATEST, masks="newest")
+    settings = Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest")
     pipeline = LivePipeline(source, SlowSegmenter(), [sink], effects=[effect], settings=settings)
     stats = pipeline.run()
     sink.close()

@@ -52,7 +52,7 @@ class Tally:
 
 def winners(segmenter, picture, size):
     """The model's classes at the truth's (width, height): scores enlarged, then compared."""
-    frame = Frame.from_bgr(picture, index=0, pts=Fraction(0), captured=0.0)
+    frame = Frame.from_bgr(picture, index=0, pts=Fraction(0), captured_at=0.0)
     scores = segmenter.segment(frame).scores
     return cv2.resize(scores, size, interpolation=cv2.INTER_LINEAR).argmax(axis=2)
 

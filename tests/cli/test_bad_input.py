@@ -135,15 +135,15 @@ def test_neither_display_nor_virtual_camera_by_default(refused):
 
 
 def test_unknown_config_key(refused, tmp_path):
-    (tmp_path / "run.yaml").write_text("pipeline: {capasity: 2}\n")
+    (tmp_path / "run.yaml").write_text("pipeline: {queue_sise: 2}\n")
     refused(
         "live", "--config", "run.yaml", "--dry-run",
-        code=2, says="pipeline.capasity", hint="did you mean 'capacity'?",
+        code=2, says="pipeline.queue_sise", hint="did you mean 'queue_size'?",
     )  # fmt: skip
 
 
 def test_wrong_type_in_config(refused, tmp_path):
-    (tmp_path / "run.yaml").write_text("pipeline: {capacity: many}\n")
+    (tmp_path / "run.yaml").write_text("pipeline: {queue_size: many}\n")
     refused("live", "--config", "run.yaml", code=2, says="got 'many'", hint="")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from media_files import frame_times
 
-from rimlight.factory.presets import job_config
+from rimlight.factory.presets import build_config
 from rimlight.imaging.edge_color import foreground_colors
 from rimlight.offline.preview import preview_path
 from rimlight.system.av import av
@@ -71,7 +71,7 @@ def test_a_preview_shows_pairs_and_leaves_the_work_for_later(rimlight, tmp_path,
     ],
 )
 def test_a_preview_lies_beside_the_result(output, place):
-    run = job_config("process", source="a.mp4", sinks=[output])
+    run = build_config("process", source="a.mp4", sinks=[output])
     assert preview_path(run) == Path(place)
 
 

@@ -6,7 +6,7 @@ def test_the_quality_is_part_of_the_plan(rimlight):
         "process", "pattern", "-b", "white", "-o", "null", "--quality", "best", "--dry-run"
     )
     assert done.returncode == 0, done.stderr
-    assert "focus: best" in done.stdout and "kind: steady" in done.stdout
+    assert "roi: multi" in done.stdout and "kind: steady" in done.stdout
 
 
 def test_an_unknown_quality_is_refused(refused):

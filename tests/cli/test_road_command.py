@@ -141,8 +141,8 @@ def test_a_choice_that_would_leave_somebody_uncovered_is_refused(refused, clip):
 
 def test_covering_with_the_mask_of_an_earlier_frame_is_refused(refused, clip):
     args = ("road", clip, "--model", "selfie", "--redact", "person", "-o", "out.mp4")
-    newest = ("--set", "pipeline.masks=newest")
-    refused(*args, *newest, code=2, says="newest mask", hint="own")
+    newest = ("--set", "pipeline.mask_sync=latest")
+    refused(*args, *newest, code=2, says="newest mask", hint="exact")
 
 
 def test_flags_of_the_report_without_one_are_refused(refused, clip):

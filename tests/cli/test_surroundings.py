@@ -108,7 +108,7 @@ def test_names_that_are_not_text_work_in_any_locale(tmp_path):
 @pytest.mark.parametrize("compiled", ["always", "auto"])
 def test_compiled_loops_without_a_place_for_them_are_left_out(shell, compiled, tmp_path):
     code, said = shell(
-        f"{RIMLIGHT} process in.png -b white -o out.png --set pipeline.compiled={compiled}",
+        f"{RIMLIGHT} process in.png -b white -o out.png --set pipeline.jit={compiled}",
         NUMBA_CACHE_LOCATOR_CLASSES="IPythonCacheLocator",
     )
     assert code == 0 and ("without compiled loops" in said) == (compiled == "always")

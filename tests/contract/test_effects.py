@@ -43,15 +43,15 @@ def test_any_size_and_mask_gives_a_frame_of_the_same_size(effect, shaped, size, 
 def test_the_moment_and_the_name_stay(effect, shaped):
     frame = replace(shaped(smooth_frame(7, pts=Fraction(1001, 30000))), name="a/b.jpg")
     made = effect.apply(frame, disc_mask())
-    before = (frame.index, frame.pts, frame.captured, frame.name, frame.color)
-    assert (made.index, made.pts, made.captured, made.name, made.color) == before
+    before = (frame.index, frame.pts, frame.captured_at, frame.name, frame.color)
+    assert (made.index, made.pts, made.captured_at, made.name, made.color) == before
 
 
 def test_never_changes_what_it_is_given(effect, shaped):
     frame, mask = shaped(smooth_frame()), disc_mask()
-    image, scores = frame.image.copy(), mask.given.copy()
+    image, scores = frame.image.copy(), mask.data.copy()
     effect.apply(frame, mask)
-    assert (frame.image == image).all() and (mask.given == scores).all()
+    assert (frame.image == image).all() and (mask.data == scores).all()
 
 
 def test_a_result_is_not_changed_by_later_frames(effect, shaped):

@@ -44,7 +44,7 @@ def smooth_frame(seed, size=(320, 180)):
 
 
 def as_i420(frame):
-    stamp = {"index": frame.index, "pts": frame.pts, "captured": frame.captured}
+    stamp = {"index": frame.index, "pts": frame.pts, "captured_at": frame.captured_at}
     return Frame.from_i420(frame.i420, size=frame.size, **stamp)
 
 
@@ -66,7 +66,7 @@ def test_a_mask_does_not_change_when_later_frames_are_segmented(segmenter):
     before = first.scores.copy()
     later = [segmenter.segment(smooth_frame(seed)) for seed in range(2, 6)]
     assert (first.scores == before).all()
-    assert not any(np.shares_memory(first.given, mask.given) for mask in later)
+    assert not any(np.shares_memory(first.data, mask.data) for mask in later)
 
 
 def test_the_frame_is_not_changed(segmenter):

@@ -72,7 +72,7 @@ def test_index_and_pts_rise(source):
     assert len(frames) >= 10
     assert frames[0].index == 0
     assert all(a.index < b.index and a.pts < b.pts for a, b in pairwise(frames))
-    assert all(a.captured <= b.captured for a, b in pairwise(frames))
+    assert all(a.captured_at <= b.captured_at for a, b in pairwise(frames))
 
 
 def test_info_says_what_the_frames_are(source):

@@ -1,6 +1,6 @@
 import pytest
 
-from rimlight.core.config import apply_settings, load_run, merge, parse_spec, read_yaml
+from rimlight.core.config import apply_settings, merge, parse_run, parse_spec, read_yaml
 from rimlight.core.errors import ConfigError
 
 RUN = {
@@ -12,11 +12,11 @@ RUN = {
 
 def test_settings_reach_into_mappings_and_lists():
     data = apply_settings(
-        RUN, ["segmenter.threads=2", "sinks.0.kind=window", "pipeline.capacity=1"]
+        RUN, ["segmenter.threads=2", "sinks.0.kind=window", "pipeline.queue_size=1"]
     )
     assert data["segmenter"] == {"kind": "model", "model": "selfie", "threads": 2}
     assert data["sinks"][0]["kind"] == "window"
-    assert load_run(data, where="test").pipeline.capacity == 1
+    assert parse_run(data, where="test").pipeline.queue_size == 1
     assert RUN["sinks"][0]["kind"] == "null"
 
 
@@ -43,19 +43,19 @@ def test_a_part_of_the_same_kind_keeps_its_other_options():
 
 def test_an_unknown_key_suggests_the_known_one():
     with pytest.raises(ConfigError) as caught:
-        load_run(RUN | {"pipeline": {"capasity": 3}}, where="run.yaml")
-    assert str(caught.value) == "run.yaml: pipeline.capasity: unknown key"
-    assert "did you mean 'capacity'?" in caught.value.hint
+        parse_run(RUN | {"pipeline": {"queue_sise": 3}}, where="run.yaml")
+    assert str(caught.value) == "run.yaml: pipeline.queue_sise: unknown key"
+    assert "did you mean 'queue_size'?" in caught.value.hint
 
 
 def test_a_wrong_type_shows_what_came():
-    with pytest.raises(ConfigError, match=r"pipeline.capacity: .*integer.*got 'many'"):
-        load_run(RUN | {"pipeline": {"capacity": "many"}}, where="run.yaml")
+    with pytest.raises(ConfigError, match=r"pipeline.queue_size: .*integer.*got 'many'"):
+        parse_run(RUN | {"pipeline": {"queue_size": "many"}}, where="run.yaml")
 
 
 def test_a_run_without_sinks_is_refused():
     with pytest.raises(ConfigError, match="sinks"):
-        load_run(RUN | {"sinks": []}, where="run.yaml")
+        parse_run(RUN | {"sinks": []}, where="run.yaml")
 
 
 def test_files_that_are_no_mapping_are_refused(tmp_path):

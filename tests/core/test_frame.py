@@ -10,7 +10,7 @@ from rimlight.imaging.color import ColorSpace
 
 def test_i420_of_a_bgr_frame_comes_back_nearly_the_same():
     frame = make_frame(5, (64, 48))
-    again = Frame.from_i420(frame.i420, size=(64, 48), index=5, pts=frame.pts, captured=0.0)
+    again = Frame.from_i420(frame.i420, size=(64, 48), index=5, pts=frame.pts, captured_at=0.0)
     assert np.abs(again.bgr.astype(int) - frame.bgr).max() <= 6
 
 
@@ -31,10 +31,10 @@ def test_a_conversion_is_made_once():
 
 def test_a_frame_says_what_it_expected():
     with pytest.raises(TypeError, match="must be uint8, got float32"):
-        Frame.from_bgr(np.zeros((4, 4, 3), np.float32), index=0, pts=Fraction(0), captured=0.0)
+        Frame.from_bgr(np.zeros((4, 4, 3), np.float32), index=0, pts=Fraction(0), captured_at=0.0)
     with pytest.raises(ValueError, match=r"must be \(6, 4\), got \(4, 4\)"):
         Frame.from_i420(
-            np.zeros((4, 4), np.uint8), size=(4, 4), index=0, pts=Fraction(0), captured=0.0
+            np.zeros((4, 4), np.uint8), size=(4, 4), index=0, pts=Fraction(0), captured_at=0.0
         )
 
 
@@ -51,7 +51,7 @@ def test_a_full_range_frame_keeps_its_white():
         size=(4, 4),
         index=0,
         pts=frame.pts,
-        captured=0.0,
+        captured_at=0.0,
         color=ColorSpace("bt709", full_range=True),
     )
     assert white.bgr.min() >= 254
@@ -86,6 +86,6 @@ def test_a_mask_refuses_what_does_not_fit_its_classes(given):
         Mask(given, ("person",))
 
 
-def test_mask_edges_must_rise():
-    with pytest.raises(ValueError, match="edges must rise"):
-        Mask(np.zeros((2, 2, 1), np.float32), ("person",), edges=(0.7, 0.3))
+def test_the_alpha_range_of_a_mask_must_rise():
+    with pytest.raises(ValueError, match="alpha_range must rise"):
+        Mask(np.zeros((2, 2, 1), np.float32), ("person",), alpha_range=(0.7, 0.3))

@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
-from rimlight.core.frame_queue import FrameBuffer, Policy
+from rimlight.core.frame_queue import FrameQueue, Overflow
 
 
 def test_latest_keeps_the_newest_and_counts_the_rest():
-    buffer = FrameBuffer(2, Policy.LATEST)
+    buffer = FrameQueue(2, Overflow.DROP_OLDEST)
     for number in range(5):
         buffer.put(number)
     buffer.close()
@@ -17,7 +17,7 @@ def test_latest_keeps_the_newest_and_counts_the_rest():
 
 
 def test_wait_blocks_the_producer_until_there_is_room():
-    buffer = FrameBuffer(1, Policy.WAIT)
+    buffer = FrameQueue(1, Overflow.BLOCK)
     producer = threading.Thread(
         target=lambda: [buffer.put(i) for i in range(50)] + [buffer.close()]
     )
@@ -28,7 +28,7 @@ def test_wait_blocks_the_producer_until_there_is_room():
 
 
 def test_close_wakes_a_producer_that_waits_for_room():
-    buffer = FrameBuffer(1, Policy.WAIT)
+    buffer = FrameQueue(1, Overflow.BLOCK)
     buffer.put(0)
     results = []
     producer = threading.Thread(target=lambda: results.append(buffer.put(1)))
@@ -39,7 +39,7 @@ def test_close_wakes_a_producer_that_waits_for_room():
 
 
 def test_bytes_bound_it_as_well_as_items():
-    buffer = FrameBuffer(10, Policy.LATEST, max_bytes=100, size_of=len)
+    buffer = FrameQueue(10, Overflow.DROP_OLDEST, max_bytes=100, size_of=len)
     for letter in "abc":
         buffer.put(letter * 60)
     buffer.close()
@@ -47,13 +47,13 @@ def test_bytes_bound_it_as_well_as_items():
 
 
 def test_one_item_larger_than_the_bound_is_let_in():
-    buffer = FrameBuffer(10, Policy.WAIT, max_bytes=10, size_of=len)
+    buffer = FrameQueue(10, Overflow.BLOCK, max_bytes=10, size_of=len)
     assert buffer.put("x" * 50)
     assert len(buffer) == 1
 
 
 def test_the_error_comes_after_the_items_before_it():
-    buffer = FrameBuffer(4, Policy.WAIT)
+    buffer = FrameQueue(4, Overflow.BLOCK)
     buffer.put("frame")
     buffer.close(OSError("cable"))
     items = iter(buffer)
@@ -63,14 +63,14 @@ def test_the_error_comes_after_the_items_before_it():
 
 
 def test_the_first_close_decides():
-    buffer = FrameBuffer(1, Policy.WAIT)
+    buffer = FrameQueue(1, Overflow.BLOCK)
     buffer.close()
     buffer.close(OSError("too late"))
     assert list(buffer) == []
 
 
 def test_discard_forgets_what_is_left_and_counts_it():
-    buffer = FrameBuffer(4, Policy.WAIT)
+    buffer = FrameQueue(4, Overflow.BLOCK)
     buffer.put(1)
     buffer.discard()
     assert list(buffer) == [] and buffer.dropped == 1
@@ -78,7 +78,7 @@ def test_discard_forgets_what_is_left_and_counts_it():
 
 
 def test_ready_says_whether_an_item_can_be_had_at_once():
-    buffer = FrameBuffer(1, Policy.WAIT)
+    buffer = FrameQueue(1, Overflow.BLOCK)
     assert not buffer.wait_ready(0)
     buffer.put(1)
     assert buffer.wait_ready(0)
@@ -88,12 +88,12 @@ def test_ready_says_whether_an_item_can_be_had_at_once():
 
 def test_capacity_must_be_positive():
     with pytest.raises(ValueError, match="at least 1, got 0"):
-        FrameBuffer(0, Policy.WAIT)
+        FrameQueue(0, Overflow.BLOCK)
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to a thread")
 def test_a_consumer_hears_a_signal_that_came_to_another_thread():
-    buffer, given_up = FrameBuffer(1, Policy.WAIT), threading.Event()
+    buffer, given_up = FrameQueue(1, Overflow.BLOCK), threading.Event()
     before = signal.signal(signal.SIGUSR2, lambda *_: buffer.close())
 
     def give_up():

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from rimlight.core.interchange import csv_cell, to_json
+from rimlight.core.interchange import escape_csv_cell, to_json
 
 
 def test_numbers_that_json_does_not_know_become_null():
@@ -12,8 +12,8 @@ def test_numbers_that_json_does_not_know_become_null():
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1"])
 def test_a_cell_is_no_formula(text):
-    assert csv_cell(text) == f"'{text}"
+    assert escape_csv_cell(text) == f"'{text}"
 
 
 def test_other_cells_stay_as_they_are():
-    assert csv_cell("car:2 person:1") == "car:2 person:1" and csv_cell("") == ""
+    assert escape_csv_cell("car:2 person:1") == "car:2 person:1" and escape_csv_cell("") == ""

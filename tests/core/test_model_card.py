@@ -64,7 +64,7 @@ def test_what_is_no_card_is_refused(tmp_path, text):
         ({"palette": {"cat": "#ffffff"}}, "palette names 'cat'"),
         ({"palette": {"person": "white"}}, "palette"),
         ({"classes": ["person", "person"]}, "same name"),
-        ({"edges": [0.7, 0.7]}, "edges must rise"),
+        ({"alpha_range": [0.7, 0.7]}, "alpha_range must rise"),
         ({"output": {"kind": "softmax"}}, "say sigmoid for one"),
         ({"files": []}, "files"),
         ({"files": [{"file": "../m.tflite"}]}, "pattern"),

@@ -6,20 +6,20 @@ import pytest
 from clip_maker import write_video
 from media_files import decoded, frame_times, sound_packets
 
-from rimlight.factory.pipeline import open_run
-from rimlight.factory.presets import job_config
+from rimlight.factory.pipeline import open_pipeline
+from rimlight.factory.presets import build_config
 from rimlight.system.av import av
 
 UNEVEN = [t for t in range(0, 4000, 33) if t % 7]
 
 
 def run(source, out, **options):
-    config = job_config(
+    config = build_config(
         "process", source=str(source), sinks=[str(out)], segmenter={"kind": "threshold"},
         effects=[{"kind": "replace", "background": "white"}],
         options={"video": {"resume": "auto", "segment_s": 1, "preset": "ultrafast", **options}},
     )  # fmt: skip
-    with open_run(config) as opened:
+    with open_pipeline(config) as opened:
         opened.pipeline.run()
     return out
 

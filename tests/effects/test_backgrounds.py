@@ -92,7 +92,7 @@ def test_a_film_of_wide_pixels_is_shown_in_its_shape(fit):
 def test_a_background_takes_the_colors_of_the_photo_it_stands_behind(tmp_path):
     path = tmp_path / "green.png"
     cv2.imwrite(str(path), np.full((24, 32, 3), (60, 160, 30), np.uint8))
-    photo = replace(flat_frame(size=(32, 24)), tags=Tags(wide_profile()))
+    photo = replace(flat_frame(size=(32, 24)), metadata=Tags(wide_profile()))
     for text in ("#1ea03c", str(path)):
         behind = open_background(text, fit="fill", backdrop=BLACK).behind(photo)
         assert np.abs(behind[0, 0].astype(int) - (68, 160, 93)).max() <= 2

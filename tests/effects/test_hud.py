@@ -24,7 +24,7 @@ def shown(indices, step_s=0.04, latency_s=0.02):
     effect = HudEffect(HudEffect.Options(), clock=clock)
     for index in indices:
         clock.now += step_s
-        frame = replace(flat_frame(size=(320, 180), index=index), captured=clock.now - latency_s)
+        frame = replace(flat_frame(size=(320, 180), index=index), captured_at=clock.now - latency_s)
         effect.apply(frame, MASK)
     return effect.text
 

@@ -75,7 +75,7 @@ def test_nothing_of_the_room_is_left_in_the_foreground_s_colors(level):
 def test_nothing_of_the_room_is_left_in_a_product_picture():
     cut = make(CutoutEffect).apply(room_frame(), faint_mask(40))
     made = make(ProductEffect, margin=0.1, shadow=0.3).apply(cut, faint_mask(40))
-    assert of_room(made.without_hidden().bgr) <= 24
+    assert of_room(made.blank_transparent().bgr) <= 24
 
 
 @LAYOUTS
@@ -118,7 +118,7 @@ def cut_before(layout=lambda frame: frame):
 @LAYOUTS
 def test_hidden_colors_are_the_continuation_of_the_seen_ones(layout):
     frame = cut_before(layout)
-    made = frame.without_hidden()
+    made = frame.blank_transparent()
     assert np.abs(made.bgr.astype(int) - PERSON).max() <= 4
     assert (made.bgr[:, :158] == frame.bgr[:, :158]).all()
     assert (made.alpha == frame.alpha).all()
@@ -128,14 +128,14 @@ def test_hidden_colors_are_the_continuation_of_the_seen_ones(layout):
 def test_pictures_of_odd_sizes_lose_what_they_hide(layout):
     frame = layout(flat_frame(FLAG, (65, 47)))
     alpha = np.zeros((47, 65), np.uint8)
-    made = replace(frame, alpha=alpha).without_hidden()
+    made = replace(frame, alpha=alpha).blank_transparent()
     assert made.bgr.max() <= 2 and made.size == (65, 47)
 
 
 def test_an_opaque_frame_stays_the_same_object():
     frame = flat_frame(alpha=np.full((48, 64), 1, np.uint8))
-    assert frame.without_hidden() is frame
-    assert flat_frame().without_hidden().alpha is None
+    assert frame.blank_transparent() is frame
+    assert flat_frame().blank_transparent().alpha is None
 
 
 @LAYOUTS

@@ -21,7 +21,7 @@ def black(frame):
 
 
 def as_i420(frame):
-    stamp = {"index": frame.index, "pts": frame.pts, "captured": frame.captured}
+    stamp = {"index": frame.index, "pts": frame.pts, "captured_at": frame.captured_at}
     return Frame.from_i420(frame.i420, size=frame.size, **stamp)
 
 
@@ -104,5 +104,5 @@ def test_never_changes_the_frame_it_is_given(bright):
 
 def test_an_unknown_class_suggests_the_nearest():
     with pytest.raises(ConfigError, match="no class 'person'") as caught:
-        redactor().apply(make_frame(0, SIZE), Mask(person(0, 4).given, ("persons",), ("persons",)))
+        redactor().apply(make_frame(0, SIZE), Mask(person(0, 4).data, ("persons",), ("persons",)))
     assert "persons" in caught.value.hint

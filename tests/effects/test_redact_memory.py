@@ -24,7 +24,7 @@ def mask_of(box):
 
 
 def as_i420(frame):
-    stamp = {"index": frame.index, "pts": frame.pts, "captured": frame.captured}
+    stamp = {"index": frame.index, "pts": frame.pts, "captured_at": frame.captured_at}
     return Frame.from_i420(frame.i420, size=frame.size, **stamp)
 
 

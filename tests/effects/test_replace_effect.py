@@ -44,7 +44,7 @@ def test_the_layout_stays(layout):
 
 def test_scores_up_to_the_low_edge_are_all_background_and_from_the_high_one_all_person():
     scores = person(left=0.8, right=0.2).scores
-    shown = replaced("lime", flat(RED), Mask(scores, ("person",), edges=(0.3, 0.7))).bgr
+    shown = replaced("lime", flat(RED), Mask(scores, ("person",), alpha_range=(0.3, 0.7))).bgr
     assert close_to(shown[:, :28], RED, within=0)
     assert close_to(shown[:, 36:], GREEN, within=0)
 

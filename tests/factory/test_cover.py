@@ -10,14 +10,14 @@ from typer.testing import CliRunner
 
 from rimlight.cli import app
 from rimlight.cli.ctl import _said
-from rimlight.core.config import PartConfig, load_run
+from rimlight.core.config import ComponentConfig, parse_run
 from rimlight.core.errors import ConfigError
 from rimlight.core.mask import Mask
 from rimlight.effects.redact import RedactEffect
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.factory import cover
-from rimlight.factory.pipeline import open_run
-from rimlight.factory.validation import check
+from rimlight.factory.pipeline import open_pipeline
+from rimlight.factory.validation import validate_config
 from rimlight.live.commands import KEYS, Controls
 from rimlight.system import app_paths
 
@@ -31,9 +31,9 @@ def config(effects, **more):
         "segmenter": {"kind": "threshold"},
         "effects": effects,
         "sinks": [{"kind": "null"}],
-        "pipeline": {"when_unsure": "last"},
+        "pipeline": {"fallback": "last"},
     }
-    return load_run(data | more, where="test")
+    return parse_run(data | more, where="test")
 
 
 def blur(radius_px, **more):
@@ -44,45 +44,45 @@ def blur(radius_px, **more):
 def controls():
     """The controls of a run that is open, with a background of one color."""
     run_config = config([{"kind": "replace", "background": "white"}])
-    with open_run(run_config) as run:
+    with open_pipeline(run_config) as run:
         opened = Controls(run, run_config)
         yield opened
         opened.close()
 
 
 def part(**options):
-    return PartConfig.model_validate(options)
+    return ComponentConfig.model_validate(options)
 
 
 @pytest.mark.parametrize("height", [144, 360, 720, 1080, 2160, 4320])
 def test_a_blur_covers_from_a_hundredth_of_the_height(height):
-    assert cover.is_covering(part(**blur(cover.least_blur_px(height))), height)
-    assert not cover.is_covering(part(**blur(0.0099 * height)), height)
+    assert cover.hides_background(part(**blur(cover.compute_min_blur_px(height))), height)
+    assert not cover.hides_background(part(**blur(0.0099 * height)), height)
 
 
 def test_the_usual_blur_is_too_little_for_a_picture_of_2160_rows():
-    assert cover.is_covering(part(kind="blur"), 1080)
-    assert not cover.is_covering(part(kind="blur"), 2160)
+    assert cover.hides_background(part(kind="blur"), 1080)
+    assert not cover.hides_background(part(kind="blur"), 2160)
 
 
 @pytest.mark.parametrize("radius_px", [0.0001, 1, 3.9, "0.1"])
 def test_a_live_run_with_a_blur_that_hides_too_little_does_not_begin(radius_px):
     with (
         pytest.raises(ConfigError, match="hides too little") as caught,
-        open_run(config([blur(radius_px)])),
+        open_pipeline(config([blur(radius_px)])),
     ):
         pass
     assert "--allow-passthrough" in caught.value.hint
 
 
 def test_such_a_blur_is_fine_where_the_room_was_asked_for():
-    asked = {"when_unsure": "last", "allow_passthrough": True}
-    with open_run(config([blur(0.1)], pipeline=asked)) as run:
+    asked = {"fallback": "last", "allow_passthrough": True}
+    with open_pipeline(config([blur(0.1)], pipeline=asked)) as run:
         run.pipeline.run()
 
 
 def test_it_is_fine_offline():
-    check(config([blur(0.1)], pipeline={}))
+    validate_config(config([blur(0.1)], pipeline={}))
 
 
 @pytest.mark.parametrize("words", [["blur", "3"], ["blur", "0.0001"]])
@@ -122,12 +122,12 @@ def test_a_profile_that_does_not_cover_is_refused(controls, effects, tmp_path):
 )
 def test_effects_that_leave_the_room_to_be_seen_do_not_cover(effects):
     with pytest.raises(ConfigError):
-        check(config(effects))
+        validate_config(config(effects))
 
 
 def test_a_choice_of_the_background_is_refused(controls):
     with pytest.raises(ConfigError, match="room would be seen"):
-        check(config([blur(20)], refiners=[{"kind": "choose", "keep": ["background"]}]))
+        validate_config(config([blur(20)], refiners=[{"kind": "choose", "keep": ["background"]}]))
     with pytest.raises(ConfigError, match="room would be seen"):
         controls.do(["keep", "background"])
 
@@ -147,7 +147,7 @@ def room_card(tmp_path):
 def test_a_card_that_calls_the_background_foreground_is_refused_live(room_card, controls):
     model = {"kind": "model", "model": str(room_card)}
     with pytest.raises(ConfigError, match="the model keeps 'background'"):
-        check(config([blur(20)], segmenter=model))
+        validate_config(config([blur(20)], segmenter=model))
     with pytest.raises(ConfigError, match="the model keeps 'background'"):
         controls.do(["model", str(room_card)])
 
@@ -155,8 +155,8 @@ def test_a_card_that_calls_the_background_foreground_is_refused_live(room_card, 
 @pytest.mark.parametrize("more", [[], ["--blur", "20"], ["--dry-run"]])
 def test_no_setting_switches_the_rule_off_silently(more):
     words = ["live", "--source", "pattern:64x48", "--sink", "null", *more]
-    done = CliRunner().invoke(app, [*words, "--set", "pipeline.when_unsure=null"])
-    assert "when_unsure" in str(done.exception)
+    done = CliRunner().invoke(app, [*words, "--set", "pipeline.fallback=null"])
+    assert "fallback" in str(done.exception)
     assert "--allow-passthrough" in done.exception.hint
 
 
@@ -169,8 +169,8 @@ def test_scores_below_zero_hide_the_room(value):
 
 @pytest.mark.parametrize("value", [-0.01, 1.01, 300.0, -1e30, np.nan, np.inf])
 def test_a_mask_with_scores_outside_of_0_to_1_is_not_sound(value):
-    assert not Mask(np.full((2, 2, 1), value, np.float32), ("person",)).is_sound
-    assert Mask(np.full((2, 2, 1), 1.0000001, np.float32), ("person",)).is_sound
+    assert not Mask(np.full((2, 2, 1), value, np.float32), ("person",)).is_finite
+    assert Mask(np.full((2, 2, 1), 1.0000001, np.float32), ("person",)).is_finite
 
 
 def test_what_must_be_covered_is_covered_where_a_mask_has_no_numbers():

@@ -6,8 +6,8 @@ import pytest
 
 from rimlight.core.config import RunConfig
 from rimlight.core.options import validate
-from rimlight.factory.pipeline import open_run
-from rimlight.factory.presets import job_config
+from rimlight.factory.pipeline import open_pipeline
+from rimlight.factory.presets import build_config
 from rimlight.imaging import fast
 from rimlight.system import app_paths
 
@@ -17,7 +17,7 @@ def test_an_overlay_paints_in_the_colors_of_the_models_card(tmp_path):
     shutil.copy(models / "selfie_segmentation.tflite", tmp_path)
     card = (models / "selfie.yaml").read_text().replace("#3fa7d6", "#00ff00")
     (tmp_path / "mine.yaml").write_text(card)
-    run = job_config(
+    run = build_config(
         "road",
         source=str(app_paths.find_data_folder("samples") / "portrait.mp4"),
         sinks=[f"{tmp_path}/out/"],
@@ -25,7 +25,7 @@ def test_an_overlay_paints_in_the_colors_of_the_models_card(tmp_path):
         effects=[{"kind": "overlay", "opacity": 1, "legend": False}],
         source_options={"end_s": 0.1},
     )
-    with open_run(run) as opened:
+    with open_pipeline(run) as opened:
         opened.pipeline.run()
     picture = cv2.imread(str(next((tmp_path / "out").glob("*.png"))))
     green = (np.abs(picture.astype(int) - (0, 255, 0)) < 40).all(axis=2)
@@ -42,12 +42,12 @@ def test_files_do_without_compiled_loops_unless_asked(compiled, expected):
         {
             "source": {"kind": "pattern", "count": 2},
             "segmenter": {"kind": "chroma"},
-            "pipeline": {"compiled": compiled},
+            "pipeline": {"jit": compiled},
             "sinks": [{"kind": "null"}],
         },
         where="config",
     )
     before = fast.is_on()
-    with open_run(config):
+    with open_pipeline(config):
         assert (fast.kernels() is not None) == expected
     assert fast.is_on() == before

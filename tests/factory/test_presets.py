@@ -3,15 +3,15 @@
 import pytest
 
 from rimlight.core.errors import ConfigError
-from rimlight.factory.presets import background_effects, job_config
-from rimlight.factory.validation import check
+from rimlight.factory.presets import background_effects, build_config
+from rimlight.factory.validation import validate_config
 from rimlight.sources import guess
 
 WHITE = ({"kind": "replace", "background": "white"},)
 
 
 def describe(*settings, config=None):
-    return job_config(
+    return build_config(
         "process",
         source="a.mp4",
         sinks=["o.mp4"],
@@ -20,7 +20,7 @@ def describe(*settings, config=None):
         config=config,
         source_options={"every": 2},
         options={"video": {"crf": 20}},
-        asides={"m.mp4": WHITE},
+        extra_outputs={"m.mp4": WHITE},
         refiners=[{"kind": "clean"}],
     )
 
@@ -40,8 +40,8 @@ def describe(*settings, config=None):
         "source=[a]",
         "segmenter=3",
         "pipeline=[]",
-        "pipeline.capacity=" + "[" * 3000,
-        "pipeline.capacity=" + "9" * 5000,
+        "pipeline.queue_size=" + "[" * 3000,
+        "pipeline.queue_size=" + "9" * 5000,
         "look_ahead={}",
         "sinks.0.kind=[]",
         "sinks.0.effects=3",
@@ -85,19 +85,19 @@ def test_a_transparent_background_is_asked_for_in_either_word(word):
 def test_several_pictures_go_to_a_folder_without_its_slash(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
-    run = job_config("process", source=source, sinks=["shop"], effects=WHITE)
+    run = build_config("process", source=source, sinks=["shop"], effects=WHITE)
     assert run.sinks[0].kind == "images" and run.sinks[0].options["path"] == "shop/"
 
 
 def test_one_name_without_an_ending_is_asked_back():
     with pytest.raises(ConfigError) as caught:
-        job_config("process", source="a.mp4", sinks=["shop"], effects=WHITE)
+        build_config("process", source="a.mp4", sinks=["shop"], effects=WHITE)
     assert "shop.mp4" in caught.value.hint and "shop/" in caught.value.hint
 
 
 def test_a_path_of_windows_is_named_as_one():
     with pytest.raises(ConfigError, match="path of Windows"):
-        job_config("process", source="a.mp4", sinks=["D:\\out.mp4"], effects=WHITE)
+        build_config("process", source="a.mp4", sinks=["D:\\out.mp4"], effects=WHITE)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_path_of_windows_is_named_as_one():
 )
 def test_a_moment_beyond_every_film_is_refused(setting):
     with pytest.raises(ConfigError):
-        check(describe(setting))
+        validate_config(describe(setting))
 
 
 def test_a_number_of_thousands_of_digits_is_no_camera():

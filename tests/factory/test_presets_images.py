@@ -3,11 +3,11 @@
 import odd_pictures
 import pytest
 
-from rimlight.factory.presets import job_config
+from rimlight.factory.presets import build_config
 
 
 def source_of(path, *sinks, **options):
-    run = job_config("process", source=str(path), sinks=sinks, source_options=options)
+    run = build_config("process", source=str(path), sinks=sinks, source_options=options)
     return run.source.kind, run.source.options
 
 

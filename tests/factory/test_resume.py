@@ -11,9 +11,9 @@ from clip_maker import write_video
 from rimlight.core.errors import SourceReadError
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory import resume
-from rimlight.factory.pipeline import open_refiner, open_run
-from rimlight.factory.presets import job_config
-from rimlight.factory.segment_state import RestartingSegmenter
+from rimlight.factory.pipeline import open_pipeline, open_refiner
+from rimlight.factory.presets import build_config
+from rimlight.factory.segment_state import PerSegmentSegmenter
 from rimlight.refiners.restarts import RestartingRefiner
 from rimlight.refiners.smooth import SmoothRefiner
 from rimlight.sinks.journal import is_left_by_a_run
@@ -27,7 +27,7 @@ def masked(count):
     rng = np.random.default_rng(3)
     for index in range(count):
         frame = Frame.from_bgr(
-            np.zeros((8, 8, 3), np.uint8), index=index, pts=Fraction(index, RATE), captured=0.0
+            np.zeros((8, 8, 3), np.uint8), index=index, pts=Fraction(index, RATE), captured_at=0.0
         )
         yield Mask(rng.random((6, 6, 1), np.float32), ("person",)), frame
 
@@ -42,7 +42,7 @@ def restarting():
 
 def refined(pairs):
     refiner = restarting()
-    return {frame.pts: refiner.refine(mask, frame).given.copy() for mask, frame in pairs}
+    return {frame.pts: refiner.refine(mask, frame).data.copy() for mask, frame in pairs}
 
 
 def test_masks_after_a_break_are_those_of_an_unbroken_run():
@@ -54,8 +54,8 @@ def test_masks_after_a_break_are_those_of_an_unbroken_run():
 def test_a_segment_begins_with_what_was_before_it():
     pairs = list(masked(31))
     plain = SmoothRefiner(SmoothRefiner.Options())
-    smooth = [plain.refine(mask, frame).given.copy() for mask, frame in pairs]
-    raw = pairs[30][0].given
+    smooth = [plain.refine(mask, frame).data.copy() for mask, frame in pairs]
+    raw = pairs[30][0].data
     segmented = refined(pairs)[Fraction(3)]
     assert np.abs(segmented - smooth[30]).max() < np.abs(segmented - raw).max() / 10
 
@@ -74,20 +74,25 @@ class Counting:
 
 
 def test_a_segmenter_that_follows_starts_anew_with_each_segment():
-    segmenter = RestartingSegmenter(Counting, segment_s=Fraction(3))
-    seen = [round(segmenter.segment(f).given[0, 0, 0] * 100) for _, f in masked(65)]
+    segmenter = PerSegmentSegmenter(Counting, segment_s=Fraction(3))
+    seen = [round(segmenter.segment(f).data[0, 0, 0] * 100) for _, f in masked(65)]
     assert seen == [*range(1, 31), *range(1, 31), *range(1, 6)]
 
 
 @pytest.mark.parametrize(
     ("options", "starts_anew"),
-    [({}, False), ({"focus": "follow"}, True), ({"in_turn": True}, True), ({"gate": True}, True)],
+    [
+        ({}, False),
+        ({"roi": "track"}, True),
+        ({"alternate": True}, True),
+        ({"motion_gate": True}, True),
+    ],
 )
 def test_models_that_remember_frames_start_anew_with_each_segment(clip, options, starts_anew):
     config = config_for(clip)
     part = config.segmenter.model_copy(update=options)
-    opened = resume.fresh(config.model_copy(update={"segmenter": part}), Counting)
-    assert isinstance(opened, RestartingSegmenter) == starts_anew
+    opened = resume.open_segmenter(config.model_copy(update={"segmenter": part}), Counting)
+    assert isinstance(opened, PerSegmentSegmenter) == starts_anew
 
 
 @pytest.fixture
@@ -99,12 +104,12 @@ WHITE = ({"kind": "replace", "background": "white"},)
 
 
 def config_for(clip, segmenter=None, effects=WHITE, **more):
-    config = job_config(
+    config = build_config(
         "process", source=str(clip), sinks=[str(clip.with_name("out.mp4"))],
         segmenter=segmenter or {"kind": "threshold"}, effects=effects,
         options={"video": {"resume": "auto", **more}},
     )  # fmt: skip
-    return resume.named(config)
+    return resume.assign_run_ids(config)
 
 
 def name_of(config):
@@ -128,7 +133,7 @@ def test_a_run_is_another_when_its_model_card_or_background_changes(clip, tmp_pa
 
     def name(edges=(0.0, 1.0), model="mine", picture=b"one"):
         (tmp_path / "bg.jpg").write_bytes(picture)
-        text = yaml.safe_dump({**card, "name": "mine", "edges": list(edges),
+        text = yaml.safe_dump({**card, "name": "mine", "alpha_range": list(edges),
                                "files": [{"file": file.name}]})  # fmt: skip
         (own / "mine.yaml").write_text(text)
         os.utime(tmp_path / "bg.jpg", ns=(1, 1))
@@ -161,22 +166,22 @@ def test_bytes_changed_in_the_middle_make_another_file(tmp_path):
 
 
 def test_numbered_objects_and_streams_are_written_in_one_go(clip):
-    tracked = job_config(
+    tracked = build_config(
         "process", source=str(clip), sinks=["o.mp4"], segmenter={"kind": "threshold"},
         effects=[{"kind": "replace", "background": "white"}],
         options={"video": {"resume": "auto"}}, settings=["refiners=[{kind: track}]"],
     )  # fmt: skip
     assert name_of(config_for(clip)) is not None
-    assert name_of(resume.named(tracked)) is None
+    assert name_of(resume.assign_run_ids(tracked)) is None
 
 
 def test_plain_runs_keep_their_refiners_as_they_are(clip):
     config = config_for(clip, resume=None)
-    assert [type(one) for one in resume.restarting(config, open_refiner)] == [SmoothRefiner]
+    assert [type(one) for one in resume.open_refiners(config, open_refiner)] == [SmoothRefiner]
 
 
 def test_all_frames_come_out_of_a_run_in_segments(clip):
-    with open_run(config_for(clip, segment_s=1)) as run:
+    with open_pipeline(config_for(clip, segment_s=1)) as run:
         assert run.pipeline.run().frames == 50
     assert not clip.with_name(".out.mp4.rimlight").exists()
 
@@ -189,11 +194,11 @@ def test_an_input_that_grows_while_it_is_read_gives_a_part_and_the_next_run_star
     config = config_for(clip, overwrite=False)
     with (
         pytest.raises(SourceReadError, match="changed while it was read"),
-        open_run(config, on_frame=grow) as run,
+        open_pipeline(config, on_frame=grow) as run,
     ):
         run.pipeline.run()
     assert is_left_by_a_run(clip.with_name("out.mp4"))
-    with open_run(config_for(clip, overwrite=False)) as run:
+    with open_pipeline(config_for(clip, overwrite=False)) as run:
         assert "starting over" in run.notes[0]
         assert run.pipeline.run().frames == 50
     assert not clip.with_name(".out.mp4.rimlight").exists()
@@ -204,9 +209,9 @@ def test_frames_are_counted_with_those_of_the_earlier_run(clip):
         if frame.pts >= 1.5:
             run.pipeline.stop()
 
-    with open_run(config_for(clip, segment_s=1), on_frame=stop) as run:
+    with open_pipeline(config_for(clip, segment_s=1), on_frame=stop) as run:
         run.pipeline.run()
         assert resume.is_unfinished(run.source, run.sinks, cut_short=False)
-    with open_run(config_for(clip, segment_s=1)) as run:
-        stats = resume.count(run.pipeline.run(), run.sinks)
+    with open_pipeline(config_for(clip, segment_s=1)) as run:
+        stats = resume.count_frames(run.pipeline.run(), run.sinks)
     assert (stats.earlier, stats.frames) == (25, 25)

@@ -2,14 +2,14 @@
 
 import pytest
 
-from rimlight.core.config import PartConfig, SinkConfig
+from rimlight.core.config import ComponentConfig, SinkConfig
 from rimlight.core.errors import ConfigError, SinkError
-from rimlight.factory.presets import job_config
-from rimlight.factory.validation import check
+from rimlight.factory.presets import build_config
+from rimlight.factory.validation import validate_config
 
 
 def run_to(*sinks):
-    return job_config("process", source="a.mp4", sinks=sinks, segmenter={"kind": "threshold"})
+    return build_config("process", source="a.mp4", sinks=sinks, segmenter={"kind": "threshold"})
 
 
 @pytest.mark.parametrize(
@@ -18,22 +18,24 @@ def run_to(*sinks):
 )
 def test_two_results_in_one_place_are_refused(sinks):
     with pytest.raises(ConfigError, match="two results would lie at"):
-        check(run_to(*sinks))
+        validate_config(run_to(*sinks))
 
 
 def test_results_that_lie_apart_are_fine():
-    check(run_to("o.mp4", "o.mov", "o/", "null", "null"))
+    validate_config(run_to("o.mp4", "o.mov", "o/", "null", "null"))
 
 
 def test_pictures_of_two_kinds_may_share_a_folder():
     sinks = [{"kind": "images", "path": "o", "format": kind} for kind in ("png", "webp")]
     said = run_to("o/").model_copy(update={"sinks": tuple(map(SinkConfig.model_validate, sinks))})
-    check(said)
+    validate_config(said)
 
 
 def test_a_cut_out_to_raw_frames_needs_a_place_for_alpha():
-    run = run_to("null", "-").model_copy(update={"effects": (PartConfig(kind="cutout"),)})
+    run = run_to("null", "-").model_copy(update={"effects": (ComponentConfig(kind="cutout"),)})
     with pytest.raises(SinkError, match="cannot hold alpha") as caught:
-        check(run)
+        validate_config(run)
     assert "sinks.1.pixel_format=rgba" in caught.value.hint
-    check(run.model_copy(update={"sinks": (SinkConfig(kind="pipe", pixel_format="rgba"),)}))
+    validate_config(
+        run.model_copy(update={"sinks": (SinkConfig(kind="pipe", pixel_format="rgba"),)})
+    )

@@ -50,7 +50,7 @@ RUNS = [
     f"{PROCESS} -b white --start 0.04 --end 0.1",
     f"{PROCESS} -b white --every 2 --max-size 32x32",
     f"{PROCESS} -b white --matte matte.mkv --foreground fg.mkv",
-    f"{PROCESS} -b white --set pipeline.capacity=1 --set sinks.0.segment_s=2",
+    f"{PROCESS} -b white --set pipeline.queue_size=1 --set sinks.0.segment_s=2",
     f"{PROCESS} -c run.yaml",
     "process clip.mkv -b white -o frames/",
     "process clip.mkv -b white -o -",
@@ -101,7 +101,7 @@ CUT = ["--end", "1", "--no-audio"]
 LONGER = ["--end", "3", "--no-audio", "--set", "sinks.0.segment_s=1"]
 BALANCED = ["--quality", "balanced"]
 BEST = ["--quality", "best", "--end", "0.3", "--no-audio"]
-FAST = ["--set", "pipeline.compiled=always"]
+FAST = ["--set", "pipeline.jit=always"]
 FRAMES = {
     "replace.mkv": ["process", PORTRAIT, "-b", PHOTO, *CUT, *FFV1],
     "replace-compiled.mkv": ["process", PORTRAIT, "-b", PHOTO, *CUT, *FFV1, *FAST],

@@ -28,7 +28,7 @@ def red_before_green(mask):
 def shown(options, layout="i420", background="black"):
     mask = soft_mask()
     picture = red_before_green(mask)
-    frame = Frame.from_bgr(picture, index=0, pts=0, captured=0.0)
+    frame = Frame.from_bgr(picture, index=0, pts=0, captured_at=0.0)
     frame = frame if layout == "bgr" else frame.with_i420(frame.i420)
     scores = (mask / np.float32(255)).astype(np.float32)[..., None]
     effect = ReplaceEffect(ReplaceEffect.Options(background=background, **options))
@@ -46,7 +46,7 @@ def test_no_rim_of_the_old_background_is_left(layout):
 def green_over_red(layout, *, own_colors):
     """The green that a red thing before a green wall brings with it, cut out and laid over red."""
     mask = soft_mask()
-    frame = Frame.from_bgr(red_before_green(mask), index=0, pts=0, captured=0.0)
+    frame = Frame.from_bgr(red_before_green(mask), index=0, pts=0, captured_at=0.0)
     frame = frame if layout == "bgr" else frame.with_i420(frame.i420)
     scores = (mask / np.float32(255)).astype(np.float32)[..., None]
     cut = CutoutEffect(CutoutEffect.Options(own_colors=own_colors))

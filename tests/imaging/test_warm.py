@@ -31,7 +31,7 @@ def test_after_it_a_frame_compiles_nothing(effect):
             size=(320, 180),
             index=index,
             pts=Fraction(index, 30),
-            captured=0.0,
+            captured_at=0.0,
         )
         mask = refiner.refine(segmenter.segment(frame), frame)
         assert isinstance(mask, Mask)

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from rimlight.core.config import load_run
+from rimlight.core.config import parse_run
 from rimlight.core.errors import ConfigError, ModelNotFoundError
-from rimlight.factory.pipeline import open_run
+from rimlight.factory.pipeline import open_pipeline
 from rimlight.live.commands import Controls
 from rimlight.live.session import answer
 from rimlight.segmenters.roi import FocusSegmenter
@@ -21,9 +21,9 @@ def config(**more):
         "segmenter": {"kind": "threshold"},
         "effects": [{"kind": "replace", "background": "#00ff00"}],
         "sinks": [{"kind": "null"}],
-        "pipeline": {"when_unsure": "last"},
+        "pipeline": {"fallback": "last"},
     }
-    return load_run(data | more, where="test")
+    return parse_run(data | more, where="test")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def play():
                 answers.append(action(controls))
 
         run_config = config(**more)
-        with open_run(run_config, on_frame=on_frame) as run:
+        with open_pipeline(run_config, on_frame=on_frame) as run:
             controls = Controls(run, run_config)
             run.pipeline.run()
             controls.close()
@@ -199,10 +199,13 @@ def test_what_makes_no_sense_is_refused(play, words):
 
 def test_a_run_that_shows_the_room_has_to_be_asked_for():
     bare = [{"kind": "hud"}]
-    with pytest.raises(ConfigError, match="room would be seen"), open_run(config(effects=bare)):
+    with (
+        pytest.raises(ConfigError, match="room would be seen"),
+        open_pipeline(config(effects=bare)),
+    ):
         pass
-    asked = {"when_unsure": "last", "allow_passthrough": True}
-    with open_run(config(effects=bare, pipeline=asked)) as run:
+    asked = {"fallback": "last", "allow_passthrough": True}
+    with open_pipeline(config(effects=bare, pipeline=asked)) as run:
         assert run.pipeline.run().frames == DONE
 
 
@@ -210,7 +213,7 @@ def test_no_sink_of_a_live_run_shows_the_room_beside_the_others():
     bare = {"kind": "null", "effects": [{"kind": "hud"}]}
     with (
         pytest.raises(ConfigError, match="show the same"),
-        open_run(config(sinks=[{"kind": "null"}, bare])),
+        open_pipeline(config(sinks=[{"kind": "null"}, bare])),
     ):
         pass
 
@@ -218,7 +221,7 @@ def test_no_sink_of_a_live_run_shows_the_room_beside_the_others():
 def test_the_governor_leaves_out_no_refiner_that_says_who_is_seen():
     refiners = [{"kind": "smooth"}, {"kind": "choose", "drop": ["cat"]}]
     run_config = config(refiners=refiners)
-    with open_run(run_config) as run:
+    with open_pipeline(run_config) as run:
         controls = Controls(run, run_config)
         chooser, _ = run.pipeline.refiners
         step(controls, "refinement").give_up()
@@ -230,12 +233,12 @@ def step(controls, what):
     return next(step for step in governor._steps if step.what == what)
 
 
-CLOSE_UP = {"kind": "model", "focus": "follow"}
+CLOSE_UP = {"kind": "model", "roi": "track"}
 
 
 def test_the_lighter_model_does_not_look_closer():
     run_config = config(segmenter=CLOSE_UP)
-    with open_run(run_config) as run:
+    with open_pipeline(run_config) as run:
         controls = Controls(run, run_config)
         lighter = step(controls, "the larger model")
         assert lighter.helps()
@@ -258,7 +261,7 @@ def test_the_lighter_model_does_not_look_closer():
 )
 def test_no_lighter_model_stands_in_where_it_would_show_less(more):
     run_config = config(**more)
-    with open_run(run_config) as run:
+    with open_pipeline(run_config) as run:
         assert not step(Controls(run, run_config), "the larger model").helps()
 
 

@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from rimlight.core.config import PartConfig
+from rimlight.core.config import ComponentConfig
 from rimlight.core.errors import ConfigError
 from rimlight.live import effect_edits
 
 
 def parts(*each):
-    return tuple(PartConfig.model_validate(part) for part in each)
+    return tuple(ComponentConfig.model_validate(part) for part in each)
 
 
 BLUR = {"kind": "blur", "radius_px": 20.0}

@@ -4,7 +4,7 @@ import pytest
 from fakes import HalfSegmenter, ListSource, RecordingSink
 
 from rimlight.core.errors import ModelError
-from rimlight.core.frame_queue import Policy
+from rimlight.core.frame_queue import Overflow
 from rimlight.effects.blur import BlurEffect
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.live.governor import LOOK_EVERY_S, UP_AFTER, Governor, Step, ladder
@@ -159,7 +159,7 @@ def test_what_is_given_up_and_taken_up_again_is_said(caplog):
     assert said[0].startswith("45% of a processor, 30 frames a second")
 
 
-NEWEST = Settings(policy=Policy.LATEST, masks="newest")
+NEWEST = Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest")
 
 
 def names_of(effect, settings=NEWEST, **more):
@@ -181,15 +181,15 @@ def test_the_ladder_holds_what_there_is_to_give_up():
 
 
 def test_masks_are_not_given_up_where_each_frame_wears_its_own():
-    _, names = names_of(BlurEffect(BlurEffect.Options()), settings=Settings(masks="own"))
+    _, names = names_of(BlurEffect(BlurEffect.Options()), settings=Settings(mask_sync="exact"))
     assert names == ["a blur that keeps up"]
 
 
 def test_an_eased_blur_stays_so_when_the_effects_are_swapped():
     pipeline, _ = names_of(BlurEffect(BlurEffect.Options()))
-    pipeline.ease(on=True)
+    pipeline.set_reduced_rate(on=True)
     new = BlurEffect(BlurEffect.Options(refresh_hz=15))
     pipeline.swap_effects([new])
     eased = new._interval_s
-    pipeline.ease(on=False)
+    pipeline.set_reduced_rate(on=False)
     assert (eased, new._interval_s) == (Fraction(1, 4), Fraction(1, 15))

@@ -35,7 +35,7 @@ def test_a_file_address_is_its_path_with_percent_signs_decoded(tmp_path):
     path = write_video(tmp_path / "my talk.mkv", stamps=[0])
     address = f"file://{tmp_path}/my%20talk.mkv"
     assert plain_path(address) == str(path)
-    assert opened(address).info.container == path
+    assert opened(address).info.media_path == path
 
 
 def test_a_file_address_may_name_this_host_and_no_other():
@@ -86,7 +86,7 @@ def test_a_pipe_is_read_once_without_sound_and_says_so(tmp_path):
     data = write_video(tmp_path / "a.mkv", stamps=range(0, 200, 40)).read_bytes()
     writer = pipe_with(tmp_path / "p.mkv", data)
     source = opened(tmp_path / "p.mkv")
-    assert source.info.container is None
+    assert source.info.media_path is None
     assert "is a pipe" in source.info.notes[-1]
     assert len(list(source)) == 5
     source.close()

@@ -3,7 +3,7 @@
 import pytest
 from clip_maker import write_video
 
-from rimlight.factory.presets import job_config
+from rimlight.factory.presets import build_config
 from rimlight.offline.estimate import estimate
 
 
@@ -19,7 +19,7 @@ class Clock:
 
 
 def job(source, out, **more):
-    return job_config(
+    return build_config(
         "process", source=str(source), sinks=[str(out)], segmenter={"kind": "threshold"},
         effects=[{"kind": "replace", "background": "white"}],
         options={"video": {"resume": "auto", "overwrite": False}}, **more,

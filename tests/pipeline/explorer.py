@@ -16,7 +16,7 @@ import numpy as np
 
 from rimlight.core.errors import ConfigError, ModelError, SinkError, SourceReadError
 from rimlight.core.frame import Frame, Mask, SourceInfo
-from rimlight.core.frame_queue import Policy
+from rimlight.core.frame_queue import Overflow
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import LiveSettings, Settings
@@ -69,7 +69,7 @@ class Camera:
                 raise SourceReadError("unplugged")
             now = self.world.now
             picture = scene(self.world.turned, self.info.size)
-            yield Frame.from_bgr(picture, index=index, pts=Fraction(index, 10), captured=now)
+            yield Frame.from_bgr(picture, index=index, pts=Fraction(index, 10), captured_at=now)
 
     def close(self): ...
 
@@ -147,7 +147,7 @@ class Viewer:
 class Prompt(Viewer):
     """A sink that any thread may interrupt."""
 
-    def interrupt(self, frame):
+    def write_immediately(self, frame):
         self.check(frame, covered=True)
 
 
@@ -164,14 +164,14 @@ class World:
             Camera(self, SIZE), lambda: Camera(self, self.size), clock=lambda: self.now
         )
         self.frames = iter(self.source)
-        policy = Policy.LATEST if masks == "newest" else Policy.WAIT
+        policy = Overflow.DROP_OLDEST if masks == "latest" else Overflow.BLOCK
         self.sinks = [Viewer(self, "slow"), Prompt(self, "prompt"), Viewer(self, "fragile")]
         self.pipeline = LivePipeline(
             self.source,
             Model(self),
             self.sinks,
             effects=self._effects(),
-            settings=Settings(policy=policy, masks=masks, capacity=2),
+            settings=Settings(overflow=policy, mask_sync=masks, queue_size=2),
             live=LiveSettings(when_unsure),
             clock=lambda: self.now,
         )
@@ -224,7 +224,7 @@ class World:
 
     def _waits(self, buffer):
         """Whether a thread that has something for `buffer` waits for room."""
-        return buffer._policy is Policy.WAIT and len(buffer) >= buffer._capacity
+        return buffer._overflow is Overflow.BLOCK and len(buffer) >= buffer._capacity
 
     def check_that_it_comes_back(self):
         """Look whether a person is seen again once all is well."""
@@ -255,10 +255,10 @@ class World:
         return min(round((self.now - moment) * 10), 6)
 
     def _seen(self, frame):
-        return frame.bgr[0, 0].tobytes(), frame.size, self._age(frame.captured)
+        return frame.bgr[0, 0].tobytes(), frame.size, self._age(frame.captured_at)
 
     def _masked(self, masked):
-        return self._seen(masked[0]), masked[1].given.tobytes()
+        return self._seen(masked[0]), masked[1].data.tobytes()
 
 
 def explore(masks, when_unsure, depth, out_of_time=lambda: False):

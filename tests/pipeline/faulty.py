@@ -8,7 +8,7 @@ import numpy as np
 
 from rimlight.core.errors import ConfigError, ModelError, SinkError, SourceReadError
 from rimlight.core.frame import Frame, Mask, SourceInfo
-from rimlight.core.frame_queue import Policy
+from rimlight.core.frame_queue import Overflow
 from rimlight.effects.cutout import CutoutEffect
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.pipeline.live import LivePipeline
@@ -64,7 +64,9 @@ class RoomSource:
             if self.chance.strikes():
                 size = self.chance.random.choice([(16, 12), (12, 16), (17, 11)])
             picture = np.full((size[1], size[0], 3), ROOM, np.uint8)
-            yield Frame.from_bgr(picture, index=index, pts=Fraction(index, 30), captured=self.now)
+            yield Frame.from_bgr(
+                picture, index=index, pts=Fraction(index, 30), captured_at=self.now
+            )
             if self.chance.strikes():
                 raise self.chance.source_error()
 
@@ -115,8 +117,8 @@ class Witness:
     def apply(self, frame, mask):
         origin = getattr(mask, "origin", None)  # the holding picture's mask has none
         if origin is not None:
-            stale = abs(frame.captured - origin.captured) > MAX_AGE_S
-            if stale or origin.size != frame.size or np.isnan(mask.given).any():
+            stale = abs(frame.captured_at - origin.captured_at) > MAX_AGE_S
+            if stale or origin.size != frame.size or np.isnan(mask.data).any():
                 self.wrong.append((frame.index, origin.index))
         if self.chance.strikes():
             raise self.chance.error()
@@ -147,7 +149,7 @@ class BrightestSink:
 class PromptSink(BrightestSink):
     """One that any thread may interrupt, as a virtual camera on its own thread."""
 
-    def interrupt(self, frame):
+    def write_immediately(self, frame):
         self.brightest = max(self.brightest, int(frame.bgr.max()))
 
 
@@ -207,13 +209,13 @@ def run_schedule(seed):
         refiners=[FaultyRefiner(seeds[4])],
         effects=[witness, replace_effect()],
         settings=Settings(
-            policy=rng.choice([Policy.LATEST, Policy.WAIT]),
-            masks="own",
-            capacity=rng.randint(1, 4),
+            overflow=rng.choice([Overflow.DROP_OLDEST, Overflow.BLOCK]),
+            mask_sync="exact",
+            queue_size=rng.randint(1, 4),
             max_mask_age_s=MAX_AGE_S,
         )
         if rng.random() < 0.5
-        else Settings(policy=Policy.LATEST, masks="newest", max_mask_age_s=MAX_AGE_S),
+        else Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest", max_mask_age_s=MAX_AGE_S),
         live=LiveSettings(rng.choice(["last", "blur", "background"]), hold_after_s=0.0),
     )
     pipeline.poll = Meddler(seeds[5], pipeline, witness)

@@ -25,7 +25,7 @@ def mask_of(level=0.0):
 
 def at(second, size=(64, 48)):
     picture = np.zeros((size[1], size[0], 3), np.uint8)
-    return Frame.from_bgr(picture, index=0, pts=Fraction(0), captured=second)
+    return Frame.from_bgr(picture, index=0, pts=Fraction(0), captured_at=second)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def portrait():
     """Each of 20 frames of the shipped sample, as if they came at once."""
     clip = app_paths.find_data_folder("samples") / "portrait.mp4"
     with closing(open_source(str(clip))) as source:
-        return [replace(frame, captured=0.0) for frame in islice(source, 20)]
+        return [replace(frame, captured_at=0.0) for frame in islice(source, 20)]
 
 
 def prove_that_no_room_is_ever_shown(seeds):
@@ -91,10 +91,10 @@ def test_a_mask_of_a_torn_picture_covers_no_whole_one(portrait, layout):
     whole = portrait[0]
     jpeg = cv2.imencode(".jpg", whole.bgr)[1]
     torn = cv2.imdecode(np.delete(jpeg, slice(len(jpeg) // 3, len(jpeg) // 2)), cv2.IMREAD_COLOR)
-    frame = replace(whole.with_bgr(torn), captured=whole.captured)
+    frame = replace(whole.with_bgr(torn), captured_at=whole.captured_at)
     if layout == "i420":
         frame = Frame.from_i420(
-            frame.i420, size=frame.size, index=0, pts=frame.pts, captured=frame.captured
+            frame.i420, size=frame.size, index=0, pts=frame.pts, captured_at=frame.captured_at
         )
     assert not covers((frame, mask_of()), whole, 0.5, most_changed=0.1)
     assert covers((frame, mask_of()), whole, 0.5)
@@ -130,7 +130,7 @@ def test_a_blurred_holding_picture_is_made_of_the_last_safe_one():
 
 def test_a_blur_of_a_moment_ago_is_no_background_that_shows_nobody():
     room = np.random.default_rng(0).integers(0, 255, (48 * 3 // 2, 64), np.uint8)
-    frame = Frame.from_i420(room, size=(64, 48), index=0, pts=Fraction(1), captured=1.0)
+    frame = Frame.from_i420(room, size=(64, 48), index=0, pts=Fraction(1), captured_at=1.0)
     blur = BlurEffect(BlurEffect.Options(radius_px=1, refresh_hz=15))
     holding = Holding((64, 48), "background")
     mask = Mask(np.zeros((9, 16, 1), np.float32), ("person",))

@@ -8,7 +8,7 @@ from faulty import replace_effect
 
 from rimlight.core.errors import ModelError, SinkError, StopStream
 from rimlight.core.frame import Mask
-from rimlight.core.frame_queue import Policy
+from rimlight.core.frame_queue import Overflow
 from rimlight.effects.cutout import CutoutEffect
 from rimlight.pipeline.error_log import FaultLog
 from rimlight.pipeline.fallback import NEUTRAL
@@ -17,8 +17,8 @@ from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import LiveSettings, Settings
 from rimlight.sinks.background import SteadySink
 
-NEWEST = Settings(policy=Policy.LATEST, masks="newest", capacity=2)
-OWN = Settings(policy=Policy.WAIT, masks="own")
+NEWEST = Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest", queue_size=2)
+OWN = Settings(overflow=Overflow.BLOCK, mask_sync="exact")
 RED, BLUE = (0, 0, 255), (255, 0, 0)
 
 
@@ -236,14 +236,14 @@ def test_panic_covers_the_virtual_camera_while_another_sink_is_stuck():
 
 def test_the_cover_counts_as_taken_when_it_was_asked_for():
     class Camera(RecordingSink):
-        def interrupt(self, frame):
+        def write_immediately(self, frame):
             self.write(frame)
 
     camera, now = Camera(), [1000.0]
     fanout = Fanout([camera], make_frame(), FaultLog(), clock=lambda: now[0])
     now[0] = 1007.0
     fanout.covered = True
-    assert camera.frames[0].captured == 1007.0
+    assert camera.frames[0].captured_at == 1007.0
 
 
 def test_panic_covers_while_the_model_is_stuck():
@@ -265,7 +265,7 @@ def test_panic_covers_while_the_model_is_stuck():
 
 def test_what_was_made_before_the_cover_is_not_shown_behind_it():
     camera = RecordingSink()
-    camera.interrupt = camera.write
+    camera.write_immediately = camera.write
     fanout = Fanout([camera], make_frame(0), FaultLog())
     fanout.covered = True
     fanout.send(make_frame(1), is_cover=False, worked=True)
@@ -372,7 +372,7 @@ def test_an_old_model_that_does_not_close_is_survived():
 def test_a_late_frame_is_left_out_where_there_is_a_newer_one():
     pipeline = live(ListSource(3), [RecordingSink()], settings=NEWEST, clock=lambda: 1.0)
     for index, captured in enumerate((0.0, 0.99)):
-        pipeline._shown.put(replace(make_frame(index), captured=captured))
+        pipeline._shown.put(replace(make_frame(index), captured_at=captured))
     assert pipeline._next_frame().index == 1
     assert pipeline.faults.counts == {"too late": 1}
 

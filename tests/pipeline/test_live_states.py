@@ -12,7 +12,7 @@ from rimlight.pipeline.fanout import Fanout
 
 DEPTH = int(os.environ.get("RIMLIGHT_DEPTH", "5"))
 BUDGET_S = float(os.environ.get("RIMLIGHT_DEPTH_S", "9"))
-RUNS = [(masks, how) for masks in ("own", "newest") for how in ("last", "blur", "background")]
+RUNS = [(masks, how) for masks in ("exact", "latest") for how in ("last", "blur", "background")]
 
 
 @pytest.fixture(autouse=True)
@@ -46,10 +46,10 @@ def test_no_order_of_events_shows_the_room_or_somebody_while_covered(masks, how)
 def test_a_run_that_believes_any_mask_is_found_out(monkeypatch):
     monkeypatch.setattr(live, "covers", lambda *_, **__: True)
     with pytest.raises(LeakError, match="shows the room"):
-        explore("newest", "last", 3)
+        explore("latest", "last", 3)
 
 
-@pytest.mark.parametrize("masks", ["own", "newest"])
+@pytest.mark.parametrize("masks", ["exact", "latest"])
 def test_a_run_that_looks_for_panic_only_between_frames_is_found_out(monkeypatch, masks):
     monkeypatch.setattr(Fanout, "_write", lambda _, sink, shown, **__: sink.write(shown))
     with pytest.raises(LeakError, match="prompt shows somebody while everything is covered"):

@@ -7,12 +7,14 @@ from fakes import HalfSegmenter, ListSource, RecordingSink, make_frame, make_inf
 
 from rimlight.core.errors import ModelError, SinkError, SourceReadError, StopStream
 from rimlight.core.frame import Mask
-from rimlight.core.frame_queue import Policy
+from rimlight.core.frame_queue import Overflow
 from rimlight.factory.api import open_refiner
 from rimlight.pipeline.pipeline import Pipeline
 from rimlight.pipeline.settings import Settings
 
-NEWEST = Settings(policy=Policy.LATEST, masks="newest", capacity=2, max_mask_age_s=60)
+NEWEST = Settings(
+    overflow=Overflow.DROP_OLDEST, mask_sync="latest", queue_size=2, max_mask_age_s=60
+)
 
 
 def run(source, sink, segmenter=None, **more):
@@ -156,7 +158,9 @@ def test_a_slow_model_does_not_hold_the_picture_up():
 
 
 def test_no_frame_goes_out_under_a_mask_that_is_too_old():
-    old = Settings(policy=Policy.LATEST, masks="newest", capacity=2, max_mask_age_s=1e-9)
+    old = Settings(
+        overflow=Overflow.DROP_OLDEST, mask_sync="latest", queue_size=2, max_mask_age_s=1e-9
+    )
     open_gate = threading.Event()
     open_gate.set()
     effect = MaskedIndex()
@@ -237,7 +241,7 @@ def test_a_model_that_does_not_come_back_is_said_to_be_left_behind(monkeypatch, 
 def test_dropped_frames_are_counted_with_their_cause():
     source = ListSource(500)
     sink = RecordingSink()
-    live = Settings(policy=Policy.LATEST, capacity=1)
+    live = Settings(overflow=Overflow.DROP_OLDEST, queue_size=1)
     stats = run(source, sink, settings=live)
     assert stats.frames + sum(stats.dropped.values()) == 500
     assert set(stats.dropped) <= {"model too slow", "output too slow"}

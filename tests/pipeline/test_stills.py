@@ -14,7 +14,7 @@ class Photos(ListSource):
 
     def __init__(self, *, endless=False):
         super().__init__(3)
-        self.info = replace(self.info, stills=True, count=None if endless else 3)
+        self.info = replace(self.info, is_image_sequence=True, count=None if endless else 3)
 
     def __iter__(self):
         yield from (replace(frame, name=f"{frame.index}.jpg") for frame in super().__iter__())

@@ -19,7 +19,7 @@ def texture(shift=0, seed=1):
 
 def frame(index, picture, rate=30):
     made = np.ascontiguousarray(picture)
-    return Frame.from_bgr(made, index=index, pts=Fraction(index, rate), captured=0.0)
+    return Frame.from_bgr(made, index=index, pts=Fraction(index, rate), captured_at=0.0)
 
 
 def square(left, level=1.0):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.refiners.lookahead import MAX_BYTES, LookAhead, fitting
+from rimlight.refiners.lookahead import MAX_BYTES, MaskLookahead, fitting
 
 SIZE = (128, 96)
 
@@ -20,7 +20,7 @@ def texture(shift=0, seed=1):
 
 def frame(index, picture=None):
     made = np.ascontiguousarray(texture() if picture is None else picture)
-    return Frame.from_bgr(made, index=index, pts=Fraction(index, 30), captured=0.0)
+    return Frame.from_bgr(made, index=index, pts=Fraction(index, 30), captured_at=0.0)
 
 
 def square(left=40, level=1.0):
@@ -31,7 +31,7 @@ def square(left=40, level=1.0):
 
 def looked(steps, frames=3, **options):
     """Run (frame, mask) pairs through; every pair that comes out, in order."""
-    stage = LookAhead(LookAhead.Options(frames=frames, **options))
+    stage = MaskLookahead(MaskLookahead.Options(frames=frames, **options))
     made = [pair for step in steps for pair in stage.push(*step)]
     return [*made, *stage.flush()]
 
@@ -49,7 +49,7 @@ def test_every_frame_comes_out_once_and_in_order(count):
 
 
 def test_a_frame_waits_for_exactly_so_many():
-    stage = LookAhead(LookAhead.Options(frames=3))
+    stage = MaskLookahead(MaskLookahead.Options(frames=3))
     counts = [len(stage.push(*step)) for step in noisy(6)]
     assert counts == [0, 0, 0, 1, 1, 1]
 
@@ -78,7 +78,7 @@ def test_nothing_comes_back_over_a_cut():
 
 
 def test_nothing_comes_back_over_a_gap_in_time():
-    late = Frame.from_bgr(texture(), index=1, pts=Fraction(2), captured=0.0)
+    late = Frame.from_bgr(texture(), index=1, pts=Fraction(2), captured_at=0.0)
     steps = [(frame(0), square(level=0.4)), (late, square(level=1.0))]
     assert (looked(steps)[0][1].scores == steps[0][1].scores).all()
 

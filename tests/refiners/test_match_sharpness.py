@@ -17,7 +17,7 @@ WALL = np.full((SIZE[1], SIZE[0], 3), 60, np.float32)
 
 
 def mask(edges=(0.25, 0.75)):
-    return Mask(mask_of(disc())[..., None], ("person",), edges=edges)
+    return Mask(mask_of(disc())[..., None], ("person",), alpha_range=edges)
 
 
 def blurred(blur_px, pts=0, layout="bgr"):
@@ -27,7 +27,7 @@ def blurred(blur_px, pts=0, layout="bgr"):
 
 def width_px(matched):
     """Sigma of the Gaussian whose step rises as alpha does on the way out of the disc."""
-    alpha = enlarge(quantize(matched.alpha()), SIZE, matched.edges)[180, 320:] / 255
+    alpha = enlarge(quantize(matched.alpha()), SIZE, matched.alpha_range)[180, 320:] / 255
     slopes = -np.diff(alpha)
     at = np.arange(slopes.size)
     middle = (slopes * at).sum() / slopes.sum()
@@ -52,12 +52,12 @@ def test_a_picture_sharper_or_softer_than_the_mask_is_shown_more_truly(blur_px):
 
 
 def test_an_edge_is_never_sharper_than_the_least():
-    low, high = make(MatchRefiner, least=0.4).refine(mask(), blurred(0.5)).edges
+    low, high = make(MatchRefiner, least=0.4).refine(mask(), blurred(0.5)).alpha_range
     assert high - low == pytest.approx(0.4, abs=1 / 64)
 
 
 def test_the_outline_stays_where_it_is():
-    low, high = make(MatchRefiner).refine(mask((0.2, 0.6)), blurred(1)).edges
+    low, high = make(MatchRefiner).refine(mask((0.2, 0.6)), blurred(1)).alpha_range
     assert (low + high) / 2 == pytest.approx(0.4)
     assert low >= 0
 
@@ -70,15 +70,17 @@ def test_where_the_picture_shows_no_edge_the_mask_keeps_its_own():
 def test_the_last_look_holds_where_the_picture_shows_no_edge():
     refiner = make(MatchRefiner, every_s=0.5)
     first = refiner.refine(mask(), blurred(2))
-    assert refiner.refine(mask(), frame_of(WALL, pts=Fraction(3, 4))).edges == first.edges
+    assert (
+        refiner.refine(mask(), frame_of(WALL, pts=Fraction(3, 4))).alpha_range == first.alpha_range
+    )
 
 
 def test_it_looks_again_after_a_while_and_follows_gently():
     refiner = make(MatchRefiner, every_s=0.5)
-    first = refiner.refine(mask(), blurred(1.5)).edges
-    assert refiner.refine(mask(), blurred(2.5, pts=Fraction(2, 5))).edges == first
-    later = refiner.refine(mask(), blurred(2.5, pts=Fraction(4, 5))).edges
-    fresh = make(MatchRefiner).refine(mask(), blurred(2.5)).edges
+    first = refiner.refine(mask(), blurred(1.5)).alpha_range
+    assert refiner.refine(mask(), blurred(2.5, pts=Fraction(2, 5))).alpha_range == first
+    later = refiner.refine(mask(), blurred(2.5, pts=Fraction(4, 5))).alpha_range
+    fresh = make(MatchRefiner).refine(mask(), blurred(2.5)).alpha_range
     assert fresh[0] < later[0] < first[0]
 
 
@@ -86,8 +88,8 @@ def test_it_looks_again_after_a_while_and_follows_gently():
 def test_it_forgets_what_it_saw_in_another_picture(pts):
     refiner = make(MatchRefiner)
     refiner.refine(mask(), blurred(1))
-    there = refiner.refine(mask(), blurred(3, pts=pts)).edges
-    assert there == make(MatchRefiner).refine(mask(), blurred(3)).edges
+    there = refiner.refine(mask(), blurred(3, pts=pts)).alpha_range
+    assert there == make(MatchRefiner).refine(mask(), blurred(3)).alpha_range
 
 
 def test_labels_and_several_classes_pass_unchanged():

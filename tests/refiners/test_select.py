@@ -16,7 +16,7 @@ def chosen(mask, index=0, **options):
 
 
 def left(mask):
-    return {(item.name, item.place[0]) for item in mask.instances}
+    return {(item.name, item.mask_box[0]) for item in mask.instances}
 
 
 @pytest.mark.parametrize(

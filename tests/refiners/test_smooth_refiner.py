@@ -75,10 +75,10 @@ def test_levels_of_a_steady_mask_are_its_scores_in_255ths():
     for number in range(2):
         mask = Mask(rng.random((9, 7, 1), np.float32), ("person",))
         steady = refiner.refine(mask, make_frame(number))
-    assert steady.levels is not None
-    assert np.array_equal(steady.levels, quantize(steady.alpha()))
+    assert steady.alpha_u8 is not None
+    assert np.array_equal(steady.alpha_u8, quantize(steady.alpha()))
 
 
 def test_other_scores_forget_the_levels():
-    mask = Mask(np.zeros((2, 2, 1), np.float32), ("person",), levels=np.zeros((2, 2), np.uint8))
-    assert mask.with_scores(np.ones((2, 2, 1), np.float32)).levels is None
+    mask = Mask(np.zeros((2, 2, 1), np.float32), ("person",), alpha_u8=np.zeros((2, 2), np.uint8))
+    assert mask.with_scores(np.ones((2, 2, 1), np.float32)).alpha_u8 is None

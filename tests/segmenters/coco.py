@@ -105,6 +105,6 @@ def iou(one, other):
 def enlarged(item, shape, picture):
     """The mask of one of our objects at a picture's own size."""
     whole = np.zeros(shape, np.uint8)
-    left, top, right, bottom = item.place
+    left, top, right, bottom = item.mask_box
     whole[top:bottom, left:right] = item.mask
     return cv2.resize(whole, (picture.shape[1], picture.shape[0])) > 127

@@ -10,10 +10,10 @@ from rimlight.core.frame import Frame
 
 
 def as_frame(bgr, layout="bgr"):
-    frame = Frame.from_bgr(bgr, index=0, pts=Fraction(0), captured=time.monotonic())
+    frame = Frame.from_bgr(bgr, index=0, pts=Fraction(0), captured_at=time.monotonic())
     if layout == "bgr":
         return frame
-    stamp = {"index": 0, "pts": frame.pts, "captured": frame.captured}
+    stamp = {"index": 0, "pts": frame.pts, "captured_at": frame.captured_at}
     return Frame.from_i420(frame.i420, size=frame.size, **stamp)
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rimlight.core.config import PartConfig
+from rimlight.core.config import ComponentConfig
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.imaging.geometry import Rect
@@ -14,7 +14,7 @@ from rimlight.segmenters.motion_gate import MovingMask
 from rimlight.segmenters.roi import FocusSegmenter
 
 SIZE = (320, 180)
-FOCUS = ("follow", "best")
+FOCUS = ("track", "multi")
 EVERYTHING = Rect(0, 0, 1, 1)
 LAYOUTS = pytest.mark.parametrize("layout", ["bgr", "i420"])
 
@@ -40,7 +40,7 @@ def scene(left, *, seed=1, index=0, layout="bgr"):
     room = cv2.resize(rooms.integers(20, 140, (18, 32, 3), np.uint8), SIZE)
     suit = cv2.resize(suits.integers(236, 255, (6, 6, 3), np.uint8), (60, 80))
     room[50:130, left : left + 60] = suit
-    frame = Frame.from_bgr(room, index=index, pts=Fraction(index, 30), captured=0.0)
+    frame = Frame.from_bgr(room, index=index, pts=Fraction(index, 30), captured_at=0.0)
     return frame if layout == "bgr" else frame.with_i420(frame.i420)
 
 
@@ -107,7 +107,7 @@ def test_a_cut_is_looked_at_at_once():
 
 
 def test_balanced_carries_and_best_looks_at_every_frame():
-    opened = {f: open_segmenter(PartConfig(kind="model", model="auto", focus=f)) for f in FOCUS}
+    opened = {f: open_segmenter(ComponentConfig(kind="model", model="auto", roi=f)) for f in FOCUS}
     assert [opened[focus]._carry for focus in FOCUS] == [True, False]
     for segmenter in opened.values():
         segmenter.close()

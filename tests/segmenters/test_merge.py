@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 from fakes import make_frame
 
-from rimlight.core.config import PartConfig
+from rimlight.core.config import ComponentConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Instances, Mask
-from rimlight.factory.segmenter import check_segmenter, names_in, open_segmenter, palette_of
+from rimlight.factory.segmenter import (
+    check_segmenter,
+    open_segmenter,
+    read_palette,
+    split_model_names,
+)
 from rimlight.segmenters.merge import JointSegmenter
 
 ROAD = ("background", "road", "mark")
@@ -92,7 +97,7 @@ def test_single_objects_cover_the_ground_and_can_be_counted():
 
 def test_how_unsure_the_first_model_is_stays_known():
     even = Mask(np.full((4, 4, 3), 1 / 3, np.float32), ROAD)
-    assert joined(even, labels([[1]], STREET)).unsure == pytest.approx(1)
+    assert joined(even, labels([[1]], STREET)).mean_entropy == pytest.approx(1)
 
 
 def test_in_turn_each_frame_costs_one_model():
@@ -117,20 +122,20 @@ def test_a_first_model_without_background_is_refused():
 @pytest.mark.parametrize("model", ["a+b+c", "road+", "+"])
 def test_more_or_fewer_than_two_names_are_refused(model):
     with pytest.raises(ConfigError, match="one model, or two"):
-        names_in(model)
+        split_model_names(model)
 
 
 def test_a_file_may_have_a_plus_in_its_name(tmp_path):
     file = tmp_path / "a+b.tflite"
     file.touch()
-    assert names_in(str(file)) == (str(file),)
+    assert split_model_names(str(file)) == (str(file),)
 
 
 def test_two_real_models_give_the_classes_and_colors_of_both(shared):
-    part = PartConfig(kind="model", model="deeplab-voc+cityscapes", threads=1)
+    part = ComponentConfig(kind="model", model="deeplab-voc+cityscapes", threads=1)
     check_segmenter(part)
     segmenter = open_segmenter(part)
     mask = segmenter.segment(make_frame(3, (320, 180)))
     segmenter.close()
     assert {"sofa", "road"} <= set(mask.classes) and mask.shape == (513, 513)
-    assert palette_of(part)["road"] == "#804080"
+    assert read_palette(part)["road"] == "#804080"

@@ -12,7 +12,7 @@ def planar(size):
     """A frame of noise, which differs most between ways to mix it."""
     template = make_frame(0, size)
     noise = np.random.default_rng(6).integers(0, 256, template.i420.shape).astype(np.uint8)
-    return Frame.from_i420(noise, size=size, index=0, pts=template.pts, captured=0.0)
+    return Frame.from_i420(noise, size=size, index=0, pts=template.pts, captured_at=0.0)
 
 
 @pytest.mark.parametrize("small", [(256, 144), (33, 17), (1, 1)], ids=str)

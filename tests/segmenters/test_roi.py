@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from labeled import as_frame, at_size, labeled, set_iou
 
-from rimlight.core.config import PartConfig
+from rimlight.core.config import ComponentConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.segmenter import open_segmenter
@@ -36,7 +36,7 @@ def scene(*boxes, index=0, layout="bgr", size=SIZE):
     picture = np.zeros((size[1], size[0], 3), np.uint8)
     for left, top, right, bottom in boxes:
         picture[top:bottom, left:right] = 255
-    frame = Frame.from_bgr(picture, index=index, pts=Fraction(index, 30), captured=0.0)
+    frame = Frame.from_bgr(picture, index=index, pts=Fraction(index, 30), captured_at=0.0)
     return frame if layout == "bgr" else frame.with_i420(frame.i420)
 
 
@@ -156,10 +156,10 @@ def test_closing_closes_every_model_once_for_each_call():
     assert [model.closed for model in models] == [1, 1]
 
 
-@pytest.mark.parametrize("focus", ["follow", pytest.param("best", marks=pytest.mark.slow)])
-def test_real_models_see_people_better_by_looking_closer(shared, focus):
+@pytest.mark.parametrize("roi", ["track", pytest.param("multi", marks=pytest.mark.slow)])
+def test_real_models_see_people_better_by_looking_closer(shared, roi):
     def measured(model="auto", **options):
-        part = PartConfig(kind="model", model=model, **options)
+        part = ComponentConfig(kind="model", model=model, **options)
         segmenter = open_segmenter(part, (16, 9))
         shares = [
             set_iou([(at_size(segmenter.segment(as_frame(picture)).alpha(), mask), mask > 127)])
@@ -168,4 +168,4 @@ def test_real_models_see_people_better_by_looking_closer(shared, focus):
         segmenter.close()
         return np.mean(shares)
 
-    assert measured(focus=focus) > measured("selfie") + 0.005
+    assert measured(roi=roi) > measured("selfie") + 0.005

@@ -25,7 +25,7 @@ def changed(**changes):
 def test_the_mask_carries_what_the_card_recommends():
     mask = TfliteSegmenter(SELFIE, FILE, ONE).segment(make_frame())
     assert mask.classes == ("person",) and mask.foreground == ("person",)
-    assert mask.edges == SELFIE.edges and mask.shape == (256, 256)
+    assert mask.alpha_range == SELFIE.alpha_range and mask.shape == (256, 256)
 
 
 def test_more_threads_give_the_same_mask():

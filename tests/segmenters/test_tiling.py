@@ -63,7 +63,7 @@ def test_tiles_are_looked_at_in_first_frames_only():
             picture = np.zeros((180, 320, 3), np.uint8)
             picture[60:120, 130:190] = 200
             pts = Fraction(index, 30)
-            segmenter.segment(Frame.from_bgr(picture, index=index, pts=pts, captured=0.0))
+            segmenter.segment(Frame.from_bgr(picture, index=index, pts=pts, captured_at=0.0))
             counts.append(model.looks)
         return np.array(counts)
 

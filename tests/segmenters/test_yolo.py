@@ -54,13 +54,13 @@ def test_objects_of_different_classes_may_lie_on_each_other():
 
 def test_the_letterbox_is_undone_to_the_pixel():
     objects = found([(32, 32, 32, 16, 0.9, 0)], place=Rect(0, 16, 64, 32))
-    assert objects.shape == (32, 64) and objects.places == ((16, 8, 48, 24),)
+    assert objects.shape == (32, 64) and objects.mask_boxes == ((16, 8, 48, 24),)
     assert objects.boxes[0] == pytest.approx([0.25, 0.25, 0.75, 0.75])
 
 
 def test_a_mask_follows_the_prototypes_zero_line():
     ramp = np.tile(np.arange(16) - 7.5, (16, 1)).astype(np.float32)[..., None]
-    levels = found([(32, 32, 64, 64, 0.9, 0)], prototypes=ramp).levels()
+    levels = found([(32, 32, 64, 64, 0.9, 0)], prototypes=ramp).merge_masks()
     assert (levels[:, :32] < 128).all() and (levels[:, 32:] > 127).all()
 
 
@@ -68,7 +68,7 @@ def test_boxes_in_pixels_are_read_as_such():
     pixels = CARD.model_copy(update={"output": OutputSpec(kind="instances", boxes="pixels")})
     shares = np.array([0.5, 0.5, 32 / 64, 16 / 64])
     rows = [(*(shares * 64 * 64), 0.9, 0)]
-    assert found(rows, card=pixels).places == ((16, 24, 48, 40),)
+    assert found(rows, card=pixels).mask_boxes == ((16, 24, 48, 40),)
 
 
 def with_margin():
@@ -91,7 +91,7 @@ def test_a_mask_reaches_beyond_a_coarse_box_and_moves_it():
 def test_a_neighbor_that_begins_in_the_margin_is_left_alone():
     prototypes = bar(6, 7, 8, 11, 12)
     objects = found([(32, 32, 24, 64, 0.9, 0)], prototypes=prototypes, card=with_margin())
-    levels = objects.levels()
+    levels = objects.merge_masks()
     assert levels[32, 30] > 200 and not (levels[:, 44:] > 60).any()
 
 
@@ -111,7 +111,7 @@ def test_no_candidates_give_an_empty_mask():
 
 def test_a_choice_of_objects_gives_a_mask_of_these_alone():
     objects = found([(16, 32, 16, 16, 0.9, 0), (48, 32, 16, 16, 0.8, 0)])
-    alpha = Mask.from_instances(objects.chosen([1])).alpha()
+    alpha = Mask.from_instances(objects.select([1])).alpha()
     assert alpha[32, 48] > 0.9 and alpha[32, 16] == 0
 
 

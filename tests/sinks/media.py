@@ -16,7 +16,7 @@ def source_frames(path):
             size = (picture.width, picture.height)
             pts = picture.pts * picture.time_base
             image = picture.to_ndarray(format="yuv420p")
-            yield Frame.from_i420(image, size=size, index=index, pts=pts, captured=0.0)
+            yield Frame.from_i420(image, size=size, index=index, pts=pts, captured_at=0.0)
 
 
 def source_info(path):
@@ -28,7 +28,7 @@ def source_info(path):
             rate=video.average_rate,
             time_base=video.time_base,
             duration_s=float(video.duration * video.time_base) if video.duration else None,
-            container=Path(path),
+            media_path=Path(path),
         )
 
 

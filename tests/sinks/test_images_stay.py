@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from fakes import make_frame, make_info
 
-from rimlight.core.errors import SinkError, UnwrittenError
+from rimlight.core.errors import PartialOutputError, SinkError
 from rimlight.sinks.images import ImagesSink
 
 
 def opened(path, names=(), **options):
     pictures = tuple((name, path.parent / "in" / name) for name in names)
-    info = replace(make_info(), stills=bool(names), pictures=pictures)
+    info = replace(make_info(), is_image_sequence=bool(names), image_paths=pictures)
     return ImagesSink(ImagesSink.Options(path=path, **options), info)
 
 
@@ -51,7 +51,7 @@ def test_a_file_that_comes_during_the_run_stays(tmp_path):
     (tmp_path / "a.png").write_text("mine")
     sink.write(named("a.png"))
     sink.write(named("b.png", 1))
-    with pytest.raises(UnwrittenError, match=r"1 of 2 pictures .*a\.png exists"):
+    with pytest.raises(PartialOutputError, match=r"1 of 2 pictures .*a\.png exists"):
         sink.close()
     assert (tmp_path / "a.png").read_text() == "mine"
 
@@ -126,7 +126,7 @@ def test_a_picture_that_cannot_be_written_is_left_out_and_named(tmp_path):
     for frame in (named("a.png"), wide("b.png"), named("c.png", 2)):
         sink.write(frame)
     with pytest.raises(
-        UnwrittenError, match=r"1 of 3 .*b\.webp .*16384x2: webp ends at 16383"
+        PartialOutputError, match=r"1 of 3 .*b\.webp .*16384x2: webp ends at 16383"
     ) as e:
         sink.close()
     assert "png" in e.value.hint and {"a.webp", "c.webp"} <= set(files(tmp_path))
@@ -137,7 +137,7 @@ def test_alpha_that_a_jpeg_cannot_hold_costs_that_picture_only(tmp_path):
     sink = opened(tmp_path, ["a.png", "b.png"], format="jpg")
     sink.write(named("a.png"))
     sink.write(clear)
-    with pytest.raises(UnwrittenError, match=r"b\.jpg cannot hold alpha"):
+    with pytest.raises(PartialOutputError, match=r"b\.jpg cannot hold alpha"):
         sink.close()
     assert "a.jpg" in files(tmp_path)
 

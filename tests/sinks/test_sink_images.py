@@ -105,7 +105,7 @@ def test_a_lower_quality_makes_a_smaller_file(tmp_path):
 @pytest.mark.parametrize("source", [".", "a.jpg"])
 def test_the_input_itself_is_never_overwritten(tmp_path, source):
     (tmp_path / "a.jpg").write_bytes(b"precious")
-    info = replace(make_info(), name=str(tmp_path / source), stills=True)
+    info = replace(make_info(), name=str(tmp_path / source), is_image_sequence=True)
     with pytest.raises(SinkError, match="is the input itself"):
         save(tmp_path, named("a.jpg"), info=info)
     assert (tmp_path / "a.jpg").read_bytes() == b"precious"
@@ -135,5 +135,5 @@ def test_a_picture_that_comes_again_replaces_its_result(tmp_path):
 
 
 def test_the_resolution_of_the_input_is_kept(tmp_path):
-    save(tmp_path, replace(named("a.png"), tags=Tags(dpi=(300.0, 300.0))))
+    save(tmp_path, replace(named("a.png"), metadata=Tags(dpi=(300.0, 300.0))))
     assert read_tagged(tmp_path / "a.png").tags.dpi == pytest.approx((300, 300), abs=0.1)

@@ -157,7 +157,7 @@ def test_an_interruption_is_the_very_next_picture():
         def write(self, frame):
             super().write(frame)
             if frame.index == 0:
-                sink.interrupt(make_frame(9))
+                sink.write_immediately(make_frame(9))
 
     inner = Interrupted(4)
     sink = SteadySink(inner, 1000)
@@ -171,7 +171,7 @@ def test_how_late_frames_are_is_told_when_they_go_out():
     inner = CountingSink(3)
     sink = SteadySink(inner, 1000, clock=lambda: 105.0)
     assert sink.delay_s == 0.0
-    sink.write(replace(make_frame(0), captured=100.0))
+    sink.write(replace(make_frame(0), captured_at=100.0))
     sink._stopped.set()
     sink.close()
     assert sink.delay_s == 5.0

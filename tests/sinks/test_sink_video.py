@@ -122,7 +122,7 @@ def test_frames_may_be_reused_as_soon_as_the_sink_has_let_go_of_them(tmp_path):
         image = np.full((72, 64), 128, np.uint8)
         image[:48] = level
         pts = Fraction(index, 30)
-        sink.write(Frame.from_i420(image, size=(64, 48), index=index, pts=pts, captured=0.0))
+        sink.write(Frame.from_i420(image, size=(64, 48), index=index, pts=pts, captured_at=0.0))
         del image
         np.full((72, 64), 255, np.uint8)  # takes the freed memory, if it was freed too early
     sink.close()

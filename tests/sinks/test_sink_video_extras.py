@@ -69,7 +69,7 @@ def test_title_and_chapters_are_kept(tmp_path, told, way, name):
 
 def test_a_part_takes_its_sound_and_chapters_along(tmp_path, told, way):
     frames = [f for f in source_frames(told) if f.pts >= 2]
-    info = replace(source_info(told), origin=Fraction(2), duration_s=2.0)
+    info = replace(source_info(told), start_offset=Fraction(2), duration_s=2.0)
     moved = [replace(frame, pts=frame.pts - 2) for frame in frames]
     path = record(tmp_path / "out.mp4", moved, info, **way)
     assert chapters(path) == [("More", 0, 2000)]
@@ -83,7 +83,7 @@ def test_colors_keep_their_meaning(tmp_path, way):
     frames = [
         Frame.from_i420(
             make_frame(i, (128, 96)).i420, size=(128, 96), index=i, pts=Fraction(i, 30),
-            captured=0.0, color=color,
+            captured_at=0.0, color=color,
         )
         for i in range(40)
     ]  # fmt: skip

@@ -87,7 +87,7 @@ def test_prores_of_a_full_range_film_has_the_limited_range_that_readers_expect(t
     full = ColorSpace("bt709", full_range=True)
     i420 = np.full((SIZE[1] * 3 // 2, SIZE[0]), 128, np.uint8)
     i420[: SIZE[1]] = 191
-    frame = Frame.from_i420(i420, size=SIZE, index=0, pts=Fraction(0), captured=0.0, color=full)
+    frame = Frame.from_i420(i420, size=SIZE, index=0, pts=Fraction(0), captured_at=0.0, color=full)
     frames = see_through([frame]) if clear else [frame]
     info = replace(make_info(), color=full)
     path = record(tmp_path / "a.mov", frames, info, codec="prores", transparent=clear)

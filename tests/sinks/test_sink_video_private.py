@@ -8,8 +8,8 @@ import pytest
 from media import make_clip, source_frames, source_info
 from test_sink_video_sound import add_subtitles
 
-from rimlight.core.config import load_run
-from rimlight.factory.sinks import kept_private, open_sinks
+from rimlight.core.config import parse_run
+from rimlight.factory.sinks import make_private, open_sinks
 from rimlight.system.av import av
 
 PLACE = "+47.3769+008.5417"
@@ -37,7 +37,7 @@ def told(tmp_path):
 
 
 def record(path, sink, effects):
-    run = load_run(
+    run = parse_run(
         {
             "source": {"kind": "video", "path": str(path)},
             "segmenter": {"kind": "whole"},
@@ -47,7 +47,7 @@ def record(path, sink, effects):
         where="a test",
     )
     with ExitStack() as stack:
-        (opened,), *_ = open_sinks(kept_private(run), source_info(path), stack)
+        (opened,), *_ = open_sinks(make_private(run), source_info(path), stack)
         for frame in source_frames(path):
             opened.write(frame)
 

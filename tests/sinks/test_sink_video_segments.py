@@ -104,7 +104,7 @@ def test_parts_made_apart_are_joined_to_the_same_video(tmp_path, codec):
         segments.append(journal_of(part))
     gather(Journal(path, "a run"), segments)
     sink = open_sink(path, codec=codec)
-    assert sink.complete
+    assert sink.is_complete
     sink.close()
     assert times(path) == times(straight)
     assert hashes(path) == hashes(straight)
@@ -164,7 +164,7 @@ def test_a_break_between_the_last_segment_and_the_joining_costs_no_frame(tmp_pat
         sink.close()
     journal_of(path).joinpath("joined.mp4").rmdir()
     again = open_sink(path)
-    assert again.complete
+    assert again.is_complete
     again.close()
     assert times(path) == UNEVEN
     assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
@@ -174,7 +174,7 @@ def test_a_stopped_run_leaves_a_video_and_what_it_takes_to_go_on(tmp_path):
     path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
     sink = open_sink(path, overwrite=False)
     write(sink, frames[:70])
-    sink.pause()
+    sink.mark_partial()
     sink.close()
     assert times(path) == UNEVEN[:70]
     again = open_sink(path, overwrite=False)
@@ -295,7 +295,7 @@ def stop(path, frames, **options):
     """Write frames and end as after Ctrl-C."""
     sink = open_sink(path, overwrite=False, **options)
     write(sink, frames)
-    sink.pause()
+    sink.mark_partial()
     sink.close()
     return sink
 
@@ -342,7 +342,7 @@ def test_a_kill_after_the_last_rename_leaves_nothing_to_do(tmp_path, monkeypatch
     assert journal_of(path).exists()
     before = path.stat().st_ino
     again = open_sink(path, overwrite=False)
-    assert again.complete
+    assert again.is_complete
     again.close()
     assert path.stat().st_ino == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
@@ -369,7 +369,7 @@ def test_a_file_that_appears_during_the_run_is_not_replaced(tmp_path):
     assert "--overwrite" in caught.value.hint and path.read_bytes() == b"precious"
     path.unlink()
     again = open_sink(path, overwrite=False)
-    assert again.complete
+    assert again.is_complete
     again.close()
     assert times(path) == UNEVEN
 
@@ -387,7 +387,7 @@ def test_a_kill_just_before_the_last_rename_leaves_the_part_replaceable(
     sink = open_sink(path, overwrite=False)
     write(sink, frames if whole else frames[:100])
     if not whole:
-        sink.pause()
+        sink.mark_partial()
     monkeypatch.setattr(journal, "put", killed)
     with pytest.raises(KeyboardInterrupt):
         sink.close()

@@ -51,7 +51,7 @@ def test_a_frame_that_is_transparent_after_the_first_is_announced(tmp_path, open
     shots = [Image.new("RGBA", (24, 16), (200, 0, 0, level)) for level in (255, 0)]
     shots[0].save(tmp_path / name, save_all=True, append_images=shots[1:], blend=0)
     source = opened(tmp_path / name)
-    assert source.info.alpha
+    assert source.info.has_alpha
     assert [frame.alpha is None for frame in source] == [True, False]
 
 

@@ -44,7 +44,7 @@ def test_an_existing_file_with_a_star_in_its_name_is_not_a_glob(tmp_path):
 
 @pytest.mark.parametrize("kind", SOURCES.names())
 def test_the_short_form_sets_the_option_that_the_source_names(kind):
-    assert SOURCES.load(kind).Options.main == MAIN[kind]
+    assert SOURCES.load(kind).Options.positional == MAIN[kind]
 
 
 def test_guessing_loads_no_heavy_module():

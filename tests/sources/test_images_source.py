@@ -44,7 +44,11 @@ def test_frames_count_up_a_second_apart_and_keep_their_own_size(tmp_path):
     save(tmp_path / "b.png", 20, (641, 361))
     source = open_images(tmp_path)
     frames = list(source)
-    assert (source.info.size, source.info.count, source.info.stills) == ((24, 16), 2, True)
+    assert (source.info.size, source.info.count, source.info.is_image_sequence) == (
+        (24, 16),
+        2,
+        True,
+    )
     assert [frame.index for frame in frames] == [0, 1]
     assert [frame.pts for frame in frames] == [Fraction(0), Fraction(1)]
     assert [frame.size for frame in frames] == [(24, 16), (641, 361)]

@@ -38,7 +38,7 @@ class Film(ListSource):
 def played(times, slow=()):
     clock = Clock()
     source = PacedSource(Film(clock, times, slow), clock=clock, wait=clock.wait)
-    return [frame.captured - 100 for frame in source]
+    return [frame.captured_at - 100 for frame in source]
 
 
 def test_frames_come_at_their_own_uneven_times():

@@ -7,7 +7,7 @@ from fakes import HalfSegmenter, ListSource, RecordingSink, make_frame
 
 from rimlight.core.errors import SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame
-from rimlight.core.frame_queue import Policy
+from rimlight.core.frame_queue import Overflow
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import Settings
 from rimlight.sources.reconnect import ReconnectingSource, State
@@ -175,7 +175,7 @@ def test_a_run_is_stopped_at_once_while_its_camera_is(state, monkeypatch):
         raise SourceOpenError("not there")
 
     source = ReconnectingSource(Shutter() if state is State.RESTING else broken(3), absent)
-    newest = Settings(policy=Policy.LATEST, masks="newest")
+    newest = Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest")
     pipeline = LivePipeline(source, HalfSegmenter(), [RecordingSink()], settings=newest)
 
     def poll():
@@ -206,7 +206,11 @@ class Large(Shutter):
         for frame in super().__iter__():
             gray = np.full((height * 3 // 2, width), self.gray, np.uint8)
             yield Frame.from_i420(
-                gray, size=self.size, index=frame.index, pts=frame.pts, captured=frame.captured
+                gray,
+                size=self.size,
+                index=frame.index,
+                pts=frame.pts,
+                captured_at=frame.captured_at,
             )
 
 
@@ -219,10 +223,10 @@ class Again:
     def __call__(self):
         return Large((32, 24), 90) if self.wanted else Large((64, 48), 60)
 
-    def can_shrink(self):
+    def can_downscale(self):
         return True
 
-    def shrink(self, *, on):
+    def set_downscaled(self, *, on):
         self.wanted = on
 
 
@@ -231,7 +235,7 @@ def test_smaller_pictures_of_the_camera_come_at_the_size_of_the_start():
     frames = iter(source)
     seen = [next(frames)]
     for on in (True, False):
-        source.shrink(on=on)
+        source.set_downscaled(on=on)
         seen.append(next(frames))
     assert {(frame.size, frame.layout) for frame in seen} == {((64, 48), "i420")}
     assert [int(frame.image.min()) for frame in seen] == [30, 90, 60]
@@ -241,4 +245,4 @@ def test_smaller_pictures_of_the_camera_come_at_the_size_of_the_start():
 
 
 def test_a_source_that_can_only_be_opened_again_does_not_shrink():
-    assert not ReconnectingSource(Shutter(), openings()).can_shrink()
+    assert not ReconnectingSource(Shutter(), openings()).can_downscale()

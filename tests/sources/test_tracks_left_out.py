@@ -2,8 +2,8 @@
 
 from clip_maker import write_video
 
-from rimlight.core.config import load_run
-from rimlight.factory.sinks import foresee_tracks
+from rimlight.core.config import parse_run
+from rimlight.factory.sinks import predict_track_changes
 from rimlight.sinks.video import VideoSink
 from rimlight.sources.concat import DriveSource
 from rimlight.sources.video import VideoSource
@@ -55,7 +55,7 @@ def test_a_drive_of_several_files_says_that_it_has_no_sound(tmp_path):
 
 def test_a_plan_says_which_sound_will_be_converted(tmp_path):
     path = with_sound(tmp_path / "a.mov")
-    run = load_run(
+    run = parse_run(
         {
             "source": {"kind": "video", "path": str(path)},
             "segmenter": {"kind": "whole"},
@@ -63,7 +63,9 @@ def test_a_plan_says_which_sound_will_be_converted(tmp_path):
         },
         where="a test",
     )
-    assert foresee_tracks(run) == ["a.mov: sound (pcm_alaw) converted to AAC: mp4 cannot hold it"]
+    assert predict_track_changes(run) == [
+        "a.mov: sound (pcm_alaw) converted to AAC: mp4 cannot hold it"
+    ]
     assert [file.name for file in tmp_path.iterdir()] == ["a.mov"]
 
 

@@ -69,7 +69,7 @@ def test_a_part_of_glued_files_is_found_by_the_time_that_is_shown(tmp_path, star
     whole, _ = frames(path)
     some, info = frames(path, start_s=start_s, end_s=start_s + 1)
     first = whole[0].pts
-    assert [f.pts + info.origin for f in some] == [
+    assert [f.pts + info.start_offset for f in some] == [
         f.pts for f in whole if start_s <= f.pts - first < start_s + 1
     ]
 
@@ -85,7 +85,7 @@ def test_a_clock_that_wraps_begins_at_zero(tmp_path):
 def test_a_broadcasts_clock_is_counted_from_its_start(tmp_path):
     shown, info = frames(transport(tmp_path / "a.ts", offset=36000))
     assert 0 <= shown[0].pts < 1
-    assert info.origin > 35000
+    assert info.start_offset > 35000
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.gif"])
@@ -210,7 +210,7 @@ def test_healthy_clocks_are_left_alone(tmp_path, caplog):
     caplog.set_level(logging.WARNING)
     shown, info = frames(write_video(tmp_path / "a.mkv"))
     assert [frame.pts for frame in shown] == [STEP * n for n in range(10)]
-    assert info.origin == 0
+    assert info.start_offset == 0
     assert not caplog.records
 
 

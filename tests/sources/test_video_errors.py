@@ -108,7 +108,7 @@ def test_a_video_over_http_is_read_like_a_file(served):
     source = open_video(f"{address}/a.mkv")
     assert len(list(source)) == 10
     assert not source.info.is_live
-    assert source.info.container is None
+    assert source.info.media_path is None
 
 
 def test_an_absent_page_is_reported_as_the_server_does(served):

@@ -45,7 +45,7 @@ def test_every_frame_of_a_real_clip_has_the_time_of_its_packet(shared, name):
     times = [frame.pts for frame in source]
     assert times == packet_times(path)
     assert len(times) == source.info.count
-    assert source.info.container == path
+    assert source.info.media_path == path
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def half_clear(size):
 @pytest.mark.parametrize(("name", "codec", "pix_fmt"), SEE_THROUGH[:-1])
 def test_the_alpha_of_a_film_comes_with_its_frames(tmp_path, name, codec, pix_fmt):
     source = open_video(write_half_transparent(tmp_path / name, codec=codec, pix_fmt=pix_fmt))
-    assert source.info.alpha
+    assert source.info.has_alpha
     frame = next(iter(source))
     source.close()
     assert frame.layout == "bgr"
@@ -219,7 +219,7 @@ def test_the_alpha_of_a_film_comes_with_its_frames(tmp_path, name, codec, pix_fm
 
 def test_a_film_that_could_be_transparent_and_is_not_has_no_alpha(tmp_path):
     source = open_video(write_video(tmp_path / "a.mov", codec="qtrle", pix_fmt="argb"))
-    assert not source.info.alpha
+    assert not source.info.has_alpha
     frames, _ = read_all(source)
     assert all(frame.alpha is None for frame in frames)
 

@@ -38,7 +38,7 @@ def test_a_part_begins_at_zero_and_holds_the_frames_of_that_time(clip):
     assert [f.pts for f in part] == [Fraction(k, 25) for k in range(len(part))]
     assert len(part) == 10 == source.info.count
     assert all((a.image == b.image).all() for a, b in zip(part, whole[13:23], strict=True))
-    assert source.info.origin == whole[13].pts
+    assert source.info.start_offset == whole[13].pts
 
 
 def test_without_a_start_the_times_stay_those_of_the_container(clip):

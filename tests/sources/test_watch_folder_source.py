@@ -115,7 +115,7 @@ def test_hidden_files_and_others_are_left_alone(tmp_path):
 def test_the_shape_of_the_first_picture_is_known_at_once(tmp_path):
     (tmp_path / "a.jpg").write_bytes(jpeg(size=(40, 30)))
     with_one = WatchSource(WatchSource.Options(path=str(tmp_path)))
-    assert with_one.info.size == (40, 30) and with_one.info.stills
+    assert with_one.info.size == (40, 30) and with_one.info.is_image_sequence
     assert "Ctrl-C" in with_one.info.notes[0]
 
 

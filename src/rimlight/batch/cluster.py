@@ -18,7 +18,7 @@ from rimlight.batch.session import ray_module
 from rimlight.batch.steps import Answer, Order
 from rimlight.batch.work import Outcome
 from rimlight.core.errors import RimlightError
-from rimlight.factory.identity import contents_of
+from rimlight.factory.identity import describe_contents
 from rimlight.system.atomic_io import write_bytes
 
 PIECE_S = Fraction(60)
@@ -152,7 +152,7 @@ class RayPool:
         named = {"segmenter": run["segmenter"], "effects": run["effects"]}
         key = json.dumps(named, sort_keys=True)
         if key not in self._contents:
-            self._contents[key] = contents_of(named)
+            self._contents[key] = describe_contents(named)
         return self._contents[key]
 
     def _ended(self) -> Iterator[tuple[_Task, Answer]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from rimlight.core.config import PartConfig
+from rimlight.core.config import ComponentConfig
 from rimlight.factory.segmenter import is_wide, open_segmenter
 
 if TYPE_CHECKING:
     from rimlight.core.frame import Frame, Mask
     from rimlight.core.protocols import Segmenter
 
-_REMEMBERING = ("focus", "gate", "in_turn")
+_REMEMBERING = ("roi", "motion_gate", "alternate")
 """Options that make a segmenter remember what it saw: such a one is opened anew each time."""
 
 
@@ -26,7 +26,7 @@ class HeldModels:
         self._name = ""
         self._model: Segmenter | None = None
 
-    def open(self, part: PartConfig, size: tuple[int, int]) -> Segmenter:
+    def open(self, part: ComponentConfig, size: tuple[int, int]) -> Segmenter:
         """Return the segmenter that `part` describes, for pictures of (width, height).
 
         Raises:

@@ -58,7 +58,7 @@ def split(run: RunConfig, length_s: Fraction) -> list[Piece]:
         run: with the input's path on this machine.
         length_s: about how long a piece is; at least one segment.
     """
-    segment_s = resume.segment_length_s(resume.named(run))
+    segment_s = resume.segment_length_s(resume.assign_run_ids(run))
     if segment_s is None or not _is_plain(run):
         return []
     step = max(1, round(length_s / segment_s)) * segment_s

@@ -21,7 +21,7 @@ from rimlight.batch.summary import write_summary
 from rimlight.batch.work import Outcome
 from rimlight.core.config import RunConfig
 from rimlight.core.errors import SinkError
-from rimlight.factory.identity import contents_of
+from rimlight.factory.identity import describe_contents
 from rimlight.models.catalog import Catalog
 from rimlight.sinks.paths import check_report
 from rimlight.system.atomic_io import make_folder, translate_os_errors
@@ -222,7 +222,7 @@ class Batch:
         named = {"segmenter": run["segmenter"], "effects": run["effects"], "sinks": sinks}
         key = json.dumps(named, sort_keys=True)
         if key not in self._files:
-            self._files[key] = contents_of(named)
+            self._files[key] = describe_contents(named)
         return self._files[key]
 
     def _data(self, task: Task, threads: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from rimlight.batch.held import HeldModels
 from rimlight.batch.pieces import Piece, Staging, join_pieces, make_piece, split
 from rimlight.batch.plan import pictures_in
 from rimlight.batch.work import Counted, Outcome, attempt, carry_out, use_threads
-from rimlight.core.config import RunConfig, load_run
+from rimlight.core.config import RunConfig, parse_run
 
 Files = Mapping[str, bytes]
 """What the run names beside its input, such as a background: path -> content."""
@@ -107,7 +107,7 @@ def _done(
 
         def whole() -> Outcome:
             local.update(_at_hand(order.run, files, folder, stack))
-            run = load_run(local, where="the batch")
+            run = parse_run(local, where="the batch")
             outcome = act(run, counted)
             if is_result():
                 _take_away(run, order)

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rimlight.core.config import RunConfig, load_run
+from rimlight.core.config import RunConfig, parse_run
 from rimlight.core.errors import RimlightError, SinkError
 from rimlight.core.printable import keep_log_printable
 from rimlight.system.atomic_io import write_bytes
@@ -95,7 +95,7 @@ def work(
     use_threads(threads)
 
     def whole() -> Outcome:
-        return carry_out(load_run(run, where="the batch"), counted, on_open=_obey_sigterm)
+        return carry_out(parse_run(run, where="the batch"), counted, on_open=_obey_sigterm)
 
     outcome = attempt(whole, counted)
     with suppress(BrokenPipeError):  # the main process was killed: nobody asks any more
@@ -156,8 +156,8 @@ def carry_out(
     Raises:
         RimlightError: whatever went wrong.
     """
-    from rimlight.factory.pipeline import open_run
-    from rimlight.factory.resume import count
+    from rimlight.factory.pipeline import open_pipeline
+    from rimlight.factory.resume import count_frames
     from rimlight.factory.segmenter import open_segmenter
 
     def on_frame(frame: Frame) -> None:
@@ -166,12 +166,12 @@ def carry_out(
             opened.pipeline.stop()
 
     opener = models.open if models else open_segmenter
-    with open_run(run, on_frame=on_frame, open_model=opener) as opened:
+    with open_pipeline(run, on_frame=on_frame, open_model=opener) as opened:
         # What folders hold besides pictures, the plan has told of all of them at once.
-        for note in () if opened.info.stills else opened.info.notes:
+        for note in () if opened.info.is_image_sequence else opened.info.notes:
             _log.warning("%s: %s", opened.info.name, note.removeprefix(f"{opened.info.name}: "))
         stopped = on_open(opened.pipeline) if on_open else []
-        stats = count(opened.pipeline.run(), opened.sinks)
+        stats = count_frames(opened.pipeline.run(), opened.sinks)
     frames = stats.earlier + stats.frames
     if stopped:
         return Outcome(frames, stats.elapsed_s, error="stopped before its end", again=True)

@@ -107,13 +107,13 @@ def batch(
     from rimlight.batch.run import Batch, alone_in
     from rimlight.cli.batch_run import show_plan, work_through
     from rimlight.cli.run import tell
-    from rimlight.factory.object_filter import choice
-    from rimlight.factory.presets import background_effects, job_config
-    from rimlight.factory.sinks import foresee_tracks
+    from rimlight.factory.object_filter import parse_object_filter
+    from rimlight.factory.presets import background_effects, build_config
+    from rimlight.factory.sinks import predict_track_changes
     from rimlight.media.paths import plain_path
     from rimlight.sources import guess
 
-    said = choice(keep, drop)
+    said = parse_object_filter(keep, drop)
     effects = None
     if not names_effects(config, set_) or background is not None or blur is not None:
         effects = background_effects(
@@ -123,7 +123,7 @@ def batch(
     def describe(task: Task) -> RunConfig:
         kind = "video" if task.kind == "video" else "images"
         moves = task.kind == "video" and guess(task.source).get("kind") == "animation"
-        return job_config(
+        return build_config(
             "process",
             source=f"{'animation' if moves else kind}:{task.source}",
             sinks=[f"{kind}:{task.target}{'/' if task.kind == 'folder' else ''}"],
@@ -162,7 +162,7 @@ def batch(
         pool = _pool(engine, jobs, len(todo.tasks), stack, address=address, piece=piece)
         extent = show_plan(todo, pool, describe if dry_run else None)
         if dry_run:
-            tell([note for task in todo.tasks for note in foresee_tracks(describe(task))])
+            tell([note for task in todo.tasks for note in predict_track_changes(describe(task))])
         else:
             work_through(work, tasks, todo, pool, out=output, frames=extent.frames, quiet=quiet)
 
@@ -186,10 +186,10 @@ def _check_places(places: Sequence[str], engine: Engine) -> None:
 def _check_first_of_each_kind(tasks: Sequence[Task], describe: Callable[[Task], RunConfig]) -> None:
     """Find what is wrong with the run once, and before any work, not in every worker."""
     from rimlight.batch.trial import try_parts
-    from rimlight.factory.validation import check
+    from rimlight.factory.validation import validate_config
 
     for task in {task.kind: task for task in tasks}.values():
-        check(describe(task), places=False)  # these are checked for the whole plan
+        validate_config(describe(task), check_paths=False)  # these are checked for the whole plan
         try_parts(describe(task))
 
 

@@ -19,7 +19,7 @@ def demo(
 ) -> None:
     """Cut the person out of the shipped sample: two videos and a picture, nothing else needed."""
     from rimlight.cli.run import run_to_end
-    from rimlight.factory.validation import check
+    from rimlight.factory.validation import validate_config
     from rimlight.offline.demo import demo_runs, write_sheet
     from rimlight.sinks.paths import check_report
     from rimlight.system.atomic_io import make_folder
@@ -29,7 +29,7 @@ def demo(
     check_report(sheet, overwrite=overwrite)
     runs = demo_runs(output, overwrite=overwrite)
     for run in runs:
-        check(run)
+        validate_config(run)
     for run in runs:
         run_to_end(run, label=Path(run.sinks[0].options["path"]).name)
     write_sheet(runs, sheet)

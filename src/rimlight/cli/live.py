@@ -46,7 +46,7 @@ from rimlight.cli.live_flags import (
 if TYPE_CHECKING:
     from rimlight.core.config import RunConfig
     from rimlight.core.frame import Frame
-    from rimlight.factory.pipeline import OpenRun
+    from rimlight.factory.pipeline import OpenPipeline
     from rimlight.live.commands import Controls
     from rimlight.live.session import Wishes
     from rimlight.pipeline.pipeline import Pipeline
@@ -98,11 +98,11 @@ def live(
     """
     from rimlight.cli.run import print_plan
     from rimlight.effects import LIVE_REFRESH_HZ
-    from rimlight.factory.object_filter import choice
-    from rimlight.factory.presets import background_effects, job_config, replacing
-    from rimlight.factory.validation import check_live
+    from rimlight.factory.object_filter import parse_object_filter
+    from rimlight.factory.presets import background_effects, build_config, make_overwrite_options
+    from rimlight.factory.validation import validate_live
 
-    said = choice(keep, drop)
+    said = parse_object_filter(keep, drop)
     chosen = background is not None or blur is not None or gray
     if not chosen and (mirror or keep or drop):
         blur, chosen = 20.0, True
@@ -116,7 +116,7 @@ def live(
             mirror=mirror,
             refresh_hz=LIVE_REFRESH_HZ,
         )
-    run = job_config(
+    run = build_config(
         "live",
         source=source,
         source_options=turn_keys(rotate),
@@ -126,11 +126,11 @@ def live(
         refiners=said.as_refiners,
         pipeline=pipeline_keys(sync, when_unsure, allow_passthrough, max_latency),
         quality=quality,
-        options=replacing(overwrite=overwrite),
+        options=make_overwrite_options(overwrite=overwrite),
         config=config,
         settings=set_ or (),
     )
-    check_live(run)
+    validate_live(run)
     if dry_run:
         print_plan(run)
     else:
@@ -142,7 +142,7 @@ def live(
 
 def _run(config: RunConfig, wishes: Wishes, *, quiet: bool) -> None:
     from rimlight.cli.run import console, figures, stop_on_signals, tell
-    from rimlight.factory.pipeline import open_run
+    from rimlight.factory.pipeline import open_pipeline
     from rimlight.live.session import live_session
     from rimlight.live.status import delay_ms
 
@@ -152,7 +152,7 @@ def _run(config: RunConfig, wishes: Wishes, *, quiet: bool) -> None:
         def on_frame(_: Frame) -> None:
             tick[0]()
 
-        with open_run(config, on_frame=None if quiet else on_frame) as run:
+        with open_pipeline(config, on_frame=None if quiet else on_frame) as run:
             tell(run.notes)
             session = live_session(run, config, wishes, notify=console.print)
             with session as controls, stop_on_signals(run.pipeline):
@@ -183,12 +183,12 @@ class _Ended:
     error: Exception | None = None
 
     @classmethod
-    def of(cls, run: OpenRun) -> _Ended:
+    def of(cls, run: OpenPipeline) -> _Ended:
         from rimlight.pipeline.live import LivePipeline
 
         failures = run.pipeline.failures if isinstance(run.pipeline, LivePipeline) else ()
         lost = {id(sink) for sink, _ in failures}
-        named = [(place, id(sink)) for place, sink in zip(run.places, run.sinks, strict=True)]
+        named = [(place, id(sink)) for place, sink in zip(run.destinations, run.sinks, strict=True)]
         lasted = ", ".join(place for place, sink in named if sink not in lost)
         failed = ", ".join(place for place, sink in named if sink in lost)
         if not failures:

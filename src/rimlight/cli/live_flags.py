@@ -64,8 +64,8 @@ def pipeline_keys(
 ) -> dict[str, Any]:
     """Return the keys of the pipeline that the user named."""
     said = {
-        "masks": "own" if sync else None,
-        "when_unsure": when_unsure,
+        "mask_sync": "exact" if sync else None,
+        "fallback": when_unsure,
         "allow_passthrough": allow_passthrough or None,
         "max_latency_ms": max_latency_ms,
     }

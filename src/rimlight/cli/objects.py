@@ -25,7 +25,7 @@ from rimlight.cli.flags import (
 
 if TYPE_CHECKING:
     from rimlight.core.protocols import Refiner
-    from rimlight.factory.object_filter import Choice
+    from rimlight.factory.object_filter import ObjectFilter
     from rimlight.offline.object_writers import ObjectTally
 
 MODEL = "yolov8n-seg"
@@ -86,27 +86,27 @@ def objects(
     rimlight objects clip.mp4 -o painted.mp4 --json objects.jsonl
     """
     from rimlight.cli.run import name_of, print_plan, run_to_end
-    from rimlight.factory.object_filter import choice
-    from rimlight.factory.presets import job_config, replacing, unpainted
+    from rimlight.factory.object_filter import parse_object_filter
+    from rimlight.factory.presets import build_config, drop_unseen_effects, make_overwrite_options
     from rimlight.offline.object_writers import ObjectTally
     from rimlight.sources import guess
 
-    said = choice(keep, drop)
+    said = parse_object_filter(keep, drop)
     drawn = {"kind": "boxes", "boxes": boxes, "names": names, "scores": scores}
-    run = job_config(
+    run = build_config(
         "road",
         source=source,
         sinks=output or (),
         segmenter={**segmenter_keys(model, threads), **_confidence(confidence)},
         effects=[drawn],
         refiners=_refiners(said, moving=guess(source)["kind"] != "images"),
-        options={"boxes": {"opacity": opacity}, **replacing(overwrite=overwrite)},
+        options={"boxes": {"opacity": opacity}, **make_overwrite_options(overwrite=overwrite)},
         source_options={"every": every, **turn_keys(rotate)},
-        measures=bool(each or json),
+        analysis_only=bool(each or json),
         config=config,
         settings=set_ or (),
     )
-    run = run if output else unpainted(run)
+    run = run if output else drop_unseen_effects(run)
     if dry_run:
         print_plan(run)
         return
@@ -122,7 +122,7 @@ def _confidence(least: float | None) -> dict[str, float]:
     return {} if least is None else {"confidence": least}
 
 
-def _refiners(said: Choice, *, moving: bool) -> list[dict[str, object]]:
+def _refiners(said: ObjectFilter, *, moving: bool) -> list[dict[str, object]]:
     """Number the objects of what moves, then choose among them."""
     tracks = any(part["kind"] == "track" for part in said.as_refiners)
     tracker = [{"kind": "track"}] if moving and not tracks else []

@@ -136,11 +136,11 @@ def process(
       rimlight process photos/ -b white --trim --margin 8% --square --size 1600 -o shop/
     """
     from rimlight.cli.run import name_of, print_plan, run_to_end, tell
-    from rimlight.factory.object_filter import choice
-    from rimlight.factory.presets import background_effects, job_config
-    from rimlight.factory.sinks import foresee_tracks
+    from rimlight.factory.object_filter import parse_object_filter
+    from rimlight.factory.presets import background_effects, build_config
+    from rimlight.factory.sinks import predict_track_changes
 
-    said = choice(keep, drop)
+    said = parse_object_filter(keep, drop)
     product = product_keys(trim=trim, margin=margin, square=square, size=size, shadow=shadow)
     shop = {"--trim": trim, "--margin": margin, "--square": square, "--size": size}
     check_pictures(source, {"--watch": watch, "--recursive": recursive, **shop, "--shadow": shadow})
@@ -162,7 +162,7 @@ def process(
         "resume": "auto" if resume else None,
     }
     results = [place for place in (*output, matte, foreground) if place is not None]
-    run = job_config(
+    run = build_config(
         "process",
         source=watched(source, results, recursive=recursive) if watch else source,
         sinks=output,
@@ -174,7 +174,7 @@ def process(
         config=config,
         settings=set_ or (),
         options={"video": video, "images": {"format": format_, "overwrite": overwrite or None}},
-        asides=_asides(matte, foreground, said.classes),
+        extra_outputs=_asides(matte, foreground, said.classes),
         source_options={
             **turn_keys(rotate),
             "start_s": start,
@@ -187,7 +187,7 @@ def process(
     )
     if dry_run:
         print_plan(run)
-        tell(foresee_tracks(run))
+        tell(predict_track_changes(run))
         _tell_estimate(run)
     elif preview is not None:
         _preview(run, preview, overwrite=overwrite)

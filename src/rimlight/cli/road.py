@@ -71,8 +71,8 @@ def road(
     """
     from rimlight.cli import road_run as parts
     from rimlight.cli.run import print_plan, run_to_end, tell
-    from rimlight.factory.object_filter import choice, words
-    from rimlight.factory.presets import job_config, replacing, unpainted
+    from rimlight.factory.object_filter import parse_object_filter, split_commas
+    from rimlight.factory.presets import build_config, drop_unseen_effects, make_overwrite_options
     from rimlight.road.frame_metrics import ClassCoverage
     from rimlight.road.inputs import find_videos
     from rimlight.road.report import FILES
@@ -85,18 +85,18 @@ def road(
     flag.check_used(report or show_ahead, {"--ahead": ahead})
     footage, title = find_videos(source), parts.title_of(source)
     files = footage.files
-    covered, said = words(redact), choice(keep, drop)
+    covered, said = split_commas(redact), parse_object_filter(keep, drop)
     flag.check_covered(covered, said)
     if model is None and config is None and not parts.says_model(set_ or ()):
         model = parts.default_model({*covered, *said.classes}, offline=bool(files), quiet=quiet)
     painted = {"opacity": opacity, "legend": legend, "contours": contours or None}
-    replaced = replacing(overwrite=overwrite)
-    run = job_config(
+    replaced = make_overwrite_options(overwrite=overwrite)
+    run = build_config(
         "road",
         **parts.source_keys(source, files, turn_keys(rotate)),
         sinks=output or (),
         segmenter=segmenter_keys(model, threads),
-        first=parts.covering(covered),
+        prepend_effects=parts.covering(covered),
         refiners=said.refiners,
         options={
             "overlay": painted | {"classes": said.classes or None},
@@ -107,11 +107,11 @@ def road(
                 "private": private or None,
             },
         },
-        measures=report is not None,
+        analysis_only=report is not None,
         config=config,
         settings=set_ or (),
     )
-    run = parts.surely_covered(run if output else unpainted(run), covered)
+    run = parts.surely_covered(run if output else drop_unseen_effects(run), covered)
     way = parts.journey(files if report else (), gpx or (), gpx_offset, recorded)
     path = parts.path_ahead(run, ahead) if report or show_ahead else None
     run = parts.outlined(run, path) if show_ahead else run

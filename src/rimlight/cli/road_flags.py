@@ -11,7 +11,7 @@ import typer
 from rimlight.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rimlight.factory.object_filter import Choice
+    from rimlight.factory.object_filter import ObjectFilter
 
 Sources = Annotated[
     list[str],
@@ -87,7 +87,7 @@ def check_used(user: object, flags: Mapping[str, object]) -> None:
             raise ConfigError(f"{flag} is for the report", hint="add --report FOLDER")
 
 
-def check_covered(covered: tuple[str, ...], said: Choice) -> None:
+def check_covered(covered: tuple[str, ...], said: ObjectFilter) -> None:
     """Check that a choice leaves nobody uncovered who was to be.
 
     Raises:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def source_keys(
     source: Sequence[str], files: Sequence[Path], more: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return how `job_config` is told of the source; `more` are options of any kind of source."""
+    """Return the source arguments of `build_config`; `more` are options of any kind of source."""
     if [str(file) for file in files] in ([], list(source)[:1]):
         return {"source": source[0], "source_options": more}
     return {"source": "drive", "source_options": {"paths": [str(file) for file in files], **more}}
@@ -60,13 +60,13 @@ def surely_covered(run: RunConfig, classes: tuple[str, ...]) -> RunConfig:
     Raises:
         ConfigError: frames do not wait for their masks, so whoever moves would show.
     """
-    from rimlight.core.config import PartConfig
+    from rimlight.core.config import ComponentConfig
     from rimlight.core.errors import ConfigError
 
-    if classes and run.pipeline.masks == "newest":
+    if classes and run.pipeline.mask_sync == "latest":
         raise ConfigError(
             "--redact with the newest mask, made of an earlier frame, shows whoever moves",
-            hint="leave pipeline.masks at own",
+            hint="leave pipeline.mask_sync at exact",
         )
     kept = {
         name
@@ -76,7 +76,7 @@ def surely_covered(run: RunConfig, classes: tuple[str, ...]) -> RunConfig:
     }
     if set(classes) <= kept:
         return run
-    cover = [PartConfig.model_validate(part) for part in covering(classes)]
+    cover = [ComponentConfig.model_validate(part) for part in covering(classes)]
     return run.model_copy(update={"effects": (*cover, *run.effects)})
 
 
@@ -135,7 +135,7 @@ def reported(
     if folder is None or ahead is None:
         yield None
         return
-    from rimlight.factory.segmenter import palette_of
+    from rimlight.factory.segmenter import read_palette
     from rimlight.road.recorder import DriveRecorder
     from rimlight.road.report import read_rules, write_report
     from rimlight.system import app_paths
@@ -151,7 +151,7 @@ def reported(
         if recorder.frames:
             way = way.select_clips(recorder.seen_clips)
             videos = _videos(run, way, hidden=hidden)
-            palette = palette_of(run.segmenter)
+            palette = read_palette(run.segmenter)
             write_report(recorder, way, title=title, videos=videos, palette=palette)
 
 

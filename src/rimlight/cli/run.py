@@ -108,7 +108,7 @@ def run_to_end(
     Args:
         config: the run.
         label: what to call it in the progress bar.
-        watchers: see `open_run`.
+        watchers: see `open_pipeline`.
         quiet: say nothing when all goes well.
         keep_going: a source that breaks is a warning; nothing is returned then.
         endless: only the user ends it, so that is no stop before its time.
@@ -196,9 +196,9 @@ def print_plan(config: RunConfig) -> None:
     import yaml
 
     from rimlight.factory.pipeline import open_effect
-    from rimlight.factory.validation import check
+    from rimlight.factory.validation import validate_config
 
-    check(config)
+    validate_config(config)
     for part in (*config.effects, *(part for sink in config.sinks for part in sink.effects)):
         open_effect(part).close()
     data = config.model_dump(mode="json", exclude_defaults=True)
@@ -221,17 +221,17 @@ def _run(
     config: RunConfig, label: str, watchers: Sequence[Refiner], quiet: bool
 ) -> tuple[bool, Stats]:
     from rimlight.factory import resume
-    from rimlight.factory.pipeline import open_run
+    from rimlight.factory.pipeline import open_pipeline
 
     with (
         progress_bar(label, quiet=quiet) as (start, tick),
-        open_run(config, watchers=watchers, on_frame=tick) as run,
+        open_pipeline(config, observers=watchers, on_frame=tick) as run,
     ):
         tell(run.notes)
         start(run.info)
         with stop_on_signals(run.pipeline) as stop:
             stats = run.pipeline.run()
-        stats = resume.count(stats, run.sinks)
+        stats = resume.count_frames(stats, run.sinks)
         cut = run.pipeline.cut_short
         unfinished = resume.is_unfinished(run.source, run.sinks, cut_short=cut)
     return stop.asked or unfinished, stats

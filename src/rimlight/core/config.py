@@ -13,7 +13,7 @@ from rimlight.core.errors import ConfigError
 from rimlight.core.options import Options, validate
 
 
-class PartConfig(BaseModel):
+class ComponentConfig(BaseModel):
     """One part by name; the part's own Options class checks the rest."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -29,50 +29,58 @@ class PartConfig(BaseModel):
 class PipelineConfig(Options):
     """How frames travel between the threads."""
 
-    policy: Annotated[
-        Literal["auto", "latest", "wait"],
-        Field(description="what a full buffer does; auto: drop when live, wait when not"),
+    overflow: Annotated[
+        Literal["auto", "drop-oldest", "block"],
+        Field(description="what a full queue does; auto: drop-oldest when live, block when not"),
     ] = "auto"
-    masks: Annotated[
-        Literal["auto", "own", "newest"],
-        Field(description="which mask a frame wears: its own, or the newest there is (live)"),
+    mask_sync: Annotated[
+        Literal["auto", "exact", "latest"],
+        Field(description="which mask a frame gets: its own (exact) or the latest available"),
     ] = "auto"
-    capacity: Annotated[int, Field(ge=1, le=64, description="frames between two stages")] = 2
-    max_mb: Annotated[float, Field(gt=0, description="megabytes between two stages")] = 64
-    max_mask_age_s: Annotated[float, Field(gt=0, description="an older mask is not used")] = 0.5
-    max_changed: Annotated[
+    queue_size: Annotated[
+        int, Field(ge=1, le=64, description="frames queued between two stages")
+    ] = 2
+    queue_mb: Annotated[float, Field(gt=0, description="megabytes queued between two stages")] = 64
+    max_mask_age_s: Annotated[
+        float, Field(gt=0, description="maximum age of a mask in seconds")
+    ] = 0.5
+    max_scene_change: Annotated[
         float,
         Field(
             ge=0,
             le=1,
-            description="live: share of the picture that may look other than in the one its mask "
-            "was made of, as after a torn picture or a turn of the camera; 1: any",
+            description="live: maximum fraction of the image that may have changed since the mask "
+            "was computed (torn frame, camera moved); 1 disables the check",
         ),
     ] = 0.1
-    when_unsure: Annotated[
+    fallback: Annotated[
         Literal["last", "blur", "background"] | None,
         Field(
-            description="what is shown while no frame has a valid mask, so that the run goes on "
-            "through errors: the last safe picture, that one smeared, or the background alone; "
-            "none: an error ends the run"
+            description="what is shown while no frame has a valid mask, so that the run survives "
+            "errors: the last safe frame, that frame blurred, or the background alone; null: "
+            "an error ends the run"
         ),
     ] = None
     allow_passthrough: Annotated[
-        bool, Field(description="with when_unsure: let the room be seen, as no effect covers it")
+        bool, Field(description="with fallback: allow effects that do not hide the background")
     ] = False
     max_latency_ms: Annotated[
-        float, Field(gt=0, description="live: an older frame is left out where there is a newer")
+        float,
+        Field(
+            gt=0,
+            description="live: maximum latency in ms; late frames are dropped",
+        ),
     ] = 100
-    compiled: Annotated[
+    jit: Annotated[
         Literal["auto", "always", "never"],
         Field(
-            description="compiled loops (extra fast); auto: when live. They take a little off "
-            "every frame, but 130 MB of memory and a second before the first"
+            description="JIT-compiled loops (extra fast); auto: when live. They make every frame a "
+            "little cheaper, but cost 130 MB of memory and a second before the first"
         ),
     ] = "auto"
 
 
-class SinkConfig(PartConfig):
+class SinkConfig(ComponentConfig):
     """A sink by name, and how it is put into the run."""
 
     optional: Annotated[bool, Field(description="left out, with a note, when it does not open")] = (
@@ -80,20 +88,20 @@ class SinkConfig(PartConfig):
     )
     thread: Annotated[bool, Field(description="write on a thread of its own")] = False
     effects: Annotated[
-        tuple[PartConfig, ...], Field(description="instead of the run's, for this sink alone")
+        tuple[ComponentConfig, ...], Field(description="instead of the run's, for this sink alone")
     ] = ()
 
 
 class RunConfig(Options):
     """One run from source to sinks."""
 
-    source: PartConfig
-    segmenter: PartConfig
-    refiners: tuple[PartConfig, ...] = ()
+    source: ComponentConfig
+    segmenter: ComponentConfig
+    refiners: tuple[ComponentConfig, ...] = ()
     look_ahead: Annotated[
         int, Field(ge=0, le=60, description="frames that a mask may know of those after it")
     ] = 0
-    effects: tuple[PartConfig, ...] = ()
+    effects: tuple[ComponentConfig, ...] = ()
     sinks: Annotated[tuple[SinkConfig, ...], Field(min_length=1)]
     pipeline: PipelineConfig = PipelineConfig()
 
@@ -140,13 +148,13 @@ def apply_settings(data: Mapping[str, Any], settings: Iterable[str]) -> dict[str
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise ConfigError(
-                f"--set {setting!r} must be key=value", hint="--set pipeline.capacity=2"
+                f"--set {setting!r} must be key=value", hint="--set pipeline.queue_size=2"
             )
         _assign(result, key.split("."), _scalar(value), setting)
     return result
 
 
-def load_run(data: Mapping[str, Any], *, where: str) -> RunConfig:
+def parse_run(data: Mapping[str, Any], *, where: str) -> RunConfig:
     """Check a whole run.
 
     Raises:

@@ -9,7 +9,7 @@ RimlightError                            exit 1
 |  |- ModelNotFoundError (FileNotFoundError)
 |  `- ModelFormatError (ValueError)      the file is not the model that its card describes
 |- SinkError (OSError)                   exit 5   a result cannot be shown, sent or written
-|  `- UnwrittenError                     some pictures were left out, all others written
+|  `- PartialOutputError                 some images were not written, all others were
 `- MissingDependencyError (ImportError)  exit 6
 
 The command line ends with 70 after an error that is none of these: a bug of rimlight.
@@ -79,7 +79,7 @@ class SinkError(RimlightError, OSError):
     exit_code = 5
 
 
-class UnwrittenError(SinkError):
+class PartialOutputError(SinkError):
     """Some pictures could not be written; all others were."""
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.core.instances import Instance, Instances, Place
+from rimlight.core.instances import Box, Instance, Instances
 from rimlight.core.mask import Mask
 from rimlight.imaging.color import (
     BT601,
@@ -25,7 +25,7 @@ from rimlight.imaging.color import (
 from rimlight.imaging.edge_color import without_hidden_bgr, without_hidden_i420
 from rimlight.imaging.image_files.metadata import NO_TAGS, Tags
 
-__all__ = ["Frame", "Instance", "Instances", "Layout", "Mask", "Place", "SourceInfo", "goes_on"]
+__all__ = ["Box", "Frame", "Instance", "Instances", "Layout", "Mask", "SourceInfo", "is_continuous"]
 
 Layout = Literal["bgr", "i420"]
 
@@ -33,9 +33,9 @@ MAX_GAP_S = 1
 """From this step in time on it is a cut, or another picture of a folder."""
 
 
-def goes_on(before: Fraction, now: Fraction) -> bool:
-    """Say whether a frame of the time `now` belongs to the same stretch of film as one before."""
-    return 0 < float(now) - float(before) < MAX_GAP_S  # three times as quick as in fractions
+def is_continuous(prev_pts: Fraction, pts: Fraction) -> bool:
+    """Return True if a frame at `pts` continues the stretch of film of one at `prev_pts`."""
+    return 0 < float(pts) - float(prev_pts) < MAX_GAP_S  # three times as fast as with fractions
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Frame:
         size: (width, height) of the picture in pixels.
         index: how many frames the source had delivered before. A gap means dropped frames.
         pts: presentation time in seconds, exactly as the source's time base gives it.
-        captured: `time.monotonic()` in seconds when the frame left the source; for latency only.
+        captured_at: `time.monotonic()` in seconds when the frame left the source; for latency only.
         color: what YUV means in the "i420" layout.
         alpha: uint8 (height, width), 255 where the picture is opaque; None for all opaque.
         name: for pictures, the path relative to the folder they came from.
-        tags: for pictures, what their file says beside the pixels.
+        metadata: for pictures, what their file holds next to the pixels.
         duration: how long it is shown, in seconds; said of a film's last frame only, for the others
             are shown until the next one.
         sample_aspect: width to height of one pixel.
@@ -71,11 +71,11 @@ class Frame:
     size: tuple[int, int]
     index: int
     pts: Fraction
-    captured: float
+    captured_at: float
     color: ColorSpace = BT601
     alpha: NDArray[np.uint8] | None = None
     name: str = ""
-    tags: Tags = NO_TAGS
+    metadata: Tags = NO_TAGS
     duration: Fraction | None = None
     sample_aspect: Fraction = Fraction(1)
 
@@ -94,14 +94,16 @@ class Frame:
         *,
         index: int,
         pts: Fraction,
-        captured: float,
+        captured_at: float,
         alpha: NDArray[np.uint8] | None = None,
         name: str = "",
-        tags: Tags = NO_TAGS,
+        metadata: Tags = NO_TAGS,
     ) -> Frame:
         """Wrap a uint8 (height, width, 3) BGR picture."""
         size = (bgr.shape[1], bgr.shape[0])
-        return cls(bgr, "bgr", size, index, pts, captured, alpha=alpha, name=name, tags=tags)
+        return cls(
+            bgr, "bgr", size, index, pts, captured_at, alpha=alpha, name=name, metadata=metadata
+        )
 
     @classmethod
     def from_i420(
@@ -111,12 +113,12 @@ class Frame:
         size: tuple[int, int],
         index: int,
         pts: Fraction,
-        captured: float,
+        captured_at: float,
         color: ColorSpace = BT601,
         sample_aspect: Fraction = Fraction(1),
     ) -> Frame:
         """Wrap a uint8 (rows*3/2, columns) I420 picture of `size`; rows and columns are even."""
-        return cls(i420, "i420", size, index, pts, captured, color, sample_aspect=sample_aspect)
+        return cls(i420, "i420", size, index, pts, captured_at, color, sample_aspect=sample_aspect)
 
     @cached_property
     def bgr(self) -> NDArray[np.uint8]:
@@ -157,7 +159,7 @@ class Frame:
         """Return the same picture, seen through `alpha`."""
         return replace(self, alpha=alpha)
 
-    def without_hidden(self) -> Frame:
+    def blank_transparent(self) -> Frame:
         """Return the same frame with nothing of its own under alpha 0.
 
         Readers that leave the alpha out would see it there, and a blur would mix it in. The colors
@@ -190,13 +192,13 @@ class SourceInfo:
         duration_s: how long the stream says it is, in seconds.
         color: what YUV means in its frames.
         sample_aspect: width to height of one pixel.
-        container: the file whose sound and subtitles belong to the frames.
-        origin: the time on the container's clock at which the frames' own times begin.
+        media_path: the file whose sound and subtitles belong to the frames.
+        start_offset: the time on the container's clock at which the frames' own times begin.
         primaries: the colors' primaries, an ITU-T H.273 code point; None when not declared.
         transfer: their transfer characteristics, likewise.
-        alpha: the frames are transparent in part.
-        stills: the frames are single pictures with names.
-        pictures: of these, each name and the file it is read from; none where that is not known.
+        has_alpha: the frames are transparent in part.
+        is_image_sequence: the frames are single pictures with names.
+        image_paths: of these, each name and the file it is read from; none where that is not known.
         notes: what the user should know, such as a size that the camera would not give.
     """
 
@@ -209,11 +211,11 @@ class SourceInfo:
     duration_s: float | None = None
     color: ColorSpace = BT601
     sample_aspect: Fraction = Fraction(1)
-    container: Path | None = None
-    origin: Fraction = Fraction(0)
+    media_path: Path | None = None
+    start_offset: Fraction = Fraction(0)
     primaries: int | None = None
     transfer: int | None = None
-    alpha: bool = False
-    stills: bool = False
-    pictures: tuple[tuple[str, Path], ...] = ()
+    has_alpha: bool = False
+    is_image_sequence: bool = False
+    image_paths: tuple[tuple[str, Path], ...] = ()
     notes: tuple[str, ...] = field(default=())

@@ -14,17 +14,17 @@ _SIGNAL_S = 0.5
 """How late Ctrl-C may be heard by a main thread that waits for an item."""
 
 
-class Policy(StrEnum):
-    """What a full buffer does with the next item."""
+class Overflow(StrEnum):
+    """What a full queue does with the next item."""
 
-    LATEST = "latest"
+    DROP_OLDEST = "drop-oldest"
     """Drop the oldest. For live sources: latency stays bounded, frames are lost and counted."""
 
-    WAIT = "wait"
+    BLOCK = "block"
     """Block the producer. For files: every frame is kept, the source slows down."""
 
 
-class FrameBuffer(Generic[Item]):
+class FrameQueue(Generic[Item]):
     """Carries items, then the end of the stream or the producer's error, in that order.
 
     Any thread may call any method. After `close()` both sides wake up: `put` returns False,
@@ -32,7 +32,7 @@ class FrameBuffer(Generic[Item]):
 
     Args:
         capacity: items held at most.
-        policy: what happens when it is full.
+        overflow: what happens when it is full.
         max_bytes: a bound on the sum of `size_of`; one item is always let in.
         size_of: the bytes that an item holds.
     """
@@ -40,15 +40,15 @@ class FrameBuffer(Generic[Item]):
     def __init__(
         self,
         capacity: int,
-        policy: Policy,
+        overflow: Overflow,
         *,
         max_bytes: int | None = None,
         size_of: Callable[[Item], int] = lambda _: 0,
     ) -> None:
         if capacity < 1:
-            raise ValueError(f"buffer capacity must be at least 1, got {capacity}")
+            raise ValueError(f"queue capacity must be at least 1, got {capacity}")
         self._capacity = capacity
-        self._policy = policy
+        self._overflow = overflow
         self._max_bytes = max_bytes
         self._size_of = size_of
         self._items: deque[Item] = deque()
@@ -60,10 +60,10 @@ class FrameBuffer(Generic[Item]):
         """Items that were pushed out by newer ones, or left behind by `discard`."""
 
     def put(self, item: Item) -> bool:
-        """Add `item`; False means that the buffer is closed and the producer should stop."""
+        """Add `item`; False means that the queue is closed and the producer should stop."""
         size = self._size_of(item)
         with self._changed:
-            if self._policy is Policy.WAIT:
+            if self._overflow is Overflow.BLOCK:
                 self._changed.wait_for(lambda: self._closed or self._has_room(size))
             if self._closed:
                 return False
@@ -98,7 +98,7 @@ class FrameBuffer(Generic[Item]):
             return bool(self._items)
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Closed and empty: iteration would end, or raise the producer's error, at once."""
         with self._changed:
             return self._closed and not self._items

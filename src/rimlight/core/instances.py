@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-Place = tuple[int, int, int, int]
+Box = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels of the grid; right and bottom are just outside."""
 
 
@@ -21,7 +21,7 @@ class Instance:
         score: how sure the model is, 0..1.
         box: (left, top, right, bottom) as shares of the frame, 0..1.
         id: the number that a tracker gave it; 0 for none.
-        place: where `mask` lies on the grid.
+        mask_box: where `mask` lies on the grid.
         mask: uint8 (bottom - top, right - left), 255 where the pixel is the object's.
     """
 
@@ -29,7 +29,7 @@ class Instance:
     score: float
     box: tuple[float, float, float, float]
     id: int
-    place: Place
+    mask_box: Box
     mask: NDArray[np.uint8]
 
 
@@ -41,7 +41,7 @@ class Instances:
         boxes: float32 (n, 4): left, top, right, bottom as shares of the frame, 0..1.
         class_ids: intp (n,), positions in `classes`.
         scores: float32 (n,) in [0, 1].
-        places: where each mask lies on the grid.
+        mask_boxes: where each mask lies on the grid.
         masks: uint8 of the places' sizes, 0..255, soft at the edges; nothing outside its place.
         shape: (height, width) of the grid, which covers the whole frame.
         classes: all that the model knows.
@@ -54,7 +54,7 @@ class Instances:
     boxes: NDArray[np.float32]
     class_ids: NDArray[np.intp]
     scores: NDArray[np.float32]
-    places: tuple[Place, ...]
+    mask_boxes: tuple[Box, ...]
     masks: tuple[NDArray[np.uint8], ...]
     shape: tuple[int, int]
     classes: tuple[str, ...]
@@ -63,7 +63,7 @@ class Instances:
     def __post_init__(self) -> None:
         if not self.ids.size:
             object.__setattr__(self, "ids", np.zeros(len(self.boxes), np.int64))
-        parts = (self.class_ids, self.scores, self.places, self.masks, self.ids)
+        parts = (self.class_ids, self.scores, self.mask_boxes, self.masks, self.ids)
         if any(len(part) != len(self.boxes) for part in parts) or self.boxes.shape[1:] != (4,):
             lengths = [len(part) for part in (self.boxes, *parts)]
             raise ValueError(f"instances must have n x 4 boxes and n of all else, got {lengths}")
@@ -81,7 +81,7 @@ class Instances:
             float(self.scores[number]),
             (left, top, right, bottom),
             int(self.ids[number]),
-            self.places[number],
+            self.mask_boxes[number],
             self.masks[number],
         )
 
@@ -96,7 +96,7 @@ class Instances:
         cells = self.shape[0] * self.shape[1]
         return np.array([np.count_nonzero(mask > 127) / cells for mask in self.masks])
 
-    def chosen(self, numbers: Sequence[int]) -> Instances:
+    def select(self, numbers: Sequence[int]) -> Instances:
         """Return the objects of these numbers, in this order; none for an empty choice."""
         index = np.array(numbers, np.intp)
         return replace(
@@ -104,7 +104,7 @@ class Instances:
             boxes=self.boxes[index],
             class_ids=self.class_ids[index],
             scores=self.scores[index],
-            places=tuple(self.places[n] for n in numbers),
+            mask_boxes=tuple(self.mask_boxes[n] for n in numbers),
             masks=tuple(self.masks[n] for n in numbers),
             ids=self.ids[index],
         )
@@ -117,7 +117,7 @@ class Instances:
         """Return the same objects, in the same order, with other scores."""
         return replace(self, scores=scores)
 
-    def levels(self, names: Sequence[str] | None = None) -> NDArray[np.uint8]:
+    def merge_masks(self, names: Sequence[str] | None = None) -> NDArray[np.uint8]:
         """Return what all objects of some classes cover together, uint8 (h, w) of the grid.
 
         Args:
@@ -126,18 +126,18 @@ class Instances:
         out = np.zeros(self.shape, np.uint8)
         for item in self:
             if names is None or item.name in names:
-                left, top, right, bottom = item.place
+                left, top, right, bottom = item.mask_box
                 window = out[top:bottom, left:right]
                 np.maximum(window, item.mask, out=window)
         return out
 
-    def labels(self) -> NDArray[np.uint8]:
+    def to_labels(self) -> NDArray[np.uint8]:
         """Return each pixel's class, uint8 (h, w) of the grid; the surest object lies on top.
 
         Where there is none, the label is len(classes).
         """
         out = np.full(self.shape, len(self.classes), np.uint8)
         for number in reversed(range(len(self))):
-            left, top, right, bottom = self.places[number]
+            left, top, right, bottom = self.mask_boxes[number]
             out[top:bottom, left:right][self.masks[number] > 127] = self.class_ids[number]
         return out

@@ -19,7 +19,7 @@ def to_json(data: Any, *, indent: int | None = None, ensure_ascii: bool = True) 
     return json.dumps(_finite(data), indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)
 
 
-def csv_cell(text: str) -> str:
+def escape_csv_cell(text: str) -> str:
     """Return `text` so that no spreadsheet takes it for a formula: "=1+1" becomes "'=1+1"."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 

@@ -24,40 +24,40 @@ class Mask:
     is made when it is asked for.
 
     Attributes:
-        given: float32 scores (h, w, len(classes)) in [0, 1], or uint8 labels (h, w).
+        data: float32 scores (h, w, len(classes)) in [0, 1], or uint8 labels (h, w).
         classes: one name for each score channel or label, for example ("person",).
         foreground: the classes that stay when nothing else is asked for.
-        edges: (low, high): where the mask meets the picture, scores up to `low` count as 0 and
-            scores from `high` as 1, with a smooth step between.
+        alpha_range: (low, high): where the mask meets the picture, scores up to `low` count as 0
+            and scores from `high` as 1, with a smooth step between.
         instances: the single objects that the mask was made of; None where the model knows none.
-        levels: the scores of a mask's only class in 255ths, uint8 (h, w), where whoever made them
+        alpha_u8: the scores of a mask's only class in 255ths, uint8 (h, w), where whoever made them
             had these at hand; None otherwise.
-        unsure: the mean entropy (0..1) of scores that labels were made of; None where nobody knows,
-            and where `given` still holds the scores.
+        mean_entropy: the mean entropy (0..1) of scores that labels were made of; None where
+            unknown, and where `data` still holds the scores.
 
     Raises:
-        ValueError: `given` does not fit `classes`, or `edges` is not rising within [0, 1].
+        ValueError: `data` does not fit `classes`, or `alpha_range` is not rising within [0, 1].
     """
 
-    given: NDArray[np.float32] | NDArray[np.uint8]
+    data: NDArray[np.float32] | NDArray[np.uint8]
     classes: tuple[str, ...]
     foreground: tuple[str, ...] = ("person",)
-    edges: tuple[float, float] = (0.0, 1.0)
+    alpha_range: tuple[float, float] = (0.0, 1.0)
     instances: Instances | None = None
-    unsure: float | None = None
-    levels: NDArray[np.uint8] | None = None
+    mean_entropy: float | None = None
+    alpha_u8: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
-        shape, dtype = self.given.shape, self.given.dtype
-        labels = dtype == np.uint8 and self.given.ndim == 2
+        shape, dtype = self.data.shape, self.data.dtype
+        labels = dtype == np.uint8 and self.data.ndim == 2
         scores = dtype == np.float32 and shape[2:] == (len(self.classes),)
         if not (labels or scores):
             raise ValueError(
                 f"a mask must be float32 (h, w, {len(self.classes)}) scores or uint8 (h, w) "
                 f"labels for classes {self.classes}, got {dtype} {shape}"
             )
-        if not 0 <= self.edges[0] < self.edges[1] <= 1:
-            raise ValueError(f"mask edges must rise within [0, 1], got {self.edges}")
+        if not 0 <= self.alpha_range[0] < self.alpha_range[1] <= 1:
+            raise ValueError(f"mask alpha_range must rise within [0, 1], got {self.alpha_range}")
 
     @classmethod
     def from_labels(
@@ -76,31 +76,31 @@ class Mask:
         instances: Instances,
         *,
         foreground: tuple[str, ...] = ("person",),
-        edges: tuple[float, float] = (0.0, 1.0),
+        alpha_range: tuple[float, float] = (0.0, 1.0),
     ) -> Mask:
         """Wrap single objects: their classes, and "background" where there is none."""
         classes = (*instances.classes, "background")
-        return cls(instances.labels(), classes, foreground, edges, instances)
+        return cls(instances.to_labels(), classes, foreground, alpha_range, instances)
 
     @property
     def shape(self) -> tuple[int, int]:
         """(height, width) of the mask."""
-        return self.given.shape[0], self.given.shape[1]
+        return self.data.shape[0], self.data.shape[1]
 
     @cached_property
-    def is_sound(self) -> bool:
+    def is_finite(self) -> bool:
         """Whether all scores are numbers in [0, 1]: a model that broke down may give NaN."""
-        if self.given.dtype == np.uint8 or not self.given.size:
+        if self.data.dtype == np.uint8 or not self.data.size:
             return True
-        return bool(self.given.min() >= -_ROUNDING and self.given.max() <= 1 + _ROUNDING)
+        return bool(self.data.min() >= -_ROUNDING and self.data.max() <= 1 + _ROUNDING)
 
     @cached_property
     def scores(self) -> NDArray[np.float32]:
         """float32 (h, w, len(classes)) in [0, 1]."""
-        if self.given.dtype != np.uint8:
-            return cast(NDArray[np.float32], self.given)
+        if self.data.dtype != np.uint8:
+            return cast(NDArray[np.float32], self.data)
         every = np.arange(len(self.classes), dtype=np.uint8)
-        return cast(NDArray[np.float32], (self.given[..., None] == every).astype(np.float32))
+        return cast(NDArray[np.float32], (self.data[..., None] == every).astype(np.float32))
 
     @cached_property
     def labels(self) -> NDArray[np.uint8]:
@@ -108,11 +108,11 @@ class Mask:
 
         With a single class ("person"), 0 is that class and 1 stands for none of it.
         """
-        if self.given.dtype == np.uint8:
-            return cast(NDArray[np.uint8], self.given)
+        if self.data.dtype == np.uint8:
+            return cast(NDArray[np.uint8], self.data)
         if len(self.classes) == 1:
-            return (self.given[..., 0] < 0.5).astype(np.uint8)
-        return cast(NDArray[np.uint8], self.given.argmax(axis=2).astype(np.uint8))
+            return (self.data[..., 0] < 0.5).astype(np.uint8)
+        return cast(NDArray[np.uint8], self.data.argmax(axis=2).astype(np.uint8))
 
     def alpha(self, names: Sequence[str] | None = None) -> NDArray[np.float32]:
         """Return how much of each pixel belongs to `names`, float32 (h, w) in [0, 1].
@@ -127,25 +127,33 @@ class Mask:
         wanted = [self._channel(name) for name in said]
         if self.instances is not None:
             return self._object_alpha(self.instances, said)
-        if self.given.dtype == np.uint8:
-            return np.isin(self.given, np.array(wanted, np.uint8)).astype(np.float32)
+        if self.data.dtype == np.uint8:
+            return np.isin(self.data, np.array(wanted, np.uint8)).astype(np.float32)
         if len(wanted) == 1:
-            return cast(NDArray[np.float32], self.given[..., wanted[0]])
+            return cast(NDArray[np.float32], self.data[..., wanted[0]])
         total = self.scores[..., wanted].sum(axis=2)
         return cast(NDArray[np.float32], np.minimum(total, 1, dtype=np.float32))
 
     def with_scores(
-        self, scores: NDArray[np.float32], levels: NDArray[np.uint8] | None = None
+        self, scores: NDArray[np.float32], alpha_u8: NDArray[np.uint8] | None = None
     ) -> Mask:
         """Return a mask of the same classes with other scores, and no single objects."""
-        return Mask(scores, self.classes, self.foreground, self.edges, None, self.unsure, levels)
+        return Mask(
+            scores,
+            self.classes,
+            self.foreground,
+            self.alpha_range,
+            None,
+            self.mean_entropy,
+            alpha_u8,
+        )
 
     def _object_alpha(self, instances: Instances, names: Sequence[str]) -> NDArray[np.float32]:
         """Objects have soft edges of their own; other classes have those of the labels."""
-        alpha = instances.levels(names).astype(np.float32) * np.float32(1 / 255)
+        alpha = instances.merge_masks(names).astype(np.float32) * np.float32(1 / 255)
         others = [self._channel(name) for name in names if name not in instances.classes]
         if others:
-            alpha[np.isin(self.given, np.array(others, np.uint8))] = 1
+            alpha[np.isin(self.data, np.array(others, np.uint8))] = 1
         return alpha
 
     def _channel(self, name: str) -> int:

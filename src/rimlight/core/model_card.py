@@ -111,7 +111,7 @@ class ModelCard(Options):
         classes: a name for each channel or label.
         foreground: the classes that stay when nothing else is asked for.
         palette: "#rrggbb" for some or all classes.
-        edges: (low, high): the scores that count as 0 and as 1 where the mask meets the picture.
+        alpha_range: (low, high): the scores that count as 0 and as 1 at the edge of the mask.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -126,7 +126,7 @@ class ModelCard(Options):
     classes: Annotated[tuple[str, ...], Field(min_length=1, max_length=256)]
     foreground: Annotated[tuple[str, ...], Field(min_length=1)]
     palette: dict[str, Color] = Field(default_factory=dict)
-    edges: tuple[Share, Share] = (0.0, 1.0)
+    alpha_range: tuple[Share, Share] = (0.0, 1.0)
     notes: str = ""
 
     @property
@@ -136,7 +136,7 @@ class ModelCard(Options):
         Raises:
             ModelFormatError: rimlight opens no files of that kind.
         """
-        runtime = runtime_of(Path(self.files[0].file))
+        runtime = choose_runtime(Path(self.files[0].file))
         if self.output.kind != "instances":
             return runtime
         if runtime != "tflite":
@@ -162,8 +162,8 @@ class ModelCard(Options):
 
     @model_validator(mode="after")
     def _numbers_agree(self) -> ModelCard:
-        if self.edges[0] >= self.edges[1]:
-            raise ValueError(f"edges must rise, got {list(self.edges)}")
+        if self.alpha_range[0] >= self.alpha_range[1]:
+            raise ValueError(f"alpha_range must rise, got {list(self.alpha_range)}")
         if self.output.kind in {"softmax", "logits"} and len(self.classes) == 1:
             raise ValueError(f"{self.output.kind} needs two classes or more; say sigmoid for one")
         if self.output.kind == "instances" and "background" in self.classes:
@@ -197,7 +197,7 @@ def load_card(path: Path) -> ModelCard:
         raise ModelFormatError(exc.message, hint=hint) from exc
 
 
-def runtime_of(file: Path) -> Runtime:
+def choose_runtime(file: Path) -> Runtime:
     """Return which segmenter opens `file`, judged by its name.
 
     Raises:

@@ -35,7 +35,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
-    main: ClassVar[str | None] = None
+    positional: ClassVar[str | None] = None
 
 
 def _size(value: Any) -> Any:

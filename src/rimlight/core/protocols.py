@@ -38,7 +38,7 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class Waiting(Protocol):
+class Interruptible(Protocol):
     """A source that may wait for its next frame for ever, such as a folder that is watched."""
 
     def stop_waiting(self) -> None:
@@ -120,7 +120,7 @@ class Sink(Protocol):
 
 
 @runtime_checkable
-class Paced(Protocol):
+class HasFixedRate(Protocol):
     """A sink whose readers expect frames at a constant rate, such as a virtual camera."""
 
     @property
@@ -130,7 +130,7 @@ class Paced(Protocol):
 
 
 @runtime_checkable
-class Planned(Protocol):
+class SupportsPlanning(Protocol):
     """A sink that knows from its options alone whether it can hold what it is asked to."""
 
     @staticmethod
@@ -144,7 +144,7 @@ class Planned(Protocol):
 
 
 @runtime_checkable
-class Shared(Protocol):
+class SupportsParallelWrites(Protocol):
     """A sink whose frames do not depend on each other: `write` may be called by many threads."""
 
     @property
@@ -154,7 +154,7 @@ class Shared(Protocol):
 
 
 @runtime_checkable
-class Keyed(Protocol):
+class SupportsKeyboard(Protocol):
     """A sink in which keys can be pressed, such as a window."""
 
     def take_keys(self) -> str:
@@ -163,31 +163,31 @@ class Keyed(Protocol):
 
 
 @runtime_checkable
-class Prompt(Protocol):
+class SupportsImmediateWrite(Protocol):
     """A sink whose `write` never waits, and which any thread may interrupt."""
 
-    def interrupt(self, frame: Frame) -> None:
+    def write_immediately(self, frame: Frame) -> None:
         """Show `frame` next, in the place of what waits to be shown. Raises nothing."""
         ...
 
 
 @runtime_checkable
-class Easing(Protocol):
+class SupportsReducedRate(Protocol):
     """An effect that can do a part of its work less often."""
 
-    def ease(self, *, on: bool) -> None:
+    def set_reduced_rate(self, *, on: bool) -> None:
         """Do so, or no longer."""
         ...
 
 
 @runtime_checkable
-class Shrinking(Protocol):
+class SupportsDownscaling(Protocol):
     """A source that can take smaller pictures from its device, and still gives its own size."""
 
-    def can_shrink(self) -> bool:
+    def can_downscale(self) -> bool:
         """Say whether the device has a smaller size of the same shape."""
         ...
 
-    def shrink(self, *, on: bool) -> None:
+    def set_downscaled(self, *, on: bool) -> None:
         """Take them, or no longer. Any thread; frames pause while the device changes."""
         ...

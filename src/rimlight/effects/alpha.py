@@ -29,8 +29,8 @@ def small_alpha(mask: Mask, keep: Keep) -> Image:
         ConfigError: the model has no class of that name.
     """
     names = mask.foreground if keep is None else keep
-    if mask.levels is not None and names == mask.classes:
-        return mask.levels
+    if mask.alpha_u8 is not None and names == mask.classes:
+        return mask.alpha_u8
     check_classes(names, mask.classes)
     return quantize(mask.alpha(keep))
 
@@ -38,7 +38,9 @@ def small_alpha(mask: Mask, keep: Keep) -> Image:
 def full_alpha(frame: Frame, mask: Mask, keep: Keep) -> Image:
     """Return what of `frame` stays, uint8 (height, width), its own transparency included."""
     width, height = frame.size
-    large = enlarge(small_alpha(mask, keep), even_size(frame.size), mask.edges)[:height, :width]
+    large = enlarge(small_alpha(mask, keep), even_size(frame.size), mask.alpha_range)[
+        :height, :width
+    ]
     if frame.alpha is None:
         return np.ascontiguousarray(large)
     return np.asarray(cv2.multiply(large, frame.alpha, scale=1 / 255), np.uint8)

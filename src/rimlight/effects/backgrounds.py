@@ -111,7 +111,7 @@ class FittedBackground:
     def behind(self, frame: Frame) -> Image:
         """Return it as uint8 (h, w, 3) for a "bgr" frame, as (rows*3/2, columns) for "i420"."""
         picture = self._background.picture(frame.pts)
-        form = (frame.size, frame.layout, frame.color, frame.sample_aspect, frame.tags.icc)
+        form = (frame.size, frame.layout, frame.color, frame.sample_aspect, frame.metadata.icc)
         if picture is not self._made_from or form != self._made_for:
             self._made = self._fitted(picture, frame)
             self._made_from, self._made_for = picture, form
@@ -131,7 +131,7 @@ class FittedBackground:
             backdrop=_in_colors_of(self._background.icc, self._backdrop),
             aspect=self._background.aspect / frame.sample_aspect,
         )
-        fitted = converted(fitted, self._background.icc, frame.tags.icc)
+        fitted = converted(fitted, self._background.icc, frame.metadata.icc)
         return bgr_to_i420(fitted, frame.color) if planar else fitted
 
 

@@ -30,7 +30,7 @@ class BlurEffect:
     class Options(opt.Options):
         """How much is blurred."""
 
-        main: ClassVar[str | None] = "radius_px"
+        positional: ClassVar[str | None] = "radius_px"
 
         radius_px: Annotated[
             float, Field(gt=0, le=500, description="sigma of the Gaussian, in frame pixels")
@@ -62,7 +62,7 @@ class BlurEffect:
             back = blurred_bgr(frame.image, apart, sigma_px)
             return replace(frame, image=composite_bgr(frame.image, back, alpha))
         back = self._background(frame, apart)
-        shown = self._compositor.composite(frame.image, back, small, mask.edges)
+        shown = self._compositor.composite(frame.image, back, small, mask.alpha_range)
         return replace(frame, image=shown)
 
     def _background(self, frame: Frame, apart: Image) -> Image:
@@ -74,7 +74,7 @@ class BlurEffect:
             self._back_form, self._back_pts = form, frame.pts
         return self._back
 
-    def ease(self, *, on: bool) -> None:
+    def set_reduced_rate(self, *, on: bool) -> None:
         """Blur the background anew 4 times a second at most, or as often as the options say."""
         self._interval_s = max(self._usual_s, EASED_S) if on else self._usual_s
 

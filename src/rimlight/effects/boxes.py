@@ -110,8 +110,8 @@ def _paint(
     strength = np.rint(np.arange(256) * (opacity / 255)).astype(np.uint8)
     for target, level in zip(_layers(out), levels, strict=True):
         x, y = target.shape[1] / shape[1], target.shape[0] / shape[0]
-        left, top = round(item.place[0] * x), round(item.place[1] * y)
-        right, bottom = round(item.place[2] * x), round(item.place[3] * y)
+        left, top = round(item.mask_box[0] * x), round(item.mask_box[1] * y)
+        right, bottom = round(item.mask_box[2] * x), round(item.mask_box[3] * y)
         under = target[top:bottom, left:right]
         if not under.size:
             continue

@@ -51,7 +51,7 @@ class CutoutEffect:
 
     def _cleaned(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame` with the foreground's own colors in its soft edge and around it."""
-        small, edges = small_alpha(mask, self._keep), mask.edges
+        small, edges = small_alpha(mask, self._keep), mask.alpha_range
         if frame.layout == "bgr":
             clean = with_own_colors_bgr if self._own_colors else without_room_bgr
             return frame.with_bgr(clean(frame.image, small, edges))

@@ -47,7 +47,7 @@ class GrayEffect:
         for plane in colors:
             plane[:] = _NO_COLOR
         small = small_alpha(mask, self._keep)
-        shown = self._compositor.composite(frame.image, back, small, mask.edges)
+        shown = self._compositor.composite(frame.image, back, small, mask.alpha_range)
         return replace(frame, image=shown)
 
     def close(self) -> None:

@@ -64,7 +64,7 @@ class HudEffect:
 
     def _measure(self, frame: Frame, now: float) -> None:
         self._times.append(now)
-        self._latencies.append(max(0.0, now - frame.captured))
+        self._latencies.append(max(0.0, now - frame.captured_at))
         if self._last_index is not None:
             self._dropped += max(0, frame.index - self._last_index - 1)
         self._last_index = frame.index

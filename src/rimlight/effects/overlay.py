@@ -98,7 +98,7 @@ class OverlayEffect:
         """Return an index for each pixel, and what the indices look like."""
         full = round(self._options.opacity * 255)
         colors, opacity = np.zeros((256, 3), np.uint8), np.zeros(256, np.uint8)
-        soft = len(mask.classes) == 1 and mask.given.dtype != np.uint8
+        soft = len(mask.classes) == 1 and mask.data.dtype != np.uint8
         if soft and not self._options.contours and self._options.ahead is None:
             colors[:] = self._colors[0]
             opacity[:] = np.rint(np.arange(256) * full / 255) * bool(self._painted)
@@ -146,7 +146,7 @@ _LINES_IN_PICTURE = 360
 
 def score_index(mask: Mask, size: tuple[int, int]) -> Image:
     """Return the score of the only class of `mask` at (width, height), uint8 levels."""
-    return enlarge(quantize(mask.scores[..., 0]), size, mask.edges)
+    return enlarge(quantize(mask.scores[..., 0]), size, mask.alpha_range)
 
 
 def class_index(mask: Mask, size: tuple[int, int]) -> Image:
@@ -155,7 +155,7 @@ def class_index(mask: Mask, size: tuple[int, int]) -> Image:
     Only classes that win somewhere at the mask's own size compete. With a single class, 0 is that
     class and 1 stands for none of it.
     """
-    if len(mask.classes) == 1 and mask.given.dtype != np.uint8:
+    if len(mask.classes) == 1 and mask.data.dtype != np.uint8:
         return np.where(score_index(mask, size) >= 128, np.uint8(0), np.uint8(1))
     present = np.flatnonzero(np.bincount(mask.labels.reshape(-1)))
     return enlarge_labels([(number, _layer(mask, number)) for number in present.tolist()], size)
@@ -170,6 +170,6 @@ def outlined(index: Image, offset: int) -> Image:
 
 
 def _layer(mask: Mask, number: int) -> Image:
-    if mask.given.dtype == np.uint8:
+    if mask.data.dtype == np.uint8:
         return np.where(mask.labels == number, np.uint8(255), np.uint8(0))
     return quantize(mask.scores[..., number])

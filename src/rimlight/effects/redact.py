@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight.core import options as opt
-from rimlight.core.frame import Frame, Mask, goes_on
+from rimlight.core.frame import Frame, Mask, is_continuous
 from rimlight.effects.alpha import check_classes
 from rimlight.imaging.color import bgr_to_i420, even_size, planes
 from rimlight.imaging.compositing.i420 import quantize
@@ -81,7 +81,7 @@ class RedactEffect:
 
     def _covered(self, mask: Mask, frame: Frame) -> Image:
         """Return how many frames each mask pixel stays covered, this one included."""
-        if mask.is_sound:
+        if mask.is_finite:
             found = quantize(mask.alpha(self._options.classes)) >= SOFT
         else:  # nobody knows where they are
             found = np.ones(mask.shape, bool)
@@ -153,7 +153,7 @@ class CoverMemory:
         Returns:
             uint8 (h, w): for how many frames each pixel stays covered, this one included.
         """
-        if self._left.shape != found.shape or not goes_on(self._at, at):
+        if self._left.shape != found.shape or not is_continuous(self._at, at):
             self._left = np.zeros_like(found)
             self._area, self._since = np.zeros(found.size), np.zeros(found.size)
         self._at = at

@@ -30,7 +30,7 @@ class ReplaceEffect:
     class Options(opt.Options):
         """What stands behind."""
 
-        main: ClassVar[str | None] = "background"
+        positional: ClassVar[str | None] = "background"
 
         background: Annotated[
             opt.FileName, Field(description="a color, or a picture or video file")
@@ -70,8 +70,8 @@ class ReplaceEffect:
                 composite_bgr(front, back, alpha, self._pool.acquire(front.shape))
             )
         small = small_alpha(mask, self._keep)
-        front = self._front(frame.image, back, small, mask.edges)
-        return frame.with_i420(self._compositor.composite(front, back, small, mask.edges))
+        front = self._front(frame.image, back, small, mask.alpha_range)
+        return frame.with_i420(self._compositor.composite(front, back, small, mask.alpha_range))
 
     def _front(self, image: Image, back: Image, alpha: Image, edges: Edges) -> Image:
         """Return I420 `image` with its edge as the options ask for it."""
@@ -86,7 +86,7 @@ class ReplaceEffect:
         if not (self._own_colors or self._wrap):
             return frame.image
         small, behind = small_alpha(mask, self._keep), bgr_to_i420(pad_even(back), frame.color)
-        edged = self._front(frame.i420, behind, small, mask.edges)
+        edged = self._front(frame.i420, behind, small, mask.alpha_range)
         width, height = frame.size
         return i420_to_bgr(edged, frame.color)[:height, :width]
 

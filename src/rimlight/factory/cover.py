@@ -5,28 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from rimlight.core.config import PartConfig
+from rimlight.core.config import ComponentConfig
 from rimlight.core.errors import ConfigError
 from rimlight.effects import COVERING
 
-LEAST_BLUR_SHARE = 0.01
+MIN_BLUR_SHARE = 0.01
 """Sigma of the least blur that covers, as a share of the picture's height."""
-USUAL_BLUR_PX = 20.0
+DEFAULT_BLUR_PX = 20.0
 """Of a blur that says nothing."""
-LEAST_BLUR_PX = 2.0
+MIN_BLUR_PX = 2.0
 """The same where the height is not known yet: anything less covers no picture."""
-ROOM = frozenset({"background", "void", "rest"})
+BACKGROUND_CLASSES = frozenset({"background", "void", "rest"})
 """Classes that are the room: an effect that keeps one covers nothing."""
 
 _OR_ASK = "or ask for the room with --allow-passthrough"
 
 
-def least_blur_px(height: int | None) -> float:
+def compute_min_blur_px(height: int | None) -> float:
     """Return the least blur that covers a picture of `height` pixels, in whole pixels."""
-    return LEAST_BLUR_PX if height is None else float(math.ceil(LEAST_BLUR_SHARE * height))
+    return MIN_BLUR_PX if height is None else float(math.ceil(MIN_BLUR_SHARE * height))
 
 
-def is_covering(part: PartConfig, height: int | None = None) -> bool:
+def hides_background(part: ComponentConfig, height: int | None = None) -> bool:
     """Say whether an effect leaves nothing of the room to be seen.
 
     Args:
@@ -36,13 +36,13 @@ def is_covering(part: PartConfig, height: int | None = None) -> bool:
     return part.kind in COVERING and not (_is_weak(part, height) or _kept(part))
 
 
-def check_effects(parts: Sequence[PartConfig], height: int | None = None) -> None:
+def check_effects(parts: Sequence[ComponentConfig], height: int | None = None) -> None:
     """Refuse effects of which none covers the room.
 
     Raises:
         ConfigError: none does; the message says what is wrong with the one that nearly does.
     """
-    if any(is_covering(part, height) for part in parts):
+    if any(hides_background(part, height) for part in parts):
         return
     for part in parts:
         if part.kind in COVERING and _kept(part):
@@ -53,9 +53,9 @@ def check_effects(parts: Sequence[PartConfig], height: int | None = None) -> Non
         if part.kind in COVERING:
             where = f"a picture {height} pixels high" if height else "any picture"
             raise ConfigError(
-                f"a blur of {part.options.get('radius_px', USUAL_BLUR_PX)} pixels hides too little "
-                f"of {where}",
-                hint=f"blur {least_blur_px(height):g} pixels or more, {_OR_ASK}",
+                f"a blur of {part.options.get('radius_px', DEFAULT_BLUR_PX)} pixels hides too "
+                f"little of {where}",
+                hint=f"blur {compute_min_blur_px(height):g} pixels or more, {_OR_ASK}",
             )
     raise ConfigError(
         "no effect covers the background: the room would be seen",
@@ -73,14 +73,14 @@ def check_kept(names: Iterable[str], what: str) -> None:
     Raises:
         ConfigError: the room is among them.
     """
-    room = sorted(ROOM.intersection(names))
+    room = sorted(BACKGROUND_CLASSES.intersection(names))
     if room:
         raise ConfigError(f"{what} keeps {room[0]!r}: the room would be seen", hint=_OR_ASK[3:])
 
 
-def _is_weak(part: PartConfig, height: int | None) -> bool:
+def _is_weak(part: ComponentConfig, height: int | None) -> bool:
     if part.kind != "blur" or "radius_px" not in part.options:
-        return part.kind == "blur" and height is not None and _least(height) > USUAL_BLUR_PX
+        return part.kind == "blur" and height is not None and _least(height) > DEFAULT_BLUR_PX
     try:
         return not float(part.options["radius_px"]) >= _least(height)
     except (TypeError, ValueError):  # the effect itself refuses it
@@ -88,10 +88,10 @@ def _is_weak(part: PartConfig, height: int | None) -> bool:
 
 
 def _least(height: int | None) -> float:
-    return LEAST_BLUR_PX if height is None else LEAST_BLUR_SHARE * height
+    return MIN_BLUR_PX if height is None else MIN_BLUR_SHARE * height
 
 
-def _kept(part: PartConfig) -> str:
+def _kept(part: ComponentConfig) -> str:
     """Return the first class of the room that an effect is told to keep, "" for none."""
     names = part.options.get("keep") or ()
-    return next((name for name in names if name in ROOM), "")
+    return next((name for name in names if name in BACKGROUND_CLASSES), "")

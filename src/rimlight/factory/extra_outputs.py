@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from rimlight.core.config import PartConfig, RunConfig
+from rimlight.core.config import ComponentConfig, RunConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask, SourceInfo
 from rimlight.core.protocols import Effect, Sink
 from rimlight.factory.sinks import open_sinks
 
 
-class Aside:
+class SideOutput:
     """Shows each frame with effects of its own in a sink of its own; an effect for the pipeline.
 
     Args:
@@ -29,7 +29,7 @@ class Aside:
         shown = frame
         for effect in self._effects:
             shown = effect.apply(shown, mask)
-        self.sink.write(shown.without_hidden())
+        self.sink.write(shown.blank_transparent())
         return frame
 
     def close(self) -> None:
@@ -38,7 +38,7 @@ class Aside:
             effect.close()
 
 
-def split(config: RunConfig) -> tuple[RunConfig, list[RunConfig]]:
+def split_extra_outputs(config: RunConfig) -> tuple[RunConfig, list[RunConfig]]:
     """Return the run without the sinks that have effects of their own, and a run for each of these.
 
     Raises:
@@ -52,26 +52,28 @@ def split(config: RunConfig) -> tuple[RunConfig, list[RunConfig]]:
         raise ConfigError(
             "every sink has effects of its own", hint="move them to the run's effects"
         )
-    asides = [config.model_copy(update={"sinks": (sink,), "effects": sink.effects}) for sink in own]
-    return config.model_copy(update={"sinks": rest}), asides
+    outputs = [
+        config.model_copy(update={"sinks": (sink,), "effects": sink.effects}) for sink in own
+    ]
+    return config.model_copy(update={"sinks": rest}), outputs
 
 
-def open_asides(
+def open_extra_outputs(
     configs: Sequence[RunConfig],
     info: SourceInfo,
     *,
     stack: ExitStack,
-    open_effect: Callable[[PartConfig], Effect],
-) -> list[Aside]:
+    open_effect: Callable[[ComponentConfig], Effect],
+) -> list[SideOutput]:
     """Open sink and effects of each of `configs`; `stack` closes them.
 
     Raises:
         RimlightError: one of them does not open.
     """
-    asides = []
+    outputs = []
     for config in configs:
         (sink,), *_ = open_sinks(config, info, stack)
-        aside = Aside([open_effect(part) for part in config.effects], sink)
-        stack.callback(aside.close)
-        asides.append(aside)
-    return asides
+        output = SideOutput([open_effect(part) for part in config.effects], sink)
+        stack.callback(output.close)
+        outputs.append(output)
+    return outputs

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rimlight.core.config import PartConfig
+from rimlight.core.config import ComponentConfig
 from rimlight.core.options import validate
-from rimlight.factory.segmenter import ModelOptions, default_model, names_in
+from rimlight.factory.segmenter import ModelOptions, choose_default_model, split_model_names
 from rimlight.models.catalog import Catalog
 from rimlight.system.fingerprints import compute_identity
 
@@ -19,7 +19,7 @@ _SHAPES = ((16, 9), (1, 1))
 """Of pictures: the model "auto" is one for each."""
 
 
-def contents_of(run: Mapping[str, Any]) -> list[Any]:
+def describe_contents(run: Mapping[str, Any]) -> list[Any]:
     """Return what tells the files of a run from others: model, card, backgrounds, films, folders.
 
     Args:
@@ -28,18 +28,22 @@ def contents_of(run: Mapping[str, Any]) -> list[Any]:
     Raises:
         ModelError: the model is not here, or not what its card says.
     """
-    segmenter = PartConfig.model_validate(run["segmenter"])
+    segmenter = ComponentConfig.model_validate(run["segmenter"])
     rest = {**run, "segmenter": {**run["segmenter"], "models_dir": None}}
     return [_model_of(segmenter), [_identity(place) for place in sorted(_places_named(rest))]]
 
 
-def _model_of(part: PartConfig) -> list[Any]:
+def _model_of(part: ComponentConfig) -> list[Any]:
     """Return card and content of each model that a segmenter may open."""
     if part.kind != "model":
         return []
     wanted = validate(ModelOptions, part.options, where="segmenter")
     catalog = Catalog(wanted.models_dir)
-    names = names_in(wanted.model) if wanted.model != "auto" else map(default_model, _SHAPES)
+    names = (
+        split_model_names(wanted.model)
+        if wanted.model != "auto"
+        else map(choose_default_model, _SHAPES)
+    )
     facts = []
     for name in names:
         card, first = catalog.resolve(name)

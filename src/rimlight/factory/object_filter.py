@@ -10,7 +10,7 @@ _ONES = ("largest", "center")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ObjectFilter:
     """A choice as parts of a run.
 
     Attributes:
@@ -29,22 +29,24 @@ class Choice:
         return self.refiners
 
 
-def choice(keep: Sequence[str] | None, drop: Sequence[str] | None = None) -> Choice:
+def parse_object_filter(
+    keep: Sequence[str] | None, drop: Sequence[str] | None = None
+) -> ObjectFilter:
     """Turn words into a choice.
 
     Args:
         keep: classes, "largest", "center" or "id:3"; each may hold several, with commas.
         drop: classes, likewise. Without `keep`, all other classes stay.
     """
-    kept, dropped = words(keep), words(drop)
+    kept, dropped = split_commas(keep), split_commas(drop)
     single = any(word in _ONES or word.startswith("id:") for word in kept)
     if not single and not dropped:
-        return Choice(kept)
+        return ObjectFilter(kept)
     chooser = {"kind": "choose", "keep": kept, "drop": dropped}
-    return Choice((), ({"kind": "track"}, chooser) if single else (chooser,))
+    return ObjectFilter((), ({"kind": "track"}, chooser) if single else (chooser,))
 
 
-def words(said: Sequence[str] | None) -> tuple[str, ...]:
+def split_commas(values: Sequence[str] | None) -> tuple[str, ...]:
     """Split what was said at commas; each word once, in order."""
-    parts = (part.strip() for text in said or () for part in text.split(","))
+    parts = (part.strip() for text in values or () for part in text.split(","))
     return tuple(dict.fromkeys(part for part in parts if part))

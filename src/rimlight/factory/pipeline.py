@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from rimlight.core.config import PartConfig, PipelineConfig, RunConfig
+from rimlight.core.config import ComponentConfig, PipelineConfig, RunConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.core.frame_queue import Policy
+from rimlight.core.frame_queue import Overflow
 from rimlight.core.protocols import Effect, Refiner, Segmenter, Sink, Source
 from rimlight.effects import COMPOSITING, EFFECTS
 from rimlight.factory import resume
-from rimlight.factory.extra_outputs import open_asides, split
-from rimlight.factory.segmenter import open_segmenter, palette_of
-from rimlight.factory.sinks import kept_private, open_sinks, part_options
-from rimlight.factory.validation import check, check_cover
+from rimlight.factory.extra_outputs import open_extra_outputs, split_extra_outputs
+from rimlight.factory.segmenter import open_segmenter, read_palette
+from rimlight.factory.sinks import load_component, make_private, open_sinks
+from rimlight.factory.validation import check_cover, validate_config
 from rimlight.imaging import fast
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.pipeline import Pipeline
@@ -29,11 +29,11 @@ from rimlight.sources import FILMS, SOURCES
 from rimlight.sources.rotate import Turned, split_turn, turned
 
 if TYPE_CHECKING:
-    from rimlight.refiners.lookahead import LookAhead
+    from rimlight.refiners.lookahead import MaskLookahead
 
 
 @dataclass(frozen=True, slots=True)
-class OpenRun:
+class OpenPipeline:
     """A run whose parts are open.
 
     Attributes:
@@ -42,7 +42,7 @@ class OpenRun:
         effects: what is made of them.
         sinks: where they go.
         info: what the source is.
-        places: where the results of each sink go, for people.
+        destinations: where the results of each sink go, for people.
         notes: what the user should know: settings the camera refused, sinks that were left out.
     """
 
@@ -51,18 +51,18 @@ class OpenRun:
     effects: tuple[Effect, ...]
     sinks: tuple[Sink, ...]
     info: SourceInfo
-    places: tuple[str, ...]
+    destinations: tuple[str, ...]
     notes: tuple[str, ...]
 
 
 @contextmanager
-def open_run(
+def open_pipeline(
     config: RunConfig,
     *,
-    watchers: Sequence[Refiner] = (),
+    observers: Sequence[Refiner] = (),
     on_frame: Callable[[Frame], None] | None = None,
-    open_model: Callable[[PartConfig, tuple[int, int]], Segmenter] = open_segmenter,
-) -> Iterator[OpenRun]:
+    open_model: Callable[[ComponentConfig, tuple[int, int]], Segmenter] = open_segmenter,
+) -> Iterator[OpenPipeline]:
     """Open every part of `config`; close all of them when the block ends.
 
     A block that ends well, or because the source broke off, keeps what the sinks wrote; any other
@@ -70,15 +70,15 @@ def open_run(
 
     Args:
         config: the run.
-        watchers: refiners of the caller's own, run last: they see every mask.
+        observers: refiners of the caller's own, run last: they see every mask.
         on_frame: called on the caller's thread after each frame.
         open_model: opens the segmenter for pictures of (width, height).
 
     Raises:
         RimlightError: a part does not open; those opened before it are closed again.
     """
-    check(config)
-    config = resume.named(kept_private(config))
+    validate_config(config)
+    config = resume.assign_run_ids(make_private(config))
     with ExitStack() as stack:
         source = _lasting(open_source(config.source), config)
         stack.callback(source.close)
@@ -86,49 +86,55 @@ def open_run(
         check_cover(config, info.size[1])
         stack.enter_context(fast.switched(on=_is_compiled(config.pipeline, info)))
         _warm_up(config)
-        main, beside = split(config)
+        main, beside = split_extra_outputs(config)
         sinks, places, left_out = open_sinks(main, info, stack)
-        asides = open_asides(beside, info, stack=stack, open_effect=open_effect)
-        segmenter = resume.fresh(config, partial(open_model, config.segmenter, info.size))
+        extra_outputs = open_extra_outputs(beside, info, stack=stack, open_effect=open_effect)
+        segmenter = resume.open_segmenter(config, partial(open_model, config.segmenter, info.size))
         stack.callback(segmenter.close)
         ahead, known = _look_ahead(config, info)
-        refiners = [_closing(stack, one) for one in resume.restarting(config, open_refiner)]
+        refiners = [_closing(stack, one) for one in resume.open_refiners(config, open_refiner)]
         painted = [_with_palette(part, config.segmenter) for part in config.effects]
         effects = [_closing(stack, open_effect(part)) for part in painted]
         pipeline = _pipeline_kind(config.pipeline, ahead, info)(
             source,
             segmenter,
             sinks,
-            refiners=[*refiners, *watchers],
-            effects=[*asides, *effects],
+            refiners=[*refiners, *observers],
+            effects=[*extra_outputs, *effects],
             settings=_settings(config.pipeline, is_live=info.is_live),
             on_frame=on_frame,
         )
-        every = [*sinks, *(aside.sink for aside in asides)]
+        every = [*sinks, *(output.sink for output in extra_outputs)]
         plain = _without_compiled(config.pipeline, info)
-        notes = (*info.notes, *left_out, *plain, *known, *resume.go_on(config, source, every))
-        stack.callback(lambda: resume.settle(source, every, cut_short=pipeline.cut_short))
+        notes = (
+            *info.notes,
+            *left_out,
+            *plain,
+            *known,
+            *resume.skip_finished(config, source, every),
+        )
+        stack.callback(lambda: resume.mark_partial(source, every, cut_short=pipeline.cut_short))
         parts = tuple(effects), tuple(sinks)
-        with resume.watch_input(config, source, every):
-            yield OpenRun(pipeline, source, *parts, info, tuple(places), notes)
+        with resume.check_input_unchanged(config, source, every):
+            yield OpenPipeline(pipeline, source, *parts, info, tuple(places), notes)
 
 
-def open_source(part: PartConfig) -> Source:
+def open_source(part: ComponentConfig) -> Source:
     """Open a source by its description; `rotate` in it turns the pictures."""
     plain, turn = split_turn(part)
-    cls, options = part_options(SOURCES, plain)
+    cls, options = load_component(SOURCES, plain)
     return turned(cast(Source, cls(options)), turn)
 
 
-def open_refiner(part: PartConfig) -> Refiner:
+def open_refiner(part: ComponentConfig) -> Refiner:
     """Open a refiner by its description."""
-    cls, options = part_options(REFINERS, part)
+    cls, options = load_component(REFINERS, part)
     return cast(Refiner, cls(options))
 
 
-def open_effect(part: PartConfig) -> Effect:
+def open_effect(part: ComponentConfig) -> Effect:
     """Open an effect by its description."""
-    cls, options = part_options(EFFECTS, part)
+    cls, options = load_component(EFFECTS, part)
     return cast(Effect, cls(options))
 
 
@@ -137,7 +143,7 @@ def _lasting(first: Source, config: RunConfig) -> Source:
 
     Only in a run that goes on through errors, as `rimlight live` does.
     """
-    if config.pipeline.when_unsure is None:
+    if config.pipeline.fallback is None:
         return first
     if not first.info.is_live:
         from rimlight.sources.paced import PacedSource
@@ -155,48 +161,48 @@ def _lasting(first: Source, config: RunConfig) -> Source:
     return ReconnectingSource(first, CameraAgain(part, stored, open_source))
 
 
-def _look_ahead(config: RunConfig, info: SourceInfo) -> tuple[LookAhead | None, list[str]]:
+def _look_ahead(config: RunConfig, info: SourceInfo) -> tuple[MaskLookahead | None, list[str]]:
     """Open the stage that looks ahead, if the run has one; say how far it can.
 
     Raises:
         ConfigError: the source is live.
     """
-    if not config.look_ahead or info.stills:  # no picture of a folder is like the next one
+    if not config.look_ahead or info.is_image_sequence:
         return None, []
     if info.is_live:
         raise ConfigError("a live source has nothing ahead", hint="leave look_ahead out")
-    from rimlight.refiners.lookahead import LookAhead, fitting
+    from rimlight.refiners.lookahead import MaskLookahead, fitting
 
     possible = fitting(config.look_ahead, info.size[0] * info.size[1] * 3 // 2)
     short = [f"looks {possible} frames ahead, for more the pictures are too large"]
     notes = short if possible < config.look_ahead else []
-    return LookAhead(LookAhead.Options(frames=config.look_ahead)), notes
+    return MaskLookahead(MaskLookahead.Options(frames=config.look_ahead)), notes
 
 
 def _pipeline_kind(
-    config: PipelineConfig, ahead: LookAhead | None, info: SourceInfo
+    config: PipelineConfig, ahead: MaskLookahead | None, info: SourceInfo
 ) -> Callable[..., Pipeline]:
-    if config.when_unsure is None:
-        return partial(StillsPipeline if info.stills else Pipeline, lookahead=ahead)
+    if config.fallback is None:
+        return partial(StillsPipeline if info.is_image_sequence else Pipeline, lookahead=ahead)
     live = LiveSettings(
-        config.when_unsure,
+        config.fallback,
         max_latency_s=config.max_latency_ms / 1000,
-        most_changed=1.0 if config.allow_passthrough else config.max_changed,
+        max_scene_change=1.0 if config.allow_passthrough else config.max_scene_change,
     )
     return partial(LivePipeline, live=live)
 
 
 def _is_compiled(config: PipelineConfig, info: SourceInfo) -> bool:
     """Live, every millisecond counts; for files memory and the first frame count more."""
-    if config.compiled == "auto":
+    if config.jit == "auto":
         return fast.is_on() and info.is_live
-    return fast.is_on() and config.compiled == "always"
+    return fast.is_on() and config.jit == "always"
 
 
 def _without_compiled(config: PipelineConfig, info: SourceInfo) -> list[str]:
     """Say why a run that wants compiled loops has none; where numba is wanted but absent too."""
     reason = fast.missing_reason() if _is_compiled(config, info) else None
-    is_usual = config.compiled == "auto" and reason and "not installed" in reason
+    is_usual = config.jit == "auto" and reason and "not installed" in reason
     return [f"without compiled loops, which is slower: {reason}"] if reason and not is_usual else []
 
 
@@ -208,11 +214,11 @@ def _warm_up(config: RunConfig) -> None:
         warm_up()
 
 
-def _with_palette(effect: PartConfig, segmenter: PartConfig) -> PartConfig:
+def _with_palette(effect: ComponentConfig, segmenter: ComponentConfig) -> ComponentConfig:
     """Let an overlay paint in the colors of the model's card, where the user named no others."""
     if effect.kind != "overlay":
         return effect
-    palette = {**palette_of(segmenter), **effect.options.get("palette", {})}
+    palette = {**read_palette(segmenter), **effect.options.get("palette", {})}
     return effect.model_copy(update={"palette": palette})
 
 
@@ -222,11 +228,15 @@ def _closing(stack: ExitStack, part: Any) -> Any:
 
 
 def _settings(config: PipelineConfig, *, is_live: bool) -> Settings:
-    policy = config.policy if config.policy != "auto" else ("latest" if is_live else "wait")
+    overflow = (
+        config.overflow if config.overflow != "auto" else ("drop-oldest" if is_live else "block")
+    )
     return Settings(
-        policy=Policy(policy),
-        masks=config.masks if config.masks != "auto" else ("newest" if is_live else "own"),
-        capacity=config.capacity,
-        max_bytes=int(config.max_mb * 1e6),
+        overflow=Overflow(overflow),
+        mask_sync=config.mask_sync
+        if config.mask_sync != "auto"
+        else ("latest" if is_live else "exact"),
+        queue_size=config.queue_size,
+        max_bytes=int(config.queue_mb * 1e6),
         max_mask_age_s=config.max_mask_age_s,
     )

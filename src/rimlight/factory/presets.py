@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from rimlight.core.config import RunConfig, apply_settings, load_run, merge, read_yaml
+from rimlight.core.config import RunConfig, apply_settings, merge, parse_run, read_yaml
 from rimlight.core.errors import ConfigError
 from rimlight.core.options import shorten
 from rimlight.core.registry import suggest
@@ -26,22 +26,22 @@ Quality = Literal["fast", "balanced", "best"]
 """How much work a mask is worth; each is a file `configs/quality-<name>.yaml`."""
 
 
-def job_config(
+def build_config(
     job: Job,
     *,
     source: str | None = None,
     sinks: Sequence[str] = (),
     segmenter: Mapping[str, Any] | None = None,
     effects: Sequence[Mapping[str, Any]] | None = None,
-    first: Sequence[Mapping[str, Any]] = (),
+    prepend_effects: Sequence[Mapping[str, Any]] = (),
     refiners: Sequence[Mapping[str, Any]] = (),
     pipeline: Mapping[str, Any] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     source_options: Mapping[str, Any] | None = None,
-    asides: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    extra_outputs: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     quality: str | None = None,
     look_ahead: int | None = None,
-    measures: bool = False,
+    analysis_only: bool = False,
     config: Path | None = None,
     settings: Sequence[str] = (),
 ) -> RunConfig:
@@ -53,15 +53,15 @@ def job_config(
         sinks: "window", "virtual-camera:/dev/video10", "out.mp4", "cutouts/" or "kind:value".
         segmenter: keys to change, such as {"model": "selfie"}.
         effects: the effects instead of the default ones.
-        first: effects that come before the run's own.
+        prepend_effects: effects that come before the run's own.
         refiners: refiners that come before the run's own.
         pipeline: keys to change.
         options: kind -> options for every sink and effect of that kind; None values are not said.
         source_options: more options of the source; None values are not said.
         quality: one of `Quality`, over the defaults: how the masks are made.
         look_ahead: frames that a mask may know of those after it.
-        measures: where no sink is named, frames go nowhere, for they are only looked at.
-        asides: more sinks, each with the effects that it shows instead of the run's.
+        analysis_only: where no sink is named, frames go nowhere, for they are only looked at.
+        extra_outputs: more sinks, each with the effects that it shows instead of the run's.
         config: a YAML file whose keys go over both.
         settings: "key=value" texts that go over the file; `segmenter` and `pipeline` over these.
 
@@ -76,8 +76,8 @@ def job_config(
         data = merge(data, read_yaml(config))
     said = _said(source, sinks, effects)
     data = merge(data, said)
-    if first:
-        data["effects"] = [*first, *_parts(data, "effects", where)]
+    if prepend_effects:
+        data["effects"] = [*prepend_effects, *_parts(data, "effects", where)]
     data = apply_settings(data, settings)
     for key, keys in (("segmenter", segmenter), ("pipeline", pipeline)):
         data[key] = _checked_part(data.get(key, {}), key, where)
@@ -89,19 +89,19 @@ def job_config(
         raise ConfigError(f"{where} has no source", hint="name a camera, a file or a folder")
     data["source"] = _over(_checked_part(data["source"], "source", where), source_options or {})
     data["source"] = _without_results(data["source"], data.get("sinks"))
-    if measures and not data.get("sinks"):
+    if analysis_only and not data.get("sinks"):
         data["sinks"] = [{"kind": "null"}]
     if not data.get("sinks"):
         raise ConfigError(f"{where} has no sink", hint="say where the result goes, with -o")
     for family in ("sinks", "effects"):
         data[family] = [_with_options(part, options or {}) for part in _parts(data, family, where)]
-    for spec, own in (asides or {}).items():
+    for spec, own in (extra_outputs or {}).items():
         data["sinks"] = [*data["sinks"], _aside(spec, own, options or {})]
-    return load_run(data, where=where)
+    return parse_run(data, where=where)
 
 
-def replacing(*, overwrite: bool) -> dict[str, dict[str, bool | None]]:
-    """Return the options by which every file may replace one that exists, for `job_config`."""
+def make_overwrite_options(*, overwrite: bool) -> dict[str, dict[str, bool | None]]:
+    """Return the options by which every file may replace one that exists, for `build_config`."""
     return {kind: {"overwrite": overwrite or None} for kind in ("video", "images")}
 
 
@@ -113,7 +113,7 @@ def _aside(
     return {**part, "audio": False} if part["kind"] == "video" else part
 
 
-def unpainted(run: RunConfig) -> RunConfig:
+def drop_unseen_effects(run: RunConfig) -> RunConfig:
     """Return a run whose frames go nowhere without the effects that nobody would see.
 
     What must not be seen stays covered, wherever frames go.

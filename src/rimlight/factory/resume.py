@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from rimlight import __version__
-from rimlight.core.config import PartConfig, RunConfig, SinkConfig
+from rimlight.core.config import ComponentConfig, RunConfig, SinkConfig
 from rimlight.core.errors import SourceReadError
 from rimlight.core.options import validate
 from rimlight.core.protocols import Refiner, Segmenter, Sink, Source
-from rimlight.factory.identity import contents_of
+from rimlight.factory.identity import describe_contents
 from rimlight.pipeline.stats import Stats
 from rimlight.refiners import LASTING
 from rimlight.sinks import SINKS
@@ -33,7 +33,7 @@ WARM_S = Fraction(1)
 _NOT_OF_THE_RESULT = frozenset(
     {"path", "overwrite", "record", "resume", "thread", "optional", "threads"}
 )
-_OF_THE_RESULT = frozenset({"policy", "masks", "max_mask_age_s", "compiled"})
+_OF_THE_RESULT = frozenset({"overflow", "mask_sync", "max_mask_age_s", "jit"})
 """Of the pipeline's options."""
 
 
@@ -47,7 +47,7 @@ class Resumable(Protocol):
         ...
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Nothing is missing but the last step of `close`."""
         ...
 
@@ -61,7 +61,7 @@ class Resumable(Protocol):
         """What the user should know about what an earlier run left."""
         ...
 
-    def pause(self) -> None:
+    def mark_partial(self) -> None:
         """Say that what was written is not all."""
         ...
 
@@ -70,7 +70,7 @@ class Resumable(Protocol):
 class Pausable(Protocol):
     """A sink that wants to know when it did not receive all frames."""
 
-    def pause(self) -> None:
+    def mark_partial(self) -> None:
         """Tell it so."""
         ...
 
@@ -80,7 +80,7 @@ class Seekable(Protocol):
     """A source that can leave out what is done already."""
 
     @property
-    def exhausted(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Its frames were all taken."""
         ...
 
@@ -89,7 +89,7 @@ class Seekable(Protocol):
         ...
 
 
-def named(config: RunConfig) -> RunConfig:
+def assign_run_ids(config: RunConfig) -> RunConfig:
     """Return `config` with the run's name in every video sink that asks for "auto".
 
     Only a local video file can be gone on with, and not where objects are numbered from the start
@@ -99,8 +99,8 @@ def named(config: RunConfig) -> RunConfig:
     return config if sinks == config.sinks else config.model_copy(update={"sinks": sinks})
 
 
-def restarting(
-    config: RunConfig, open_refiner: Callable[[PartConfig], Refiner]
+def open_refiners(
+    config: RunConfig, open_refiner: Callable[[ComponentConfig], Refiner]
 ) -> Sequence[Refiner]:
     """Open the refiners of `config`, so that their state ends with a segment where that matters."""
     length = segment_length_s(config)
@@ -114,26 +114,26 @@ def restarting(
     return [RestartingRefiner(open_chain, segment_s=length, warm_s=WARM_S)]
 
 
-def fresh(config: RunConfig, open_segmenter: Callable[[], Segmenter]) -> Segmenter:
+def open_segmenter(config: RunConfig, open_segmenter: Callable[[], Segmenter]) -> Segmenter:
     """Open the segmenter; one that follows what it sees starts anew with each segment."""
     length = segment_length_s(config)
     if length is None or not _follows(config):
         return open_segmenter()
-    from rimlight.factory.segment_state import RestartingSegmenter
+    from rimlight.factory.segment_state import PerSegmentSegmenter
 
-    return RestartingSegmenter(open_segmenter, segment_s=length)
+    return PerSegmentSegmenter(open_segmenter, segment_s=length)
 
 
-def go_on(config: RunConfig, source: Source, sinks: Sequence[Sink]) -> list[str]:
+def skip_finished(config: RunConfig, source: Source, sinks: Sequence[Sink]) -> list[str]:
     """Let `source` leave out what all `sinks` have already; return what the user should know."""
     states = [sink for sink in sinks if isinstance(sink, Resumable)]
     notes = [note for state in states for note in state.notes]
     if len(states) < len(sinks) or not isinstance(source, Seekable):
         return notes
-    if all(state.complete for state in states):
+    if all(state.is_complete for state in states):
         source.close()
         return [*notes, "all frames were written by an earlier run; joining them"]
-    moments = [state.resume_at for state in states if not state.complete]
+    moments = [state.resume_at for state in states if not state.is_complete]
     known = [moment for moment in moments if moment is not None]
     if not known or len(known) < len(moments):
         return notes
@@ -145,7 +145,7 @@ def go_on(config: RunConfig, source: Source, sinks: Sequence[Sink]) -> list[str]
     return [*notes, f"an earlier run got as far as {_clock(at)}; going on from there"]
 
 
-def settle(source: Source, sinks: Sequence[Sink], *, cut_short: bool = False) -> None:
+def mark_partial(source: Source, sinks: Sequence[Sink], *, cut_short: bool = False) -> None:
     """Before the sinks are closed: let them know when they have not got all of the source.
 
     Args:
@@ -154,11 +154,11 @@ def settle(source: Source, sinks: Sequence[Sink], *, cut_short: bool = False) ->
         cut_short: some frames were taken and did not come to the sinks.
     """
     for sink in _unfinished(source, sinks, cut_short=cut_short):
-        sink.pause()
-    if isinstance(source, Seekable) and (cut_short or not source.exhausted):
+        sink.mark_partial()
+    if isinstance(source, Seekable) and (cut_short or not source.is_exhausted):
         for one in sinks:
             if isinstance(one, Pausable) and not isinstance(one, Resumable):
-                one.pause()
+                one.mark_partial()
 
 
 def is_unfinished(source: Source, sinks: Sequence[Sink], *, cut_short: bool) -> bool:
@@ -166,7 +166,7 @@ def is_unfinished(source: Source, sinks: Sequence[Sink], *, cut_short: bool) -> 
     return bool(_unfinished(source, sinks, cut_short=cut_short))
 
 
-def count(stats: Stats, sinks: Sequence[Sink]) -> Stats:
+def count_frames(stats: Stats, sinks: Sequence[Sink]) -> Stats:
     """Return the figures of a run that was resumed: frames of the lead are not counted."""
     counts = [sink.frames for sink in sinks if isinstance(sink, Resumable)]
     earlier, now = counts[0] if counts else (0, 0)
@@ -174,7 +174,9 @@ def count(stats: Stats, sinks: Sequence[Sink]) -> Stats:
 
 
 @contextmanager
-def watch_input(config: RunConfig, source: Source, sinks: Sequence[Sink]) -> Iterator[None]:
+def check_input_unchanged(
+    config: RunConfig, source: Source, sinks: Sequence[Sink]
+) -> Iterator[None]:
     """Find out whether the input changes while the block reads it.
 
     Then what the sinks have is a part only, and the next run starts over.
@@ -189,7 +191,7 @@ def watch_input(config: RunConfig, source: Source, sinks: Sequence[Sink]) -> Ite
         if _input_content(config) != before:
             _pause(sinks)
         raise
-    if isinstance(source, Seekable) and source.exhausted and _input_content(config) != before:
+    if isinstance(source, Seekable) and source.is_exhausted and _input_content(config) != before:
         _pause(sinks)
         name = config.source.options["path"]
         raise SourceReadError(
@@ -210,13 +212,13 @@ def _input_content(config: RunConfig) -> list[Any]:
 def _pause(sinks: Sequence[Sink]) -> None:
     for sink in sinks:
         if isinstance(sink, Resumable):
-            sink.pause()
+            sink.mark_partial()
 
 
 def _unfinished(source: Source, sinks: Sequence[Sink], *, cut_short: bool) -> list[Resumable]:
-    if not isinstance(source, Seekable) or (source.exhausted and not cut_short):
+    if not isinstance(source, Seekable) or (source.is_exhausted and not cut_short):
         return []
-    return [sink for sink in sinks if isinstance(sink, Resumable) and not sink.complete]
+    return [sink for sink in sinks if isinstance(sink, Resumable) and not sink.is_complete]
 
 
 def segment_length_s(config: RunConfig) -> Fraction | None:
@@ -240,8 +242,8 @@ def _named(sink: SinkConfig, config: RunConfig) -> SinkConfig:
 def _follows(config: RunConfig) -> bool:
     """Say whether a mask depends on the frames before."""
     said = config.segmenter.options
-    looks_closer = said.get("focus", "none") != "none"
-    return bool(looks_closer or said.get("in_turn") or said.get("gate"))
+    looks_closer = said.get("roi", "none") != "none"
+    return bool(looks_closer or said.get("alternate") or said.get("motion_gate"))
 
 
 def _segment_s(sink: SinkConfig) -> Fraction | None:
@@ -260,7 +262,7 @@ def _fingerprint(sink: SinkConfig, config: RunConfig, source: Path) -> str:
         part.pop("threads", None)
     run["pipeline"] = {k: v for k, v in run["pipeline"].items() if k in _OF_THE_RESULT}
     own = {k: v for k, v in sink.model_dump(mode="json").items() if k not in _NOT_OF_THE_RESULT}
-    named = contents_of({**run, "sink": own})
+    named = describe_contents({**run, "sink": own})
     facts = [__version__, read, run, own, source.suffix, compute_identity(source), named]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

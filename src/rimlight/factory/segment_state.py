@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
     from rimlight.core.protocols import Segmenter
 
 
-class RestartingSegmenter:
+class PerSegmentSegmenter:
     """Opens a segmenter that follows what it sees anew for each segment of time.
 
     So the masks of a segment depend on its own frames alone.

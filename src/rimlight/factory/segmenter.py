@@ -9,11 +9,11 @@ from typing import Annotated, Literal, cast
 
 from pydantic import Field
 
-from rimlight.core.config import PartConfig
+from rimlight.core.config import ComponentConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.options import Options, validate
 from rimlight.core.protocols import Segmenter
-from rimlight.factory.sinks import part_options
+from rimlight.factory.sinks import load_component
 from rimlight.models.catalog import Catalog
 from rimlight.segmenters import SEGMENTERS
 
@@ -41,23 +41,23 @@ class ModelOptions(Options):
 
     model: str = "auto"
     models_dir: Path | None = None
-    focus: Annotated[
-        Literal["none", "follow", "best"],
+    roi: Annotated[
+        Literal["none", "track", "multi"],
         Field(
-            description="look closer at the people; follow: at little cost; best: twice the work "
-            "in video, sixty times on single pictures. Models of more than people always see "
-            "the whole"
+            description="run the model on the regions around people; track: at little cost; multi: "
+            "twice the work in video, sixty times on single images. Models of more than "
+            "people always get the whole image"
         ),
     ] = "none"
-    in_turn: Annotated[
-        bool, Field(description="of two models (a+b), one looks at each frame: half the work")
+    alternate: Annotated[
+        bool, Field(description="of two models (a+b), run one per frame, in turn: half the work")
     ] = False
-    gate: Annotated[
+    motion_gate: Annotated[
         bool, Field(description="a still picture keeps its mask: no inference while nothing moves")
     ] = False
 
 
-def open_segmenter(part: PartConfig, size: tuple[int, int] = (16, 9)) -> Segmenter:
+def open_segmenter(part: ComponentConfig, size: tuple[int, int] = (16, 9)) -> Segmenter:
     """Open a segmenter; the kind "model" takes a catalog name, a card or a model file.
 
     Args:
@@ -66,12 +66,12 @@ def open_segmenter(part: PartConfig, size: tuple[int, int] = (16, 9)) -> Segment
     """
     if part.kind != "model":
         _refuse_runtime(part)
-        cls, options = part_options(SEGMENTERS, part)
+        cls, options = load_component(SEGMENTERS, part)
         return cast(Segmenter, cls(options))
     wanted = validate(ModelOptions, part.options, where="segmenter")
-    close_up = wanted.focus != "none" and _knows_only_people(wanted)
+    close_up = wanted.roi != "none" and _knows_only_people(wanted)
     opened = _open_focus(wanted) if close_up else _open_model(wanted, size)
-    if not wanted.gate:
+    if not wanted.motion_gate:
         return opened
     from rimlight.segmenters.motion_gate import GatedSegmenter
 
@@ -79,8 +79,8 @@ def open_segmenter(part: PartConfig, size: tuple[int, int] = (16, 9)) -> Segment
 
 
 def _open_model(wanted: ModelOptions, size: tuple[int, int]) -> Segmenter:
-    name = wanted.model if wanted.model != "auto" else default_model(size)
-    names = names_in(name)
+    name = wanted.model if wanted.model != "auto" else choose_default_model(size)
+    names = split_model_names(name)
     if len(names) == 1:
         return _open_one(wanted, name)
     from rimlight.segmenters.merge import JointSegmenter
@@ -88,7 +88,7 @@ def _open_model(wanted: ModelOptions, size: tuple[int, int]) -> Segmenter:
     with ExitStack() as on_error:
         first, second = (on_error.enter_context(closing(_open_one(wanted, n))) for n in names)
         on_error.pop_all()
-    return JointSegmenter(first, second, in_turn=wanted.in_turn)
+    return JointSegmenter(first, second, in_turn=wanted.alternate)
 
 
 def _open_one(wanted: ModelOptions, name: str) -> Segmenter:
@@ -98,7 +98,7 @@ def _open_one(wanted: ModelOptions, name: str) -> Segmenter:
     return cast(Segmenter, cls(card, file, runtime))
 
 
-def names_in(model: str) -> tuple[str, ...]:
+def split_model_names(model: str) -> tuple[str, ...]:
     """Return the one or two models that "a" or "a+b" names; a file may have a plus in its name.
 
     Raises:
@@ -115,7 +115,7 @@ def names_in(model: str) -> tuple[str, ...]:
 def _knows_only_people(wanted: ModelOptions) -> bool:
     if wanted.model == "auto":
         return True
-    if len(names_in(wanted.model)) > 1:
+    if len(split_model_names(wanted.model)) > 1:
         return False
     card, _ = Catalog(wanted.models_dir).resolve(wanted.model)
     return len(card.classes) == 1 and card.output.kind in {"probability", "sigmoid"}
@@ -129,7 +129,7 @@ def _open_focus(wanted: ModelOptions) -> Segmenter:
     wide = _open_model(wanted, (16, 9))
     tall = _open_model(wanted, (1, 1)) if wanted.model == "auto" else wide
     each = list(dict.fromkeys((tall, wide)))
-    if wanted.focus == "follow":
+    if wanted.roi == "track":
         both = AverageSegmenter(each)
         return FocusSegmenter(
             both,
@@ -149,7 +149,7 @@ def _open_focus(wanted: ModelOptions) -> Segmenter:
     )
 
 
-def palette_of(part: PartConfig) -> dict[str, str]:
+def read_palette(part: ComponentConfig) -> dict[str, str]:
     """Return the colors that the card of a segmenter's model gives its classes, or none."""
     if part.kind != "model":
         return {}
@@ -157,22 +157,24 @@ def palette_of(part: PartConfig) -> dict[str, str]:
     if wanted.model == "auto":
         return {}
     catalog = Catalog(wanted.models_dir)
-    cards = [catalog.resolve(name)[0] for name in names_in(wanted.model)]
+    cards = [catalog.resolve(name)[0] for name in split_model_names(wanted.model)]
     return {name: color for card in reversed(cards) for name, color in card.palette.items()}
 
 
-def foreground_of(part: PartConfig) -> tuple[str, ...]:
+def read_foreground(part: ComponentConfig) -> tuple[str, ...]:
     """Return the classes that the card of a segmenter's model leaves by itself, or none."""
     if part.kind != "model":
         return ()
     wanted = validate(ModelOptions, part.options, where="segmenter")
     if wanted.model == "auto":
         return ()
-    cards = [Catalog(wanted.models_dir).resolve(name)[0] for name in names_in(wanted.model)]
+    cards = [
+        Catalog(wanted.models_dir).resolve(name)[0] for name in split_model_names(wanted.model)
+    ]
     return tuple(name for card in cards for name in card.foreground)
 
 
-def lighter(part: PartConfig, size: tuple[int, int]) -> PartConfig | None:
+def find_lighter(part: ComponentConfig, size: tuple[int, int]) -> ComponentConfig | None:
     """Return what finds people with less work than `part` does; None if nothing does.
 
     Args:
@@ -185,17 +187,17 @@ def lighter(part: PartConfig, size: tuple[int, int]) -> PartConfig | None:
     if part.kind != "model":
         return None
     wanted = validate(ModelOptions, part.options, where="segmenter")
-    name = wanted.model if wanted.model != "auto" else default_model(size)
-    cards = [Catalog(wanted.models_dir).resolve(each)[0] for each in names_in(name)]
-    if wanted.focus != "none" and _knows_only_people(wanted):
-        return part.model_copy(update={"focus": "none"})
+    name = wanted.model if wanted.model != "auto" else choose_default_model(size)
+    cards = [Catalog(wanted.models_dir).resolve(each)[0] for each in split_model_names(name)]
+    if wanted.roi != "none" and _knows_only_people(wanted):
+        return part.model_copy(update={"roi": "none"})
     if name == LIGHTEST or not all("person" in card.foreground for card in cards):
         return None
-    same = {key: value for key, value in part.options.items() if key in ("gate", "threads")}
-    return PartConfig.model_validate({"kind": "model", "model": LIGHTEST, **same})
+    same = {key: value for key, value in part.options.items() if key in ("motion_gate", "threads")}
+    return ComponentConfig.model_validate({"kind": "model", "model": LIGHTEST, **same})
 
 
-def default_model(size: tuple[int, int]) -> str:
+def choose_default_model(size: tuple[int, int]) -> str:
     """Return the name of the person model that suits pictures of (width, height)."""
     return "selfie-landscape" if is_wide(size) else "selfie"
 
@@ -205,7 +207,7 @@ def is_wide(size: tuple[int, int]) -> bool:
     return size[0] >= WIDE * size[1]
 
 
-def check_segmenter(part: PartConfig) -> None:
+def check_segmenter(part: ComponentConfig) -> None:
     """Check a segmenter's options and find its model, without opening it.
 
     Raises:
@@ -214,15 +216,15 @@ def check_segmenter(part: PartConfig) -> None:
     """
     if part.kind != "model":
         _refuse_runtime(part)
-        part_options(SEGMENTERS, part)
+        load_component(SEGMENTERS, part)
         return
     wanted = validate(ModelOptions, part.options, where="segmenter")
     if wanted.model != "auto":
-        for name in names_in(wanted.model):
+        for name in split_model_names(wanted.model):
             Catalog(wanted.models_dir).resolve(name)
 
 
-def _refuse_runtime(part: PartConfig) -> None:
+def _refuse_runtime(part: ComponentConfig) -> None:
     if part.kind in RUNTIMES:
         raise ConfigError(
             f"segmenter kind {part.kind!r} is chosen by the model file itself",

@@ -9,18 +9,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
-from rimlight.core.config import PartConfig, RunConfig, SinkConfig
-from rimlight.core.errors import SinkError, SourceReadError, UnwrittenError
+from rimlight.core.config import ComponentConfig, RunConfig, SinkConfig
+from rimlight.core.errors import PartialOutputError, SinkError, SourceReadError
 from rimlight.core.frame import SourceInfo
 from rimlight.core.options import validate
-from rimlight.core.protocols import Paced, Planned, Shared, Sink
+from rimlight.core.protocols import HasFixedRate, Sink, SupportsParallelWrites, SupportsPlanning
 from rimlight.core.registry import Registry
 from rimlight.effects import OPAQUE
 from rimlight.sinks import SINKS
 from rimlight.sinks.background import BackgroundSink, SteadySink
 
 
-def part_options(registry: Registry, part: PartConfig) -> tuple[type[Any], Any]:
+def load_component(registry: Registry, part: ComponentConfig) -> tuple[type[Any], Any]:
     """Return the class of a part and its checked options.
 
     Raises:
@@ -37,11 +37,11 @@ def open_sink(part: SinkConfig, info: SourceInfo) -> Sink:
 
     A virtual camera gets them at a steady rate; picture files are written by several threads.
     """
-    cls, options = part_options(SINKS, part)
+    cls, options = load_component(SINKS, part)
     sink = cast(Sink, cls(options, info))
-    if info.is_live and isinstance(sink, Paced):
+    if info.is_live and isinstance(sink, HasFixedRate):
         return SteadySink(sink, sink.rate)
-    writers = sink.writers if isinstance(sink, Shared) and not info.is_live else 1
+    writers = sink.writers if isinstance(sink, SupportsParallelWrites) and not info.is_live else 1
     if not part.thread and writers == 1:
         return sink
     return BackgroundSink(sink, info, writers=writers)
@@ -55,8 +55,8 @@ def check_sinks(config: RunConfig) -> None:
     """
     transparent = any(effect.kind == "cutout" for effect in config.effects)
     for part in config.sinks:
-        cls, options = part_options(SINKS, _with_alpha(part) if transparent else part)
-        if issubclass(cls, Planned):
+        cls, options = load_component(SINKS, _with_alpha(part) if transparent else part)
+        if issubclass(cls, SupportsPlanning):
             cls.plan(options)
 
 
@@ -68,7 +68,7 @@ def open_sinks(
     Returns:
         The sinks, where each one's results go, and what the user should know.
     """
-    transparent = is_transparent(config.effects, clear=info.alpha)
+    transparent = is_transparent(config.effects, clear=info.has_alpha)
     sinks: list[Sink] = []
     places: list[str] = []
     failures: list[SinkError] = []
@@ -89,7 +89,7 @@ def open_sinks(
     return sinks, places, notes
 
 
-def foresee_tracks(config: RunConfig) -> list[str]:
+def predict_track_changes(config: RunConfig) -> list[str]:
     """Return what will become of sound and subtitles that are not copied as they are.
 
     Args:
@@ -105,16 +105,16 @@ def foresee_tracks(config: RunConfig) -> list[str]:
     if config.source.kind != "video" or path is None or not path.is_file():
         return []
     notes: list[str] = []
-    for sink in kept_private(config).sinks:
+    for sink in make_private(config).sinks:
         if sink.kind == "video":
-            cls, options = part_options(SINKS, sink)
+            cls, options = load_component(SINKS, sink)
             wanted = options.audio and cls.plan(options).format
             found = foresee(path, wanted, private=options.private) if wanted else ()
             notes += [f"{path.name}: {note}" for note in found]
     return notes
 
 
-def kept_private(config: RunConfig) -> RunConfig:
+def make_private(config: RunConfig) -> RunConfig:
     """Return `config` with every video private where something is covered for privacy.
 
     A covered film must not say in its tags or subtitles where and when it was taken.
@@ -142,7 +142,7 @@ def _worker(sink: Sink) -> Sink:
     return sink.sink if isinstance(sink, BackgroundSink | SteadySink) else sink
 
 
-def is_transparent(effects: Iterable[PartConfig], *, clear: bool = False) -> bool:
+def is_transparent(effects: Iterable[ComponentConfig], *, clear: bool = False) -> bool:
     """Return True if these effects give frames with alpha.
 
     Args:
@@ -169,7 +169,7 @@ def _finisher(sink: Sink) -> Callable[..., None]:
     def finish(
         kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        if error is None or isinstance(error, SourceReadError | UnwrittenError):
+        if error is None or isinstance(error, SourceReadError | PartialOutputError):
             sink.close()
         else:
             sink.abort()

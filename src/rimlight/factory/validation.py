@@ -8,12 +8,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from rimlight.core.config import PartConfig, RunConfig, SinkConfig
+from rimlight.core.config import ComponentConfig, RunConfig, SinkConfig
 from rimlight.core.errors import ConfigError, SinkError
 from rimlight.effects import EFFECTS
 from rimlight.factory.cover import check_effects, check_kept
-from rimlight.factory.segmenter import check_segmenter, foreground_of
-from rimlight.factory.sinks import is_transparent, part_options
+from rimlight.factory.segmenter import check_segmenter, read_foreground
+from rimlight.factory.sinks import is_transparent, load_component
 from rimlight.refiners import REFINERS
 from rimlight.sinks import SINKS
 from rimlight.sinks.journal import is_left_by_a_run
@@ -28,49 +28,49 @@ _FILES = frozenset({"video", "images"})
 _LONGEST_PATH = 4096
 
 
-def check(config: RunConfig, *, places: bool = True) -> None:
+def validate_config(config: RunConfig, *, check_paths: bool = True) -> None:
     """Check every part's options and find its model, without opening anything.
 
     Args:
         config: the run.
-        places: check too that results can be written where they go, and replace nothing.
+        check_paths: check too that results can be written where they go, and replace nothing.
 
     Raises:
         SinkError: a result would replace an input or a file of others, or cannot be written.
         ConfigError: an option is unknown or wrong.
         ModelError: the model is unknown or not here.
     """
-    part_options(SOURCES, split_turn(config.source)[0])
+    load_component(SOURCES, split_turn(config.source)[0])
     check_segmenter(config.segmenter)
     for registry, parts in ((REFINERS, config.refiners), (EFFECTS, config.effects)):
         for part in parts:
-            part_options(registry, part)
+            load_component(registry, part)
     for number, sink in enumerate(config.sinks):
-        part_options(SINKS, sink)
+        load_component(SINKS, sink)
         _check_raw(sink, number, sink.effects or config.effects)
         for part in sink.effects:
-            part_options(EFFECTS, part)
-    if places:
+            load_component(EFFECTS, part)
+    if check_paths:
         _check_places(config)
-    if config.pipeline.masks == "newest" and config.pipeline.policy == "wait":
+    if config.pipeline.mask_sync == "latest" and config.pipeline.overflow == "block":
         raise ConfigError(
-            "pipeline.masks 'newest' drops frames, pipeline.policy 'wait' must not",
-            hint="use policy: latest, or masks: own",
+            "pipeline.mask_sync 'latest' drops frames, pipeline.overflow 'block' must not",
+            hint="use overflow: drop-oldest, or mask_sync: exact",
         )
-    if config.look_ahead and (config.pipeline.masks == "newest" or config.pipeline.when_unsure):
+    if config.look_ahead and (config.pipeline.mask_sync == "latest" or config.pipeline.fallback):
         raise ConfigError("a live run cannot look ahead", hint="leave look_ahead out")
     check_cover(config)
 
 
-def check_live(config: RunConfig) -> None:
+def validate_live(config: RunConfig) -> None:
     """Check what only a live run promises: no frame without a mask of its own moment.
 
     Raises:
         ConfigError: that rule is switched off, and the room was not asked for.
     """
-    if config.pipeline.when_unsure is None and not config.pipeline.allow_passthrough:
+    if config.pipeline.fallback is None and not config.pipeline.allow_passthrough:
         raise ConfigError(
-            "without pipeline.when_unsure nothing sees to it that a live run covers the room",
+            "without pipeline.fallback nothing sees to it that a live run covers the room",
             hint="leave it at last, blur or background; or ask for the room with "
             "--allow-passthrough",
         )
@@ -80,8 +80,8 @@ def _check_places(config: RunConfig) -> None:
     """Refuse results that would overwrite each other, an input, or files that others made."""
     sinks = [sink for sink in config.sinks if sink.kind in _FILES and sink.options.get("path")]
     _check_apart(sinks)
-    inputs = identities(files_named(config))
-    is_live = config.pipeline.when_unsure is not None
+    inputs = identities(find_input_files(config))
+    is_live = config.pipeline.fallback is not None
     is_stored = not is_live and os.path.exists(str(config.source.options.get("path", "")))
     for sink in sinks:
         path = Path(sink.options["path"])
@@ -100,7 +100,7 @@ def _may_replace(sink: SinkConfig, path: Path) -> bool:
     return may_replace(path, Path(record) if record else None, overwrite=overwrite)
 
 
-def files_named(config: RunConfig) -> set[Path]:
+def find_input_files(config: RunConfig) -> set[Path]:
     """Return the existing files that a run reads: input, background, model, list of pictures."""
     read = config.model_dump(mode="json", exclude={"sinks": {"__all__": {"path"}}})
     return set(_existing(read))
@@ -142,7 +142,7 @@ def _differ_in_kind(sink: SinkConfig, other: SinkConfig) -> bool:
     return sink.kind == other.kind == "images" and len(kinds) == 2 and "auto" not in kinds
 
 
-def _check_alpha(sink: SinkConfig, path: Path, effects: Sequence[PartConfig]) -> None:
+def _check_alpha(sink: SinkConfig, path: Path, effects: Sequence[ComponentConfig]) -> None:
     """Refuse to cut out into pictures that cannot be transparent."""
     kind = str(sink.options.get("format", "auto"))
     if sink.kind == "images" and is_transparent(effects) and not holds_alpha(path, kind):
@@ -152,7 +152,7 @@ def _check_alpha(sink: SinkConfig, path: Path, effects: Sequence[PartConfig]) ->
         )
 
 
-def _check_raw(sink: SinkConfig, number: int, effects: Sequence[PartConfig]) -> None:
+def _check_raw(sink: SinkConfig, number: int, effects: Sequence[ComponentConfig]) -> None:
     """Refuse to cut out into raw frames that have no place for transparency."""
     pixels = sink.options.get("pixel_format", "bgr24")
     if sink.kind == "pipe" and pixels != "rgba" and is_transparent(effects):
@@ -172,7 +172,7 @@ def check_cover(config: RunConfig, height: int | None = None) -> None:
     Raises:
         ConfigError: the room would be seen.
     """
-    if config.pipeline.when_unsure is None:
+    if config.pipeline.fallback is None:
         return
     if any(sink.effects for sink in config.sinks):
         raise ConfigError(
@@ -182,7 +182,7 @@ def check_cover(config: RunConfig, height: int | None = None) -> None:
     if config.pipeline.allow_passthrough:
         return
     check_effects(config.effects, height)
-    check_kept(foreground_of(config.segmenter), "the model")
+    check_kept(read_foreground(config.segmenter), "the model")
     for part in config.refiners:
         if part.kind == "choose":
             check_kept(part.options.get("keep") or (), "the refiner 'choose'")

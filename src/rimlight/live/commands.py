@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from rimlight.core.config import PartConfig, RunConfig, read_yaml
+from rimlight.core.config import ComponentConfig, RunConfig, read_yaml
 from rimlight.core.errors import ConfigError
 from rimlight.core.options import Options, validate
 from rimlight.core.protocols import Effect
 from rimlight.core.registry import suggest
-from rimlight.factory.cover import check_effects, check_kept, least_blur_px
-from rimlight.factory.pipeline import OpenRun, open_effect
-from rimlight.factory.segmenter import foreground_of
+from rimlight.factory.cover import check_effects, check_kept, compute_min_blur_px
+from rimlight.factory.pipeline import OpenPipeline, open_effect
+from rimlight.factory.segmenter import read_foreground
 from rimlight.live import effect_edits
 from rimlight.live.effect_edits import Parts
 from rimlight.live.governor import Governor, Step, ladder, smaller_pictures
@@ -45,8 +45,8 @@ _SWITCH = {"on": True, "off": False}
 class Profile(Options):
     """A look with a name: the keys of a run that can change while it runs."""
 
-    effects: tuple[PartConfig, ...] | None = None
-    segmenter: PartConfig | None = None
+    effects: tuple[ComponentConfig, ...] | None = None
+    segmenter: ComponentConfig | None = None
 
 
 class Controls:
@@ -59,14 +59,14 @@ class Controls:
         config: what it was opened from.
     """
 
-    def __init__(self, run: OpenRun, config: RunConfig) -> None:
+    def __init__(self, run: OpenPipeline, config: RunConfig) -> None:
         if not isinstance(run.pipeline, LivePipeline):
             raise TypeError(f"only a live run has controls, got {type(run.pipeline).__name__}")
         self._run = run
         self._pipeline: LivePipeline = run.pipeline
         self._allow_passthrough = config.pipeline.allow_passthrough
         self._parts: Parts = config.effects
-        self._effects: list[tuple[PartConfig, Effect]] = list(
+        self._effects: list[tuple[ComponentConfig, Effect]] = list(
             zip(config.effects, run.effects, strict=True)
         )
         self._model_switch = ModelSwitch(run.pipeline, config.segmenter, run.info.size)
@@ -159,7 +159,7 @@ class Controls:
 
     def _blur(self, values: Sequence[str]) -> str:
         free, height = self._allow_passthrough, self._run.info.size[1]
-        least_px = effect_edits.LEAST_BLUR_PX if free else least_blur_px(height)
+        least_px = effect_edits.LEAST_BLUR_PX if free else compute_min_blur_px(height)
         amount = _one(values, "blur PIXELS")
         self._wear(effect_edits.with_blur(self._parts, amount, least_px=least_px))
         radius = next(p.options["radius_px"] for p in self._parts if p.kind == "blur")
@@ -193,9 +193,9 @@ class Controls:
 
     def _model(self, values: Sequence[str]) -> str:
         name = _one(values, "model NAME or FILE")
-        part = PartConfig.model_validate({"kind": "model", "model": name})
+        part = ComponentConfig.model_validate({"kind": "model", "model": name})
         if not self._allow_passthrough:
-            check_kept(foreground_of(part), "the model")
+            check_kept(read_foreground(part), "the model")
         self._model_switch.use(part, self._parts)
         return f"model {name}"
 
@@ -211,7 +211,7 @@ class Controls:
         self._pipeline.stop()
         return "stopping"
 
-    def _wear(self, parts: Parts, *, model: PartConfig | None = None) -> None:
+    def _wear(self, parts: Parts, *, model: ComponentConfig | None = None) -> None:
         """Open the effects that are new, change over, then close those that are gone.
 
         Args:
@@ -221,9 +221,9 @@ class Controls:
         if not self._allow_passthrough:
             check_effects(parts, self._run.info.size[1])
             if model is not None:
-                check_kept(foreground_of(model), "the model")
+                check_kept(read_foreground(model), "the model")
         old = list(self._effects)
-        worn: list[tuple[PartConfig, Effect]] = []
+        worn: list[tuple[ComponentConfig, Effect]] = []
         with ExitStack() as on_error:
             for part in parts:
                 kept = next((pair for pair in old if pair[0] == part), None)

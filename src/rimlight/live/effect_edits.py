@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rimlight.core.config import PartConfig
+from rimlight.core.config import ComponentConfig
 from rimlight.core.errors import ConfigError
 from rimlight.effects import COVERING, LIVE_REFRESH_HZ
-from rimlight.factory.cover import USUAL_BLUR_PX, is_covering
+from rimlight.factory.cover import DEFAULT_BLUR_PX, hides_background
 from rimlight.system.file_kinds import is_image
 from rimlight.system.folders import list_files, path_sort_key
 
-Parts = tuple[PartConfig, ...]
+Parts = tuple[ComponentConfig, ...]
 
 LEAST_BLUR_PX = 1.0
 
@@ -43,7 +43,7 @@ def with_blur(parts: Parts, amount: str, *, least_px: float = LEAST_BLUR_PX) -> 
         ) from exc
     if amount[:1] in "+-":
         old = _cover(parts)
-        blurred = old.options.get("radius_px", USUAL_BLUR_PX) if old and old.kind == "blur" else 0
+        blurred = old.options.get("radius_px", DEFAULT_BLUR_PX) if old and old.kind == "blur" else 0
         value = max(least_px, blurred + value)
     return _with_cover(parts, "blur", {"radius_px": value, "refresh_hz": LIVE_REFRESH_HZ})
 
@@ -80,16 +80,18 @@ def with_mirror(parts: Parts, *, on: bool | None) -> Parts:
     was_on = len(plain) < len(parts)
     wanted = not was_on if on is None else on
     return (
-        (*plain, PartConfig.model_validate({"kind": "flip", "mirror": True})) if wanted else plain
+        (*plain, ComponentConfig.model_validate({"kind": "flip", "mirror": True}))
+        if wanted
+        else plain
     )
 
 
-def covered(parts: Sequence[PartConfig], height: int | None = None) -> bool:
-    """Say whether one of `parts` covers the room; see `cover.is_covering`."""
-    return any(is_covering(part, height) for part in parts)
+def covered(parts: Sequence[ComponentConfig], height: int | None = None) -> bool:
+    """Say whether one of `parts` covers the room; see `cover.hides_background`."""
+    return any(hides_background(part, height) for part in parts)
 
 
-def _cover(parts: Sequence[PartConfig]) -> PartConfig | None:
+def _cover(parts: Sequence[ComponentConfig]) -> ComponentConfig | None:
     return next((part for part in parts if part.kind in COVERING), None)
 
 
@@ -97,7 +99,7 @@ def _with_cover(parts: Parts, kind: str, options: dict[str, object]) -> Parts:
     """Put another covering effect in the place of the old one; the classes that stay, stay."""
     old = _cover(parts)
     keep = {"keep": old.options["keep"]} if old and "keep" in old.options else {}
-    new = PartConfig.model_validate({"kind": kind, **options, **keep})
+    new = ComponentConfig.model_validate({"kind": kind, **options, **keep})
     if old is None:
         return (new, *parts)
     return tuple(new if part is old else part for part in parts)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from rimlight.core.errors import RimlightError
-from rimlight.core.protocols import Refiner, Shrinking, Source
+from rimlight.core.protocols import Refiner, Source, SupportsDownscaling
 from rimlight.pipeline.live import LivePipeline
 
 log = logging.getLogger(__name__)
@@ -217,8 +217,8 @@ def ladder(
     )
     blur = Step(
         "a blur that keeps up",
-        partial(pipeline.ease, on=True),
-        partial(pipeline.ease, on=False),
+        partial(pipeline.set_reduced_rate, on=True),
+        partial(pipeline.set_reduced_rate, on=False),
         lambda: pipeline.can_ease,
     )
     steps = (
@@ -235,11 +235,11 @@ def ladder(
 
 def smaller_pictures(source: Source) -> Step | None:
     """Return the step that takes smaller pictures from a camera, None for what is no camera."""
-    if not isinstance(source, Shrinking):
+    if not isinstance(source, SupportsDownscaling):
         return None
     return Step(
         "the camera's full size",
-        partial(source.shrink, on=True),
-        partial(source.shrink, on=False),
-        source.can_shrink,
+        partial(source.set_downscaled, on=True),
+        partial(source.set_downscaled, on=False),
+        source.can_downscale,
     )

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from rimlight.core.config import PartConfig
+from rimlight.core.config import ComponentConfig
 from rimlight.core.frame import Frame
-from rimlight.factory.segmenter import lighter, open_segmenter
+from rimlight.factory.segmenter import find_lighter, open_segmenter
 from rimlight.pipeline.hot_swap import SwappablePipeline
 
 PEOPLE_EFFECTS = frozenset({"blur", "cutout", "flip", "hud", "replace"})
@@ -27,7 +27,7 @@ class ModelSwitch:
     """
 
     def __init__(
-        self, pipeline: SwappablePipeline, part: PartConfig, size: tuple[int, int]
+        self, pipeline: SwappablePipeline, part: ComponentConfig, size: tuple[int, int]
     ) -> None:
         self._pipeline = pipeline
         self._size = size
@@ -35,7 +35,7 @@ class ModelSwitch:
         self.asked = part
         """What the user wants."""
 
-    def use(self, part: PartConfig, effects: Sequence[PartConfig]) -> None:
+    def use(self, part: ComponentConfig, effects: Sequence[ComponentConfig]) -> None:
         """Open another model, try it on a plain picture, then change over.
 
         Raises:
@@ -44,7 +44,7 @@ class ModelSwitch:
         self._change((self._is_light and self.lighter(part, effects)) or part)
         self.asked = part
 
-    def lighten(self, effects: Sequence[PartConfig], *, on: bool) -> None:
+    def lighten(self, effects: Sequence[ComponentConfig], *, on: bool) -> None:
         """Change to the lighter model, or back to what was asked for.
 
         Raises:
@@ -53,13 +53,15 @@ class ModelSwitch:
         self._change((on and self.lighter(self.asked, effects)) or self.asked)
         self._is_light = on
 
-    def lighter(self, part: PartConfig, effects: Sequence[PartConfig]) -> PartConfig | None:
+    def lighter(
+        self, part: ComponentConfig, effects: Sequence[ComponentConfig]
+    ) -> ComponentConfig | None:
         """Return what could stand in for a model, as far as `effects` are concerned."""
         kept = {name for each in effects for name in each.options.get("keep", ())}
         people = kept <= {"person"} and all(each.kind in PEOPLE_EFFECTS for each in effects)
-        return lighter(part, self._size) if people else None
+        return find_lighter(part, self._size) if people else None
 
-    def _change(self, part: PartConfig) -> None:
+    def _change(self, part: ComponentConfig) -> None:
         segmenter = open_segmenter(part, self._size)
         with ExitStack() as on_error:
             on_error.callback(segmenter.close)
@@ -70,4 +72,4 @@ class ModelSwitch:
 
 def _plain(size: tuple[int, int]) -> Frame:
     picture = np.zeros((size[1], size[0], 3), np.uint8)
-    return Frame.from_bgr(picture, index=0, pts=Fraction(0), captured=0.0)
+    return Frame.from_bgr(picture, index=0, pts=Fraction(0), captured_at=0.0)

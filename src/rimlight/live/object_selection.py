@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 
-from rimlight.core.config import PartConfig, RunConfig
+from rimlight.core.config import ComponentConfig, RunConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.protocols import Refiner
 from rimlight.factory.cover import check_kept
-from rimlight.factory.object_filter import choice, words
+from rimlight.factory.object_filter import parse_object_filter, split_commas
 from rimlight.live.dynamic_selection import SwitchedChoice
 from rimlight.pipeline.live import LivePipeline
 from rimlight.refiners import COSMETIC, LASTING
@@ -28,7 +28,7 @@ class Selection:
         self,
         pipeline: LivePipeline,
         config: RunConfig,
-        effects: Callable[[], Sequence[PartConfig]],
+        effects: Callable[[], Sequence[ComponentConfig]],
     ) -> None:
         given = list(zip_longest((part.kind for part in config.refiners), pipeline.refiners))
         rest = [(kind, refiner) for kind, refiner in given if kind not in LASTING]
@@ -68,14 +68,14 @@ class Selection:
         return self._choice.objects()
 
     def _change(self, verb: str, values: Sequence[str], *, usage: str) -> str:
-        if not words(values):
+        if not split_commas(values):
             raise ConfigError("this takes classes, or which one", hint=f"say: {usage}")
         if any(part.options.get("keep") for part in self._effects()):
             raise ConfigError("an effect of this run chooses by itself", hint="take `keep` from it")
         if verb == "keep" and not self._allow_passthrough:
-            check_kept(words(values), "this")
-        said = choice(values) if verb == "keep" else choice(None, values)
+            check_kept(split_commas(values), "this")
+        said = parse_object_filter(values) if verb == "keep" else parse_object_filter(None, values)
         for part in said.as_refiners:
             if part["kind"] == "choose":
                 self._choice.choose(tuple(part["keep"]), tuple(part.get("drop", ())))
-        return f"{verb} {','.join(words(values))}"
+        return f"{verb} {','.join(split_commas(values))}"

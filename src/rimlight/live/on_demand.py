@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from rimlight.core.errors import ConfigError
-from rimlight.factory.pipeline import OpenRun
+from rimlight.factory.pipeline import OpenPipeline
 from rimlight.sinks.background import SteadySink
 from rimlight.sinks.virtual_camera import VirtualCameraSink
 from rimlight.sources.reconnect import ReconnectingSource
@@ -52,7 +52,7 @@ class OnDemand:
             self._source.rest()
 
 
-def watchers_of(run: OpenRun) -> tuple[ConsumerCounter, ...]:
+def watchers_of(run: OpenPipeline) -> tuple[ConsumerCounter, ...]:
     """Return who watches the virtual cameras of `run`; the caller closes them.
 
     Raises:

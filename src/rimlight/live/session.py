@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rimlight.core.errors import ConfigError
-from rimlight.core.protocols import Keyed
+from rimlight.core.protocols import SupportsKeyboard
 from rimlight.live.command_queue import Answer, Errand, Errands
 from rimlight.live.commands import KEYS, URGENT, Controls
 from rimlight.live.control_socket import ControlSocket, default_socket
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from rimlight.core.config import RunConfig
-    from rimlight.factory.pipeline import OpenRun
+    from rimlight.factory.pipeline import OpenPipeline
     from rimlight.live.on_demand import OnDemand
 
 
@@ -53,7 +53,7 @@ class Wishes:
 
 @contextmanager
 def live_session(
-    run: OpenRun, config: RunConfig, wishes: Wishes, *, notify: Callable[[str], None]
+    run: OpenPipeline, config: RunConfig, wishes: Wishes, *, notify: Callable[[str], None]
 ) -> Iterator[Controls | None]:
     """Let keys, SIGUSR1 (panic) and a socket control `run`; yield None if nothing can.
 
@@ -95,7 +95,7 @@ def live_session(
         def poll() -> None:
             if govern:
                 govern.poll()
-            keys = (sink.take_keys() for sink in run.sinks if isinstance(sink, Keyed))
+            keys = (sink.take_keys() for sink in run.sinks if isinstance(sink, SupportsKeyboard))
             _press("".join(keys), errands, pressed)
             errands.work()
             _complain(pressed, notify)
@@ -117,7 +117,7 @@ def _governor(controls: Controls, wishes: Wishes) -> Governor | None:
     return controls.govern(most_cpu=wishes.most_cpu, least_fps=wishes.least_fps)
 
 
-def _demand(run: OpenRun, stack: ExitStack) -> OnDemand:
+def _demand(run: OpenPipeline, stack: ExitStack) -> OnDemand:
     from rimlight.live.on_demand import OnDemand, watchers_of
 
     watchers = watchers_of(run)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rimlight.core.config import PartConfig
-from rimlight.factory.pipeline import OpenRun
+from rimlight.core.config import ComponentConfig
+from rimlight.factory.pipeline import OpenPipeline
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.stats import Stats
 from rimlight.sinks.background import BackgroundSink, SteadySink
@@ -67,11 +67,11 @@ class Status:
 
 
 def status_of(
-    run: OpenRun,
+    run: OpenPipeline,
     pipeline: LivePipeline,
     *,
     model: str,
-    parts: Sequence[PartConfig],
+    parts: Sequence[ComponentConfig],
     given_up: Sequence[str] = (),
 ) -> Status:
     """Return how `run` stands.
@@ -110,7 +110,7 @@ def status_of(
     )
 
 
-def delay_ms(run: OpenRun, stats: Stats) -> float:
+def delay_ms(run: OpenPipeline, stats: Stats) -> float:
     """Return how late the picture is for whoever watches, in milliseconds, median."""
     steady = [sink.delay_s for sink in run.sinks if isinstance(sink, SteadySink)]
     if steady:
@@ -119,7 +119,7 @@ def delay_ms(run: OpenRun, stats: Stats) -> float:
     return round(latency.median_ms, 1) if latency else 0.0
 
 
-def _dropped_by_sinks(run: OpenRun) -> dict[str, int]:
+def _dropped_by_sinks(run: OpenPipeline) -> dict[str, int]:
     """Count frames that reached a sink's own thread and were left out there, by cause."""
     sinks = run.sinks
     counts = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rimlight.core.errors import ModelFormatError, ModelNotFoundError
-from rimlight.core.model_card import ModelCard, ModelFile, check_runnable, load_card, runtime_of
+from rimlight.core.model_card import ModelCard, ModelFile, check_runnable, choose_runtime, load_card
 from rimlight.core.registry import suggest
 from rimlight.system import app_paths
 
@@ -126,7 +126,7 @@ class Catalog:
     def _bare(self, path: Path) -> tuple[ModelCard, Path]:
         if not os.path.isfile(path):
             raise ModelNotFoundError(f"there is no model file {path}", hint="check the path")
-        runtime_of(path)
+        choose_runtime(path)
         card = self._card_for(path)
         check_runnable(card)
         first = card.files[0].model_copy(update={"file": path.name})

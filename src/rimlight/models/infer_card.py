@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.errors import ModelFormatError
-from rimlight.core.model_card import ModelCard, ModelFile, runtime_of
+from rimlight.core.model_card import ModelCard, ModelFile, choose_runtime
 from rimlight.segmenters import SEGMENTERS
 from rimlight.segmenters.runtime import INPUT_TYPES, Engine, TensorInfo
 
@@ -58,7 +58,7 @@ def guess_card(file: Path) -> ModelCard:
 
 
 def _open(file: Path) -> Engine:
-    runtime = runtime_of(file)
+    runtime = choose_runtime(file)
     SEGMENTERS.load(runtime)
     if runtime == "keras":
         from rimlight.segmenters.keras import KerasEngine

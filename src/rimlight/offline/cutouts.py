@@ -50,8 +50,8 @@ def cut_outs(frame: Frame, mask: Mask) -> Iterator[CutOut]:
         return
     classes = mask.instances.classes
     for number, item in enumerate(mask.instances):
-        one = mask.instances.chosen([number])
-        alone = Mask.from_instances(one, foreground=classes, edges=mask.edges)
+        one = mask.instances.select([number])
+        alone = Mask.from_instances(one, foreground=classes, alpha_range=mask.alpha_range)
         alpha = full_alpha(frame, alone, None)
         box = _extent(alpha)
         if box is not None:
@@ -59,7 +59,7 @@ def cut_outs(frame: Frame, mask: Mask) -> Iterator[CutOut]:
             part = np.s_[top:bottom, left:right]
             seen = np.ascontiguousarray(alpha[part])
             own = without_room_bgr(np.ascontiguousarray(frame.bgr[part]), seen, (0.0, 1.0))
-            cut = frame.with_bgr(own, seen).without_hidden()
+            cut = frame.with_bgr(own, seen).blank_transparent()
             yield CutOut(item, number + 1, cut, box)
 
 

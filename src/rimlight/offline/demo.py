@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.core.config import PartConfig, RunConfig
+from rimlight.core.config import ComponentConfig, RunConfig
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.pipeline import open_effect, open_refiner, open_source
-from rimlight.factory.presets import background_effects, job_config, replacing
+from rimlight.factory.presets import background_effects, build_config, make_overwrite_options
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.system import app_paths
 from rimlight.system.atomic_io import sign_png, write_bytes
@@ -35,12 +35,12 @@ def demo_runs(folder: Path, *, overwrite: bool = False) -> tuple[RunConfig, RunC
     background = str(app_paths.find_data_folder("samples") / "background.jpg")
     choices = (("replaced.mp4", background, None), ("blurred.mp4", None, BLUR_PX))
     replaced, blurred = (
-        job_config(
+        build_config(
             "process",
             source=str(sample_clip()),
             sinks=[str(folder / name)],
             effects=background_effects(background=picture, blur=blur),
-            options=replacing(overwrite=overwrite),
+            options=make_overwrite_options(overwrite=overwrite),
         )
         for name, picture, blur in choices
     )
@@ -74,7 +74,7 @@ def _one_frame(run: RunConfig, stack: ExitStack) -> tuple[Frame, Mask]:
     stack.callback(source.close)
     segmenter = open_segmenter(run.segmenter, source.info.size)
     stack.callback(segmenter.close)
-    refiners = [open_refiner(PartConfig(**part.model_dump())) for part in run.refiners]
+    refiners = [open_refiner(ComponentConfig(**part.model_dump())) for part in run.refiners]
     for frame in islice(source, SHOWN_FRAME + 1):
         mask = segmenter.segment(frame)
         for refiner in refiners:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from rimlight.core.config import RunConfig, SinkConfig
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.factory.pipeline import open_run, open_source
+from rimlight.factory.pipeline import open_pipeline, open_source
 
 _FRAMES = 64
 _SECONDS = 4.0
@@ -76,7 +76,7 @@ def _trial(config: RunConfig, info: SourceInfo, folder: Path) -> RunConfig:
     """Return `config` with its results in `folder` and, of a video, from the middle on."""
     source = config.source
     if source.kind == "video" and info.duration_s and info.duration_s > _SECONDS:
-        begin = float(info.origin) + info.duration_s / 2
+        begin = float(info.start_offset) + info.duration_s / 2
         source = source.model_copy(update={"start_s": begin})
     sinks = tuple(_aside(sink, folder / str(n)) for n, sink in enumerate(config.sinks))
     return config.model_copy(update={"source": source, "sinks": sinks})
@@ -104,7 +104,7 @@ def _measure(trial: RunConfig, clock: Callable[[], float]) -> tuple[int, float]:
         if enough and len(done) >= _LEAST:
             run.pipeline.stop()
 
-    with open_run(trial, on_frame=on_frame) as run:
+    with open_pipeline(trial, on_frame=on_frame) as run:
         begun = clock()
         run.pipeline.run()
     return max(1, len(done)), clock() - begun

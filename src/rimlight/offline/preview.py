@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.core.config import PartConfig, RunConfig
+from rimlight.core.config import ComponentConfig, RunConfig
 from rimlight.core.frame import Frame
 from rimlight.factory.pipeline import open_effect, open_refiner, open_source
 from rimlight.factory.segmenter import open_segmenter
-from rimlight.factory.validation import check
+from rimlight.factory.validation import validate_config
 from rimlight.system.atomic_io import sign_png, write_bytes
 
 Image = NDArray[np.uint8]
@@ -43,7 +43,7 @@ def write_preview(config: RunConfig, count: int, path: Path) -> None:
         SinkError: the picture cannot be written.
         RimlightError: a part of the run does not open.
     """
-    check(config)
+    validate_config(config)
     pairs = [_pair(frame.bgr, shown) for frame, shown in _results(config, count)]
     width = max(pair.shape[1] for pair in pairs)
     padding = [(0, 0, 0, width - pair.shape[1]) for pair in pairs]
@@ -60,7 +60,7 @@ def _results(config: RunConfig, count: int) -> Iterator[tuple[Frame, Frame]]:
         frames = list(spread_frames(config.source, count))
         segmenter = stack.enter_context(closing(open_segmenter(config.segmenter, frames[0].size)))
         effects = [stack.enter_context(closing(open_effect(part))) for part in config.effects]
-        for frame in (each.without_hidden() for each in frames):
+        for frame in (each.blank_transparent() for each in frames):
             mask = segmenter.segment(frame)
             for part in config.refiners:  # anew each time: these frames do not follow one another
                 with closing(open_refiner(part)) as refiner:
@@ -68,17 +68,17 @@ def _results(config: RunConfig, count: int) -> Iterator[tuple[Frame, Frame]]:
             shown = frame
             for effect in effects:
                 shown = effect.apply(shown, mask)
-            yield frame, shown.without_hidden()
+            yield frame, shown.blank_transparent()
 
 
-def spread_frames(part: PartConfig, count: int) -> Iterator[Frame]:
+def spread_frames(part: ComponentConfig, count: int) -> Iterator[Frame]:
     """Yield `count` frames spread over a source; the first ones where it cannot be sought in."""
     with closing(open_source(part)) as source:
         info = source.info
         if part.kind != "video" or info.is_live or not info.duration_s:
             yield from islice(source, count)
             return
-        length_s, begin_s = info.duration_s, float(info.origin)
+        length_s, begin_s = info.duration_s, float(info.start_offset)
     for number in range(count):
         at = begin_s + length_s * (number + 0.5) / count
         there = part.model_copy(update={"start_s": at, "end_s": None, "every": 1})

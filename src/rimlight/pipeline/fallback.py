@@ -51,8 +51,8 @@ def covers(
             before a camera was turned.
     """
     origin, mask = masked
-    is_near = abs(frame.captured - origin.captured) <= max_age_s
-    if not (is_near and origin.size == frame.size and mask.is_sound):
+    is_near = abs(frame.captured_at - origin.captured_at) <= max_age_s
+    if not (is_near and origin.size == frame.size and mask.is_finite):
         return False
     return origin is frame or most_changed >= 1 or changed(origin, frame) <= most_changed
 
@@ -131,9 +131,9 @@ class Holding:
         """Apply `effects` to a plain picture in which nobody is."""
         plain = self.plain
         if self._layout == "i420":
-            shown = Frame.from_i420(plain.i420, size=plain.size, index=0, pts=pts, captured=0.0)
+            shown = Frame.from_i420(plain.i420, size=plain.size, index=0, pts=pts, captured_at=0.0)
         else:
-            shown = Frame.from_bgr(plain.bgr, index=0, pts=pts, captured=0.0)
+            shown = Frame.from_bgr(plain.bgr, index=0, pts=pts, captured_at=0.0)
         try:
             for effect in effects:
                 shown = effect.apply(shown, self._nothing)
@@ -144,4 +144,4 @@ class Holding:
 
 def _plain(size: tuple[int, int]) -> Frame:
     picture = np.full((size[1], size[0], 3), NEUTRAL, np.uint8)
-    return Frame.from_bgr(picture, index=0, pts=Fraction(0), captured=0.0)
+    return Frame.from_bgr(picture, index=0, pts=Fraction(0), captured_at=0.0)

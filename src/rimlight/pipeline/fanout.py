@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from rimlight.core.errors import StopStream
 from rimlight.core.frame import Frame
-from rimlight.core.protocols import Prompt, Sink
+from rimlight.core.protocols import Sink, SupportsImmediateWrite
 from rimlight.pipeline.error_log import FaultLog
 
 
@@ -63,10 +63,10 @@ class Fanout:
     def covered(self, on: bool) -> None:
         with self._changing:
             self._covered = on
-            plain = replace(self._plain, captured=self._clock())
+            plain = replace(self._plain, captured_at=self._clock())
             for sink in self._sinks:
-                if on and isinstance(sink, Prompt):
-                    sink.interrupt(plain)
+                if on and isinstance(sink, SupportsImmediateWrite):
+                    sink.write_immediately(plain)
 
     def send(self, shown: Frame, *, is_cover: bool, worked: bool) -> Frame:
         """Write to every sink; return what they got.
@@ -109,7 +109,7 @@ class Fanout:
         return frame if is_there else replace(frame, index=index, pts=pts)
 
     def _write(self, sink: Sink, shown: Frame, *, is_cover: bool) -> None:
-        if isinstance(sink, Prompt):
+        if isinstance(sink, SupportsImmediateWrite):
             with self._changing:
                 if is_cover or not self._covered:
                     sink.write(shown)

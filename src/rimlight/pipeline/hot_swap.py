@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from rimlight.core.protocols import Easing, Effect, Refiner, Segmenter
+from rimlight.core.protocols import Effect, Refiner, Segmenter, SupportsReducedRate
 from rimlight.pipeline.pipeline import Pipeline, Threads
 
 _exchanging = threading.Lock()
@@ -29,7 +29,7 @@ class SwappablePipeline(Pipeline):
     def swap_effects(self, effects: Sequence[Effect]) -> Sequence[Effect]:
         """Use other effects from the next frame on; return the old ones, to be closed."""
         old, self._effects = self._effects, effects
-        self.ease(on=self._eased)
+        self.set_reduced_rate(on=self._eased)
         return old
 
     def swap_refiners(self, refiners: Sequence[Refiner]) -> None:
@@ -48,14 +48,14 @@ class SwappablePipeline(Pipeline):
     @property
     def can_ease(self) -> bool:
         """One of the effects can do a part of its work less often."""
-        return any(isinstance(effect, Easing) for effect in self._effects)
+        return any(isinstance(effect, SupportsReducedRate) for effect in self._effects)
 
-    def ease(self, *, on: bool) -> None:
+    def set_reduced_rate(self, *, on: bool) -> None:
         """Let effects that can do a part of their work less often do so, now and after a swap."""
         self._eased = on
         for effect in self._effects:
-            if isinstance(effect, Easing):
-                effect.ease(on=on)
+            if isinstance(effect, SupportsReducedRate):
+                effect.set_reduced_rate(on=on)
 
     def _take_over(self) -> None:
         """Change to the model that was brought last, if any. For the inference thread."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.core.frame_queue import FrameBuffer
+from rimlight.core.frame_queue import FrameQueue
 from rimlight.core.protocols import Effect, Refiner, Segmenter, Sink, Source
 from rimlight.pipeline.error_log import FaultLog, Faults
 from rimlight.pipeline.fallback import NO_MASK, Holding, WhenUnsure, covers, without_hidden
@@ -60,7 +60,7 @@ class LivePipeline(SwappablePipeline):
         )
         self._live = live or LiveSettings()
         self._clock = clock
-        self._holding = Holding(source.info.size, self._live.when_unsure)
+        self._holding = Holding(source.info.size, self._live.fallback)
         self._newest_mask: Masked | None = None
         self._masks: Iterator[Masked] = iter(self._masked)
         self._has_masked = self._has_shown = False
@@ -92,7 +92,7 @@ class LivePipeline(SwappablePipeline):
     @property
     def shares_masks(self) -> bool:
         """A frame may wear the mask of another; else one that has none is not shown."""
-        return self._settings.masks == "newest"
+        return self._settings.mask_sync == "latest"
 
     @property
     def faults(self) -> Faults:
@@ -117,7 +117,7 @@ class LivePipeline(SwappablePipeline):
 
     def _attempt(self, frame: Frame) -> Mask | None:  # on the inference thread
         if self.panicking or self.frozen:  # nobody sees the mask; --sync still needs the frame
-            return NO_MASK if self._settings.masks == "own" else None
+            return NO_MASK if self._settings.mask_sync == "exact" else None
         if self._has_masked and frame.index - self._masked_index < self.mask_every:
             return None
         self._masked_index = frame.index
@@ -136,11 +136,11 @@ class LivePipeline(SwappablePipeline):
 
     def _step(self) -> bool:
         """Send the next picture, or wait `TICK_S` for one; False when there are no more."""
-        own = self._settings.masks == "own"
-        buffer: FrameBuffer[Masked] | FrameBuffer[Frame] = self._masked if own else self._shown
+        own = self._settings.mask_sync == "exact"
+        buffer: FrameQueue[Masked] | FrameQueue[Frame] = self._masked if own else self._shown
         self.poll()
         self._cover_at_once()
-        if not buffer.wait_ready(TICK_S) and not buffer.ended:
+        if not buffer.wait_ready(TICK_S) and not buffer.has_ended:
             self._hold()
         elif own:
             self._newest_mask = next(self._masks, None)
@@ -169,7 +169,7 @@ class LivePipeline(SwappablePipeline):
         return frame
 
     def _is_late(self, frame: Frame) -> bool:
-        return self._clock() - frame.captured > self._live.max_latency_s
+        return self._clock() - frame.captured_at > self._live.max_latency_s
 
     def _catch_up(self, frame: Frame) -> None:
         """Take the newest mask there is; wait for the very first, and for a quick model's."""
@@ -178,14 +178,14 @@ class LivePipeline(SwappablePipeline):
         masked = self._masked
         while masked.wait_ready(patience_s if self._is_before(self._newest_mask, frame) else 0):
             self._newest_mask = next(self._masks)
-        if masked.ended:
+        if masked.has_ended:
             next(self._masks, None)  # raises what ended the inference thread
 
     def _present(self, frame: Frame) -> None:
         """Send `frame` under its mask, or the holding picture in its place."""
         shown = None if self.frozen or self.panicking else self._covered(frame)
         if shown is None:
-            self._send_holding(frame.pts, frame.captured)
+            self._send_holding(frame.pts, frame.captured_at)
         else:
             self._safe_at = self._clock()
             self._has_shown = True
@@ -194,7 +194,7 @@ class LivePipeline(SwappablePipeline):
     def _covered(self, frame: Frame) -> Frame | None:
         """Return what may be shown of `frame`, None if nothing may."""
         masked, oldest_s = self._newest_mask, self._settings.max_mask_age_s
-        most_changed = self._live.most_changed
+        most_changed = self._live.max_scene_change
         if masked is None or not covers(masked, frame, oldest_s, most_changed=most_changed):
             self._log.count("no valid mask")
             return None
@@ -226,12 +226,12 @@ class LivePipeline(SwappablePipeline):
         how = "background" if covered else how
         self._log.held += 1
         picture = self._holding.picture(self._effects, pts, how=how)
-        self._give(replace(picture, pts=pts, captured=captured), is_cover=covered)
+        self._give(replace(picture, pts=pts, captured_at=captured), is_cover=covered)
 
     def _give(self, shown: Frame, *, is_cover: bool) -> None:
         with self._meter.time("sinks"):
             shown = self._fanout.send(shown, is_cover=is_cover, worked=self._has_shown)
-        self._meter.frame_done(shown.captured)
+        self._meter.frame_done(shown.captured_at)
         if self._on_frame:
             self._on_frame(shown)
 

@@ -17,8 +17,16 @@ from operator import attrgetter
 
 from rimlight.core.errors import SourceReadError, StopStream
 from rimlight.core.frame import Frame, Mask
-from rimlight.core.frame_queue import FrameBuffer
-from rimlight.core.protocols import Effect, Lookahead, Refiner, Segmenter, Sink, Source, Waiting
+from rimlight.core.frame_queue import FrameQueue
+from rimlight.core.protocols import (
+    Effect,
+    Interruptible,
+    Lookahead,
+    Refiner,
+    Segmenter,
+    Sink,
+    Source,
+)
 from rimlight.pipeline.settings import Settings
 from rimlight.pipeline.stats import Meter, Stats
 
@@ -60,9 +68,9 @@ class Pipeline:
         self._on_frame = on_frame
         self._meter = Meter(clock)
         buffer, bytes_of = self._settings.buffer, attrgetter("nbytes")
-        self._frames: FrameBuffer[Frame] = buffer(bytes_of, through_model=True)
-        self._masked: FrameBuffer[Masked] = buffer(_bytes_of_masked, through_model=True)
-        self._shown: FrameBuffer[Frame] = buffer(bytes_of, through_model=False)
+        self._frames: FrameQueue[Frame] = buffer(bytes_of, through_model=True)
+        self._masked: FrameQueue[Masked] = buffer(_bytes_of_masked, through_model=True)
+        self._shown: FrameQueue[Frame] = buffer(bytes_of, through_model=False)
         self._ended = threading.Event()
 
     @property
@@ -81,7 +89,7 @@ class Pipeline:
         """End the run in order: what is under way is finished. Any thread or signal handler."""
         if self._ended.is_set():
             return  # a handler may have interrupted what closes the parts, and holds their locks
-        if isinstance(self._source, Waiting):
+        if isinstance(self._source, Interruptible):
             self._source.stop_waiting()
         self._frames.close()
         self._shown.close()
@@ -133,10 +141,10 @@ class Pipeline:
     def _take_in(self, frame: Frame) -> bool:
         """Hand over a frame that was read; False if nobody wants more. For the capture thread."""
         self._captured += 1
-        frame = frame.without_hidden()
+        frame = frame.blank_transparent()
         if not self._frames.put(frame):
             return False
-        if self._settings.masks == "newest":
+        if self._settings.mask_sync == "latest":
             self._shown.put(frame)
         return True
 
@@ -186,14 +194,14 @@ class Pipeline:
             mask = self._segmenter.segment(frame)
         with self._meter.time("refine"):
             # What is no number would never leave what refiners remember.
-            refiners = self._refiners if self._refiners and mask.is_sound else ()
+            refiners = self._refiners if self._refiners and mask.is_finite else ()
             for refiner in refiners:
                 mask = refiner.refine(mask, frame)
         return mask
 
     def _show(self) -> None:
         """Send every frame through effects and sinks, on the caller's thread."""
-        pairs = self._masked if self._settings.masks == "own" else self._newest()
+        pairs = self._masked if self._settings.mask_sync == "exact" else self._newest()
         for frame, mask in pairs:
             self._send(self._applied(frame, mask))
 
@@ -227,7 +235,7 @@ class Pipeline:
 
     @staticmethod
     def _age_s(masked: Masked, frame: Frame) -> float:
-        return frame.captured - masked[0].captured
+        return frame.captured_at - masked[0].captured_at
 
     def _applied(self, frame: Frame, mask: Mask) -> Frame:
         with self._meter.time("effects"):
@@ -237,13 +245,13 @@ class Pipeline:
 
     def _without_hidden(self, shown: Frame) -> Frame:
         """Return a picture that holds nothing of the source's where it is transparent."""
-        return shown.without_hidden()
+        return shown.blank_transparent()
 
     def _send(self, shown: Frame) -> None:
         with self._meter.time("sinks"):
             for sink in self._sinks:
                 sink.write(shown)
-        self._meter.frame_done(shown.captured)
+        self._meter.frame_done(shown.captured_at)
         if self._on_frame:
             self._on_frame(shown)
 
@@ -264,7 +272,7 @@ class Pipeline:
                 log.log(level, "%s does not come back; left to itself", thread.name)
 
     def _count_dropped(self) -> None:
-        if self._settings.masks == "newest":
+        if self._settings.mask_sync == "latest":
             self._meter.drop("output too slow", self._shown.dropped)
         else:
             self._meter.drop("model too slow", self._frames.dropped)
@@ -272,4 +280,4 @@ class Pipeline:
 
 
 def _bytes_of_masked(masked: Masked) -> int:
-    return masked[0].nbytes + masked[1].given.nbytes
+    return masked[0].nbytes + masked[1].data.nbytes

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight.core import options as opt
-from rimlight.core.frame import Frame, Mask, goes_on
+from rimlight.core.frame import Frame, Mask, is_continuous
 from rimlight.imaging.flow import Luma, MotionField, carry, origins_at, shrunk_luma
 from rimlight.imaging.masks import entropy_squared
 
@@ -104,7 +104,7 @@ def drawn(mask: Mask, other: Mask, link: Link) -> Mask:
 
 def is_empty(mask: Mask) -> bool:
     """Say whether no score of `mask` is 0.5 or more."""
-    return cv2.minMaxLoc(mask.given.reshape(-1))[1] < 0.5
+    return cv2.minMaxLoc(mask.data.reshape(-1))[1] < 0.5
 
 
 def _sized(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
@@ -152,11 +152,11 @@ class SteadyRefiner:
 
     def refine(self, mask: Mask, frame: Frame) -> Mask:
         """Return `mask`, drawn towards the one before it where the picture gives no reason."""
-        if mask.given.dtype == np.uint8:
+        if mask.data.dtype == np.uint8:
             return mask
         self._empty = self._empty + 1 if is_empty(mask) else 0
         luma = shrunk_luma(frame.luma_or_bgr, mask.shape)
-        past, counts = self._past, goes_on(self._pts, frame.pts) and self._empty < EMPTY
+        past, counts = self._past, is_continuous(self._pts, frame.pts) and self._empty < EMPTY
         counts = counts and luma.shape == self._luma.shape
         if past is not None and counts and past.classes == mask.classes:
             link = self._linker.link(mask, luma, other=past, other_luma=self._luma)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from rimlight.core.frame import Frame, Mask, goes_on
+from rimlight.core.frame import Frame, Mask, is_continuous
 from rimlight.imaging.flow import Luma, carry, shrunk_luma
 from rimlight.refiners.flow_smoothing import EMPTY, Holding, Link, Linker, drawn, is_empty
 
@@ -30,7 +30,7 @@ class _Waiting:
     link: Link | None = None
 
 
-class LookAhead:
+class MaskLookahead:
     """Holds frames back until the next `frames` are known, and draws their masks towards those.
 
     It runs `SteadyRefiner`'s filter backwards, from `frames` ahead down to the frame itself, over
@@ -55,7 +55,7 @@ class LookAhead:
 
     def push(self, frame: Frame, mask: Mask) -> list[tuple[Frame, Mask]]:
         """Take the next frame; return those, in order, whose turn has come."""
-        has_scores = mask.given.dtype != np.uint8
+        has_scores = mask.data.dtype != np.uint8
         luma = (
             shrunk_luma(frame.luma_or_bgr, mask.shape) if has_scores else np.empty((0, 0), np.uint8)
         )
@@ -79,8 +79,8 @@ class LookAhead:
 
     def _link(self, here: _Waiting, there: _Waiting) -> Link | None:
         fits = here.mask.classes == there.mask.classes and here.luma.shape == there.luma.shape
-        fits = fits and here.mask.is_sound and there.mask.is_sound
-        if not (fits and here.luma.size and goes_on(here.frame.pts, there.frame.pts)):
+        fits = fits and here.mask.is_finite and there.mask.is_finite
+        if not (fits and here.luma.size and is_continuous(here.frame.pts, there.frame.pts)):
             return None
         return self._linker.link(here.mask, here.luma, other=there.mask, other_luma=there.luma)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight.core import options as opt
-from rimlight.core.frame import Frame, Mask, goes_on
+from rimlight.core.frame import Frame, Mask, is_continuous
 from rimlight.imaging.masks import feather
 
 NEW = 0.3
@@ -57,9 +57,9 @@ class MatchRefiner:
 
     def refine(self, mask: Mask, frame: Frame) -> Mask:
         """Return `mask` with an edge that fits the picture."""
-        if mask.given.dtype == np.uint8 or len(mask.classes) != 1:
+        if mask.data.dtype == np.uint8 or len(mask.classes) != 1:
             return mask
-        if not goes_on(self._pts, frame.pts):
+        if not is_continuous(self._pts, frame.pts):
             self.close()
         self._pts = frame.pts
         if self._looked is None or frame.pts - self._looked >= self._every_s:
@@ -78,10 +78,10 @@ class MatchRefiner:
             own_px = 1 / (GAUSSIAN * seen.slope)
             more_px = math.sqrt((SMOOTH_STEP * seen.blur_px) ** 2 - own_px**2)
             sigma_px = more_px * mask.shape[1] / frame.size[0]
-            mask = mask.with_scores(feather(mask.scores, sigma_px).reshape(mask.given.shape))
-        middle = sum(mask.edges) / 2
+            mask = mask.with_scores(feather(mask.scores, sigma_px).reshape(mask.data.shape))
+        middle = sum(mask.alpha_range) / 2
         half = min(math.ceil(width * STEPS) / STEPS / 2, middle, 1 - middle)
-        return replace(mask, edges=(middle - half, middle + half))
+        return replace(mask, alpha_range=(middle - half, middle + half))
 
 
 def _mean(before: Outline | None, now: Outline | None) -> Outline | None:

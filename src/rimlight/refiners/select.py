@@ -78,7 +78,7 @@ class ChooseRefiner:
             return self._classes(mask, names)
         kept = self._objects(mask.instances, names)
         classes = mask.instances.classes
-        return Mask.from_instances(kept, foreground=classes, edges=mask.edges)
+        return Mask.from_instances(kept, foreground=classes, alpha_range=mask.alpha_range)
 
     def close(self) -> None:
         """Forget which object was held."""
@@ -99,11 +99,11 @@ class ChooseRefiner:
     def _objects(self, found: Instances, names: tuple[str, ...]) -> Instances:
         allowed = [n for n, name in enumerate(found.names) if name in names]
         if not self._ids and not self._ones:
-            return found.chosen(allowed)
+            return found.select(allowed)
         chosen = [n for n in allowed if found.ids[n] in self._ids]
         if allowed:
             chosen += [self._one(word, found, allowed) for word in self._ones]
-        return found.chosen(sorted(set(chosen)))
+        return found.select(sorted(set(chosen)))
 
     def _one(self, word: str, found: Instances, allowed: list[int]) -> int:
         """Return the number of the best object, or of the held one unless it is clearly worse."""
@@ -128,22 +128,22 @@ class ChooseRefiner:
         for word in self._ones:
             region |= _region(alpha, word)
         kept = np.where(region, alpha, np.float32(0))
-        return Mask(kept[..., None], (KEPT,), (KEPT,), mask.edges)
+        return Mask(kept[..., None], (KEPT,), (KEPT,), mask.alpha_range)
 
 
 def _reduced(mask: Mask, names: tuple[str, ...]) -> Mask:
     """Return a mask of some of the classes, and "rest" for all others."""
     if names == mask.classes:
         return replace(mask, foreground=names)
-    if mask.given.dtype == np.uint8:
+    if mask.data.dtype == np.uint8:
         table = np.full(256, len(names), np.uint8)
         table[[mask.classes.index(name) for name in names]] = np.arange(len(names))
-        return Mask(table[mask.labels], (*names, REST), names, mask.edges)
+        return Mask(table[mask.labels], (*names, REST), names, mask.alpha_range)
     index = [mask.classes.index(name) for name in names]
     scores = np.empty((*mask.shape, len(names) + 1), np.float32)
     scores[..., :-1] = mask.scores[..., index]
     scores[..., -1] = np.clip(1 - scores[..., :-1].sum(axis=2), 0, 1)
-    return Mask(scores, (*names, REST), names, mask.edges)
+    return Mask(scores, (*names, REST), names, mask.alpha_range)
 
 
 def _region(alpha: NDArray[np.float32], word: str) -> NDArray[np.bool_]:

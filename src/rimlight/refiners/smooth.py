@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight.core import options as opt
-from rimlight.core.frame import Frame, Mask, goes_on
+from rimlight.core.frame import Frame, Mask, is_continuous
 from rimlight.imaging import fast
 from rimlight.imaging.masks import entropy_squared
 from rimlight.imaging.pool import ArrayPool
@@ -48,11 +48,11 @@ class SmoothRefiner:
 
     def refine(self, mask: Mask, frame: Frame) -> Mask:
         """Return `mask`, drawn towards the one before it where it is unsure."""
-        if mask.given.dtype == np.uint8:
+        if mask.data.dtype == np.uint8:
             return mask
         past = self._past
-        counts = past is not None and past.given.shape == mask.given.shape
-        counts = counts and goes_on(self._pts, frame.pts)
+        counts = past is not None and past.data.shape == mask.data.shape
+        counts = counts and is_continuous(self._pts, frame.pts)
         steady = self._mixed(mask, past) if past and counts else mask
         self._past, self._pts = steady, frame.pts
         return steady
@@ -62,12 +62,12 @@ class SmoothRefiner:
         self._past = None
 
     def _mixed(self, mask: Mask, before: Mask) -> Mask:
-        out: Scores = self._pool.acquire(mask.given.shape, np.float32)
+        out: Scores = self._pool.acquire(mask.data.shape, np.float32)
         kernels = fast.kernels()
         if kernels is None:
             _smooth(mask.scores, before.scores, self._weights, out)
             return mask.with_scores(out)
-        levels = self._pool.acquire(mask.given.shape)
+        levels = self._pool.acquire(mask.data.shape)
         kernels.smooth(mask.scores, before.scores, _curve(self._ratio), out, levels)
         return mask.with_scores(out, levels[..., 0] if len(mask.classes) == 1 else None)
 

@@ -29,7 +29,7 @@ class CleanRefiner:
 
     def refine(self, mask: Mask, frame: Frame) -> Mask:
         """Return `mask` without specks and holes."""
-        if mask.given.dtype == np.uint8 or len(mask.classes) > 1:
+        if mask.data.dtype == np.uint8 or len(mask.classes) > 1:
             return mask
         alpha = without_specks(mask.scores[..., 0], self._options.specks)
         return mask.with_scores(without_holes(alpha, self._options.holes)[..., None])
@@ -51,9 +51,9 @@ class FeatherRefiner:
 
     def refine(self, mask: Mask, frame: Frame) -> Mask:
         """Return `mask` with softer edges."""
-        if mask.given.dtype == np.uint8:
+        if mask.data.dtype == np.uint8:
             return mask
-        return mask.with_scores(feather(mask.scores, self._sigma_px).reshape(mask.given.shape))
+        return mask.with_scores(feather(mask.scores, self._sigma_px).reshape(mask.data.shape))
 
     def close(self) -> None:
         """Nothing to forget."""

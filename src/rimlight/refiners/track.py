@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight.core import options as opt
-from rimlight.core.frame import Frame, Instances, Mask, goes_on
+from rimlight.core.frame import Frame, Instances, Mask, is_continuous
 from rimlight.imaging.geometry import overlaps
 
 
@@ -54,7 +54,7 @@ class TrackRefiner:
         """Return `mask` with its objects numbered."""
         if mask.instances is None:
             return mask
-        if self._pts is None or not goes_on(self._pts, frame.pts):
+        if self._pts is None or not is_continuous(self._pts, frame.pts):
             self._tracks = []
         self._pts = frame.pts
         return replace(mask, instances=mask.instances.with_ids(self._numbered(mask.instances)))

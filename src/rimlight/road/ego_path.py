@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.core.config import PartConfig, RunConfig
+from rimlight.core.config import ComponentConfig, RunConfig
 from rimlight.core.errors import ConfigError, SourceError
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.segmenter import open_segmenter
@@ -72,12 +72,12 @@ def estimate_ego_path(config: RunConfig) -> Trapezoid:
         return fit_ego_path([segmenter.segment(frame) for frame in frames])
 
 
-def _select_middle_file(source: PartConfig) -> PartConfig:
+def _select_middle_file(source: ComponentConfig) -> ComponentConfig:
     """Return the middle file of a multi-file drive as a source."""
     paths = source.options.get("paths")
     if source.kind != "drive" or not isinstance(paths, list | tuple):
         return source
-    return PartConfig.model_validate({"kind": "video", "path": paths[len(paths) // 2]})
+    return ComponentConfig.model_validate({"kind": "video", "path": paths[len(paths) // 2]})
 
 
 def fit_ego_path(masks: Sequence[Mask]) -> Trapezoid:

@@ -48,7 +48,7 @@ class Measurer:
 
 def compute_entropy(mask: Mask) -> float | None:
     """Return the mean entropy of a mask, 0 (sure) to 1; None for labels without scores."""
-    return mask.unsure if mask.given.dtype == np.uint8 else mean_entropy(mask.scores)
+    return mask.mean_entropy if mask.data.dtype == np.uint8 else mean_entropy(mask.scores)
 
 
 def _compute_shares(mask: Mask, within: NDArray[np.uint8] | None = None) -> dict[str, float]:

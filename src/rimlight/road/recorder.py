@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.core.interchange import csv_cell
+from rimlight.core.interchange import escape_csv_cell
 from rimlight.reporting.pages import jpeg_uri
 from rimlight.road.ego_path import DEFAULT_EGO_PATH, Trapezoid
 from rimlight.road.frame_metrics import Measurer
@@ -141,7 +141,7 @@ class DriveRecorder:
         row: dict[str, Any] = {"time_s": f"{at_s:.4f}"}
         row |= {name: f"{v:.5f}" for name, v in measures.items() if name not in counts}
         objects = " ".join(f"{name[6:]}:{v:.0f}" for name, v in sorted(counts.items()))
-        row["objects"] = csv_cell(objects)
+        row["objects"] = escape_csv_cell(objects)
         with translate_os_errors(self._file):
             self._writer = self._writer or self._open_file(list(row))
             self._writer.writerow(row)

@@ -28,7 +28,7 @@ class ChromaSegmenter:
     class Options(opt.Options):
         """Which color is the screen, and how strictly."""
 
-        main = "color"
+        positional = "color"
 
         color: Annotated[
             str, Field(pattern=r"^#[0-9a-fA-F]{6}$", description="the screen, as #rrggbb")

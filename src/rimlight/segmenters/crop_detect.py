@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.core.frame import Frame, Mask, goes_on
+from rimlight.core.frame import Frame, Mask, is_continuous
 from rimlight.imaging.color import planes
 from rimlight.imaging.roi import cut_i420, put_back
 
@@ -50,7 +50,7 @@ class Borders:
         All four are even where the frame is I420.
         """
         picture = _picture(frame)
-        follows = frame.size == self._size and goes_on(self._pts, frame.pts)
+        follows = frame.size == self._size and is_continuous(self._pts, frame.pts)
         self._pts, self._size = frame.pts, frame.size
         if self._box is None or not follows or not _still(picture, self._box):
             self._box = _found(picture, even=frame.layout == "i420")

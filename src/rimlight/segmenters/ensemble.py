@@ -37,7 +37,7 @@ class AverageSegmenter:
         """
         masks = list(self._looks(frame))
         first = masks[0]
-        if any(m.classes != first.classes or m.given.dtype == np.uint8 for m in masks):
+        if any(m.classes != first.classes or m.data.dtype == np.uint8 for m in masks):
             raise ConfigError(
                 "only models that give scores of the same classes can be averaged",
                 hint="average selfie and selfie-landscape, or leave `also` out",

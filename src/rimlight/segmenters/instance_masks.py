@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.core.frame import Instances, Place
+from rimlight.core.frame import Box, Instances
 from rimlight.core.model_card import ModelCard
 from rimlight.imaging.geometry import Rect, overlaps
 
@@ -48,7 +48,7 @@ class MaskPainter:
         self._scale = np.array([columns / card.input.size[0], rows / card.input.size[1]])
         self._cells = np.array([columns, rows])
 
-    def paint(self, coefficients: Floats, corner: Reals) -> tuple[Place, Image] | None:
+    def paint(self, coefficients: Floats, corner: Reals) -> tuple[Box, Image] | None:
         """Return where a mask lies on the frame's grid, and its levels there.
 
         Args:
@@ -70,7 +70,7 @@ class MaskPainter:
             window = self._narrowed(window, part, first)
         return None if window is None else (window, self._enlarged(part, window, first))
 
-    def _window(self, corner: Reals) -> Place | None:
+    def _window(self, corner: Reals) -> Box | None:
         """Return the pixels of the frame's grid whose centers lie within a box; None for none."""
         place = self._place
         sides = np.ceil(corner - (place.left, place.top, place.left, place.top) - 0.5)
@@ -78,7 +78,7 @@ class MaskPainter:
         right, bottom = min(int(place.width), int(sides[2])), min(int(place.height), int(sides[3]))
         return (left, top, right, bottom) if left < right and top < bottom else None
 
-    def _reach(self, window: Place) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def _reach(self, window: Box) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the first cells (x, y) that a window's pixels touch, and those after the last."""
         offset = (self._place.left, self._place.top)
         first = (np.array(window[:2]) + offset + 0.5) * self._scale - 0.5
@@ -86,7 +86,7 @@ class MaskPainter:
         low = np.maximum(first.astype(np.intp) - 1, 0)
         return low, np.minimum(last.astype(np.intp) + 3, self._cells)
 
-    def _narrowed(self, window: Place, part: Floats, first: NDArray[np.intp]) -> Place | None:
+    def _narrowed(self, window: Box, part: Floats, first: NDArray[np.intp]) -> Box | None:
         """Return the part of a window that a mask and its soft edge need."""
         left, top, width, height = cv2.boundingRect((part > 0).astype(np.uint8))
         if not width:
@@ -100,7 +100,7 @@ class MaskPainter:
         narrow = (left, top, min(window[2], own[2]), min(window[3], own[3]))
         return narrow if narrow[0] < narrow[2] and narrow[1] < narrow[3] else None
 
-    def _enlarged(self, part: Floats, window: Place, first: NDArray[np.intp]) -> Image:
+    def _enlarged(self, part: Floats, window: Box, first: NDArray[np.intp]) -> Image:
         """Return the levels of a window's pixels."""
         offset = np.add(window[:2], (self._place.left, self._place.top))
         # The center of the window's first pixel, in cells of `part` counted from their centers.
@@ -163,13 +163,13 @@ def without_doubles(found: Instances, *, overlap: float, count: int) -> Instance
     kept: list[int] = []
     for number in np.argsort(-found.scores, kind="stable").tolist():
         rivals = [n for n in kept if found.class_ids[n] == found.class_ids[number]]
-        own = (found.places[number], solid[number])
-        shared = [_shared(own, (found.places[n], solid[n])) for n in rivals]
+        own = (found.mask_boxes[number], solid[number])
+        shared = [_shared(own, (found.mask_boxes[n], solid[n])) for n in rivals]
         either = [areas[number] + areas[n] - both for n, both in zip(rivals, shared, strict=True)]
         worst = max((b / e for b, e in zip(shared, either, strict=True) if b), default=0.0)
         if areas[number] and worst <= overlap:
             kept.append(number)
-    return found.chosen(kept[:count])
+    return found.select(kept[:count])
 
 
 def weighed(found: Instances) -> Instances:
@@ -208,7 +208,7 @@ def _round_mask(found: Instances, number: int) -> NDArray[np.float64] | None:
     left, top, width, height = cv2.boundingRect(_binary(found.masks[number]))
     if not width:
         return None
-    left, top = left + found.places[number][0], top + found.places[number][1]
+    left, top = left + found.mask_boxes[number][0], top + found.mask_boxes[number][1]
     box = np.array([left, top, left + width, top + height], np.float64)
     return box / (*found.shape[::-1], *found.shape[::-1])
 
@@ -218,7 +218,7 @@ def _binary(mask: Image) -> Image:
     return cast(Image, cv2.threshold(mask, _SOLID, 1, cv2.THRESH_BINARY)[1])
 
 
-def _shared(one: tuple[Place, Image], other: tuple[Place, Image]) -> int:
+def _shared(one: tuple[Box, Image], other: tuple[Box, Image]) -> int:
     """Return how many pixels two masks of 0 and 1 have in common."""
     (place, mask), (there, others) = one, other
     left, top = max(place[0], there[0]), max(place[1], there[1])

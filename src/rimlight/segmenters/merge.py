@@ -75,7 +75,7 @@ class JointSegmenter:
             self._classes,
             first.foreground,
             instances=second.instances,
-            unsure=unsure[0] if unsure else None,
+            mean_entropy=unsure[0] if unsure else None,
         )
 
     def close(self) -> None:
@@ -148,7 +148,7 @@ def _labels_at(mask: Mask, shape: tuple[int, int]) -> Labels:
     if mask.shape == shape:
         return mask.labels
     size = (shape[1], shape[0])
-    if mask.given.dtype == np.uint8:
+    if mask.data.dtype == np.uint8:
         return cast(Labels, cv2.resize(mask.labels, size, interpolation=cv2.INTER_NEAREST))
     if len(mask.classes) == 1:
         return mask.with_scores(enlarged(mask.scores, shape)).labels
@@ -158,7 +158,7 @@ def _labels_at(mask: Mask, shape: tuple[int, int]) -> Labels:
 
 def _sure_at(mask: Mask, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Return where a model is sure of what it sees; nowhere for labels, which do not say."""
-    if mask.given.dtype == np.uint8:
+    if mask.data.dtype == np.uint8:
         return np.zeros(shape, np.bool_)
     nothing = [name for name in mask.classes if name in _NOTHING]
     seen = 1 - mask.alpha(nothing) if nothing else mask.alpha(mask.classes)
@@ -166,4 +166,4 @@ def _sure_at(mask: Mask, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def _doubt(mask: Mask) -> float | None:
-    return mask.unsure if mask.given.dtype == np.uint8 else mean_entropy(mask.scores)
+    return mask.mean_entropy if mask.data.dtype == np.uint8 else mean_entropy(mask.scores)

@@ -51,7 +51,7 @@ class MaskMaker:
             return Mask.from_labels(labels, card.classes, foreground=card.foreground)
         scores = self._scores(values)
         scores = scores if whole else cut(scores, rect)
-        return Mask(scores, card.classes, card.foreground, card.edges)
+        return Mask(scores, card.classes, card.foreground, card.alpha_range)
 
     def _labels(self, values: NDArray[Any]) -> Labels:
         found, known = int(values.max()), len(self._card.classes)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
-from rimlight.core.frame import Frame, Mask, goes_on
+from rimlight.core.frame import Frame, Mask, is_continuous
 from rimlight.core.protocols import Segmenter
 from rimlight.imaging.geometry import Rect
 from rimlight.imaging.roi import bounds, even_pixels, holds, put_back, widened
@@ -87,7 +87,7 @@ class FocusSegmenter:
         Raises:
             ConfigError: the model has more than one class.
         """
-        new = frame.size != self._track.size or not goes_on(self._pts, frame.pts)
+        new = frame.size != self._track.size or not is_continuous(self._pts, frame.pts)
         self._pts = frame.pts
         if new:
             self._track.forget(frame.size)
@@ -243,7 +243,7 @@ def _surer(mask: Mask, other: Mask) -> Mask:
 
 
 def _one_class(mask: Mask) -> Mask:
-    if len(mask.classes) != 1 or mask.given.dtype == np.uint8:
+    if len(mask.classes) != 1 or mask.data.dtype == np.uint8:
         raise ConfigError(
             f"only models of people can look closer, this one knows {len(mask.classes)} classes",
             hint="choose the model selfie or selfie-landscape, or leave `focus` out",

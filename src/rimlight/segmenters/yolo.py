@@ -107,7 +107,7 @@ class InstanceSegmenter:
     def segment(self, frame: Frame) -> Mask:
         """Return the objects of `frame` as a mask that covers all of it."""
         return Mask.from_instances(
-            self.find(frame), foreground=self.card.foreground, edges=self.card.edges
+            self.find(frame), foreground=self.card.foreground, alpha_range=self.card.alpha_range
         )
 
     def close(self) -> None:

@@ -49,7 +49,7 @@ def guess(spec: str, *, into_folder: bool = False) -> dict[str, Any]:
     """
     kind, value = parse_spec(spec, SINKS.names())
     if kind:
-        return {"kind": kind} if value is None else {"kind": kind, _main(kind): value}
+        return {"kind": kind} if value is None else {"kind": kind, _positional_option(kind): value}
     if spec == "-":
         return {"kind": "pipe"}
     if spec.startswith("/dev/video"):
@@ -76,11 +76,11 @@ def guess(spec: str, *, into_folder: bool = False) -> dict[str, Any]:
     raise ConfigError(f"unknown sink {spec!r}", hint=_advice(spec))
 
 
-def _main(kind: str) -> str:
-    main: str | None = SINKS.load(kind).Options.main
-    if main is None:
+def _positional_option(kind: str) -> str:
+    name: str | None = SINKS.load(kind).Options.positional
+    if name is None:
         raise ConfigError(f"sink {kind!r} takes no value", hint=f"write just {kind!r}")
-    return main
+    return name
 
 
 def _advice(spec: str) -> str:

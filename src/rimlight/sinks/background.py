@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rimlight.core.errors import StopStream
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.core.frame_queue import FrameBuffer, Policy
+from rimlight.core.frame_queue import FrameQueue, Overflow
 from rimlight.sinks.pace import Pace
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
@@ -49,10 +49,10 @@ class BackgroundSink:
         max_bytes: int = 64 << 20,
         writers: int = 1,
     ) -> None:
-        policy = Policy.LATEST if info.is_live else Policy.WAIT
+        policy = Overflow.DROP_OLDEST if info.is_live else Overflow.BLOCK
         self.sink = sink
         """The sink that does the work."""
-        self._frames: FrameBuffer[Frame] = FrameBuffer(
+        self._frames: FrameQueue[Frame] = FrameQueue(
             capacity, policy, max_bytes=max_bytes, size_of=_bytes_of
         )
         self._error: BaseException | None = None
@@ -79,11 +79,11 @@ class BackgroundSink:
         if not self._frames.put(frame):
             raise self._error or ValueError("write to a closed sink")
 
-    def pause(self) -> None:
+    def mark_partial(self) -> None:
         """Tell the sink, where it wants to know, that it has not received all frames."""
-        pause = getattr(self.sink, "pause", None)
-        if pause is not None:
-            pause()
+        mark_partial = getattr(self.sink, "mark_partial", None)
+        if mark_partial is not None:
+            mark_partial()
 
     def close(self) -> None:
         """Wait until every frame is written, then close the sink.
@@ -137,7 +137,7 @@ class SteadySink:
         """The sink that does the work."""
         self._rate = rate
         self._clock = clock
-        self._newest: FrameBuffer[Frame] = FrameBuffer(1, Policy.LATEST)
+        self._newest: FrameQueue[Frame] = FrameQueue(1, Overflow.DROP_OLDEST)
         self._stopped = threading.Event()
         self._error: BaseException | None = None
         self._done = False
@@ -167,7 +167,7 @@ class SteadySink:
         if not self._newest.put(frame):
             raise self._error or ValueError("write to a closed sink")
 
-    def interrupt(self, frame: Frame) -> None:
+    def write_immediately(self, frame: Frame) -> None:
         """Show `frame` from the next turn on. Any thread; raises nothing, `write` will."""
         self._newest.put(frame)
 
@@ -214,7 +214,7 @@ class SteadySink:
         while frame is not None:
             self.sink.write(frame)
             if is_new:
-                self._delays.append(self._clock() - frame.captured)
+                self._delays.append(self._clock() - frame.captured_at)
             self.written += 1
             if self._stopped.wait(pace.wait_s(self._clock())):
                 return

@@ -101,8 +101,8 @@ class Encoder:
         )
         self._stream = self._add_stream(plan, info, threads)
         self._pictures.tag(self._stream.codec_context)
-        if info.container is not None:
-            copy_extras(info.container, self._output, info.origin)
+        if info.media_path is not None:
+            copy_extras(info.media_path, self._output, info.start_offset)
         if sound is not None:
             sound.attach(self._output)
         self._output.start_encoding()

@@ -6,7 +6,7 @@ import logging
 from fractions import Fraction
 from pathlib import Path
 
-from rimlight.core.wording import shortened
+from rimlight.core.wording import join_names
 from rimlight.media.container import open_again
 from rimlight.system.av import av
 
@@ -58,12 +58,12 @@ def tell_of_tags(path: Path, *, private: bool) -> None:
         return
     places = [key for key in keys if any(word in key.lower() for word in _OF_PLACES)]
     if private and keys:
-        log.warning("%s: its tags are left out: %s", path.name, shortened(keys))
+        log.warning("%s: its tags are left out: %s", path.name, join_names(keys))
     elif places and not private:
         log.warning(
             "%s says where it was taken (%s), and so will the result; --private leaves that out",
             path.name,
-            shortened(places),
+            join_names(places),
         )
 
 

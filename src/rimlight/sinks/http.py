@@ -71,7 +71,7 @@ class HttpSink:
     class Options(options.Options):
         """Where, and how good."""
 
-        main: ClassVar[str | None] = "port"
+        positional: ClassVar[str | None] = "port"
 
         port: Annotated[int, Field(ge=0, le=65535, description="0: any that is free")] = 8787
         quality: Annotated[int, Field(ge=1, le=100, description="of the JPEG pictures")] = 80

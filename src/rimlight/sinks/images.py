@@ -16,7 +16,7 @@ import cv2
 from pydantic import Field
 
 from rimlight.core import options
-from rimlight.core.errors import ConfigError, SinkError, UnwrittenError
+from rimlight.core.errors import ConfigError, PartialOutputError, SinkError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.color import Image
 from rimlight.imaging.image_files.metadata import encode
@@ -72,7 +72,7 @@ class ImagesSink:
     class Options(options.Options):
         """Options of picture files."""
 
-        main: ClassVar[str | None] = "path"
+        positional: ClassVar[str | None] = "path"
 
         path: Annotated[
             options.FilePath, Field(description="a folder, or one file for one picture")
@@ -104,12 +104,12 @@ class ImagesSink:
         self._format = _suffix_of(options)
         self._written: dict[str, str] = {}
         self._done: set[str] = set()
-        self._unwritten: list[UnwrittenError] = []
+        self._unwritten: list[PartialOutputError] = []
         self._naming = threading.Lock()
         self._is_all = True
         self._made: Made | None = None
         self._noted = Noted(options.record) if options.record else None
-        self._inputs = identities(path for _, path in info.pictures)
+        self._inputs = identities(path for _, path in info.image_paths)
         self._opaque: Mapping[str, str] = {}
         self._clear: Mapping[str, str] = {}
         self._older: set[str] = set()
@@ -137,14 +137,14 @@ class ImagesSink:
         try:
             self._write(frame)
             self._done.add(frame.name)
-        except UnwrittenError as exc:
-            if self._single or not self._info.stills:
+        except PartialOutputError as exc:
+            if self._single or not self._info.is_image_sequence:
                 raise
             _log.warning("left out %s", exc)
             with self._naming:
                 self._unwritten.append(exc)
 
-    def pause(self) -> None:
+    def mark_partial(self) -> None:
         """Tell the sink that it has not received all frames: the same run may be given again."""
         self._is_all = False
 
@@ -152,14 +152,14 @@ class ImagesSink:
         """End the record of the run; each picture is complete as soon as it is written.
 
         Raises:
-            UnwrittenError: some pictures could not be written; all others were.
+            PartialOutputError: some pictures could not be written; all others were.
         """
         unwritten, self._unwritten = self._unwritten, []
         self._end(is_whole=self._is_all and not unwritten and self._has_all())
         if unwritten:
-            count = len(self._info.pictures) or len(unwritten) + len(self._done)
+            count = len(self._info.image_paths) or len(unwritten) + len(self._done)
             texts = "; ".join(map(str, unwritten[:3])) + ("; ..." if unwritten[3:] else "")
-            raise UnwrittenError(
+            raise PartialOutputError(
                 f"{len(unwritten)} of {count} pictures could not be written: {texts}",
                 hint=unwritten[0].hint,
             )
@@ -171,7 +171,7 @@ class ImagesSink:
     def _open_folder(self) -> None:
         """Plan the names of the results and refuse to replace what others made."""
         self._made = Made(self._path, self._options.listed_as or self._info.name)
-        names = [name for name, _ in self._info.pictures]
+        names = [name for name, _ in self._info.image_paths]
         alike = (*names, *(str(PurePosixPath(name).with_suffix("")) for name in names))
         key = key_for(self._path, alike)
         always_clear = self._options.transparent
@@ -191,7 +191,9 @@ class ImagesSink:
     def _check_free(self) -> None:
         for file in self._opaque.values():
             self._check_not_input(self._path / file)
-        self._older = set(self._opaque.values()) if self._info.stills else self._numbered()
+        self._older = (
+            set(self._opaque.values()) if self._info.is_image_sequence else self._numbered()
+        )
         if self._options.overwrite:
             return
         foreign = [
@@ -233,20 +235,20 @@ class ImagesSink:
         target = self._path / file if file else self._path
         suffix = target.suffix.lower()
         if frame.alpha is not None and suffix not in ALPHA_SUFFIXES:
-            raise UnwrittenError(f"{target} cannot hold alpha", hint=_PNG_HINT)
+            raise PartialOutputError(f"{target} cannot hold alpha", hint=_PNG_HINT)
         self._check_not_input(target, frame)
         data = self._encode(frame, target)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._put(data, target, file, frame.name, overwrite=is_ours)
         except FileExistsError as exc:
-            raise UnwrittenError(
+            raise PartialOutputError(
                 f"{target} exists", hint="choose another place, or add --overwrite"
             ) from exc
         except SinkError:
             raise
         except OSError as exc:
-            kind = UnwrittenError if exc.errno in _OF_THE_NAME else SinkError
+            kind = PartialOutputError if exc.errno in _OF_THE_NAME else SinkError
             hint = _ROOM_HINTS.get(exc.errno or 0, "choose another folder")
             raise kind(f"cannot write {target}: {exc.strerror}", hint=hint) from exc
 
@@ -310,21 +312,23 @@ class ImagesSink:
         """Refuse to replace a file that is read.
 
         Raises:
-            UnwrittenError: `target` is one.
+            PartialOutputError: `target` is one.
         """
         inputs = self._inputs
         if frame is not None and not inputs:
             name = Path(self._info.name)
             inputs = identities([name, name / frame.name])
         if identity(target) in inputs:
-            raise UnwrittenError(f"{target} is the input itself", hint="write to another folder")
+            raise PartialOutputError(
+                f"{target} is the input itself", hint="write to another folder"
+            )
 
     def _encode(self, frame: Frame, target: Path) -> bytes:
         suffix = target.suffix.lower()
         largest = _MAX_SIDE_PX.get(suffix)
         if largest is not None and max(frame.size) > largest:
             width, height = frame.size
-            raise UnwrittenError(
+            raise PartialOutputError(
                 f"{target} would be {width}x{height}: {suffix[1:]} ends at {largest} pixels a side",
                 hint=_PNG_HINT,
             )
@@ -335,22 +339,22 @@ class ImagesSink:
         settings = [flag, self._options.quality] if flag else []
         data = None
         with suppress(cv2.error):
-            data = encode(suffix, picture, frame.tags, settings)
+            data = encode(suffix, picture, frame.metadata, settings)
         if data is None:
-            raise UnwrittenError(f"{target} cannot be encoded as {suffix[1:]}", hint=_PNG_HINT)
+            raise PartialOutputError(f"{target} cannot be encoded as {suffix[1:]}", hint=_PNG_HINT)
         return data
 
     def _has_all(self) -> bool:
         """Return True unless a picture of the source is missing; a watched folder has no end."""
-        if not self._info.stills:
+        if not self._info.is_image_sequence:
             return True
-        return bool(self._info.pictures) and len(self._done) == len(self._info.pictures)
+        return bool(self._info.image_paths) and len(self._done) == len(self._info.image_paths)
 
     def _end(self, *, is_whole: bool) -> None:
         if self._made is not None:
             self._made.close(keep=self._options.remember or not is_whole)
             self._made = None
-            if is_whole and not self._info.stills:
+            if is_whole and not self._info.is_image_sequence:
                 self._tell_of_older()
 
     def _tell_of_older(self) -> None:

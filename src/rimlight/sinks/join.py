@@ -60,8 +60,8 @@ def join(
         av.open(str(target.resolve()), "w", format=plan.format, container_options=options) as out,
     ):
         stream = _stream_like(template.streams.video[0], out, plan, info)
-        if info.container is not None:
-            copy_extras(info.container, out, info.origin)
+        if info.media_path is not None:
+            copy_extras(info.media_path, out, info.start_offset)
         if sound is not None:
             sound.attach(out)
         out.start_encoding()

@@ -97,7 +97,7 @@ def check_not_source(path: Path, info: SourceInfo) -> None:
     Raises:
         SinkError: `path` is the input.
     """
-    for source in (info.container, Path(info.name)):
+    for source in (info.media_path, Path(info.name)):
         if source is not None and is_same(path, source):
             raise SinkError(f"{path} is the input itself", hint="write to another name")
 

@@ -35,7 +35,7 @@ class PipeSink:
     class Options(options.Options):
         """Options of the pipe."""
 
-        main: ClassVar[str | None] = "pixel_format"
+        positional: ClassVar[str | None] = "pixel_format"
 
         pixel_format: Annotated[
             PixelFormat, Field(description="as ffmpeg calls it; rgba keeps the transparency")

@@ -114,7 +114,7 @@ class RecordingWriter:
     """
 
     resume_at: Fraction | None = None
-    complete = False
+    is_complete = False
     earlier = 0
 
     def __init__(

@@ -80,7 +80,7 @@ class SegmentWriter:
         return segments[-1].end * self._base if segments else self._from
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Every picture is in a whole segment, or in the result already."""
         return self._journal.complete or self._journal.finished
 
@@ -106,7 +106,7 @@ class SegmentWriter:
                 self._part,
                 self._plan,
                 first=first,
-                info=replace(self._info, container=None),
+                info=replace(self._info, media_path=None),
                 sound=None,
                 threads=self._threads,
             )

@@ -51,7 +51,7 @@ class VideoSink:
     class Options(options.Options):
         """Options of a video file."""
 
-        main: ClassVar[str | None] = "path"
+        positional: ClassVar[str | None] = "path"
 
         path: Annotated[
             options.FilePath, Field(description="the video; its suffix names the container")
@@ -124,7 +124,7 @@ class VideoSink:
     def _open_writer(self, sound: Sound | None) -> WholeWriter | SegmentWriter | RecordingWriter:
         options, info = self._options, self._info
         if options.private:
-            info = replace(info, container=None)
+            info = replace(info, media_path=None)
         threads = options.threads or count_usable_cores()
         if self._is_recording:
             recording = RecordingWriter(
@@ -175,13 +175,13 @@ class VideoSink:
         return may_replace(self._path, options.record, overwrite=options.overwrite)
 
     def _open_sound(self) -> Sound | None:
-        container, private = self._info.container, self._options.private
+        container, private = self._info.media_path, self._options.private
         if container is None:
             return None
         tell_of_tags(container, private=private)
         if not self._options.audio:
             return None
-        return Sound(container, self._plan.format, origin=self._info.origin, private=private)
+        return Sound(container, self._plan.format, origin=self._info.start_offset, private=private)
 
     @property
     def path(self) -> Path:
@@ -194,9 +194,9 @@ class VideoSink:
         return self._writer.resume_at
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Every frame is written already; only `close` is left to do."""
-        return self._writer.complete
+        return self._writer.is_complete
 
     @property
     def frames(self) -> tuple[int, int]:
@@ -219,7 +219,7 @@ class VideoSink:
         """
         self._check(frame)
         self._start = frame.pts if self._start is None else self._start
-        if self.complete or (self.resume_at is not None and frame.pts < self.resume_at):
+        if self.is_complete or (self.resume_at is not None and frame.pts < self.resume_at):
             return
         self._taken += 1
         try:
@@ -255,7 +255,7 @@ class VideoSink:
                 f"{float(self._held.pts):.6f} s; a video's times must rise"
             )
 
-    def pause(self) -> None:
+    def mark_partial(self) -> None:
         """Say that the frames so far are not all: `close` keeps what it needs to go on later."""
         self._is_all = False
 
@@ -267,7 +267,7 @@ class VideoSink:
         """
         if self._done:
             return
-        if self._held is None and self.resume_at is None and not self.complete:
+        if self._held is None and self.resume_at is None and not self.is_complete:
             self.abort()
             return
         try:

@@ -32,7 +32,7 @@ class VirtualCameraSink:
     class Options(options.Options):
         """Options of the virtual camera."""
 
-        main: ClassVar[str | None] = "device"
+        positional: ClassVar[str | None] = "device"
 
         device: Annotated[
             str | None, Field(description="for example /dev/video10; None: the first there is")

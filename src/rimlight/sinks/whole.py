@@ -33,7 +33,7 @@ class WholeWriter:
     """
 
     resume_at: Fraction | None = None
-    complete = False
+    is_complete = False
     notes: Sequence[str] = ()
     earlier = 0
 

@@ -33,7 +33,7 @@ class WindowSink:
     class Options(options.Options):
         """Options of the window."""
 
-        main: ClassVar[str | None] = "title"
+        positional: ClassVar[str | None] = "title"
 
         title: Annotated[str, Field(min_length=1, description="the window's title")] = "rimlight"
         scale: Annotated[

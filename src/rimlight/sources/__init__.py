@@ -33,7 +33,7 @@ SOURCES = Registry(
 )
 
 # The option that "kind:value" sets, here so that guessing needs no heavy import. A test compares
-# it with each source's own `Options.main`.
+# it with each source's own `Options.positional`.
 MAIN = {
     "animation": "path",
     "camera": "device",

@@ -38,7 +38,7 @@ class AnimationSource:
     class Options(options.Options):
         """What to open."""
 
-        main: ClassVar[str | None] = "path"
+        positional: ClassVar[str | None] = "path"
 
         path: Annotated[str, Field(min_length=1, description="a GIF, APNG, WebP or AVIF")]
         start_s: Annotated[
@@ -101,7 +101,7 @@ class AnimationSource:
             count=len(wanted),
             time_base=_MS if is_exact else _US,
             duration_s=float(duration),
-            alpha=any(is_clear for _, is_clear in shots),
+            has_alpha=any(is_clear for _, is_clear in shots),
         )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -149,7 +149,7 @@ class AnimationSource:
         bgr, alpha = self._scaled(shot.bgr), shot.alpha
         if alpha is not None:
             alpha = None if int(alpha.min()) == 255 else self._scaled(alpha)
-        frame = Frame.from_bgr(bgr, index=index, pts=at, captured=time.monotonic(), alpha=alpha)
+        frame = Frame.from_bgr(bgr, index=index, pts=at, captured_at=time.monotonic(), alpha=alpha)
         return replace(frame, duration=lasts)
 
     def _scaled(self, pixels: Image) -> Image:

@@ -58,7 +58,7 @@ class CameraSource:
     class Options(options.Options):
         """Which camera, and what to ask of it."""
 
-        main: ClassVar[str | None] = "device"
+        positional: ClassVar[str | None] = "device"
 
         device: Annotated[
             int | str,
@@ -103,7 +103,7 @@ class CameraSource:
                 size=(picture.shape[1], picture.shape[0]),
                 index=index,
                 pts=Fraction(last, _MICROSECONDS),
-                captured=time.monotonic(),
+                captured_at=time.monotonic(),
             )
             index += 1
 

@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Field
 from rimlight.core import options
 from rimlight.core.errors import SourceError, SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame
-from rimlight.core.wording import counted, shortened
+from rimlight.core.wording import format_count, join_names
 from rimlight.media.container import Target, open_container, video_stream
 from rimlight.media.stream_metadata import announced, clock_origin
 from rimlight.media.timestamps import FALLBACK_TICK
@@ -52,7 +52,7 @@ class DriveSource:
     class Options(options.Options):
         """Which files."""
 
-        main: ClassVar[str | None] = "paths"
+        positional: ClassVar[str | None] = "paths"
 
         paths: Annotated[
             tuple[options.FileName, ...],
@@ -75,8 +75,8 @@ class DriveSource:
             count=None if self._unread or None in counts else sum(count or 0 for count in counts),
             time_base=common_tick([part.tick for part in self._parts]),
             duration_s=float(sum(part.length for part in self._parts)),
-            container=None,
-            origin=Fraction(0),
+            media_path=None,
+            start_offset=Fraction(0),
             notes=(*footage.notes, *layout.notes, *first.notes),
         )
 
@@ -96,7 +96,7 @@ class DriveSource:
                 index += 1
         if self._unread and not self._closed:
             raise SourceReadError(
-                f"{counted(len(self._unread), 'file')} of the drive could not be read whole: "
+                f"{format_count(len(self._unread), 'file')} of the drive could not be read whole: "
                 + "; ".join(self._unread),
                 hint="what could be read of them, and all others, were processed",
             )
@@ -237,7 +237,9 @@ def common_tick(ticks: Sequence[Fraction]) -> Fraction:
 
 def _sound_left_out(parts: Sequence[Part]) -> tuple[str, ...]:
     count = sum(part.has_sound for part in parts)
-    return (f"the sound of {counted(count, 'file')} is left out of the drive",) if count else ()
+    return (
+        (f"the sound of {format_count(count, 'file')} is left out of the drive",) if count else ()
+    )
 
 
 def _holes(parts: Sequence[Part]) -> list[str]:
@@ -246,11 +248,11 @@ def _holes(parts: Sequence[Part]) -> list[str]:
     notes = []
     if missing := [(gap, before) for gap, before, _ in gaps if gap > 0]:
         named = [f"{gap:g} s after {before.path.name}" for gap, before in missing]
-        notes.append(f"gaps between files, by their clocks: {shortened(named)}")
+        notes.append(f"gaps between files, by their clocks: {join_names(named)}")
     if doubled := [(-gap, one, two) for gap, one, two in gaps if gap < 0]:
         named = [f"{one.path.name} and {two.path.name} by {gap:g} s" for gap, one, two in doubled]
         notes.append(
-            f"files overlap, so what happened there comes twice: {shortened(named)} "
+            f"files overlap, so what happened there comes twice: {join_names(named)} "
             "(from two cameras? Then give the files of one alone)"
         )
     return notes

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from rimlight.core.errors import SourceOpenError
-from rimlight.core.wording import counted, shortened
+from rimlight.core.wording import format_count, join_names
 from rimlight.sources.image_paths import find
 from rimlight.sources.recording_time import time_in_name
 from rimlight.system.file_kinds import is_image
@@ -88,12 +88,12 @@ def one_drive(files: Iterable[Path]) -> Footage:
         out = [file for file in kept if matches(file, kept)]
         if out and len(out) < len(kept):
             kept = [file for file in kept if file not in set(out)]
-            notes.append(f"left out {counted(len(out), what)}: {_names(out)}")
+            notes.append(f"left out {format_count(len(out), what)}: {_names(out)}")
     (name, main), *others = by_channel(kept).items()
     for other, out in others:
         notes.append(
-            f"left out {counted(len(out), 'file')} of another camera ({other or 'main'}; kept: "
-            f"{name or 'main'}); give them alone to process it: {_names(out)}"
+            f"left out {format_count(len(out), 'file')} of another camera ({other or 'main'}; "
+            f"kept: {name or 'main'}); give them alone to process it: {_names(out)}"
         )
     return Footage(tuple(main), tuple(notes))
 
@@ -124,7 +124,7 @@ def _is_small(file: Path, files: Sequence[Path]) -> bool:
 
 
 def _names(files: Sequence[Path]) -> str:
-    return shortened([file.name for file in files])
+    return join_names([file.name for file in files])
 
 
 _TOKENS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")

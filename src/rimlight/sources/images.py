@@ -43,7 +43,7 @@ class ImagesSource:
     class Options(options.Options):
         """Which pictures."""
 
-        main: ClassVar[str | None] = "path"
+        positional: ClassVar[str | None] = "path"
 
         path: Annotated[
             options.FileName,
@@ -77,9 +77,9 @@ class ImagesSource:
             first.size,
             count=len(self._paths),
             time_base=Fraction(1),
-            stills=True,
+            is_image_sequence=True,
             notes=(found.note,) if found.note else (),
-            pictures=tuple((self._name(path), path) for path in self._paths),
+            image_paths=tuple((self._name(path), path) for path in self._paths),
         )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -133,10 +133,10 @@ class ImagesSource:
                 picture.bgr,
                 index=index,
                 pts=Fraction(index),
-                captured=time.monotonic(),
+                captured_at=time.monotonic(),
                 alpha=picture.alpha,
                 name=name,
-                tags=picture.tags,
+                metadata=picture.tags,
             )
             index += 1
 

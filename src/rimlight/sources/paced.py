@@ -53,7 +53,7 @@ class PacedSource:
                 start_s = now - float(frame.pts)
             elif self._wait(max(0.0, due - now)):
                 return
-            yield replace(frame, captured=self._clock())
+            yield replace(frame, captured_at=self._clock())
 
     def stop_waiting(self) -> None:
         """End the iteration while it waits for the time of a frame. Any thread."""

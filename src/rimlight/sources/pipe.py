@@ -46,7 +46,7 @@ class PipeSource:
     class Options(options.Options):
         """What the bytes mean."""
 
-        main: ClassVar[str | None] = "size"
+        positional: ClassVar[str | None] = "size"
 
         size: Annotated[options.Size | None, Field(description="WIDTHxHEIGHT, required")] = None
         rate: options.Rate = Fraction(30)
@@ -90,10 +90,10 @@ class PipeSource:
     def _frame(self, raw: Image, index: int, pts: Fraction) -> Frame:
         now = time.monotonic()
         if self._format == "yuv420p":
-            return Frame.from_i420(raw, size=self._size, index=index, pts=pts, captured=now)
+            return Frame.from_i420(raw, size=self._size, index=index, pts=pts, captured_at=now)
         if self._format == "rgb24":
             cv2.cvtColor(raw, cv2.COLOR_RGB2BGR, dst=raw)
-        return Frame.from_bgr(raw, index=index, pts=pts, captured=now)
+        return Frame.from_bgr(raw, index=index, pts=pts, captured_at=now)
 
     def _read(self, index: int) -> Image | None:
         """Return one frame's bytes, None at the end or when the source was closed."""

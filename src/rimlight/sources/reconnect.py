@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from rimlight.core.config import PartConfig
+from rimlight.core.config import ComponentConfig
 from rimlight.core.errors import SourceError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.geometry import fit_picture, stretch_i420
@@ -55,11 +55,11 @@ class Reopener(Protocol):
         """Open it, by what it is rather than by where it was."""
         ...
 
-    def can_shrink(self) -> bool:
+    def can_downscale(self) -> bool:
         """Say whether the device has a smaller size of the same shape."""
         ...
 
-    def shrink(self, *, on: bool) -> None:
+    def set_downscaled(self, *, on: bool) -> None:
         """Open it at that size from now on, or at its own."""
         ...
 
@@ -137,14 +137,14 @@ class ReconnectingSource:
         if self._resting:
             self._woken.set()
 
-    def can_shrink(self) -> bool:
+    def can_downscale(self) -> bool:
         """Say whether the device has a smaller size of the same shape."""
-        return isinstance(self._reopen, Reopener) and self._reopen.can_shrink()
+        return isinstance(self._reopen, Reopener) and self._reopen.can_downscale()
 
-    def shrink(self, *, on: bool) -> None:
+    def set_downscaled(self, *, on: bool) -> None:
         """Take smaller pictures from the device, enlarged to this one's size; or no longer."""
         if isinstance(self._reopen, Reopener):
-            self._reopen.shrink(on=on)
+            self._reopen.set_downscaled(on=on)
             self._let_go = self._source
             self._source.close()
 
@@ -197,7 +197,7 @@ class ReconnectingSource:
     def _placed(self, frame: Frame, *, is_first: bool) -> Frame:
         """Give a frame its place in the one stream, and the stream's size."""
         if is_first and self._last is not None:
-            gone_us = round(max(0.0, frame.captured - self._last.captured) * _MICROSECONDS)
+            gone_us = round(max(0.0, frame.captured_at - self._last.captured_at) * _MICROSECONDS)
             resumed = self._last.pts + Fraction(max(1, gone_us), _MICROSECONDS)
             self._shift = (self._last.index + 1 - frame.index, resumed - frame.pts)
         if frame.size != self.info.size:
@@ -234,7 +234,10 @@ class CameraAgain:
     """
 
     def __init__(
-        self, part: PartConfig, size: tuple[int, int], opener: Callable[[PartConfig], Source]
+        self,
+        part: ComponentConfig,
+        size: tuple[int, int],
+        opener: Callable[[ComponentConfig], Source],
     ) -> None:
         self._part = part
         self._size = size

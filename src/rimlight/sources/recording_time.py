@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from statistics import median
 
-from rimlight.core.wording import counted, shortened
+from rimlight.core.wording import format_count, join_names
 from rimlight.system.folders import natural_sort_key
 
 _GOPRO = re.compile(r"(?:G[A-Z](\d\d)|GOPR|GP(\d\d))(\d{4})", re.IGNORECASE)
@@ -63,8 +63,8 @@ def in_order(files: Sequence[Recorded]) -> tuple[list[Recorded], list[str]]:
     told, late = _chained(told)
     if late:
         notes.append(
-            f"{counted(len(late), 'file')} with the clock of the file before (chapters of one "
-            f"recording): taken to begin where that one ends: {shortened(late)}"
+            f"{format_count(len(late), 'file')} with the clock of the file before (chapters of one "
+            f"recording): taken to begin where that one ends: {join_names(late)}"
         )
     return told, notes
 

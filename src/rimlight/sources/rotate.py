@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.core.config import PartConfig
+from rimlight.core.config import ComponentConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.color import planes
@@ -33,7 +33,7 @@ TURNS = {
 """How far clockwise, in degrees."""
 
 
-def split_turn(part: PartConfig) -> tuple[PartConfig, Orientation]:
+def split_turn(part: ComponentConfig) -> tuple[ComponentConfig, Orientation]:
     """Return a source's description without its turn, and that turn.
 
     Raises:
@@ -47,7 +47,7 @@ def split_turn(part: PartConfig) -> tuple[PartConfig, Orientation]:
         raise ConfigError(
             f"source.{KEY} must be 0, 90, 180 or 270 degrees, got {degrees!r}", hint=f"{KEY}: 180"
         )
-    return PartConfig.model_validate({"kind": part.kind, **options}), TURNS[degrees]
+    return ComponentConfig.model_validate({"kind": part.kind, **options}), TURNS[degrees]
 
 
 def turned(source: Source, turn: Orientation) -> Source:
@@ -101,9 +101,9 @@ class TurnedSeekable(Turned):
     """The same of a source that can leave out what is done already."""
 
     @property
-    def exhausted(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Whether all frames were taken."""
-        return cast(bool, self._source.exhausted)
+        return cast(bool, self._source.is_exhausted)
 
     def resume(self, at: Fraction, *, lead_s: Fraction) -> None:
         """Leave out what an earlier run did."""

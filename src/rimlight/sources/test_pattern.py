@@ -31,7 +31,7 @@ class PatternSource:
     class Options(options.Options):
         """How the scene looks and moves."""
 
-        main: ClassVar[str | None] = "size"
+        positional: ClassVar[str | None] = "size"
 
         size: options.Size = (640, 360)
         rate: options.Rate = Fraction(30)
@@ -71,7 +71,9 @@ class PatternSource:
             pts = index / self._options.rate
             if self._options.realtime and self._closed.wait(start + pts - time.monotonic()):
                 return
-            yield Frame.from_bgr(self._draw(index), index=index, pts=pts, captured=time.monotonic())
+            yield Frame.from_bgr(
+                self._draw(index), index=index, pts=pts, captured_at=time.monotonic()
+            )
             index += 1
 
     def truth(self, index: int) -> Image:

@@ -14,7 +14,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.core.wording import shortened
+from rimlight.core.wording import join_names
 from rimlight.media.container import Film, Target, open_film
 from rimlight.media.frame_conversion import PlaneReader, refuse_hdr, sample_aspect
 from rimlight.media.stream_metadata import announced, clock_origin, largest_size, tracks_left_out
@@ -43,7 +43,7 @@ class VideoSource:
     class Options(options.Options):
         """What to open."""
 
-        main: ClassVar[str | None] = "path"
+        positional: ClassVar[str | None] = "path"
 
         path: Annotated[
             options.FileName, Field(min_length=1, description="a file or an address with ://")
@@ -86,7 +86,7 @@ class VideoSource:
         self._timeout_s = options.timeout_s
         self._growth: str | None = None
         self._deinterlace = options.deinterlace
-        self.exhausted = False
+        self.is_exhausted = False
         """All frames were taken, or all that could be read."""
         self._target = Target.parse(options.path)
         film = open_film(self._target, timeout_s=options.timeout_s, transport=options.transport)
@@ -135,7 +135,7 @@ class VideoSource:
                 all that could be decoded were yielded.
         """
         yield from self._frames() if self.info.is_live else self._ending(self._frames())
-        self.exhausted = True
+        self.is_exhausted = True
         self._check_end()
 
     def _frames(self) -> Iterator[Frame]:
@@ -215,11 +215,11 @@ class VideoSource:
             duration_s=None if is_live or promised.end is None else float(promised.end),
             color=self._planes.color,
             sample_aspect=sample_aspect(film.stream, self._planes.orientation),
-            container=self._target.file,
-            origin=self._origin,
+            media_path=self._target.file,
+            start_offset=self._origin,
             primaries=self._planes.primaries,
             transfer=self._planes.transfer,
-            alpha=self._alpha,
+            has_alpha=self._alpha,
             notes=self._notes(film),
         )
 
@@ -236,7 +236,7 @@ class VideoSource:
                 f"{name} is an address: its sound and tags stay behind; download it to keep them"
             )
         if others := tracks_left_out(film.container, film.stream):
-            notes.append(f"{name}: left out: {shortened(others)}")
+            notes.append(f"{name}: left out: {join_names(others)}")
         if not film.is_live and is_timeless(film.container) and (rate := self._whole.rate):
             notes.append(f"{name} stores no times; {float(rate):.6g} frames a second are assumed")
         return tuple(note for note in notes if note)

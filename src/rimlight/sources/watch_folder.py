@@ -57,7 +57,7 @@ class WatchSource:
     class Options(options.Options):
         """What to watch."""
 
-        main: ClassVar[str | None] = "path"
+        positional: ClassVar[str | None] = "path"
 
         path: Annotated[options.FileName, Field(min_length=1, description="a folder")]
         recursive: Annotated[bool, Field(description="look into folders in the folder")] = False
@@ -94,7 +94,7 @@ class WatchSource:
             options.path,
             self._usual_size(),
             time_base=Fraction(1),
-            stills=True,
+            is_image_sequence=True,
             notes=(
                 f"watching {self._folder} for pictures; Ctrl-C ends it",
                 *self._notes(listing),
@@ -197,10 +197,10 @@ class WatchSource:
             picture.bgr,
             index=self._count - 1,
             pts=Fraction(self._count - 1),
-            captured=time.monotonic(),
+            captured_at=time.monotonic(),
             alpha=picture.alpha,
             name=path.relative_to(self._folder).as_posix(),
-            tags=picture.tags,
+            metadata=picture.tags,
         )
 
     def _usual_size(self) -> tuple[int, int]:

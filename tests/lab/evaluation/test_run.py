@@ -187,7 +187,7 @@ def test_classes_are_compared_by_name(make_folder):
 
 def test_plain_and_shown_finish_by_hand():
     frame = next(iter(PatternSource(PatternSource.Options(size=(4, 2), count=1))))
-    mask = Mask(np.full((1, 2, 1), 0.35, np.float32), ("person",), edges=(0.2, 0.5))
+    mask = Mask(np.full((1, 2, 1), 0.35, np.float32), ("person",), alpha_range=(0.2, 0.5))
     assert plain(mask, frame) == pytest.approx(np.full((2, 4), 0.35))
     assert as_shown(mask, frame) == pytest.approx(np.full((2, 4), 0.5), abs=0.01)
 

@@ -48,7 +48,7 @@ def repeated(frames: Sequence[Frame], count: int) -> Iterator[Frame]:
             size=frame.size,
             index=index,
             pts=index / RATE,
-            captured=time.monotonic(),
+            captured_at=time.monotonic(),
             color=frame.color,
         )
 
@@ -112,6 +112,6 @@ def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:
         size=size,
         index=frame.index,
         pts=frame.pts,
-        captured=frame.captured,
+        captured_at=frame.captured_at,
         color=frame.color,
     )

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.core.frame_queue import Policy
+from rimlight.core.frame_queue import Overflow
 from rimlight.core.protocols import Segmenter
 from rimlight.factory.api import open_effect, open_refiner, open_segmenter, open_sink, open_source
-from rimlight.factory.pipeline import open_run
-from rimlight.factory.presets import job_config
+from rimlight.factory.pipeline import open_pipeline
+from rimlight.factory.presets import build_config
 from rimlight.lab.bench.footage import BlankSegmenter, RingSource
 from rimlight.lab.bench.frames import EFFECTS, MODEL
 from rimlight.pipeline.pipeline import Pipeline
@@ -29,14 +29,14 @@ PICTURE = EFFECTS["picture"][1]["background"]
 def process_clip(clip: Path, out: Path) -> Stats:
     """Give `clip` a picture background, as `rimlight process` does, with its default settings."""
     effect = {"kind": "replace", "background": PICTURE}
-    config = job_config(
+    config = build_config(
         "process",
         source=str(clip),
         sinks=[str(out)],
         effects=[effect],
         options={"video": {"overwrite": True}},  # one run after the other writes it
     )
-    with open_run(config) as run:
+    with open_pipeline(config) as run:
         return run.pipeline.run()
 
 
@@ -111,7 +111,7 @@ def live_with_slow_model(
     latencies: list[float] = []
 
     def note(frame: Frame) -> None:
-        latencies.append(time.monotonic() - frame.captured)
+        latencies.append(time.monotonic() - frame.captured_at)
 
     with ExitStack() as stack:
         source = open_source(
@@ -123,7 +123,7 @@ def live_with_slow_model(
         stack.callback(segmenter.close)
         effect = open_effect(*EFFECTS["picture"])
         stack.callback(effect.close)
-        settings = Settings(policy=Policy.LATEST, masks="newest", capacity=2)
+        settings = Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest", queue_size=2)
         sink = open_sink("null", source.info)
         pipeline = Pipeline(
             source,

@@ -54,7 +54,7 @@ class SourceData:
         source.close()
         if info.is_live:
             raise ConfigError(f"{name} is live", hint="record it and evaluate the recording")
-        self.rate = None if info.stills else info.rate or SEQUENCE_RATE
+        self.rate = None if info.is_image_sequence else info.rate or SEQUENCE_RATE
         self.size = info.size
         ends = info.count is not None or not isinstance(source, KnowsTruth)
         self._limit = limit if ends or limit is not None else ENDLESS_COUNT

@@ -134,7 +134,7 @@ class FolderData:
         # Single pictures all begin a stream of their own: a refiner must not link them.
         place = index if self.rate else 0
         pts = place / (self.rate or SEQUENCE_RATE)
-        frame = Frame.from_bgr(image, index=place, pts=pts, captured=time.monotonic(), name=name)
+        frame = Frame.from_bgr(image, index=place, pts=pts, captured_at=time.monotonic(), name=name)
         if self.scheme is not None:
             return Sample(frame, labels=self.scheme.decode(mask))
         return Sample(frame, alpha=_as_alpha(mask))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rimlight.core.errors import ConfigError
-from rimlight.core.wording import counted, shortened
+from rimlight.core.wording import format_count, join_names
 from rimlight.system.file_kinds import get_suffix, is_image
 from rimlight.system.folders import is_companion, list_files
 
@@ -69,9 +69,9 @@ def what_lies_in(folder: Path) -> str:
     files = [entry.name for entry in entries if not entry.is_dir()]
     kinds = Counter(get_suffix(name) or "without a suffix" for name in files)
     counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    told = [shortened(folders)] if folders else []
+    told = [join_names(folders)] if folders else []
     if files:
-        told.append(f"{counted(len(files), 'file')} ({counts}), such as {files[0]}")
+        told.append(f"{format_count(len(files), 'file')} ({counts}), such as {files[0]}")
     return " and ".join(told) or "nothing"
 
 

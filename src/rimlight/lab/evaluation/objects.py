@@ -68,7 +68,11 @@ class ObjectData:
         for index, path in enumerate(self._pictures):
             picture = read_picture(path)[0]
             frame = Frame.from_bgr(
-                picture, index=index, pts=Fraction(index), captured=time.monotonic(), name=path.name
+                picture,
+                index=index,
+                pts=Fraction(index),
+                captured_at=time.monotonic(),
+                name=path.name,
             )
             yield Labeled(frame, _read(self._folder / "labels" / f"{path.stem}.txt", frame.size))
 
@@ -182,7 +186,7 @@ class _Judge:
     ) -> Iterator[dict[str, Any]]:
         for class_id, item in zip(found.class_ids.tolist(), found, strict=True):
             whole = np.zeros(found.shape, np.uint8)
-            left, top, right, bottom = item.place
+            left, top, right, bottom = item.mask_box
             whole[top:bottom, left:right] = item.mask
             mask = cv2.resize(whole, size) > 127
             coded = self._tools[0].encode(np.asfortranarray(mask.astype(np.uint8)))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight.core.config import PartConfig, apply_settings, read_yaml
+from rimlight.core.config import ComponentConfig, apply_settings, read_yaml
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.options import Options, validate
@@ -26,7 +26,7 @@ from rimlight.factory.segmenter import open_segmenter
 from rimlight.imaging.compositing import i420
 from rimlight.lab.evaluation.metrics import Alpha
 from rimlight.refiners import REFINERS
-from rimlight.refiners.lookahead import MAX_FRAMES, LookAhead
+from rimlight.refiners.lookahead import MAX_FRAMES, MaskLookahead
 
 Finish = Callable[[Mask, Frame], Alpha]
 """Returns the foreground as float32 (height, width) in [0, 1] at the size of the frame."""
@@ -39,7 +39,7 @@ def plain(mask: Mask, frame: Frame) -> Alpha:
 
 def as_shown(mask: Mask, frame: Frame) -> Alpha:
     """Enlarge through the smooth step of the mask's `edges`, exactly as effects do."""
-    levels = i420.enlarge(i420.quantize(mask.alpha()), frame.size, mask.edges)
+    levels = i420.enlarge(i420.quantize(mask.alpha()), frame.size, mask.alpha_range)
     return cast(Alpha, levels * np.float32(1 / 255))
 
 
@@ -59,7 +59,7 @@ class Setup:
     segmenter: Segmenter
     refiners: tuple[tuple[str, Refiner], ...] = ()
     finish: Finish = plain
-    ahead: LookAhead | None = None
+    ahead: MaskLookahead | None = None
 
     def forget(self) -> None:
         """Make the refiners forget what they saw: the next frame begins another stream."""
@@ -73,8 +73,8 @@ class SetupConfig(Options):
     """A set-up as data."""
 
     name: str
-    segmenter: PartConfig
-    refiners: tuple[PartConfig, ...] = ()
+    segmenter: ComponentConfig
+    refiners: tuple[ComponentConfig, ...] = ()
     finish: str = "plain"
     look_ahead: Annotated[int, Field(ge=0, le=MAX_FRAMES)] = 0
 
@@ -102,7 +102,7 @@ def labels_at(mask: Mask, size: tuple[int, int]) -> NDArray[np.uint8]:
     Scores are enlarged before the winner is chosen, so that borders between classes are smooth;
     a mask that holds only labels takes the nearest one.
     """
-    if mask.given.dtype == np.uint8:
+    if mask.data.dtype == np.uint8:
         nearest = cv2.resize(mask.labels, size, interpolation=cv2.INTER_NEAREST)
         return cast(NDArray[np.uint8], nearest)
     scores = enlarge(mask.scores, size)
@@ -128,7 +128,7 @@ def parse_setup(text: str) -> SetupConfig:
     file, options = _options(model)
     return SetupConfig(
         name=name,
-        segmenter=PartConfig.model_validate({**options, "kind": "model", "model": file}),
+        segmenter=ComponentConfig.model_validate({**options, "kind": "model", "model": file}),
         refiners=tuple(_refiner(stage) for stage in stages if stage not in {*FINISHES, *ahead}),
         finish=finishes[-1] if finishes else "plain",
         look_ahead=_options(ahead[-1])[1].get("frames", AHEAD) if ahead else 0,
@@ -176,16 +176,20 @@ def _open(config: SetupConfig, size: tuple[int, int], stack: ExitStack) -> Setup
         refiner = pipeline.open_refiner(part)
         stack.callback(refiner.close)
         refiners.append((part.kind, refiner))
-    ahead = LookAhead(LookAhead.Options(frames=config.look_ahead)) if config.look_ahead else None
+    ahead = (
+        MaskLookahead(MaskLookahead.Options(frames=config.look_ahead))
+        if config.look_ahead
+        else None
+    )
     return Setup(config.name, segmenter, tuple(refiners), FINISHES[config.finish], ahead)
 
 
-def _refiner(text: str) -> PartConfig:
+def _refiner(text: str) -> ComponentConfig:
     kind, options = _options(text)
     if kind not in REFINERS.names():
         known = (*REFINERS.names(), *FINISHES)
         raise ConfigError(f"unknown refiner {kind!r}", hint=suggest(kind, known))
-    return PartConfig.model_validate({**options, "kind": kind})
+    return ComponentConfig.model_validate({**options, "kind": kind})
 
 
 def _options(text: str) -> tuple[str, dict[str, Any]]:

@@ -206,7 +206,7 @@ def _card(name: str, size: tuple[int, int], content: bytes, source: str) -> Mode
         classes=tuple(_PALETTE),
         foreground=("road", "mark"),
         palette=_PALETTE,
-        edges=(0.25, 0.75),
+        alpha_range=(0.25, 0.75),
     )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rimlight.core.errors import ConfigError, ModelError, ModelFormatError
 from rimlight.core.frame import Frame
 from rimlight.core.model_card import ModelCard, load_card
-from rimlight.core.wording import counted
+from rimlight.core.wording import format_count
 from rimlight.lab.training.agreement import Reader, Sameness, compare_files
 from rimlight.lab.training.cards import described, save_card
 from rimlight.lab.training.convert import to_quantized, to_tflite
@@ -99,7 +99,7 @@ def export(
         if number == "int8" and len(inputs) < FEW:
             _log.warning(
                 "int8 is calibrated on %s%s: name some dozens such as the model will see",
-                counted(len(inputs), "picture"),
+                format_count(len(inputs), "picture"),
                 "" if check else ", and checked on no others",
             )
         content = _converted(network, number, inputs if number == "int8" else ())

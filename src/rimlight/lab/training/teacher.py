@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.core.config import PartConfig
+from rimlight.core.config import ComponentConfig
 from rimlight.core.errors import ConfigError, ModelError
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.segmenter import open_segmenter
@@ -83,12 +83,12 @@ class Answers:
 
     def _open(self) -> Any:
         said = {"model": self._options.model, "models_dir": self._options.models_dir}
-        segmenter = open_segmenter(PartConfig.model_validate({"kind": "model", **said}))
+        segmenter = open_segmenter(ComponentConfig.model_validate({"kind": "model", **said}))
         return AverageSegmenter([segmenter], mirrored=True) if self._options.mirrored else segmenter
 
     def _ask(self, teacher: Any, sample: Sample) -> Scores:
         frame = Frame.from_bgr(
-            read_image(sample.picture), index=0, pts=Fraction(0), captured=time.monotonic()
+            read_image(sample.picture), index=0, pts=Fraction(0), captured_at=time.monotonic()
         )
         return in_classes(teacher.segment(frame), self._columns, len(self._classes))
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
-from rimlight.core.wording import counted, shortened
+from rimlight.core.wording import format_count, join_names
 from rimlight.lab.evaluation.layout import files_like, what_lies_in
 from rimlight.lab.training.data.folders import Found
 from rimlight.lab.training.data.mapping import LabelMap
@@ -179,8 +179,8 @@ def _only_file(folder: Path) -> Path:
     files = _files(folder)
     if len(files) != 1:
         raise ConfigError(
-            f"{folder} holds {counted(len(files), '.json file')}: "
-            f"{shortened([file.name for file in files]) or what_lies_in(folder)}",
+            f"{folder} holds {format_count(len(files), '.json file')}: "
+            f"{join_names([file.name for file in files]) or what_lies_in(folder)}",
             hint="name the one to train on",
         )
     return files[0]

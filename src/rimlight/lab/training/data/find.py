@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from rimlight.core.errors import ConfigError
-from rimlight.core.wording import counted, shortened
+from rimlight.core.wording import format_count, join_names
 from rimlight.lab.evaluation.layout import sides
 from rimlight.lab.evaluation.masks import is_unsure
 from rimlight.lab.evaluation.pairs import LAYOUT
@@ -75,8 +75,8 @@ def check_classes(samples: Samples, options: DataOptions) -> None:
             seen = ", ".join(f"{name} in {count}" for name, count in shown)
             wrong = f"; wrong with the files: {samples.problems[0]}" if samples.problems else ""
             raise ConfigError(
-                f"none of {counted(len(part), 'picture')} {purpose} shows {', '.join(missing)} "
-                f"({seen}){wrong}",
+                f"none of {format_count(len(part), 'picture')} {purpose} shows "
+                f"{', '.join(missing)} ({seen}){wrong}",
                 hint="check data.classes, data.remap and the masks; with more pictures, or "
                 "data.validation_paths, both parts can show it; data.check=false looks at nothing",
             )
@@ -156,9 +156,9 @@ def _usable(parts: Sequence[_Part], options: DataOptions) -> tuple[tuple[Sample,
             samples += [looked.sample] if looked.sample else []
     if unsure:
         wrong.append(
-            f"{counted(len(unsure), 'picture')} turned by the EXIF tag, and the masks with them, "
-            f"as their sizes do not tell which way they lie: {shortened(unsure)}; if the masks "
-            "were drawn on upright pictures, remove the tags (exiftool -Orientation= FILES)"
+            f"{format_count(len(unsure), 'picture')} turned by the EXIF tag, and the masks with "
+            f"them, as their sizes do not tell which way they lie: {join_names(unsure)}; if the "
+            "masks were drawn on upright pictures, remove the tags (exiftool -Orientation= FILES)"
         )
     return _by_name(samples), wrong
 

@@ -39,7 +39,7 @@ _PRESETS: dict[str, dict[str, float]] = {
 class AugmentOptions(Options):
     """How pictures are altered in training; masks follow. A preset, and what differs from it."""
 
-    main: ClassVar[str | None] = "preset"
+    positional: ClassVar[str | None] = "preset"
 
     preset: Annotated[
         Literal["none", "light", "heavy"], Field(description="what counts unless said otherwise")
