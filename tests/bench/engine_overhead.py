@@ -120,7 +120,7 @@ def of_files(folder: Path, engine: str) -> dict[str, Cost]:
 def of_parts(folder: Path) -> dict[str, Cost]:
     """Return the cost of each segment of a file, and of each piece on a cluster."""
     long = clip(folder / "long.mp4", LONG_S * 5)
-    pieces = {s: batch(folder, long, "--engine", "ray", "--piece", s) for s in (10, 60)}
+    pieces = {s: batch(folder, long, "--engine", "ray", "--chunk-seconds", s) for s in (10, 60)}
     more = ("-b", "white", "-o", folder / "out.mp4", "--overwrite", "-q", "--set")
     segments = {s: used("process", long, *more, f"sinks.0.segment_s={s}") for s in (10, 60)}
     return {

@@ -230,7 +230,7 @@ TRAIN = ("-c", app_paths.find_data_folder("configs") / "train-person.yaml", "pho
     "command",
     [
         ("export", "best.keras", "-o", "file/x.tflite"),
-        ("models", "import-openvino", "a.xml", "--out", "file/x"),
+        ("models", "import-openvino", "a.xml", "--output", "file/x"),
         ("train", *TRAIN, "-o", "file/x"),
         ("distill", *TRAIN, "--teacher", "selfie", "-o", "file/x"),
         ("prune", "best.keras", "-o", "file/x"),
@@ -266,5 +266,5 @@ def test_names_too_long_for_any_file_are_refused_wherever_they_stand(refused, ar
 def test_opencv_without_memory_is_no_bug_of_ours(capsys):
     with pytest.raises(cv2.error) as caught:
         cv2.resize(np.zeros((1, 1), np.uint8), (2**30, 2**30))
-    assert cli._fail_unexpectedly(caught.value) == 1
+    assert cli._fail_unexpected(caught.value) == 1
     assert capsys.readouterr().err.startswith("error: there is not enough memory\n")

@@ -38,7 +38,7 @@ def test_a_batch_that_is_asked_to_stop_says_how_to_go_on(tmp_path, clip, folder)
         batch.terminate()
         _, told = batch.communicate(timeout=60)
     assert batch.returncode == 130 and "Traceback" not in told
-    assert "the same command goes on from here" in told
+    assert "the same command resumes here" in told
     assert (tmp_path / "out/summary.html").exists()
 
 

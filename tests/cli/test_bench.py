@@ -30,7 +30,13 @@ def test_a_clip_that_is_none_is_refused(refused):
 
 def test_a_peer_that_does_not_start_is_refused(refused):
     refused(
-        "bench", "--quick", "--compare", "no-python", code=2, says="no-python", hint="mediapipe"
+        "bench",
+        "--quick",
+        "--mediapipe-python",
+        "no-python",
+        code=2,
+        says="no-python",
+        hint="mediapipe",
     )
 
 

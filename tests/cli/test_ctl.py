@@ -15,7 +15,7 @@ import pytest
 def running(socket, *words, terminal=subprocess.DEVNULL, starter=None, **more):
     """Run the pattern live until the block ends; give the process once it listens."""
     command = [sys.executable, "-m", "rimlight", "live", "--set", "source.realtime=true"]
-    command += ["--background", "#00ff00", "--ctl", str(socket), *words]
+    command += ["--background", "#00ff00", "--control-socket", str(socket), *words]
     if starter:
         command[1:1] = ["-c", starter]
     pipe = subprocess.PIPE
@@ -33,11 +33,11 @@ def socket(tmp_path):
 
 @pytest.fixture
 def say(rimlight, socket):
-    return lambda *words: rimlight("ctl", "--ctl", socket, *words)
+    return lambda *words: rimlight("ctl", "--control-socket", socket, *words)
 
 
 def test_a_word_too_long_for_a_file_is_passed_on(refused):
-    args = ("ctl", "--ctl", "nowhere", "keep", "a" * 300)
+    args = ("ctl", "--control-socket", "nowhere", "keep", "a" * 300)
     refused(*args, code=2, says="nowhere", hint="rimlight live")
 
 
@@ -55,7 +55,7 @@ def test_a_live_run_answers_and_stops(socket, say):
 
 def test_ctl_without_a_run_says_how_to_start_one(refused, tmp_path):
     refused(
-        "ctl", "panic", "--ctl", tmp_path / "none.sock",
+        "ctl", "panic", "--control-socket", tmp_path / "none.sock",
         code=2, says="no live run", hint="rimlight live",
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 from fractions import Fraction
 from pathlib import Path
 
-from rimlight.cli.devices import described
+from rimlight.cli.doctor import _describe_camera
 from rimlight.system.v4l2 import CameraDescription, CameraFormat, CameraMode
 
 
@@ -14,7 +14,7 @@ def camera(formats=(), **more):
 
 def test_a_camera_is_told_with_its_sizes_and_rates():
     modes = (CameraMode((1280, 720), (Fraction(30), Fraction(15, 2))), CameraMode((640, 480), ()))
-    lines = list(described(camera((CameraFormat("MJPG", modes),))))
+    lines = list(_describe_camera(camera((CameraFormat("MJPG", modes),))))
     assert lines == [
         "/dev/video0  Desk Cam (uvcvideo, usb-1): camera",
         "    MJPG   1280x720 at 30/7.5 fps, 640x480",
@@ -22,12 +22,12 @@ def test_a_camera_is_told_with_its_sizes_and_rates():
 
 
 def test_a_virtual_camera_is_named_as_one():
-    line = next(described(camera(can_capture=False, can_output=True)))
+    line = next(_describe_camera(camera(can_capture=False, can_output=True)))
     assert line.endswith(": virtual camera")
 
 
 def test_hundreds_of_formats_are_counted_not_listed():
-    lines = list(described(camera(tuple(CameraFormat(f"F{n}", ()) for n in range(100)))))
+    lines = list(_describe_camera(camera(tuple(CameraFormat(f"F{n}", ()) for n in range(100)))))
     assert lines[-1].strip() == "and 94 more formats" and len(lines) == 8
 
 

@@ -42,7 +42,7 @@ def test_the_command_makes_what_it_names(desk, rimlight, command):
 
 
 def test_extraction_leaves_a_picture_for_each_object(desk, rimlight):
-    done = rimlight("objects", "street.jpg", "--each", "out", "--json", "found.jsonl", "--quiet")
+    done = rimlight("objects", "street.jpg", "--cutouts", "out", "--json", "found.jsonl", "--quiet")
     assert done.returncode == 0, done.stderr
     pictures = sorted((desk / "out" / "street").glob("*.png"))
     assert any(path.name.startswith("person-") for path in pictures)

@@ -44,7 +44,7 @@ BASES = {
     "distill": ["folder", "-o", "run"],
     "prune": ["model.keras", "folder", "-o", "run"],
     "export": ["model.keras", "-o", "x.tflite"],
-    "ctl": ["status", "--ctl", "none.sock"],
+    "ctl": ["status", "--control-socket", "none.sock"],
     "models show": ["selfie"],
     "models list": [],
     "models pull": ["nope"],

@@ -12,7 +12,7 @@ def xml(shared):
 
 @pytest.mark.slow
 def test_a_local_network_becomes_a_model_with_its_card(rimlight, xml, tmp_path):
-    words = ("models", "import-openvino", xml, "--size", "224x128", "--out", "models")
+    words = ("models", "import-openvino", xml, "--size", "224x128", "--output", "models")
     done = rimlight(*words, timeout=300)
     assert done.returncode == 0, done.stderr
     card = load_card(tmp_path / "models" / "road-224x128.yaml")
@@ -23,13 +23,13 @@ def test_a_local_network_becomes_a_model_with_its_card(rimlight, xml, tmp_path):
 
 def test_a_size_off_the_grid_is_refused(refused, xml):
     refused(
-        "models", "import-openvino", xml, "--size", "450x256", "--out", "models",
+        "models", "import-openvino", xml, "--size", "450x256", "--output", "models",
         code=2, says="450x256 is not made of multiples of 32", hint="",
     )  # fmt: skip
 
 
 def test_missing_weights_are_named(refused, tmp_path):
     refused(
-        "models", "import-openvino", "net.xml", "--bin", "net.bin", "--out", "models",
+        "models", "import-openvino", "net.xml", "--bin", "net.bin", "--output", "models",
         code=4, says="net.xml", hint="",
     )  # fmt: skip

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from rimlight.cli import interrupts
-from rimlight.cli.run import stop_on_signals
+from rimlight.cli.console import stop_on_signals
 
 
 class Endless:
@@ -57,7 +57,7 @@ def test_where_ctrl_c_is_caught_the_others_are_too(name):
 SWALLOWED = """
 import os, signal
 from rimlight.cli import interrupts
-from rimlight.cli.run import stop_on_signals
+from rimlight.cli.console import stop_on_signals
 interrupts.raise_from_now_on()
 try:
     os.kill(os.getpid(), signal.SIGINT)
@@ -74,10 +74,12 @@ LOADING = """
 import os, signal, sys
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name == "rimlight.cli.batch":
+        if name == "rimlight.cli.MODULE":
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Finder())
+sys.argv = ["rimlight", "batch", "--help"]
 import rimlight.cli
+rimlight.cli.main()
 """
 
 
@@ -95,6 +97,7 @@ def test_a_ctrl_c_that_was_swallowed_prints_no_traceback():
     assert run(SWALLOWED).stderr == ""
 
 
-def test_a_ctrl_c_while_the_commands_are_loaded_ends_without_a_traceback():
-    done = run(LOADING)
+@pytest.mark.parametrize("module", ["hints", "batch"])
+def test_a_ctrl_c_while_the_commands_are_loaded_ends_without_a_traceback(module):
+    done = run(LOADING.replace("MODULE", module))
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -28,11 +28,14 @@ def overlap(folder, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [["--float16"], ["--int8", "lesions"]], ids=["float16", "int8"])
+@pytest.mark.parametrize(
+    "how", [["float16"], ["int8", "--calibration", "lesions"]], ids=["float16", "int8"]
+)
 def test_spots_on_skin_are_learnt_exported_and_cut_out(rimlight, tmp_path, trained, how):
     made = rimlight(
         "export",
         trained / "run/best.keras",
+        "--quantize",
         *how,
         "-o",
         "model.tflite",

@@ -1,7 +1,7 @@
 import pytest
 from rich.table import Table
 
-from rimlight.cli.run import console, table_console
+from rimlight.cli.console import console, make_table_console
 
 NAME = "\x1b[2Ja.mp4\x07"
 ESCAPED = "\\x1b[2Ja.mp4\\x07"
@@ -20,7 +20,7 @@ def test_the_name_of_a_file_cannot_forge_a_line():
 
 
 def test_a_card_cannot_steer_the_terminal_from_a_table():
-    table, out = Table("license", box=None), table_console()
+    table, out = Table("license", box=None), make_table_console()
     table.add_row(NAME)
     with out.capture() as told:
         out.print(table)

@@ -44,7 +44,7 @@ def test_a_list_of_pictures(rimlight, tmp_path, photos):
 
 
 def test_products_have_one_size_and_a_white_corner(rimlight, tmp_path, photos):
-    flags = ("--trim", "--margin", "8%", "--square", "--size", 200, "--shadow")
+    flags = ("--trim", "--margin", "8%", "--square", "--output-size", 200, "--shadow")
     done = rimlight("process", "photos", "-b", "white", *flags, "-o", "shop/")
     assert done.returncode == 0, done.stderr
     picture = cv2.imread(str(tmp_path / "shop/a.jpg"))
@@ -63,12 +63,12 @@ def test_a_video_becomes_a_sequence_of_webp(rimlight, tmp_path, clip):
 @pytest.mark.parametrize("flag", [("--trim",), ("--margin", "8%"), ("--shadow",)])
 def test_flags_for_pictures_are_refused_for_a_video(refused, clip, flag):
     args = ("process", clip, "-b", "white", *flag, "-o", "o.mp4")
-    refused(*args, code=2, says=f"{flag[0]} is for pictures", hint="leave it out")
+    refused(*args, code=2, says=f"{flag[0]} needs images", hint="remove it")
 
 
 def test_results_may_not_lie_in_what_is_watched(refused, photos):
     args = ("process", photos, "--watch", "-b", "white", "-o", photos)
-    refused(*args, code=2, says="lies in what is watched", hint="another folder")
+    refused(*args, code=2, says="lies in the watched folder", hint="another folder")
 
 
 def test_a_watched_folder_takes_what_comes_until_ctrl_c(tmp_path, photos):

@@ -134,7 +134,7 @@ def test_what_a_config_covers_stays_out_of_the_report_too(rimlight, tmp_path):
 
 
 def test_a_choice_that_would_leave_somebody_uncovered_is_refused(refused, clip):
-    for choice in (("--drop", "person"), ("--keep", "largest")):
+    for choice in (("--exclude", "person"), ("--keep", "largest")):
         args = ("road", clip, "--model", "selfie", "--redact", "person", *choice, "-o", "o.mp4")
         refused(*args, code=2, says="--redact", hint="--keep")
 
@@ -149,7 +149,7 @@ def test_flags_of_the_report_without_one_are_refused(refused, clip):
     shares = "0.1,0.9,0.9,0.4,0.6,0.6"
     for flag, value in (
         ("--rules", "rules.yaml"),
-        ("--recorded", "2026-05-01"),
+        ("--start-time", "2026-05-01"),
         ("--ahead", shares),
     ):
         args = ("road", clip, "--model", "selfie", "-o", "out.mp4", flag, value)

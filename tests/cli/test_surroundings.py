@@ -120,7 +120,7 @@ def test_compiled_loops_without_a_place_for_them_are_left_out(shell, compiled, t
         ("process a.mp4 --bg white -o o.mp4", "did you mean --background?"),
         ("process a.mp4 -background white -o o.mp4", "write --background, with two dashes"),
         ("process a.mp4 b.mp4 -b white -o out/", "rimlight batch"),
-        ("process a.png -b white --size 640x360 -o o.png", "--max-size WIDTHxHEIGHT"),
+        ("process a.png -b white --output-size 640x360 -o o.png", "--max-size WIDTHxHEIGHT"),
         ("process a.mp4 -b white --crf x -o o.mp4", "--crf: "),
     ],
 )

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from rimlight.batch.plan import Task
 from rimlight.cli import app
-from rimlight.cli.road_run import title_of
+from rimlight.cli.road import make_title
 from rimlight.core import addresses
 from rimlight.core.errors import ConfigError
 from rimlight.media.container import Target
@@ -87,8 +87,8 @@ def test_no_command_shows_a_secret(words, tmp_path):
 
 
 def test_a_report_is_not_called_by_a_password():
-    assert title_of(["http://me:a/s3cr3t@cam/drive.mp4"]) == "drive.mp4"
-    assert title_of(["http://me:s3cr3t@cam", "b"]) == "cam and 1 more"
+    assert make_title(["http://me:a/s3cr3t@cam/drive.mp4"]) == "drive.mp4"
+    assert make_title(["http://me:s3cr3t@cam", "b"]) == "cam and 1 more"
 
 
 def test_a_manifest_tells_addresses_apart_without_their_secrets():

@@ -107,7 +107,7 @@ class Live:
         self.socket = folder / f"{name}.sock"
         self.log = folder / f"{name}.log"
         command = [sys.executable, "-m", "rimlight", "live", "--source", CAMERA]
-        command += ["--sink", f"virtual-camera:{VIRTUAL}", "--ctl", str(self.socket)]
+        command += ["--sink", f"virtual-camera:{VIRTUAL}", "--control-socket", str(self.socket)]
         command += ["--set", f"sinks.0.size={SIZE[0]}x{SIZE[1]}", *more]
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
@@ -281,7 +281,7 @@ def holders(path: str) -> set[str]:
 
 def thrifty(folder: Path) -> dict[str, Any]:
     """A limit that cannot be held: everything is given up, the webcam's size last."""
-    words = ("--background", GREEN, "--cpu", "1%", "--set", "source.size=1280x720")
+    words = ("--background", GREEN, "--max-cpu", "1%", "--set", "source.size=1280x720")
     with live(folder, "thrifty", *words) as run, consumer() as seen:
         seen.wait_for(5)
         last = "the camera's full size"

@@ -53,10 +53,13 @@ class Reader:
 
 
 def main() -> None:
-    """Measure with and without --sync."""
+    """Measure with and without --mask-sync exact."""
     folder = Path(sys.argv[1])
     report = {}
-    for name, more in {"newest mask": (), "own mask (--sync)": ("--sync",)}.items():
+    for name, more in {
+        "newest mask": (),
+        "own mask (--mask-sync exact)": ("--mask-sync", "exact"),
+    }.items():
         words = ["--set", "effects=[{kind: flip, mirror: false}]", "--allow-passthrough"]
         words += ["--set", "sinks.0.size=640x360", "--source", CAMERA, *more]
         run = Live(folder, "latency", *words)

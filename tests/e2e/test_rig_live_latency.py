@@ -49,7 +49,7 @@ def report(shared, tmp_path_factory):
     return json.loads((folder / "latency.json").read_text())
 
 
-@pytest.mark.parametrize("masks", ["newest mask", "own mask (--sync)"])
+@pytest.mark.parametrize("masks", ["newest mask", "own mask (--mask-sync exact)"])
 def test_pictures_arrive_within_the_budget(report, masks, capsys):
     found = report[masks]
     stages = found["status"]["stages"]

@@ -9,7 +9,7 @@ from scenes import flat_frame, make
 from typer.testing import CliRunner
 
 from rimlight.cli import app
-from rimlight.cli.ctl import _said
+from rimlight.cli.ctl import _resolve_files
 from rimlight.core.config import ComponentConfig, parse_run
 from rimlight.core.errors import ConfigError
 from rimlight.core.mask import Mask
@@ -187,7 +187,7 @@ def test_a_word_of_ctl_is_no_file_that_lies_there(words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("on", "white"):
         (tmp_path / name).touch()
-    assert _said(words) == words
+    assert _resolve_files(words) == words
 
 
 @pytest.mark.parametrize(
@@ -196,4 +196,4 @@ def test_a_word_of_ctl_is_no_file_that_lies_there(words, tmp_path, monkeypatch):
 def test_a_file_that_ctl_names_is_found_from_the_run_s_folder(words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / words[1]).touch()
-    assert _said(words) == [words[0], str((tmp_path / words[1]).resolve())]
+    assert _resolve_files(words) == [words[0], str((tmp_path / words[1]).resolve())]

@@ -2,6 +2,7 @@
 
     python tests/golden/make.py            # all of them
     python tests/golden/make.py help api   # some
+    python tests/golden/make.py reference  # docs/reference/ and the index that flags are built from
 
 A rename or a move of code changes `help`, `runs` and `api` in a way that is read as a diff, and
 `frames` not at all. `frames` holds a hash, which is exact on one kind of processor, and a few
@@ -25,6 +26,7 @@ import numpy as np
 
 HERE = Path(__file__).parent
 SAMPLES = HERE.parents[1] / "samples"
+REFERENCE = HERE.parents[1] / "docs" / "reference"
 TOLERANCE = 3  # levels of 255
 
 FAMILIES = ("sources", "segmenters", "refiners", "effects", "sinks")
@@ -48,7 +50,7 @@ RUNS = [
     f"{PROCESS} -b white --codec ffv1",
     f"{PROCESS} -b white --codec h264 --crf 20 --preset slow",
     f"{PROCESS} -b white --start 0.04 --end 0.1",
-    f"{PROCESS} -b white --every 2 --max-size 32x32",
+    f"{PROCESS} -b white --stride 2 --max-size 32x32",
     f"{PROCESS} -b white --matte matte.mkv --foreground fg.mkv",
     f"{PROCESS} -b white --set pipeline.queue_size=1 --set sinks.0.segment_s=2",
     f"{PROCESS} -c run.yaml",
@@ -59,7 +61,7 @@ RUNS = [
     "process in.png -b none -o out.webp",
     "process photos -b white -o shop",
     "process photos -b white -r -o shop/ --format webp",
-    "process photos -b white -o shop/ --trim --margin 8% --square --size 160 --shadow",
+    "process photos -b white -o shop/ --trim --margin 8% --square --output-size 160 --shadow",
     "process photos/*.png -b white -o shop/",
     "process @list.txt -b white -o shop/",
     "live",
@@ -72,9 +74,9 @@ RUNS = [
     "live --blur 20 --source pattern:64x48 --sink null",
     "live --blur 20 --sink virtual-camera:/dev/video10 --sink http:8080",
     "live --blur 20 --on-demand",
-    "live --blur 20 --sync",
+    "live --blur 20 --mask-sync exact",
     "live --blur 20 --quality best --max-latency 200",
-    "live --blur 20 --when-unsure blur",
+    "live --blur 20 --fallback blur",
     "live --grayscale --allow-passthrough",
     "live --blur 20 --keep person --model selfie",
     "road clip.mkv -o painted.mkv",
@@ -115,7 +117,7 @@ FRAMES = {
     "resumed.mkv": ["process", PORTRAIT, "-b", PHOTO, *LONGER, *FFV1],
     "road.mkv": ["road", ROAD, "--set", "source.end_s=1"],
     "picture.png": ["process", PHOTO, "-b", "white"],
-    "product.png": ["process", PHOTO, "-b", "white", "--trim", "--square", "--size", "200"],
+    "product.png": ["process", PHOTO, "-b", "white", "--trim", "--square", "--output-size", "200"],
 }  # fmt: skip
 ENGINES = ("local", "ray")
 
@@ -130,6 +132,16 @@ def make_help():
     commands = ["rimlight", *(name for name, _ in _walk(group, ""))]
     with _environ(COLUMNS="100", TERM="dumb"):
         return {name: _said(group, [*name.split()[1:], "--help"]) for name in commands}
+
+
+def make_reference():
+    """Write the index of options and `docs/reference/`, which are made of the options' classes."""
+    from rimlight.cli.options import write_index
+
+    write_index()
+    # Flags took their help from the index when they were imported: start again.
+    code = "from pathlib import Path; from rimlight.cli.reference import write_reference as w; "
+    subprocess.run([sys.executable, "-c", f"{code}w(Path({str(REFERENCE)!r}))"], check=True)
 
 
 def make_runs():
@@ -289,8 +301,12 @@ def _run(words, folder, kill_after):
 
 
 def main():
-    for name in sys.argv[1:] or MAKERS:
-        write(name, MAKERS[name]())
+    names = sys.argv[1:] or ["reference", *MAKERS]
+    if "reference" in names:
+        make_reference()
+    for name in names:
+        if name != "reference":
+            write(name, MAKERS[name]())
 
 
 if __name__ == "__main__":

@@ -1,22 +1,29 @@
-"""`rimlight batch`: many videos and pictures, several at once, on this machine or on many."""
+"""`rimlight batch`: many videos and images in parallel, on this machine or on a Ray cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from rimlight.cli import interrupts
+from rimlight.cli.console import STOPPED, console, open_progress
+from rimlight.cli.flags import OUTPUT as OUTPUT_PANEL
 from rimlight.cli.flags import (
+    RUN,
     Audio,
     Background,
     Blur,
     ConfigFile,
-    Drop,
+    Exclude,
     Fit,
     Keep,
+    MaxSize,
     Mirror,
     Model,
     Overwrite,
@@ -25,17 +32,32 @@ from rimlight.cli.flags import (
     Quiet,
     Rotate,
     Settings,
-    names_effects,
-    segmenter_keys,
-    turn_keys,
+    has_effects,
+    make_rotation_keys,
+    make_segmenter_keys,
 )
+from rimlight.core.addresses import hide_secrets
 
 if TYPE_CHECKING:
+    from rimlight.batch.extent import Extent
+    from rimlight.batch.local import Job
+    from rimlight.batch.manifest import Entry
     from rimlight.batch.plan import Task
-    from rimlight.batch.run import Pool
+    from rimlight.batch.run import Batch, Pool, Todo
     from rimlight.core.config import RunConfig
 
 Engine = Literal["local", "ray"]
+
+JOBS = "Jobs"
+"""The panel of `--help` for how the work is distributed."""
+
+FAILED = 1
+_NAMED = 5
+_NAMES = {
+    "video": ("video", "videos"),
+    "picture": ("picture", "pictures"),
+    "folder": ("folder of pictures", "folders of pictures"),
+}
 
 
 def batch(
@@ -43,58 +65,92 @@ def batch(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Videos, pictures, folders of them, and globs; with --engine ray also addresses.",
+            help="Videos, images, folders and globs; with --engine ray also URLs.",
         ),
     ],
     *,
-    output: Annotated[str, typer.Option("--output", "-o", help="The folder for the results.")],
-    background: Background = None,
-    blur: Blur = None,
-    keep: Keep = None,
-    drop: Drop = None,
-    fit: Fit = "fill",
-    mirror: Mirror = False,
-    rotate: Rotate = None,
-    model: Model = None,
-    quality: Quality = None,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="The folder for the results.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ],
     suffix: Annotated[
         str | None,
-        typer.Option(metavar=".EXT", help="Of the videos to make; .mp4, or .mov with alpha."),
+        typer.Option(
+            metavar=".EXT",
+            help="Suffix of the resulting videos (default: .mp4, or .mov with alpha).",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = None,
     audio: Audio = True,
     private: Private = False,
-    max_size: Annotated[
-        str | None,
-        typer.Option(metavar="WIDTHxHEIGHT", help="Scale larger videos down to fit into this."),
-    ] = None,
+    overwrite: Overwrite = False,
+    background: Background = None,
+    blur: Blur = None,
+    fit: Fit = "fill",
+    mirror: Mirror = False,
+    keep: Keep = None,
+    exclude: Exclude = None,
+    model: Model = None,
+    quality: Quality = None,
+    rotate: Rotate = None,
+    max_size: MaxSize = None,
     jobs: Annotated[
-        str, typer.Option(metavar="N|auto", help="How many at once; auto: as cores and memory go.")
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="Number of parallel jobs; auto derives it from CPU cores and free memory.",
+            rich_help_panel=JOBS,
+        ),
     ] = "auto",
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try those again that failed before.")
+        bool,
+        typer.Option(
+            "--retry-failed",
+            help="Retry inputs that failed in an earlier run.",
+            rich_help_panel=JOBS,
+        ),
     ] = False,
-    overwrite: Overwrite = False,
     engine: Annotated[
-        Engine, typer.Option(help="Where the work is done: on this machine, or on a Ray cluster.")
+        Engine,
+        typer.Option(help="Run on this machine or on a Ray cluster.", rich_help_panel=JOBS),
     ] = "local",
     address: Annotated[
         str | None,
-        typer.Option(help="With --engine ray: the cluster's; auto: this machine's; else none."),
+        typer.Option(
+            help="Address of the Ray cluster; auto: the one of this machine (default: a new one).",
+            rich_help_panel=JOBS,
+        ),
     ] = None,
-    piece: Annotated[
-        str, typer.Option(metavar="SECONDS", help="With --engine ray: the length of pieces.")
+    chunk_seconds: Annotated[
+        str,
+        typer.Option(
+            metavar="SECONDS",
+            help="Length of the chunks that a video is split into with --engine ray.",
+            rich_help_panel=JOBS,
+        ),
     ] = "60",
     config: ConfigFile = None,
     set_: Settings = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what there is to do and how long it may take.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Print the plan and an estimate of the duration, and stop.",
+            rich_help_panel=RUN,
+        ),
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Give many videos and pictures another background, or none.
+    """Process many videos and images in parallel.
 
-    The output folder holds the results, a manifest and summary.html. Give the same command again to
-    go on where it stopped; what is done is not done twice.
+    The output folder holds the results, a manifest and summary.html. The same command resumes a
+    batch; finished results are not computed again.
 
       rimlight batch recordings/ photos/*.jpg --background beach.jpg -o results
 
@@ -105,19 +161,18 @@ def batch(
     from rimlight.batch.plan import left_out, make_plan
     from rimlight.batch.report import bring, report_folder
     from rimlight.batch.run import Batch, alone_in
-    from rimlight.cli.batch_run import show_plan, work_through
-    from rimlight.cli.run import tell
+    from rimlight.cli.console import print_notes
     from rimlight.factory.object_filter import parse_object_filter
     from rimlight.factory.presets import background_effects, build_config
     from rimlight.factory.sinks import predict_track_changes
     from rimlight.media.paths import plain_path
     from rimlight.sources import guess
 
-    said = parse_object_filter(keep, drop)
+    selection = parse_object_filter(keep, exclude)
     effects = None
-    if not names_effects(config, set_) or background is not None or blur is not None:
+    if not has_effects(config, set_) or background is not None or blur is not None:
         effects = background_effects(
-            background=background, blur=blur, keep=said.classes, fit=fit, mirror=mirror
+            background=background, blur=blur, keep=selection.classes, fit=fit, mirror=mirror
         )
 
     def describe(task: Task) -> RunConfig:
@@ -127,9 +182,9 @@ def batch(
             "process",
             source=f"{'animation' if moves else kind}:{task.source}",
             sinks=[f"{kind}:{task.target}{'/' if task.kind == 'folder' else ''}"],
-            segmenter=segmenter_keys(model, None),
+            segmenter=make_segmenter_keys(model, None),
             effects=effects,
-            refiners=said.refiners,
+            refiners=selection.refiners,
             quality=quality,
             config=config,
             settings=set_ or (),
@@ -140,7 +195,7 @@ def batch(
                     "private": private or None,
                 }
             },
-            source_options=turn_keys(rotate)
+            source_options=make_rotation_keys(rotate)
             | ({"max_size": max_size} if task.kind == "video" else {}),
         )
 
@@ -151,7 +206,7 @@ def batch(
     ending = suffix or (".mov" if is_clear else ".mp4")
     still = ".png" if is_clear else None
     tasks = make_plan(inputs, output, suffix=ending, still=still)
-    tell(left_out(inputs, output))
+    print_notes(left_out(inputs, output))
     _check_first_of_each_kind(tasks, describe)
     with ExitStack() as stack:
         if not dry_run:
@@ -159,16 +214,20 @@ def batch(
         work = Batch(bring(output), describe, still=still, overwrite=overwrite)
         todo = work.todo(tasks, retry_failed=retry_failed)
         work.check(tasks, todo)
-        pool = _pool(engine, jobs, len(todo.tasks), stack, address=address, piece=piece)
-        extent = show_plan(todo, pool, describe if dry_run else None)
+        pool = _open_pool(
+            engine, jobs, len(todo.tasks), stack, address=address, chunk_seconds=chunk_seconds
+        )
+        extent = print_plan(todo, pool, describe if dry_run else None)
         if dry_run:
-            tell([note for task in todo.tasks for note in predict_track_changes(describe(task))])
+            print_notes(
+                [note for task in todo.tasks for note in predict_track_changes(describe(task))]
+            )
         else:
-            work_through(work, tasks, todo, pool, out=output, frames=extent.frames, quiet=quiet)
+            run_batch(work, tasks, todo, pool, out=output, frames=extent.frames, quiet=quiet)
 
 
 def _check_places(places: Sequence[str], engine: Engine) -> None:
-    """Refuse addresses where nobody would fetch them."""
+    """Refuse URLs that the engine cannot read."""
     from rimlight.batch import storage
     from rimlight.core.errors import ConfigError
 
@@ -176,15 +235,15 @@ def _check_places(places: Sequence[str], engine: Engine) -> None:
     if far and engine == "local":
         raise ConfigError(
             f"{far[0]} is not on this machine",
-            hint="use --engine ray, which needs no cluster: it works on this machine then",
+            hint="use --engine ray, which also works without a cluster",
         )
     if any(place.startswith("memory://") for place in far):
-        raise ConfigError("memory:// is seen by one process only", hint="use file:// or a path")
+        raise ConfigError("memory:// is visible to one process only", hint="use file:// or a path")
     storage.check(far)
 
 
 def _check_first_of_each_kind(tasks: Sequence[Task], describe: Callable[[Task], RunConfig]) -> None:
-    """Find what is wrong with the run once, and before any work, not in every worker."""
+    """Check the run of each kind of input once, before any worker starts."""
     from rimlight.batch.trial import try_parts
     from rimlight.factory.validation import validate_config
 
@@ -193,44 +252,199 @@ def _check_first_of_each_kind(tasks: Sequence[Task], describe: Callable[[Task], 
         try_parts(describe(task))
 
 
-def _pool(
-    engine: Engine, jobs: str, count: int, stack: ExitStack, *, address: str | None, piece: str
+def _open_pool(
+    engine: Engine,
+    jobs: str,
+    count: int,
+    stack: ExitStack,
+    *,
+    address: str | None,
+    chunk_seconds: str,
 ) -> Pool:
-    """Return what does the work; `stack` closes its connection."""
+    """Open the pool that runs the jobs; `stack` closes its connection."""
     from rimlight.batch.capacity import jobs_that_fit
 
-    wanted = _number(jobs)
+    job_count = _parse_jobs(jobs)
     if engine == "local":
         from rimlight.batch.local import LocalPool
 
-        return LocalPool(wanted or jobs_that_fit(count))
+        return LocalPool(job_count or jobs_that_fit(count))
     from rimlight.batch.cluster import RayPool
     from rimlight.batch.session import connected
 
-    length_s = _seconds(piece)
-    stack.enter_context(connected(address, cpus=wanted))
-    return RayPool(wanted, piece_s=length_s)
+    length_s = _parse_chunk_seconds(chunk_seconds)
+    stack.enter_context(connected(address, cpus=job_count))
+    return RayPool(job_count, piece_s=length_s)
 
 
-def _number(jobs: str) -> int | None:
-    """Return the number of jobs asked for, None for auto."""
+def _parse_jobs(jobs: str) -> int | None:
+    """Return the number of jobs; None for auto."""
     from rimlight.core.errors import ConfigError
     from rimlight.core.options import is_number
 
     if jobs == "auto":
         return None
     if not is_number(jobs) or int(jobs) < 1:
-        raise ConfigError(f"--jobs {jobs!r} must be a number from 1 on, or auto", hint="--jobs 2")
+        raise ConfigError(f"--jobs {jobs!r} must be auto or a number of 1 or more", hint="--jobs 2")
     return int(jobs)
 
 
-def _seconds(piece: str) -> Fraction:
+def _parse_chunk_seconds(text: str) -> Fraction:
     from rimlight.core.errors import ConfigError
 
     try:
-        length_s = Fraction(piece)
+        length_s = Fraction(text)
     except (ValueError, ZeroDivisionError):
         length_s = Fraction(0)
     if length_s <= 0:
-        raise ConfigError(f"--piece {piece!r} must be seconds", hint="--piece 60")
+        raise ConfigError(
+            f"--chunk-seconds {text!r} must be a number of seconds above 0",
+            hint="--chunk-seconds 60",
+        )
     return length_s
+
+
+def print_plan(todo: Todo, pool: Pool, describe: Callable[[Task], RunConfig] | None) -> Extent:
+    """Print the plan, with `describe` also an estimate of its duration; return its extent."""
+    from rimlight.batch.extent import extent_of
+    from rimlight.batch.run import name_aside
+
+    kinds = Counter(task.kind for task in todo.tasks)
+    parts = [f"{count} {_NAMES[kind][count > 1]}" for kind, count in kinds.items()]
+    console.print(f"to do: {', '.join(parts) or 'nothing'}, {pool.size} at once")
+    extent = extent_of(todo.tasks)
+    if extent.frames:
+        of = f" of {_format_duration(extent.seconds)}" if extent.seconds else ""
+        console.print(f"       {extent.frames:,} frames{of}")
+    for why in extent.unreadable[:_NAMED]:
+        console.print(f"note: {why}", soft_wrap=True)
+    if extent.unreadable[_NAMED:]:
+        console.print(f"note: {len(extent.unreadable) - _NAMED} more videos cannot be opened")
+    if todo.done:
+        console.print(f"done by an earlier run: {todo.done}")
+    for place in todo.changed:
+        console.print(
+            f"note: {place} was changed since it was written: it is computed again, and the old "
+            f"file becomes {name_aside(place)}",
+            soft_wrap=True,
+        )
+    if todo.failed:
+        console.print(f"failed in an earlier run: {len(todo.failed)} (--retry-failed)")
+    if describe is not None:
+        _print_estimate(todo, extent, pool, describe)
+    return extent
+
+
+def _print_estimate(
+    todo: Todo, extent: Extent, pool: Pool, describe: Callable[[Task], RunConfig]
+) -> None:
+    """Estimate the duration of all videos from a few frames of the first that opens."""
+    from rimlight.batch.extent import cost_of
+
+    videos = [task for task in todo.tasks if task.kind == "video"]
+    costs = (cost_of(describe(task), task, extent.megapixels) for task in videos)
+    cost = next((cost for cost in costs if cost is not None), None)
+    if cost is None:
+        return
+    here, one_core = (
+        _format_duration(seconds) for seconds in (cost.cpu_s / pool.processors, cost.cpu_s)
+    )
+    console.print(
+        f"videos: about {here} here ({one_core} of one "
+        f"processor) and {cost.bytes / 1e6:,.1f} MB, by a few frames of one",
+        soft_wrap=True,
+    )
+
+
+def run_batch(
+    work: Batch,
+    tasks: Sequence[Task],
+    todo: Todo,
+    pool: Pool,
+    *,
+    out: str,
+    frames: int,
+    quiet: bool,
+) -> None:
+    """Run the tasks of a batch and print the results.
+
+    Args:
+        work: the batch, which keeps the manifest.
+        tasks: the plan.
+        todo: the tasks that are not done yet.
+        pool: runs the jobs.
+        out: the folder of the results.
+        frames: the approximate number of frames.
+        quiet: show no progress.
+
+    Raises:
+        typer.Exit: an input failed, or the user stopped the batch.
+        SinkError: the results or the manifest cannot be written.
+    """
+    from rimlight.batch import report
+
+    report.begin(work.manifest.path.parent, out)
+    try:
+        with (
+            interrupts.interrupted_by_signals(),
+            _open_batch_progress(len(todo.tasks), frames, quiet=quiet) as (on_tick, on_end),
+        ):
+            pool.watch(on_tick, _print_killed)
+            for entry in work.run(todo.tasks, pool):
+                on_end(entry)
+    except KeyboardInterrupt:
+        console.print("stopped; the same command resumes here")
+        raise typer.Exit(STOPPED) from None
+    finally:
+        page = report.publish(work.write_summary(tasks, out).parent, out)
+    _print_results(work.entries(tasks), len(tasks), page)
+
+
+def _print_results(entries: Sequence[Entry], count: int, page: str) -> None:
+    failed = [entry for entry in entries if entry.state == "failed"]
+    console.print(f"{count - len(failed)} of {count} done; look at {page}", soft_wrap=True)
+    for entry in failed:
+        console.print(f"failed: {entry.source}: {entry.error}", soft_wrap=True)
+        if entry.hint:
+            console.print(f"        {entry.hint}", soft_wrap=True)
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _print_killed(job: Job, size: int) -> None:
+    name = hide_secrets(str(job.run["source"].get("path")))
+    console.print(
+        f"note: the worker of {name} was killed; trying again, {size} at once", soft_wrap=True
+    )
+
+
+@contextmanager
+def _open_batch_progress(
+    count: int, frames: int, *, quiet: bool
+) -> Iterator[tuple[Callable[[Sequence[int]], None], Callable[[Entry], None]]]:
+    """Yield (on_tick, on_end): show the frames done, count one input.
+
+    A terminal shows a bar; a log gets one line per input.
+    """
+    ended: list[Entry] = []
+
+    def format_progress(done: float, _: float | None, speed: float) -> str:
+        return f"{len(ended)} of {count} files, {done:,.0f} frames, {speed:.0f}/s"
+
+    with open_progress("", quiet=quiet, figures=format_progress) as update:
+
+        def on_tick(counters: Sequence[int]) -> None:
+            update(sum(counters), frames or None)
+
+        def on_end(entry: Entry) -> None:
+            ended.append(entry)
+            if not quiet and not console.is_terminal:
+                console.print(
+                    f"[{len(ended)}/{count}] {entry.state}: {entry.source}", soft_wrap=True
+                )
+
+        yield on_tick, on_end
+
+
+def _format_duration(seconds: float) -> str:
+    return str(timedelta(seconds=max(1, round(seconds))))

@@ -1,9 +1,10 @@
-"""`rimlight bench`: how fast this machine is."""
+"""`rimlight bench`: the speed of this machine and of networks on it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,58 +13,85 @@ from rimlight.cli.flags import Overwrite
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from rimlight.core.frame import Frame
+    from rimlight.lab.bench.contenders import Contender
+    from rimlight.lab.bench.networks import Measured
     from rimlight.lab.bench.rounds import Cost
     from rimlight.lab.bench.suite import Report
+
+NETWORKS = "Networks"
+TIMED_FRAMES = 8
+CALIBRATION_FRAMES = 40
 
 
 def bench(
     clip: Annotated[
-        Path | None, typer.Argument(help="A video of a person; the shipped sample without it.")
+        Path | None, typer.Argument(help="A video of a person (default: the included sample).")
     ] = None,
     *,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures to a file.")
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures to this file.")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Frames per way of working.")] = 200,
+    overwrite: Overwrite = False,
+    rounds: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Number of frames per measurement.")
+    ] = 200,
     memory: Annotated[
-        int, typer.Option(min=0, metavar="FRAMES", help="Watch memory over that many frames.")
+        int, typer.Option(min=0, metavar="N", help="Measure memory over N frames; 0: not at all.")
     ] = 0,
-    compare: Annotated[
+    mediapipe_python: Annotated[
         Path | None,
-        typer.Option(metavar="PYTHON", help="A Python with mediapipe, to run on the same frames."),
+        typer.Option(
+            metavar="PATH", help="A Python with mediapipe, which processes the same frames."
+        ),
     ] = None,
     networks: Annotated[
         bool,
         typer.Option(
-            "--networks", help="Instead: one table of networks, large, small, converted, shipped."
+            "--networks",
+            help="Measure networks instead of the pipeline.",
+            rich_help_panel=NETWORKS,
         ),
     ] = False,
     model: Annotated[
         list[str] | None,
         typer.Option(
-            "--model", "-m", help="With --networks: one more, a name or a file; may be repeated."
+            "--model",
+            "-m",
+            help="Another network, a name or a file; may be repeated.",
+            rich_help_panel=NETWORKS,
         ),
     ] = None,
     pictures: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="With --networks: images/ and masks/, for the IoU."),
+        typer.Option(
+            metavar="FOLDER",
+            help="A folder with images/ and masks/, to measure the IoU on.",
+            rich_help_panel=NETWORKS,
+        ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="With --pictures: use the first so many.")
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Use the first N images of --pictures.",
+            rich_help_panel=NETWORKS,
+        ),
     ] = None,
-    overwrite: Overwrite = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A tenth of everything: a look, no figures to quote.")
+        bool,
+        typer.Option("--quick", help="Measure a tenth of everything, for a rough impression."),
     ] = False,
 ) -> None:
-    """Measure this machine: milliseconds per stage, and the pipeline against the bare model.
+    """Measure the speed of the pipeline and its stages on this machine.
 
-    Everything is measured in turns in one run, so that ratios hold on a busy machine too. The
-    figures are explained in docs/benchmarks/speed.md.
+    All measurements are interleaved, so their ratios also hold on a busy machine.
+    docs/benchmarks/speed.md explains the figures.
 
       rimlight bench --json speed.json
 
-      rimlight bench talk.mp4 --memory 20000 --compare peer/bin/python
+      rimlight bench talk.mp4 --memory 20000 --mediapipe-python peer/bin/python
 
       rimlight bench --networks -m person/best.keras --pictures data/people --json networks.json
     """
@@ -73,8 +101,6 @@ def bench(
         check_report(json_file, overwrite=overwrite)
     share = 10 if quick else 1
     if networks:
-        from rimlight.cli.bench_networks import bench_networks
-
         bench_networks(
             clip,
             models=model or (),
@@ -86,7 +112,7 @@ def bench(
         return
     _refuse_without_networks({"model": model, "pictures": pictures, "limit": limit})
 
-    from rimlight.cli.run import console
+    from rimlight.cli.console import console
     from rimlight.lab.bench.footage import sample_clip
     from rimlight.lab.bench.suite import Plan, run_suite
     from rimlight.system.atomic_io import MADE_BY, write_text
@@ -98,7 +124,7 @@ def bench(
         clip_rounds=1 if quick else 3,
         live_s=5 / share,
         memory_frames=memory,
-        peer=compare,
+        peer=mediapipe_python,
     )
     with console.status("starting", spinner="line") as status:
         report = run_suite(plan, status.update)
@@ -106,32 +132,32 @@ def bench(
         from rimlight.core.interchange import to_json
 
         write_text(json_file, to_json(MADE_BY | report.as_dict(), indent=2) + "\n")
-    _print(report)
+    _print_report(report)
 
 
-def _refuse_without_networks(said: dict[str, object]) -> None:
+def _refuse_without_networks(given: dict[str, object]) -> None:
     from rimlight.core.errors import ConfigError
 
-    if wrong := [name for name, value in said.items() if value is not None]:
-        raise ConfigError(f"--{wrong[0]} says nothing without --networks", hint="add --networks")
+    if wrong := [name for name, value in given.items() if value is not None]:
+        raise ConfigError(f"--{wrong[0]} has no effect without --networks", hint="add --networks")
 
 
-def _print(report: Report) -> None:
-    from rimlight.cli.run import table_console
+def _print_report(report: Report) -> None:
+    from rimlight.cli.console import make_table_console
 
-    out = table_console()
+    out = make_table_console()
     out.print("  ".join(f"{key}: {value}" for key, value in report.machine.items()))
     for name in report.costs:
-        out.print(_cost_table(f"one frame at {name}, on one thread", report.costs[name]))
-        out.print(_cost_table(f"its stages at {name}", report.stages[name]))
+        out.print(_make_cost_table(f"one frame at {name}, on one thread", report.costs[name]))
+        out.print(_make_cost_table(f"its stages at {name}", report.stages[name]))
     if report.peers:
-        out.print(_cost_table("others, the same frames at 720p", report.peers))
+        out.print(_make_cost_table("others, the same frames at 720p", report.peers))
     _print_runs(report)
     for key, value in report.ratios.items():
         out.print(f"{key:28} {value:6.2f}")
 
 
-def _cost_table(title: str, costs: dict[str, Cost]) -> Table:
+def _make_cost_table(title: str, costs: dict[str, Cost]) -> Table:
     from rich.table import Table
 
     table = Table("what", title=title, title_justify="left")
@@ -163,3 +189,89 @@ def _print_runs(report: Report) -> None:
     if report.memory:
         peaks = ", ".join(f"{mb:.0f}" for mb in report.memory.quarters_mb)
         typer.echo(f"memory over {report.memory.frames} frames, peak of each quarter: {peaks} MB")
+
+
+def bench_networks(
+    clip: Path | None,
+    *,
+    models: Sequence[str],
+    pictures: Path | None,
+    limit: int | None,
+    rounds: int,
+    json_file: Path | None,
+) -> None:
+    """Build, convert and measure all networks of the table, then print it.
+
+    Args:
+        clip: what time is measured on, and int8 is calibrated on; None for the sample.
+        models: the user's own, by name, card or file, besides those of the table.
+        pictures: a folder of pictures with masks; None leaves the quality out.
+        limit: how many of them count.
+        rounds: how many frames each network gets.
+        json_file: where all figures go; checked by the caller.
+
+    Raises:
+        SinkError: `json_file` cannot be written.
+    """
+    import tempfile
+    from dataclasses import asdict
+
+    from rimlight.cli.console import console
+    from rimlight.lab.bench.footage import load_frames, sample_clip
+    from rimlight.lab.bench.networks import measure
+    from rimlight.lab.bench.suite import machine
+    from rimlight.lab.evaluation.opening import open_data
+    from rimlight.system.atomic_io import MADE_BY, write_text
+
+    data = open_data(str(pictures), limit=limit) if pictures else ()
+    frames = load_frames(clip or sample_clip(), (1280, 720), CALIBRATION_FRAMES)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        console.status("building and converting", spinner="line") as status,
+    ):
+        contenders = _open_contenders(Path(folder), models, frames)
+        status.update(f"measuring {len(contenders)} networks in turns")
+        table = measure(contenders, frames[:TIMED_FRAMES], rounds=rounds, pictures=data)
+    if json_file:
+        content = MADE_BY | {"machine": machine(), "networks": [asdict(line) for line in table]}
+        from rimlight.core.interchange import to_json
+
+        write_text(json_file, to_json(content, indent=2) + "\n")
+    _print_networks(table, machine())
+
+
+def _open_contenders(
+    folder: Path, models: Sequence[str], frames: Sequence[Frame]
+) -> list[Contender]:
+    from rimlight.cli.training import check_tensorflow
+    from rimlight.lab.bench.contenders import given, shipped, untrained
+
+    check_tensorflow()
+    own = [one for model in models for one in given(model, folder, frames)]
+    named = {one.name for one in own}
+    others = [one for one in shipped() if one.name not in named]
+    return [*untrained(folder, frames), *own, *others]
+
+
+def _print_networks(table: Sequence[Measured], machine: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from rimlight.cli.console import make_table_console
+
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("network", no_wrap=True)
+    for heading in ("input", "ms", "CPU ms", "memory MB", "file MB", "gzip MB", "IoU"):
+        shown.add_column(heading, justify="right", no_wrap=heading == "input")
+    for line in table:
+        figures = (line.wall_ms, line.cpu_ms, line.memory_mb)
+        sizes = (line.file_bytes / 1e6, line.packed_bytes / 1e6)
+        shown.add_row(
+            line.name,
+            f"{line.size[0]}x{line.size[1]}",
+            *(f"{figure:.1f}" for figure in figures),
+            *(f"{size:.2f}" for size in sizes),
+            "-" if line.iou is None else f"{line.iou:.4f}",
+        )
+    out = make_table_console()
+    out.print("  ".join(f"{key}: {value}" for key, value in machine.items()))
+    out.print(shown)

@@ -1,4 +1,4 @@
-"""`rimlight ctl`: a word to the live run."""
+"""`rimlight ctl`: sends a command to a live run."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rimlight.core.errors import ConfigError
 from rimlight.core.printable import make_printable
 
 VERBS = """background FILE or COLOR, blur PIXELS (or +5, -5), next, mirror, freeze, panic (each
-on, off, or without a value the other way round), keep CLASSES (or largest, center, id:3,
-all), drop CLASSES, objects, model NAME, profile NAME, status, stop"""
+on, off, or toggled without a value), keep CLASSES (or largest, center, id:3, all), drop
+CLASSES, objects, model NAME, profile NAME, status, stop"""
 
 _WITH_FILE = frozenset({"background", "model", "profile"})
 """Verbs whose value may be a file."""
@@ -24,10 +24,15 @@ def ctl(
     words: Annotated[list[str], typer.Argument(metavar="VERB [VALUE]", help=VERBS)],
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
     path: Annotated[
-        Path | None, typer.Option("--ctl", metavar="SOCKET", help="Which run; else the usual one.")
+        Path | None,
+        typer.Option(
+            "--control-socket",
+            metavar="PATH",
+            help="The socket of the run (default: in XDG_RUNTIME_DIR).",
+        ),
     ] = None,
 ) -> None:
-    """Change a live run while it runs, or ask how it stands.
+    """Send a command to a live run, or print its status.
 
     rimlight ctl background office.jpg
 
@@ -37,17 +42,17 @@ def ctl(
     """
     from rimlight.live.control_socket import ask, default_socket
 
-    answer = ask(path or default_socket(), _said(words))
+    answer = ask(path or default_socket(), _resolve_files(words))
     if as_json:
         typer.echo(json.dumps(answer.get("status", answer)))
     if not answer["ok"]:
         raise ConfigError(answer["text"], hint=answer["hint"])
     if not as_json:
-        typer.echo(make_printable(answer.get("text") or _table(answer["status"])))
+        typer.echo(make_printable(answer.get("text") or _format_status(answer["status"])))
 
 
-def _said(words: list[str]) -> list[str]:
-    """Return the words with the path of a file in full: the run may have another folder.
+def _resolve_files(words: list[str]) -> list[str]:
+    """Return the words with file paths made absolute, because the run may have another folder.
 
     Only where a verb takes a file, and not in place of a name or color: whatever lies in the
     folder here, `panic on` stays `panic on`.
@@ -64,13 +69,13 @@ def _said(words: list[str]) -> list[str]:
     return words if is_name else [verb, str(Path(word).resolve())]
 
 
-def _table(status: dict[str, Any]) -> str:
-    """Lay out a status for people."""
+def _format_status(status: dict[str, Any]) -> str:
+    """Return a status as lines of text."""
     wide = max(map(len, status))
-    return "\n".join(f"{name:{wide}}  {_shown(value)}" for name, value in status.items())
+    return "\n".join(f"{name:{wide}}  {_format_value(value)}" for name, value in status.items())
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {each}" for key, each in value.items()) or "-"
     if isinstance(value, list):

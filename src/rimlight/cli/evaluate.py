@@ -1,4 +1,4 @@
-"""`rimlight eval`: how good masks are and how still they hold, several set-ups side by side."""
+"""`rimlight eval`: mask quality and temporal stability of several setups."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rimlight.cli.flags import Overwrite
+from rimlight.cli.flags import Overwrite, Quiet
 
 if TYPE_CHECKING:
     from rimlight.lab.evaluation.datasets import Data
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 OBJECTS = "objects=yolov8n-seg"
-"""What is measured where the data holds single objects."""
+"""The default setup for data with single objects."""
 
 
 def evaluate(
@@ -28,7 +28,7 @@ def evaluate(
         typer.Argument(
             metavar="DATA...",
             help="Folders with images/NAME.jpg and masks/NAME_mask.png, or labels/NAME.txt for "
-            "single objects; clips, or 'pattern'.",
+            "single objects; videos, or 'pattern'.",
         ),
     ],
     *,
@@ -36,36 +36,43 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="NAME=MODEL+REFINER+...",
-            help="What to measure; may be given again. Options follow a colon: smooth:ratio=0.5.",
+            help="A setup to measure; may be repeated. Options follow a colon: smooth:ratio=0.5.",
         ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="A YAML file with a list 'setups'.")
     ] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
-    html: Annotated[Path | None, typer.Option("--html", help="Write a page here.")] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Write all figures to this file.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write an HTML report to this file.")
+    ] = None,
     video: Annotated[
-        Path | None, typer.Option("--video", help="Write sequences side by side here.")
+        Path | None,
+        typer.Option("--video", help="Write a comparison video to this file or folder."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Use the first so many pictures of each.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Use the first N images of each data set."),
     ] = None,
     crop: Annotated[
-        str | None, typer.Option(help="upper-body: cut standing people to a webcam's view.")
+        str | None, typer.Option(help="upper-body: crop standing people to the view of a webcam.")
     ] = None,
     labels: Annotated[
-        str | None, typer.Option(help="What colored or numbered masks mean: camvid, comma10k.")
+        str | None, typer.Option(help="Meaning of colored or numbered masks: camvid, comma10k.")
     ] = None,
     threshold: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="From this alpha up a pixel is mask.")
+        float,
+        typer.Option(min=0.01, max=0.99, help="Alpha from which a pixel belongs to the mask."),
     ] = 0.5,
     rate: Annotated[
-        float, typer.Option(min=1, max=1000, help="Frames a second of numbered pictures.")
+        float, typer.Option(min=1, max=1000, help="Frame rate of numbered images.")
     ] = 30,
     overwrite: Overwrite = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Measure masks against the truth, and over time.
+    """Measure mask quality and temporal stability.
 
     rimlight eval data/portraits --setup raw=selfie --setup smooth=selfie+smooth
 
@@ -86,12 +93,12 @@ def evaluate(
     if video:
         check_folder(video, overwrite=overwrite)
     if any(is_outlined(Path(spec)) for spec in data):
-        _refuse_for_objects({"--video": video, "--crop": crop, "--labels": labels})
-        evaluation = _objects(data, _configs(setup or (OBJECTS,), config), limit=limit)
+        _refuse_with_objects({"--video": video, "--crop": crop, "--labels": labels})
+        evaluation = _evaluate_objects(data, _read_setups(setup or (OBJECTS,), config), limit=limit)
     else:
-        evaluation = _run(
+        evaluation = _evaluate_masks(
             [open_data(spec, labels=labels, crop=crop, limit=limit, rate=rate) for spec in data],
-            _configs(setup or (), config),
+            _read_setups(setup or (), config),
             threshold=threshold,
             video=video,
             overwrite=overwrite,
@@ -105,17 +112,17 @@ def evaluate(
         write_html(evaluation, html)
 
 
-def _refuse_for_objects(said: Mapping[str, object]) -> None:
+def _refuse_with_objects(given: Mapping[str, object]) -> None:
     from rimlight.core.errors import ConfigError
 
-    if wrong := [flag for flag, value in said.items() if value is not None]:
-        raise ConfigError(f"{wrong[0]} is for masks, not for single objects", hint="leave it out")
+    if wrong := [flag for flag, value in given.items() if value is not None]:
+        raise ConfigError(f"{wrong[0]} needs masks, not single objects", hint="remove it")
 
 
-def _objects(
+def _evaluate_objects(
     specs: Sequence[str], configs: Sequence[SetupConfig], *, limit: int | None
 ) -> Evaluation:
-    """Measure how well single objects are found."""
+    """Measure the detection of single objects."""
     from rimlight.core.errors import ConfigError
     from rimlight.lab.evaluation.objects import ObjectData, evaluate_objects, with_rules
     from rimlight.lab.evaluation.outlines import is_outlined
@@ -124,7 +131,7 @@ def _objects(
 
     if others := [spec for spec in specs if not is_outlined(Path(spec))]:
         raise ConfigError(
-            f"{others[0]} has no labels of single objects", hint="measure it in a run of its own"
+            f"{others[0]} has no labels of single objects", hint="evaluate it in a separate run"
         )
     data = [ObjectData(Path(spec), limit=limit) for spec in specs]
     with open_setups([with_rules(config) for config in configs], (1, 1)) as setups:
@@ -132,7 +139,7 @@ def _objects(
     return Evaluation(tuple(results), {"limit": limit or "none"})
 
 
-def _configs(specs: Sequence[str], config: Path | None) -> tuple[SetupConfig, ...]:
+def _read_setups(specs: Sequence[str], config: Path | None) -> tuple[SetupConfig, ...]:
     from rimlight.lab.evaluation.setups import parse_setup, read_setups
 
     named = [parse_setup(spec) for spec in specs]
@@ -140,7 +147,7 @@ def _configs(specs: Sequence[str], config: Path | None) -> tuple[SetupConfig, ..
     return (*listed, *named) or (parse_setup("auto"),)
 
 
-def _run(
+def _evaluate_masks(
     data: Sequence[Data],
     configs: Sequence[SetupConfig],
     *,
@@ -155,8 +162,8 @@ def _run(
 
     with (
         open_setups(configs, data[0].size) as setups,
-        _filming(video, overwrite=overwrite) as film,
-        _progress(data, quiet=quiet) as advance,
+        _open_comparison_video(video, overwrite=overwrite) as film,
+        _show_progress(data, quiet=quiet) as advance,
     ):
 
         def on_sample(*shown: Any) -> None:
@@ -168,7 +175,7 @@ def _run(
 
 
 @contextmanager
-def _filming(path: Path | None, *, overwrite: bool) -> Iterator[OnSample | None]:
+def _open_comparison_video(path: Path | None, *, overwrite: bool) -> Iterator[OnSample | None]:
     if path is None:
         yield None
         return
@@ -186,38 +193,41 @@ def _filming(path: Path | None, *, overwrite: bool) -> Iterator[OnSample | None]
 
 
 @contextmanager
-def _progress(data: Sequence[Data], *, quiet: bool) -> Iterator[OnSample | None]:
-    if quiet:
-        yield None
-        return
-    from rich.progress import Progress
+def _show_progress(data: Sequence[Data], *, quiet: bool) -> Iterator[OnSample]:
+    from rimlight.cli.console import open_progress
 
-    from rimlight.cli.run import console
+    done = 0
+    counts = [one.count for one in data]
+    total = None if None in counts else sum(filter(None, counts))
+    with open_progress(data[0].name, quiet=quiet) as update:
 
-    with Progress(console=console, transient=True) as bar:
-        tasks = {one.name: bar.add_task(one.name, total=one.count) for one in data}
-        yield lambda one, _sample, _shown: bar.advance(tasks[one.name])
+        def advance(one: Data, _sample: Any, _shown: Any) -> None:
+            nonlocal done
+            done += 1
+            update(done, total, one.name)
+
+        yield advance
 
 
 def _print_table(evaluation: Evaluation) -> None:
     from rich.table import Table
 
-    from rimlight.cli.run import table_console
+    from rimlight.cli.console import make_table_console
 
     table = Table(highlight=False)
-    for name in ("data", "set-up"):
+    for name in ("data", "setup"):
         table.add_column(name, overflow="fold", min_width=8)
     for measure in evaluation.measured:
         table.add_column(measure.title, justify="right", no_wrap=True)
     for result in evaluation.results:
         shown = [m.show(result.figures.get(m.key)) for m in evaluation.measured]
         table.add_row(result.data, result.setup, *shown)
-    table_console().print(table)
+    make_table_console().print(table)
     for result in evaluation.results:
-        _print_classes(result)
+        _print_class_ious(result)
 
 
-def _print_classes(result: Result) -> None:
+def _print_class_ious(result: Result) -> None:
     known = [
         f"{name} {share:.3f}"
         for name, share in zip(result.classes, result.class_ious, strict=True)

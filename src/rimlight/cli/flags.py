@@ -1,87 +1,391 @@
-"""The flags that several commands share, said once."""
+"""The flags of all commands. One that sets an option takes its help and limits from that option.
+
+`flag("sinks.video.crf")` looks the option up in the index of `rimlight.cli.options`: description,
+choices, bounds and default are written once, in the `Options` class of the component.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from rimlight.cli.options import describe_limits, find_field
+from rimlight.core.option_fields import OptionField
+
+INPUT, OUTPUT, BACKGROUND, SELECTION, MASKS, LIVE, PRODUCT, REPORT, RUN = (
+    "Input",
+    "Output",
+    "Background",
+    "Selection",
+    "Model and masks",
+    "Live",
+    "Product photos",
+    "Report",
+    "Run",
+)
+"""The panels of `--help`."""
+
+FIELDS: dict[int, str] = {}
+"""The address of the option that a flag sets, by the identity of the flag."""
+
+
+def flag(
+    address: str,
+    *names: str,
+    panel: str,
+    lead: str = "",
+    more: str = "",
+    metavar: str | None = None,
+    default: str | None = None,
+) -> Any:
+    """Return the flag that sets an option, described by the option itself.
+
+    Args:
+        address: "family.component.option".
+        names: the flag's names, where they are not those of the parameter.
+        panel: the section of `--help`.
+        lead: what the flag does besides setting the option: "Blur the background".
+        more: what the flag accepts in addition.
+        metavar: the name of the value, instead of its choices or type.
+        default: the default, where a job's differs from the option's.
+    """
+    field = find_field(address)
+    info = typer.Option(
+        *names,
+        help=describe_flag(field, lead=lead, more=more, default=default),
+        metavar=metavar or _metavar(field),
+        callback=_make_check(field) if field.choices or field.range else None,
+        rich_help_panel=panel,
+        show_default=False,
+    )
+    FIELDS[id(info)] = address
+    return info
+
+
+def describe_flag(
+    field: OptionField, *, lead: str = "", more: str = "", default: str | None = None
+) -> str:
+    """Return the help of a flag: the description of its option, then choices, default and range."""
+    text = "; ".join(part for part in (field.description, more) if part)
+    text = f"{lead}: {text}" if lead and text else lead or text
+    limits = [
+        limit for limit in describe_limits(field) if limit not in ("required", "default: none")
+    ]
+    if field.type == "boolean":
+        limits = []
+    elif default is not None:
+        limits = [limit for limit in limits if not limit.startswith("default: ")]
+        limits.append(f"default: {default}")
+    shown = f"  [{'; '.join(limits)}]" if limits else ""
+    return f"{text[:1].upper()}{text[1:]}.{shown}"
+
+
+def _metavar(field: OptionField) -> str | None:
+    if field.type == "choice":
+        return "NAME"
+    return {"time": "TIME", "WIDTHxHEIGHT": "WIDTHxHEIGHT"}.get(field.type)
+
+
+def _make_check(field: OptionField) -> Callable[[Any], Any]:
+    """Return a callback that refuses values outside the choices or bounds of `field`."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return value
+        if field.type == "choice" and str(value) not in field.choices:
+            from rimlight.core.registry import find_near
+
+            near = find_near(str(value), field.choices)
+            guess = f"; did you mean {near!r}?" if near else ""
+            raise typer.BadParameter(f"unknown value {value!r}{guess}")
+        if isinstance(value, int | float) and not field.is_within(value):
+            raise typer.BadParameter(f"{value:g} is not in the range {field.range}")
+        return value
+
+    return check
+
+
 Background = Annotated[
     str | None,
-    typer.Option(
+    flag(
+        "effects.replace.background",
         "--background",
         "-b",
-        help="A picture, a video, a color ('#00ff00', white), or none for a transparent one.",
+        panel=BACKGROUND,
+        metavar="FILE|COLOR|none",
+        more="none for a transparent result",
     ),
 ]
 Blur = Annotated[
-    float | None, typer.Option(min=0.1, max=500, help="Blur the background by this many pixels.")
+    float | None,
+    flag(
+        "effects.blur.radius_px",
+        panel=BACKGROUND,
+        lead="Blur the background",
+        metavar="PIXELS",
+    ),
 ]
 Gray = Annotated[
-    bool, typer.Option("--grayscale", help="Take the colors out of the background; it can be seen.")
+    bool,
+    typer.Option(
+        "--grayscale",
+        help="Remove the colors of the background, which stays visible.",
+        rich_help_panel=BACKGROUND,
+    ),
 ]
+Fit = Annotated[str, flag("effects.replace.fit", panel=BACKGROUND)]
+Mirror = Annotated[bool, flag("effects.flip.mirror", "--mirror", panel=BACKGROUND)]
+
 Keep = Annotated[
     list[str] | None,
-    typer.Option(
-        help="What stays in front: classes (person,dog), largest, center, or id:3; may be given "
-        "again."
-    ),
+    flag("refiners.choose.keep", panel=SELECTION, metavar="CLASSES", more="may be repeated"),
 ]
-Drop = Annotated[
+Exclude = Annotated[
     list[str] | None,
-    typer.Option(help="Classes that go (chair,tv); without --keep, all else stays."),
+    flag("refiners.choose.drop", "--exclude", panel=SELECTION, metavar="CLASSES"),
 ]
-Fit = Annotated[str, typer.Option(help="How a background fits: fill, fit, stretch or tile.")]
-Mirror = Annotated[bool, typer.Option("--mirror", help="Swap left and right of the result.")]
-Rotate = Annotated[
-    Literal["90", "180", "270"] | None,
-    typer.Option(
-        help="Turn the pictures clockwise by this many degrees before the model sees them, as for "
-        "a camera that hangs upside down."
-    ),
-]
+
 Model = Annotated[
     str | None,
-    typer.Option(
-        "--model", "-m", help="A name (see `rimlight models list`), a card, or a model file."
-    ),
+    flag("segmenters.model.model", "--model", "-m", panel=MASKS, more="see `rimlight models list`"),
 ]
 Quality = Annotated[
     str | None,
     typer.Option(
-        help="How much work a mask is worth: fast, balanced (steady, follows small people), or "
-        "best (offline)."
+        metavar="NAME",
+        help="Mask quality: fast, balanced (temporally stable, segments small people again) or "
+        "best (slow, offline).",
+        rich_help_panel=MASKS,
     ),
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the model.")]
+Threads = Annotated[int | None, flag("segmenters.tflite.threads", panel=MASKS)]
+LookAhead = Annotated[int | None, flag("run.run.look_ahead", panel=MASKS)]
+
+Rotate = Annotated[
+    Literal["90", "180", "270"] | None,
+    typer.Option(
+        help="Rotate frames clockwise by this many degrees before segmentation.",
+        rich_help_panel=INPUT,
+    ),
+]
+Start = Annotated[str | None, flag("sources.video.start_s", panel=INPUT)]
+End = Annotated[str | None, flag("sources.video.end_s", panel=INPUT)]
+Stride = Annotated[int | None, flag("sources.video.every", "--stride", panel=INPUT)]
+MaxSize = Annotated[str | None, flag("sources.video.max_size", panel=INPUT)]
+Recursive = Annotated[bool, flag("sources.images.recursive", "--recursive", "-r", panel=INPUT)]
+Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch",
+        help="Process every image that is added to the folder, until Ctrl-C. Images that have a "
+        "newer result are skipped, except with --overwrite.",
+        rich_help_panel=INPUT,
+    ),
+]
+KeepGoing = Annotated[
+    bool,
+    typer.Option(
+        "--keep-going",
+        help="Warn about a damaged input instead of failing; what can be read is processed.",
+        rich_help_panel=INPUT,
+    ),
+]
+
+Audio = Annotated[bool, flag("sinks.video.audio", panel=OUTPUT)]
+Private = Annotated[bool, flag("sinks.video.private", "--private", panel=OUTPUT)]
+Codec = Annotated[str | None, flag("sinks.video.codec", panel=OUTPUT)]
+Crf = Annotated[int | None, flag("sinks.video.crf", panel=OUTPUT)]
+Preset = Annotated[str | None, flag("sinks.video.preset", panel=OUTPUT)]
+Format = Annotated[
+    str | None, flag("sinks.images.format", "--format", panel=OUTPUT, lead="Image format")
+]
+Overwrite = Annotated[bool, flag("sinks.video.overwrite", "--overwrite", panel=OUTPUT)]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        help="Resume a run that the same command left unfinished.", rich_help_panel=OUTPUT
+    ),
+]
+Matte = Annotated[
+    str | None,
+    typer.Option(
+        metavar="OUTPUT", help="Also write the mask, white on black.", rich_help_panel=OUTPUT
+    ),
+]
+Foreground = Annotated[
+    str | None,
+    typer.Option(
+        metavar="OUTPUT",
+        help="Also write the decontaminated foreground colors, for use with a matte.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Preview = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=50,
+        metavar="N",
+        help="Write N frames, before and after, to one image and stop.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+Trim = Annotated[bool, flag("effects.product.trim", "--trim", panel=PRODUCT)]
+Margin = Annotated[str | None, flag("effects.product.margin", panel=PRODUCT, metavar="PERCENT")]
+Square = Annotated[bool, flag("effects.product.square", "--square", panel=PRODUCT)]
+OutputSize = Annotated[
+    int | None, flag("effects.product.size_px", "--output-size", panel=PRODUCT, metavar="PIXELS")
+]
+Shadow = Annotated[
+    bool,
+    typer.Option("--shadow", help="Draw a soft shadow under the object.", rich_help_panel=PRODUCT),
+]
+
+LiveSource = Annotated[
+    str | None,
+    typer.Option(
+        "--source",
+        "-s",
+        help="A camera (0, /dev/video0), an rtsp:// or http:// address, a file, or pattern.",
+        rich_help_panel=INPUT,
+    ),
+]
+LiveSink = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sink",
+        "-o",
+        help="window, virtual-camera[:/dev/video10], http[:PORT], pipe[:FORMAT] or video:rec.mp4; "
+        "may be repeated. Default: a virtual camera and a window, if available.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+MaskSync = Annotated[
+    Literal["exact", "latest"] | None,
+    typer.Option(
+        "--mask-sync",
+        help="exact: wait for the mask of each frame; latest: use the newest mask available.",
+        rich_help_panel=LIVE,
+    ),
+]
+Fallback = Annotated[
+    str | None, flag("run.pipeline.fallback", "--fallback", panel=LIVE, default="last")
+]
+AllowPassthrough = Annotated[
+    bool, flag("run.pipeline.allow_passthrough", "--allow-passthrough", panel=LIVE)
+]
+MaxLatency = Annotated[
+    float | None, flag("run.pipeline.max_latency_ms", "--max-latency", panel=LIVE, metavar="MS")
+]
+OnDemand = Annotated[
+    bool,
+    typer.Option(
+        "--on-demand",
+        help="Open the camera only while a program reads from the virtual camera.",
+        rich_help_panel=LIVE,
+    ),
+]
+MaxCpu = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PERCENT",
+        help="Maximum CPU use in percent of one core, such as 40%; reduces quality if necessary.",
+        rich_help_panel=LIVE,
+    ),
+]
+MinFps = Annotated[
+    float | None,
+    typer.Option(
+        min=1,
+        metavar="FPS",
+        help="Minimum frame rate; reduces quality if necessary.",
+        rich_help_panel=LIVE,
+    ),
+]
+ControlSocket = Annotated[
+    Path | None,
+    typer.Option(
+        "--control-socket",
+        metavar="PATH",
+        help="The socket of `rimlight ctl` (default: in XDG_RUNTIME_DIR).",
+        rich_help_panel=LIVE,
+    ),
+]
+
+Opacity = Annotated[float | None, flag("effects.overlay.opacity", panel=OUTPUT)]
+Contours = Annotated[bool, flag("effects.overlay.contours", "--contours", panel=OUTPUT)]
+Legend = Annotated[bool, flag("effects.overlay.legend", panel=OUTPUT)]
+Redact = Annotated[
+    list[str] | None,
+    flag("effects.redact.classes", panel=SELECTION, lead="Redact classes", metavar="CLASSES"),
+]
+
+Confidence = Annotated[float | None, flag("segmenters.instances.confidence", panel=MASKS)]
+BoxOpacity = Annotated[float | None, flag("effects.boxes.opacity", "--opacity", panel=OUTPUT)]
+Boxes = Annotated[bool, flag("effects.boxes.boxes", panel=OUTPUT)]
+Names = Annotated[bool, flag("effects.boxes.names", panel=OUTPUT)]
+Scores = Annotated[bool, flag("effects.boxes.scores", panel=OUTPUT)]
+
+Teacher = Annotated[str | None, flag("training.distill.teacher.model", "--teacher", panel=RUN)]
+Sparsity = Annotated[float, flag("training.prune.sparsity", panel=RUN)]
+Structured = Annotated[
+    bool,
+    typer.Option(
+        "--structured",
+        help="Remove whole filters instead of single weights, which saves time.",
+        rich_help_panel=RUN,
+    ),
+]
+ImportSize = Annotated[
+    list[str] | None,
+    flag("models.import-openvino.sizes", "--size", panel=RUN, metavar="WIDTHxHEIGHT"),
+]
+
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", "-c", help="A YAML file over the job's defaults.")
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="A YAML file over the defaults of the job.", rich_help_panel=RUN
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the run; may be repeated."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set one key of the configuration (see `rimlight options`); may be repeated.",
+        rich_help_panel=RUN,
+    ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the run, print it, and stop.")]
-Audio = Annotated[bool, typer.Option(help="Copy the sound of the input.")]
-Private = Annotated[
-    bool, typer.Option("--private", help="Leave out the input's tags, chapters and subtitles.")
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Check the configuration, print it and stop.", rich_help_panel=RUN
+    ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=RUN)
+]
 
 
-def names_effects(config: Path | None, settings: list[str] | None) -> bool:
-    """Return True if a config, or `--set effects=...`, says what the run shows."""
+def has_effects(config: Path | None, settings: list[str] | None) -> bool:
+    """Return True if a config, or `--set effects=...`, defines the effects."""
     return config is not None or any(word.startswith("effects=") for word in settings or ())
 
 
-def segmenter_keys(model: str | None, threads: int | None) -> dict[str, Any]:
-    """Return the keys of the segmenter that the user named."""
-    said = {"model": model, "threads": threads}
-    return {key: value for key, value in said.items() if value is not None}
+def drop_unset(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `keys` without those that the user did not set."""
+    return {key: value for key, value in keys.items() if value is not None}
 
 
-def turn_keys(rotate: str | None) -> dict[str, Any]:
-    """Return the keys of the source with which its pictures are turned."""
+def make_segmenter_keys(model: str | None, threads: int | None) -> dict[str, Any]:
+    """Return the keys of the segmenter that the user set."""
+    return drop_unset({"model": model, "threads": threads})
+
+
+def make_rotation_keys(rotate: str | None) -> dict[str, Any]:
+    """Return the keys of the source that rotate its frames."""
     return {"rotate": int(rotate)} if rotate else {}

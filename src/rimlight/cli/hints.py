@@ -103,6 +103,6 @@ def _for_value(param: Any, words: Sequence[str], command: Any) -> str:
     if param is None or not getattr(param, "help", None):
         return ""
     is_size = any(re.fullmatch(r"\d+[xX]\d+", word) for word in words)
-    if is_size and param.opts[0] == "--size" and "--max-size" in set(_options(command)):
-        return "--size takes one number; --max-size WIDTHxHEIGHT scales pictures down to fit"
+    if is_size and param.opts[0] == "--output-size" and "--max-size" in set(_options(command)):
+        return "--output-size takes one number; --max-size WIDTHxHEIGHT scales pictures down to fit"
     return f"{param.opts[0]}: {param.help}" if param.opts[0].startswith("-") else ""

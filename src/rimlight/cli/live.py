@@ -1,4 +1,4 @@
-"""`rimlight live`: a webcam or a stream, as it plays."""
+"""`rimlight live`: a camera or a stream in real time."""
 
 from __future__ import annotations
 
@@ -9,39 +9,37 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rimlight.cli.flags import (
+    AllowPassthrough,
     Background,
     Blur,
     ConfigFile,
-    Drop,
+    ControlSocket,
     DryRun,
+    Exclude,
+    Fallback,
     Fit,
     Gray,
     Keep,
+    LiveSink,
+    LiveSource,
+    MaskSync,
+    MaxCpu,
+    MaxLatency,
+    MinFps,
     Mirror,
     Model,
+    OnDemand,
     Overwrite,
     Quality,
     Quiet,
     Rotate,
     Settings,
     Threads,
-    segmenter_keys,
-    turn_keys,
+    drop_unset,
+    make_rotation_keys,
+    make_segmenter_keys,
 )
-from rimlight.cli.live_flags import (
-    AllowPassthrough,
-    Cpu,
-    Ctl,
-    Fps,
-    MaxLatency,
-    OnDemand,
-    Sink,
-    Source,
-    Sync,
-    WhenUnsure,
-    pipeline_keys,
-    share,
-)
+from rimlight.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from rimlight.core.config import RunConfig
@@ -51,44 +49,45 @@ if TYPE_CHECKING:
     from rimlight.live.session import Wishes
     from rimlight.pipeline.pipeline import Pipeline
 
-STATUS_EVERY_S = 1.0
+STATUS_INTERVAL_S = 1.0
 
 
 def live(
     *,
-    source: Source = None,
-    sink: Sink = None,
+    source: LiveSource = None,
+    rotate: Rotate = None,
+    sink: LiveSink = None,
+    overwrite: Overwrite = False,
     background: Background = None,
     blur: Blur = None,
     gray: Gray = False,
-    keep: Keep = None,
-    drop: Drop = None,
     fit: Fit = "fill",
     mirror: Mirror = False,
-    rotate: Rotate = None,
+    keep: Keep = None,
+    exclude: Exclude = None,
     model: Model = None,
-    threads: Threads = None,
     quality: Quality = None,
-    sync: Sync = False,
-    when_unsure: WhenUnsure = None,
+    threads: Threads = None,
+    mask_sync: MaskSync = None,
+    fallback: Fallback = None,
     allow_passthrough: AllowPassthrough = False,
     max_latency: MaxLatency = None,
+    max_cpu: MaxCpu = None,
+    min_fps: MinFps = None,
     on_demand: OnDemand = False,
-    cpu: Cpu = None,
-    fps: Fps = None,
-    ctl: Ctl = None,
-    overwrite: Overwrite = False,
+    control_socket: ControlSocket = None,
     config: ConfigFile = None,
     set_: Settings = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
-    """Send a webcam with another background to a virtual camera, a window or a file.
+    """Replace or blur the background of a camera in real time.
 
-    Ctrl-C, or q in the window, ends it. Without a choice the background is blurred.
+    The result goes to a virtual camera, a window, a file or a web page. By default the background
+    is blurred. Ctrl-C, or q in the window, ends the run.
 
-    Keys, in the window and on the terminal: b next background, + and - blur, m mirror, f freeze,
-    p or space covers everything at once. `rimlight ctl` says the same from elsewhere.
+    Keys in the window and on the terminal: b next background, + and - blur, m mirror, f freeze,
+    p or space blanks all outputs. `rimlight ctl` sends the same commands from another terminal.
 
       rimlight live --background office.jpg
 
@@ -96,18 +95,18 @@ def live(
 
       rimlight live --source rtsp://camera.local/stream --sink window --sink video:rec.mp4
     """
-    from rimlight.cli.run import print_plan
+    from rimlight.cli.console import print_plan
     from rimlight.effects import LIVE_REFRESH_HZ
     from rimlight.factory.object_filter import parse_object_filter
     from rimlight.factory.presets import background_effects, build_config, make_overwrite_options
     from rimlight.factory.validation import validate_live
 
-    said = parse_object_filter(keep, drop)
-    chosen = background is not None or blur is not None or gray
-    if not chosen and (mirror or keep or drop):
-        blur, chosen = 20.0, True
+    selection = parse_object_filter(keep, exclude)
+    has_background = background is not None or blur is not None or gray
+    if not has_background and (mirror or keep or exclude):
+        blur, has_background = 20.0, True
     effects = None
-    if chosen:
+    if has_background:
         effects = background_effects(
             background=background,
             blur=blur,
@@ -116,15 +115,21 @@ def live(
             mirror=mirror,
             refresh_hz=LIVE_REFRESH_HZ,
         )
+    pipeline = {
+        "mask_sync": mask_sync,
+        "fallback": fallback,
+        "allow_passthrough": allow_passthrough or None,
+        "max_latency_ms": max_latency,
+    }
     run = build_config(
         "live",
         source=source,
-        source_options=turn_keys(rotate),
+        source_options=make_rotation_keys(rotate),
         sinks=sink or (["virtual-camera"] if on_demand else ()),
-        segmenter=segmenter_keys(model, threads),
+        segmenter=make_segmenter_keys(model, threads),
         effects=effects,
-        refiners=said.as_refiners,
-        pipeline=pipeline_keys(sync, when_unsure, allow_passthrough, max_latency),
+        refiners=selection.as_refiners,
+        pipeline=drop_unset(pipeline),
         quality=quality,
         options=make_overwrite_options(overwrite=overwrite),
         config=config,
@@ -136,12 +141,12 @@ def live(
     else:
         from rimlight.live.session import Wishes
 
-        wishes = Wishes(ctl, on_demand, share(cpu), fps)
+        wishes = Wishes(control_socket, on_demand, _parse_cpu_share(max_cpu), min_fps)
         _run(run, wishes, quiet=quiet)
 
 
 def _run(config: RunConfig, wishes: Wishes, *, quiet: bool) -> None:
-    from rimlight.cli.run import console, figures, stop_on_signals, tell
+    from rimlight.cli.console import console, format_figures, print_notes, stop_on_signals
     from rimlight.factory.pipeline import open_pipeline
     from rimlight.live.session import live_session
     from rimlight.live.status import delay_ms
@@ -153,29 +158,31 @@ def _run(config: RunConfig, wishes: Wishes, *, quiet: bool) -> None:
             tick[0]()
 
         with open_pipeline(config, on_frame=None if quiet else on_frame) as run:
-            tell(run.notes)
+            print_notes(run.notes)
             session = live_session(run, config, wishes, notify=console.print)
             with session as controls, stop_on_signals(run.pipeline):
-                line = partial(_line, run.pipeline, controls)
-                tick.append(every(STATUS_EVERY_S, lambda: status.update(line())))
+                line = partial(_format_status, run.pipeline, controls)
+                tick.append(make_throttled(STATUS_INTERVAL_S, lambda: status.update(line())))
                 stats = run.pipeline.run()
                 delay = delay_ms(run, stats)
             ended = _Ended.of(run)
     if not quiet or ended.failed:
         late = f", {delay:.0f} ms late (sync offset of the sound)" if delay else ""
-        console.print(f"{ended.places}: {figures(stats)}{late}{ended.failed}", soft_wrap=True)
+        console.print(
+            f"{ended.places}: {format_figures(stats)}{late}{ended.failed}", soft_wrap=True
+        )
     if ended.error is not None:
         raise ended.error
 
 
 @dataclass(frozen=True)
 class _Ended:
-    """What became of the sinks of a run.
+    """How the sinks of a run ended.
 
     Attributes:
-        places: where the results of those that lasted are.
-        failed: names those that failed, "" where none did.
-        error: why the first one failed.
+        places: where the results of the sinks that did not fail are.
+        failed: the sinks that failed, "" if none did.
+        error: the error of the first one that failed.
     """
 
     places: str
@@ -196,8 +203,8 @@ class _Ended:
         return cls(lasted, f"; failed: {failed}", failures[0][1])
 
 
-def every(interval_s: float, action: Callable[[], None]) -> Callable[[], None]:
-    """Return a function that does `action` when called, but only once in `interval_s` seconds."""
+def make_throttled(interval_s: float, action: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that calls `action`, but at most once in `interval_s` seconds."""
     due = time.monotonic() + interval_s
 
     def tick() -> None:
@@ -210,7 +217,7 @@ def every(interval_s: float, action: Callable[[], None]) -> Callable[[], None]:
     return tick
 
 
-def _line(pipeline: Pipeline, controls: Controls | None) -> str:
+def _format_status(pipeline: Pipeline, controls: Controls | None) -> str:
     stats = pipeline.stats
     latency = stats.stages["latency"]
     age = stats.stages.get("mask age")
@@ -218,11 +225,11 @@ def _line(pipeline: Pipeline, controls: Controls | None) -> str:
     text += f", mask {age.median_ms:.0f} ms older" if age and age.median_ms >= 1 else ""
     lost = sum(stats.dropped.values())
     text += f", {lost} dropped" if lost else ""
-    return text + _state(controls) + " (Ctrl-C ends)"
+    return text + _format_state(controls) + " (Ctrl-C ends)"
 
 
-def _state(controls: Controls | None) -> str:
-    """Say what is not as it should be."""
+def _format_state(controls: Controls | None) -> str:
+    """Return what differs from normal operation."""
     if controls is None:
         return ""
     now = controls.status()
@@ -231,3 +238,25 @@ def _state(controls: Controls | None) -> str:
     words += [now.problem] if now.problem else []
     words += [f"without {', '.join(now.given_up)}"] if now.given_up else []
     return "".join(f", {word}" for word in words)
+
+
+def _parse_cpu_share(text: str | None) -> float | None:
+    """Read "40%" or "0.4" as 0.4.
+
+    Raises:
+        ConfigError: it is not a share, or it exceeds the number of cores, which limits nothing.
+    """
+    from rimlight.system.cpu import count_usable_cores
+
+    if text is None:
+        return None
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= count_usable_cores():
+        raise ConfigError(
+            f"--max-cpu must be a share of one core, up to {count_usable_cores()}, got {text!r}",
+            hint="--max-cpu 40%",
+        )
+    return share

@@ -1,4 +1,4 @@
-"""`rimlight models`: which models there are, what they are, and how to get them."""
+"""`rimlight models`: lists, describes, downloads and imports models."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rimlight.cli.commands import Command
+from rimlight.cli.flags import ImportSize
 from rimlight.core.printable import make_printable
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="List, show and fetch models. A model is a file and a card; --model takes its name.",
+    help="List, show and download models. A model is a file and a card; --model takes its name.",
 )
 
 Name = Annotated[str, typer.Argument(help="A name from `rimlight models list`.")]
@@ -27,24 +29,33 @@ ModelsDir = Annotated[
 ]
 Target = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Put the files here instead of into the cache."),
+    typer.Option(metavar="FOLDER", help="Write the files here instead of into the cache."),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        help="Write the models here instead of into the cache.",
+    ),
 ]
 Accept = Annotated[
     bool,
-    typer.Option("--accept-license", help="You have read the model's license and accept it."),
+    typer.Option("--accept-license", help="Accept the license of the model."),
 ]
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_models(models_dir: ModelsDir = None) -> None:
-    """List all models: their size, license, and whether their files are here.
+    """List all models with their size, license and state.
 
-    shipped: part of rimlight. shared: in RIMLIGHT_SHARED. cached: pulled before. models-dir: in
-    your own folder. not here: fetch it with `rimlight models pull NAME`.
+    shipped: part of rimlight. shared: in RIMLIGHT_SHARED. cached: downloaded before. models-dir:
+    in your own folder. not here: download it with `rimlight models pull NAME`.
     """
     from rich.table import Table
 
-    from rimlight.cli.run import table_console
+    from rimlight.cli.console import make_table_console
     from rimlight.core.errors import ModelError
     from rimlight.models.catalog import Catalog
 
@@ -56,14 +67,20 @@ def list_models(models_dir: ModelsDir = None) -> None:
         except ModelError as exc:
             table.add_row(name, "?", "?", "wrong card", str(exc))
         else:
-            row = (card.name, _megabytes(card), card.license, _state(catalog, card), card.summary)
+            row = (
+                card.name,
+                _format_size(card),
+                card.license,
+                _format_state(catalog, card),
+                card.summary,
+            )
             table.add_row(*row)
-    table_console().print(table)
+    make_table_console().print(table)
 
 
-@app.command()
-def show(name: Name, models_dir: ModelsDir = None) -> None:
-    """Show the card of one model: how it is fed, what it gives, its classes and its license."""
+@app.command("show", cls=Command)
+def show_model(name: Name, models_dir: ModelsDir = None) -> None:
+    """Show the card of one model: input, output, classes and license."""
     import yaml
 
     from rimlight.models.catalog import Catalog
@@ -73,23 +90,23 @@ def show(name: Name, models_dir: ModelsDir = None) -> None:
     data = card.model_dump(mode="json", exclude_defaults=True)
     found = catalog.find(card)
     typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=96).rstrip())
-    typer.echo(f"state: {_state(catalog, card)}")
+    typer.echo(f"state: {_format_state(catalog, card)}")
     for path in found.paths if found else ():
         typer.echo(f"at: {path}")
 
 
-@app.command()
-def pull(name: Name, accept_license: Accept = False, models_dir: Target = None) -> None:
-    """Fetch a model's files, so that it works offline from then on.
+@app.command("pull", cls=Command)
+def pull_model(name: Name, accept_license: Accept = False, models_dir: Target = None) -> None:
+    """Download the files of a model, after which it works offline.
 
-    The address is fixed and the bytes are checked. A transfer that breaks off goes on where it
-    stopped when you run the command again. Some licenses must be accepted with --accept-license.
+    The files are verified. Running the command again resumes an interrupted download. Some
+    licenses must be accepted with --accept-license.
     """
     from rimlight.models.catalog import Catalog, verify
 
     catalog = Catalog(cache=models_dir)
     card = catalog.card(name)
-    about = f"{card.name}: {_megabytes(card)}, license {card.license}, {card.origin}"
+    about = f"{card.name}: {_format_size(card)}, license {card.license}, {card.origin}"
     typer.echo(make_printable(about, spared=""))
     found = catalog.find(card)
     made_here = not any(file.url for file in card.files)
@@ -99,34 +116,28 @@ def pull(name: Name, accept_license: Accept = False, models_dir: Target = None) 
         typer.echo(f"already here ({found.place.name}): {found.paths[0]}")
         paths = found.paths
     else:
-        first = _fetch(card, accept_license, catalog.cache)
+        first = _download(card, accept_license, catalog.cache)
         typer.echo(f"kept at {first}")
         paths = tuple(first.with_name(file.file) for file in card.files)
     if card.needs:
-        _import(paths, catalog.cache)
+        _import_openvino(paths, catalog.cache)
 
 
-@app.command("import-openvino")
+@app.command("import-openvino", cls=Command)
 def import_openvino(
-    xml: Annotated[Path, typer.Argument(help="The network's .xml; its .bin lies beside it.")],
+    xml: Annotated[Path, typer.Argument(help="The .xml file of the network, next to its .bin.")],
     *,
     weights: Annotated[
-        Path | None, typer.Option("--bin", metavar="FILE", help="The .bin, where it does not.")
+        Path | None,
+        typer.Option("--bin", metavar="FILE", help="The .bin file, if it is elsewhere."),
     ] = None,
-    size: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WIDTHxHEIGHT",
-            help="Sizes to run at, in multiples of 32; may be given again. Without: 448x256, "
-            "672x384 and 896x512.",
-        ),
-    ] = None,
+    size: ImportSize = None,
     float32: Annotated[
-        bool, typer.Option("--float32", help="Keep weights exactly; files twice the size.")
+        bool, typer.Option("--float32", help="Keep float32 weights; the files are twice as large.")
     ] = False,
-    out: Target = None,
+    output: Output = None,
 ) -> None:
-    """Turn OpenVINO's road-segmentation-adas-0001 from files of yours into models that run.
+    """Convert OpenVINO's road-segmentation-adas-0001 from your files into models.
 
     rimlight models import-openvino road-segmentation-adas-0001.xml --size 448x256
     """
@@ -135,17 +146,17 @@ def import_openvino(
     from rimlight.sinks.paths import check_can_be_folder
     from rimlight.system import app_paths
 
-    said = {"sizes": size} if size else {}
-    sizes = validate(ImportOptions, said, where="--size").sizes
-    folder = out or app_paths.get_cache_folder() / "models"
+    given = {"sizes": size} if size else {}
+    sizes = validate(ImportOptions, given, where="--size").sizes
+    folder = output or app_paths.get_cache_folder() / "models"
     check_can_be_folder(folder)
     bin_file = weights or xml.with_suffix(".bin")
     for made in import_road(xml, bin_file, folder, sizes=sizes, float16=not float32):
-        typer.echo(f"made {made.stem}: --model {made.stem if out is None else made}")
+        typer.echo(f"made {made.stem}: --model {made.stem if output is None else made}")
 
 
-def _import(paths: Sequence[Path], folder: Path) -> None:
-    """Turn an OpenVINO network into models that run; its own card then gives way to theirs."""
+def _import_openvino(paths: Sequence[Path], folder: Path) -> None:
+    """Convert an OpenVINO network into models, whose cards replace its own."""
     from rimlight.lab.importers.road import import_road
 
     typer.echo("importing it, which takes a minute")
@@ -153,29 +164,27 @@ def _import(paths: Sequence[Path], folder: Path) -> None:
         typer.echo(f"made {made.stem}: --model {made.stem}")
 
 
-def _fetch(card: ModelCard, accept_license: bool, folder: Path) -> Path:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+def _download(card: ModelCard, accept_license: bool, folder: Path) -> Path:
+    from rimlight.cli.console import open_progress
+    from rimlight.models import download
 
-    from rimlight.models import download as puller
+    def format_progress(done: float, total: float | None, speed: float) -> str:
+        return f"{done / 1e6:.1f}/{(total or 0) / 1e6:.1f} MB {speed / 1e6:.1f} MB/s"
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, TransferSpeedColumn(), console=console, transient=True) as bar:
-        task = bar.add_task(card.name, total=card.size_bytes)
-        return puller.pull(
+    with open_progress(card.name, figures=format_progress) as update:
+        return download.pull(
             card,
             accept_license=accept_license,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=update,
             cache=folder,
         )
 
 
-def _megabytes(card: ModelCard) -> str:
+def _format_size(card: ModelCard) -> str:
     return f"{card.size_bytes / 1e6:.1f} MB" if card.size_bytes else "?"
 
 
-def _state(catalog: Catalog, card: ModelCard) -> str:
+def _format_state(catalog: Catalog, card: ModelCard) -> str:
     found = catalog.find(card)
     here = found.place.name if found else "not here"
     return f"{here}, needs {card.needs}" if card.needs else here

@@ -1,4 +1,4 @@
-"""`rimlight objects`: single people and things, drawn, cut out, or listed."""
+"""`rimlight objects`: single people and things, drawn, cut out or listed."""
 
 from __future__ import annotations
 
@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rimlight.cli.flags import OUTPUT as OUTPUT_PANEL
 from rimlight.cli.flags import (
+    Boxes,
+    BoxOpacity,
+    Confidence,
     ConfigFile,
-    Drop,
     DryRun,
+    Exclude,
     Keep,
     Model,
+    Names,
     Overwrite,
     Quiet,
     Rotate,
+    Scores,
     Settings,
+    Stride,
     Threads,
-    segmenter_keys,
-    turn_keys,
+    drop_unset,
+    make_rotation_keys,
+    make_segmenter_keys,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +42,7 @@ MODEL = "yolov8n-seg"
 def objects(
     source: Annotated[
         str,
-        typer.Argument(metavar="INPUT", help="A picture, a folder, a video, a camera or a URL."),
+        typer.Argument(metavar="INPUT", help="An image, a folder, a video, a camera or a URL."),
     ],
     *,
     output: Annotated[
@@ -43,66 +51,75 @@ def objects(
             "--output",
             "-o",
             metavar="OUTPUT",
-            help="Draw boxes, names and scores: a picture, a folder, a video, or window.",
+            help="Draw boxes, names and scores into an image, a folder, a video or a window.",
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
-    each: Annotated[
+    cutouts: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Write each object as a trimmed, transparent picture."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Write each object as a trimmed, transparent image.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = None,
     json: Annotated[
         Path | None,
-        typer.Option("--json", metavar="FILE", help="Write boxes and scores, a line for a frame."),
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="Write boxes and scores, one line of JSON per frame.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = None,
-    rotate: Rotate = None,
-    keep: Keep = None,
-    drop: Drop = None,
-    confidence: Annotated[
-        float | None, typer.Option(min=0.01, max=0.99, help="The least score that counts [0.25].")
-    ] = None,
-    opacity: Annotated[
-        float | None, typer.Option(min=0, max=1, help="How strongly objects are painted [0.45].")
-    ] = None,
-    boxes: Annotated[bool, typer.Option(help="Draw the boxes.")] = True,
-    names: Annotated[bool, typer.Option(help="Write class and number beside each box.")] = True,
-    scores: Annotated[bool, typer.Option(help="Write the score beside each box.")] = True,
+    opacity: BoxOpacity = None,
+    boxes: Boxes = True,
+    names: Names = True,
+    scores: Scores = True,
     overwrite: Overwrite = False,
-    every: Annotated[int | None, typer.Option(min=1, help="Take one frame in so many.")] = None,
+    keep: Keep = None,
+    exclude: Exclude = None,
     model: Model = MODEL,
+    confidence: Confidence = None,
     threads: Threads = None,
+    stride: Stride = None,
+    rotate: Rotate = None,
     config: ConfigFile = None,
     set_: Settings = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find single people and things; draw them, cut each out, or list them.
+    """Draw, cut out or list single people and things.
 
-    In a video every object has a number that it keeps from frame to frame.
+    In a video each object keeps its number from frame to frame.
 
     rimlight objects street.jpg -o painted.png
 
-    rimlight objects street.jpg --each cutouts/ --keep person,dog
+    rimlight objects street.jpg --cutouts cutouts/ --keep person,dog
 
     rimlight objects clip.mp4 -o painted.mp4 --json objects.jsonl
     """
-    from rimlight.cli.run import name_of, print_plan, run_to_end
+    from rimlight.cli.console import format_source_name, print_plan, run_with_progress
     from rimlight.factory.object_filter import parse_object_filter
     from rimlight.factory.presets import build_config, drop_unseen_effects, make_overwrite_options
     from rimlight.offline.object_writers import ObjectTally
     from rimlight.sources import guess
 
-    said = parse_object_filter(keep, drop)
+    selection = parse_object_filter(keep, exclude)
     drawn = {"kind": "boxes", "boxes": boxes, "names": names, "scores": scores}
     run = build_config(
         "road",
         source=source,
         sinks=output or (),
-        segmenter={**segmenter_keys(model, threads), **_confidence(confidence)},
+        segmenter={
+            **make_segmenter_keys(model, threads),
+            **drop_unset({"confidence": confidence}),
+        },
         effects=[drawn],
-        refiners=_refiners(said, moving=guess(source)["kind"] != "images"),
+        refiners=_make_refiners(selection, moving=guess(source)["kind"] != "images"),
         options={"boxes": {"opacity": opacity}, **make_overwrite_options(overwrite=overwrite)},
-        source_options={"every": every, **turn_keys(rotate)},
-        analysis_only=bool(each or json),
+        source_options={"every": stride, **make_rotation_keys(rotate)},
+        analysis_only=bool(cutouts or json),
         config=config,
         settings=set_ or (),
     )
@@ -112,35 +129,31 @@ def objects(
         return
     tally = ObjectTally()
     with ExitStack() as stack:
-        watchers = [tally, *_watchers(source, each, json, stack, overwrite=overwrite)]
-        run_to_end(run, label=name_of(source), watchers=watchers, quiet=quiet)
+        watchers = [tally, *_open_watchers(source, cutouts, json, stack, overwrite=overwrite)]
+        run_with_progress(run, label=format_source_name(source), watchers=watchers, quiet=quiet)
     if not quiet:
         _print_counts(tally)
 
 
-def _confidence(least: float | None) -> dict[str, float]:
-    return {} if least is None else {"confidence": least}
-
-
-def _refiners(said: ObjectFilter, *, moving: bool) -> list[dict[str, object]]:
-    """Number the objects of what moves, then choose among them."""
-    tracks = any(part["kind"] == "track" for part in said.as_refiners)
+def _make_refiners(selection: ObjectFilter, *, moving: bool) -> list[dict[str, object]]:
+    """Return the refiners that track objects, if the input moves, and select some."""
+    tracks = any(part["kind"] == "track" for part in selection.as_refiners)
     tracker = [{"kind": "track"}] if moving and not tracks else []
-    return [*tracker, *said.as_refiners]
+    return [*tracker, *selection.as_refiners]
 
 
-def _watchers(
-    source: str, each: Path | None, json: Path | None, stack: ExitStack, *, overwrite: bool
+def _open_watchers(
+    source: str, cutouts: Path | None, json: Path | None, stack: ExitStack, *, overwrite: bool
 ) -> list[Refiner]:
-    """Open what is written beside the drawn picture; `stack` closes it."""
+    """Open the other writers; `stack` closes them."""
     from rimlight.core.frame import SourceInfo
     from rimlight.offline.object_writers import CutOutWriter, ObjectLog
     from rimlight.sinks.images import ImagesSink
     from rimlight.sinks.paths import check_report
 
     watchers: list[Refiner] = []
-    if each is not None:
-        options = ImagesSink.Options(path=each, format="png", overwrite=overwrite)
+    if cutouts is not None:
+        options = ImagesSink.Options(path=cutouts, format="png", overwrite=overwrite)
         watchers.append(CutOutWriter(ImagesSink(options, SourceInfo(source, (1, 1)))))
     if json is not None:
         check_report(json, overwrite=overwrite)
@@ -153,5 +166,5 @@ def _watchers(
 def _print_counts(tally: ObjectTally) -> None:
     width = max((len(name) for name in tally.counts), default=0)
     typer.echo(f"objects in {tally.frames} frames (in one frame at most):")
-    for name, (count, most) in tally.counts.items():
-        typer.echo(f"  {name:{width}}  {count:6d}  ({most})")
+    for name, (count, maximum) in tally.counts.items():
+        typer.echo(f"  {name:{width}}  {count:6d}  ({maximum})")

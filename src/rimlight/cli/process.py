@@ -1,63 +1,68 @@
-"""`rimlight process`: video files and folders of pictures, offline."""
+"""`rimlight process` and `rimlight demo`: video files and folders of images, offline."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rimlight.cli.flags import OUTPUT as OUTPUT_PANEL
 from rimlight.cli.flags import (
     Audio,
     Background,
     Blur,
-    ConfigFile,
-    Drop,
-    Fit,
-    Gray,
-    Keep,
-    Mirror,
-    Model,
-    Overwrite,
-    Private,
-    Quality,
-    Quiet,
-    Rotate,
-    Settings,
-    Threads,
-    names_effects,
-    segmenter_keys,
-    turn_keys,
-)
-from rimlight.cli.process_flags import (
     Codec,
+    ConfigFile,
     Crf,
     DryRun,
     End,
-    Every,
+    Exclude,
+    Fit,
     Foreground,
     Format,
+    Gray,
+    Keep,
     KeepGoing,
     LookAhead,
     Margin,
     Matte,
     MaxSize,
+    Mirror,
+    Model,
+    OutputSize,
+    Overwrite,
     Preset,
     Preview,
+    Private,
+    Quality,
+    Quiet,
     Recursive,
     Resume,
+    Rotate,
+    Settings,
     Shadow,
-    Side,
     Square,
     Start,
+    Stride,
+    Threads,
     Trim,
     Watch,
-    check_pictures,
-    product_keys,
-    watched,
+    drop_unset,
+    has_effects,
+    make_rotation_keys,
+    make_segmenter_keys,
 )
+from rimlight.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from rimlight.core.config import RunConfig
+
+
+SHADOW = 0.35
+"""Opacity of the shadow that `--shadow` draws."""
 
 
 def process(
@@ -65,8 +70,8 @@ def process(
         str,
         typer.Argument(
             metavar="INPUT",
-            help="A video, a picture, a folder or glob of pictures, @ and a list of them, a URL, "
-            "or - for raw frames.",
+            help="A video, an image, a folder or glob of images, @ and a file that lists them, a "
+            "URL, or - for raw frames.",
         ),
     ],
     *,
@@ -76,54 +81,55 @@ def process(
             "--output",
             "-o",
             metavar="OUTPUT",
-            help="A video (.mp4 .mov .mkv .webm), a picture, a folder for pictures, or - for raw "
-            "frames. May be given more than once.",
+            help="A video (.mp4 .mov .mkv .webm), an image, a folder for images, or - for raw "
+            "frames; may be repeated.",
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ],
-    background: Background = None,
-    blur: Blur = None,
-    gray: Gray = False,
-    keep: Keep = None,
-    drop: Drop = None,
-    fit: Fit = "fill",
-    mirror: Mirror = False,
-    rotate: Rotate = None,
-    model: Model = None,
-    threads: Threads = None,
-    quality: Quality = None,
-    look_ahead: LookAhead = None,
+    matte: Matte = None,
+    foreground: Foreground = None,
+    preview: Preview = None,
     audio: Audio = True,
     private: Private = False,
     codec: Codec = None,
     crf: Crf = None,
     preset: Preset = None,
-    matte: Matte = None,
-    foreground: Foreground = None,
-    preview: Preview = None,
+    format_: Format = None,
+    overwrite: Overwrite = False,
+    resume: Resume = True,
+    background: Background = None,
+    blur: Blur = None,
+    gray: Gray = False,
+    fit: Fit = "fill",
+    mirror: Mirror = False,
+    keep: Keep = None,
+    exclude: Exclude = None,
+    model: Model = None,
+    quality: Quality = None,
+    look_ahead: LookAhead = None,
+    threads: Threads = None,
     start: Start = None,
     end: End = None,
-    every: Every = None,
-    watch: Watch = False,
+    stride: Stride = None,
+    max_size: MaxSize = None,
+    rotate: Rotate = None,
     recursive: Recursive = False,
-    format_: Format = None,
+    watch: Watch = False,
+    keep_going: KeepGoing = False,
     trim: Trim = False,
     margin: Margin = None,
     square: Square = False,
-    size: Side = None,
+    output_size: OutputSize = None,
     shadow: Shadow = False,
-    max_size: MaxSize = None,
-    overwrite: Overwrite = False,
-    resume: Resume = True,
-    keep_going: KeepGoing = False,
     config: ConfigFile = None,
     set_: Settings = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
-    """Give a video or a folder of pictures another background, or none.
+    """Replace, blur or remove the background of video and images.
 
-    Every frame keeps its time stamp and the sound is copied. A run that was killed, or that ran
-    out of disk space, goes on where it was when you give the same command again.
+    Frames keep their time stamps and the audio is copied. The same command resumes a run that was
+    killed or ran out of disk space.
 
       rimlight process talk.mp4 --background beach.jpg -o out.mp4
 
@@ -133,24 +139,36 @@ def process(
 
       rimlight process photos/ --background white -o cutouts/
 
-      rimlight process photos/ -b white --trim --margin 8% --square --size 1600 -o shop/
+      rimlight process photos/ -b white --trim --margin 8% --square -o shop/
     """
-    from rimlight.cli.run import name_of, print_plan, run_to_end, tell
+    from rimlight.cli.console import format_source_name, print_notes, print_plan, run_with_progress
     from rimlight.factory.object_filter import parse_object_filter
     from rimlight.factory.presets import background_effects, build_config
     from rimlight.factory.sinks import predict_track_changes
 
-    said = parse_object_filter(keep, drop)
-    product = product_keys(trim=trim, margin=margin, square=square, size=size, shadow=shadow)
-    shop = {"--trim": trim, "--margin": margin, "--square": square, "--size": size}
-    check_pictures(source, {"--watch": watch, "--recursive": recursive, **shop, "--shadow": shadow})
+    selection = parse_object_filter(keep, exclude)
+    product = _make_product_keys(
+        trim=trim, margin=margin, square=square, size=output_size, shadow=shadow
+    )
+    _check_images(
+        source,
+        {
+            "--watch": watch,
+            "--recursive": recursive,
+            "--trim": trim,
+            "--margin": margin,
+            "--square": square,
+            "--output-size": output_size,
+            "--shadow": shadow,
+        },
+    )
     effects = None
-    if not names_effects(config, set_) or background is not None or blur is not None or gray:
+    if not has_effects(config, set_) or background is not None or blur is not None or gray:
         effects = background_effects(
             background=background,
             blur=blur,
             gray=gray,
-            keep=said.classes,
+            keep=selection.classes,
             fit=fit,
             mirror=mirror,
             product=product,
@@ -161,25 +179,25 @@ def process(
         "overwrite": overwrite or None,
         "resume": "auto" if resume else None,
     }
-    results = [place for place in (*output, matte, foreground) if place is not None]
+    results = [path for path in (*output, matte, foreground) if path is not None]
     run = build_config(
         "process",
-        source=watched(source, results, recursive=recursive) if watch else source,
+        source=_make_watch_spec(source, results, recursive=recursive) if watch else source,
         sinks=output,
-        segmenter=segmenter_keys(model, threads),
+        segmenter=make_segmenter_keys(model, threads),
         effects=effects,
-        refiners=said.refiners,
+        refiners=selection.refiners,
         quality=quality,
         look_ahead=look_ahead,
         config=config,
         settings=set_ or (),
         options={"video": video, "images": {"format": format_, "overwrite": overwrite or None}},
-        extra_outputs=_asides(matte, foreground, said.classes),
+        extra_outputs=_make_extra_outputs(matte, foreground, selection.classes),
         source_options={
-            **turn_keys(rotate),
+            **make_rotation_keys(rotate),
             "start_s": start,
             "end_s": end,
-            "every": every,
+            "every": stride,
             "max_size": max_size,
             "recursive": recursive or None,
             "results": results if watch and not overwrite else None,
@@ -187,31 +205,57 @@ def process(
     )
     if dry_run:
         print_plan(run)
-        tell(predict_track_changes(run))
-        _tell_estimate(run)
+        print_notes(predict_track_changes(run))
+        _print_estimate(run)
     elif preview is not None:
-        _preview(run, preview, overwrite=overwrite)
+        _write_preview(run, preview, overwrite=overwrite)
     else:
-        run_to_end(
+        run_with_progress(
             run,
-            label=name_of(source),
+            label=format_source_name(source),
             quiet=quiet,
             keep_going=keep_going,
             endless=watch,
         )
 
 
-def _asides(
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder for the results.")
+    ] = Path("rimlight-demo"),
+    *,
+    overwrite: Overwrite = False,
+) -> None:
+    """Process the included sample: two videos and an image."""
+    from rimlight.cli.console import run_with_progress
+    from rimlight.factory.validation import validate_config
+    from rimlight.offline.demo import demo_runs, write_sheet
+    from rimlight.sinks.paths import check_report
+    from rimlight.system.atomic_io import make_folder
+
+    make_folder(output)
+    sheet = output / "compare.png"
+    check_report(sheet, overwrite=overwrite)
+    runs = demo_runs(output, overwrite=overwrite)
+    for run in runs:
+        validate_config(run)
+    for run in runs:
+        run_with_progress(run, label=Path(run.sinks[0].options["path"]).name)
+    write_sheet(runs, sheet)
+    typer.echo(f"look at {sheet} first: input, mask and both results next to each other")
+
+
+def _make_extra_outputs(
     matte: str | None, foreground: str | None, keep: tuple[str, ...]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return what is shown beside the result: output -> effects."""
+    """Return the outputs in addition to the result: output -> effects."""
     kept = {"keep": tuple(keep)} if keep else {}
     wanted = {matte: "matte", foreground: "foreground"}
     return {spec: [{"kind": kind, **kept}] for spec, kind in wanted.items() if spec is not None}
 
 
-def _preview(run: RunConfig, count: int, *, overwrite: bool) -> None:
-    from rimlight.cli.run import console
+def _write_preview(run: RunConfig, count: int, *, overwrite: bool) -> None:
+    from rimlight.cli.console import console
     from rimlight.offline.preview import preview_path, write_preview
     from rimlight.sinks.paths import check_report
 
@@ -221,13 +265,13 @@ def _preview(run: RunConfig, count: int, *, overwrite: bool) -> None:
     console.print(f"look at {path}: before on the left, after on the right")
 
 
-def _tell_estimate(run: RunConfig) -> None:
-    from rimlight.cli.run import console
+def _print_estimate(run: RunConfig) -> None:
+    from rimlight.cli.console import console
     from rimlight.offline.estimate import estimate
 
     made = estimate(run)
     if made is None:
-        console.print("how long it takes cannot be told: it is not known how many frames there are")
+        console.print("cannot estimate the duration: the number of frames is unknown")
         return
     minutes, seconds = divmod(round(made.seconds), 60)
     console.print(
@@ -235,3 +279,41 @@ def _tell_estimate(run: RunConfig) -> None:
         f"{made.size_bytes / 1e6:.3g} MB without sound for {made.frames} frames, "
         f"from {made.measured} frames made now"
     )
+
+
+def _make_product_keys(
+    *, trim: bool, margin: str | None, square: bool, size: int | None, shadow: bool
+) -> dict[str, Any]:
+    """Return the options of the effect "product" that the user set; a shadow needs a margin."""
+    keys: dict[str, Any] = {"margin": margin if margin or not shadow else "8%", "size_px": size}
+    keys |= {"trim": trim or None, "square": square or None, "shadow": SHADOW if shadow else None}
+    return drop_unset(keys)
+
+
+def _check_images(source: str, given: Mapping[str, object]) -> None:
+    """Refuse flags for images where the source holds none.
+
+    Raises:
+        ConfigError: the source is a video, a camera or a stream.
+    """
+    from rimlight.sources import guess
+
+    flags = [flag for flag, is_given in given.items() if is_given]
+    if flags and guess(source)["kind"] not in {"images", "watch", "animation"}:
+        raise ConfigError(f"{flags[0]} needs images, and {source} is not one", hint="remove it")
+
+
+def _make_watch_spec(source: str, outputs: Sequence[str], *, recursive: bool) -> str:
+    """Return the source that watches a folder and writes its results to `outputs`.
+
+    Raises:
+        ConfigError: a result would lie in the watched folder and be processed again.
+    """
+    folder = Path(os.path.expanduser(source)).resolve()
+    for output in outputs:
+        path = Path(os.path.expanduser(output)).resolve()
+        if path == folder or (recursive and path.is_relative_to(folder)):
+            raise ConfigError(
+                f"{output} lies in the watched folder", hint="write to another folder"
+            )
+    return f"watch:{source}"

@@ -128,7 +128,7 @@ def _parse_time(text: str) -> datetime:
     moment = read_utc(text)
     if moment is None or not _YEARS[0] <= moment.year <= _YEARS[1]:
         raise ConfigError(
-            f"--recorded {text!r} is not a valid time",
+            f"--start-time {text!r} is not a valid time",
             hint="write 2026-05-01T10:15:00Z; without a time zone it is UTC",
         )
     return moment

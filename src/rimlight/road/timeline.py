@@ -153,7 +153,7 @@ def _check_overlap(clips: Sequence[Clip], track: Track, offset: timedelta) -> No
     if not known:
         raise ConfigError(
             "the drive has no time of recording, so it cannot be matched with a track",
-            hint="give the time of its first frame: --recorded 2026-05-01T10:15:00Z",
+            hint="give the time of its first frame: --start-time 2026-05-01T10:15:00Z",
         )
     first, last = (datetime.fromtimestamp(at_s, UTC) for at_s in track.span_s)
     if min(known) > last or max(known) + timedelta(hours=2) < first:

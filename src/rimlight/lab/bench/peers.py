@@ -105,5 +105,5 @@ def _ask(peer: subprocess.Popen[str], number: int) -> tuple[float, float]:
 
 _HINT = (
     "make an environment for it: python3 -m venv peer && peer/bin/pip install mediapipe "
-    "opencv-python, then --compare peer/bin/python"
+    "opencv-python, then --mediapipe-python peer/bin/python"
 )

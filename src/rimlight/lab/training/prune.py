@@ -97,7 +97,7 @@ def prune(
             be written.
     """
     if file.resolve().parent == out.resolve():
-        raise ConfigError(f"{out} holds the model itself", hint="name another folder with --out")
+        raise ConfigError(f"{out} holds the model itself", hint="name another folder with --output")
     start(training)
     model = _opened(file, training)
     samples = usable_samples(training)

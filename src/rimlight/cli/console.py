@@ -1,4 +1,4 @@
-"""Runs a pipeline for a person at a terminal: progress, signals, a closing line."""
+"""Runs a pipeline at a terminal: progress, signals, summary, and printing of notes and plans."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from rimlight.cli import interrupts
@@ -30,17 +29,17 @@ if TYPE_CHECKING:
     from rimlight.pipeline.stats import Stats
 
 STOPPED = interrupts.INTERRUPTED
-"""The exit code of a run that the user ended before its time, as shells have it."""
+"""The exit code of a run that the user stopped, by the convention of shells."""
 
 _SAME_S = 0.3
 """A second Ctrl-C within this time is the same one: `timeout -s INT` sends it twice."""
 
 
 class _Printable(Console):
-    """A console on which the name of a file cannot steer the terminal."""
+    """A console that escapes control characters, such as those in file names."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Make `text`, printed as it is or in a table, ready with control characters escaped."""
+        """Render `text` with its control characters escaped."""
         return super().render_str(make_printable(text, spared="\t"), **options)
 
 
@@ -49,10 +48,10 @@ console = _Printable(stderr=True, highlight=False, markup=False)
 
 
 _PIPED_COLUMNS = 240
-"""What a file or another program gets: nothing has to be cut for it."""
+"""Width of tables in files and pipes: wide enough that nothing is cut."""
 
 
-def table_console() -> Console:
+def make_table_console() -> Console:
     """Return a console on standard output, for tables."""
     out = _Printable(markup=False)
     if not out.is_terminal:
@@ -62,7 +61,7 @@ def table_console() -> Console:
 
 @dataclass
 class Stop:
-    """Whether a signal asked the run to end, and when, in monotonic seconds."""
+    """A request by a signal to end the run; times are monotonic seconds."""
 
     asked: bool = False
     asked_at: float = 0.0
@@ -70,9 +69,9 @@ class Stop:
 
 @contextmanager
 def stop_on_signals(pipeline: Pipeline) -> Iterator[Stop]:
-    """Let Ctrl-C, SIGTERM, SIGHUP and SIGQUIT end the run in order; a second Ctrl-C at once.
+    """End the run in order on Ctrl-C, SIGTERM, SIGHUP or SIGQUIT; a second Ctrl-C interrupts it.
 
-    A run that was started with SIGHUP ignored, as nohup does, goes on through it.
+    SIGHUP stays ignored where it was, such as under nohup.
     """
     stop = Stop()
 
@@ -93,7 +92,7 @@ def stop_on_signals(pipeline: Pipeline) -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def run_to_end(
+def run_with_progress(
     config: RunConfig,
     *,
     label: str,
@@ -101,63 +100,63 @@ def run_to_end(
     quiet: bool = False,
     keep_going: bool = False,
     endless: bool = False,
-    place: str | None = None,
+    results: str | None = None,
 ) -> Stats | None:
-    """Run with a progress bar; what is done when the user stops it, or the source breaks, is kept.
+    """Run with a progress bar; keep what is done if the user stops it or the source fails.
 
     Args:
         config: the run.
-        label: what to call it in the progress bar.
+        label: the label of the progress bar.
         watchers: see `open_pipeline`.
-        quiet: say nothing when all goes well.
-        keep_going: a source that breaks is a warning; nothing is returned then.
-        endless: only the user ends it, so that is no stop before its time.
-        place: where the results are, if not only in the outputs of the run.
+        quiet: print errors only.
+        keep_going: warn about a source that fails, and return None.
+        endless: only the user ends it, so stopping it is a success.
+        results: where the results are, if not only in the outputs of the run.
 
     Raises:
-        typer.Exit: the user stopped it; code 130.
-        RimlightError: whatever went wrong.
+        typer.Exit: the user stopped it (exit code 130).
+        RimlightError: the run failed.
     """
     try:
         stopped, stats = _run(config, label, watchers, quiet)
     except SourceReadError as exc:
-        if made := place or _made(config):
-            exc.hint = f"{exc.hint or ''} (what could be read is in {made})".strip()
+        if existing := results or _list_existing_results(config):
+            exc.hint = f"{exc.hint or ''} (what could be read is in {existing})".strip()
         if not keep_going:
             raise
         console.print(f"warning: {exc}; {exc.hint}")
         return None
     stopped = stopped and not endless
     if stopped or not quiet:
-        console.print(summary(config, stats, place))
+        console.print(format_summary(config, stats, results))
     if stopped:
-        console.print("stopped before the end; " + _what_next(config))
+        console.print("stopped before the end; " + _make_resume_hint(config))
         raise typer.Exit(STOPPED)
     return stats
 
 
-def _made(config: RunConfig) -> str:
-    """Name the results that are there."""
+def _list_existing_results(config: RunConfig) -> str:
+    """Return the paths of the results that exist, separated by commas."""
     paths = [str(part.options.get("path", "")) for part in config.sinks]
     return ", ".join(path for path in paths if path and Path(path).exists())
 
 
-def _what_next(config: RunConfig) -> str:
-    """Say whether the same command resumes the run."""
+def _make_resume_hint(config: RunConfig) -> str:
+    """Return what becomes of a stopped run: whether the same command resumes it."""
     from rimlight.sinks.journal import folder_of
 
     paths = [Path(str(part.options.get("path", ""))) for part in config.sinks]
-    kept = any(folder_of(path).is_dir() for path in paths if path.name)
-    return "the same command goes on from here" if kept else "what is done is kept"
+    can_resume = any(folder_of(path).is_dir() for path in paths if path.name)
+    return "the same command resumes here" if can_resume else "what is done is kept"
 
 
-def summary(config: RunConfig, stats: Stats, place: str | None = None) -> str:
-    """Say in one line what came out, and how fast."""
-    return f"{place or outputs(config)}: {figures(stats)}"
+def format_summary(config: RunConfig, stats: Stats, results: str | None = None) -> str:
+    """Return one line with the results and their figures."""
+    return f"{results or list_outputs(config)}: {format_figures(stats)}"
 
 
-def figures(stats: Stats) -> str:
-    """Say in one line how many frames there were, and how fast."""
+def format_figures(stats: Stats) -> str:
+    """Return the number of frames, the time and the rate in one line."""
     text = f"{stats.earlier + stats.frames} frames"
     if stats.earlier:
         text += f", {stats.frames} of them now"
@@ -167,31 +166,31 @@ def figures(stats: Stats) -> str:
     return text + (f", {lost} dropped" if lost else "")
 
 
-def outputs(config: RunConfig) -> str:
-    """Name where the results of a run go."""
+def list_outputs(config: RunConfig) -> str:
+    """Return where the results of a run go, separated by commas."""
     named = (part.options.get("path") or part.options.get("device") for part in config.sinks)
     return ", ".join(
         hide_secrets(str(n)) if n else p.kind for n, p in zip(named, config.sinks, strict=True)
     )
 
 
-def name_of(source: str) -> str:
-    """Return what to call a source in a progress bar or a title."""
+def format_source_name(source: str) -> str:
+    """Return the name of a source for a progress bar or a title."""
     shown = hide_secrets(source)
     return Path(shown).name or shown
 
 
-def tell(notes: Sequence[str]) -> None:
-    """Print what the user should know before the run."""
+def print_notes(notes: Sequence[str]) -> None:
+    """Print notes about a run to standard error."""
     for note in notes:
         console.print(f"note: {hide_secrets_in(note)}")
 
 
 def print_plan(config: RunConfig) -> None:
-    """Check a run and print it as YAML, for `--dry-run`; addresses lose their passwords.
+    """Check a run and print it as YAML without the passwords in its addresses.
 
     Raises:
-        RimlightError: what the run would raise for its options, its places and its backgrounds.
+        RimlightError: the run would fail because of an option, a path or a background.
     """
     import yaml
 
@@ -202,18 +201,18 @@ def print_plan(config: RunConfig) -> None:
     for part in (*config.effects, *(part for sink in config.sinks for part in sink.effects)):
         open_effect(part).close()
     data = config.model_dump(mode="json", exclude_defaults=True)
-    shown = _without_secrets(data)
+    shown = _hide_secrets(data)
     if shown != data:
-        tell(["passwords in addresses are left out: put them back before you use this"])
+        print_notes(["passwords in addresses are removed: add them again before you use this"])
     typer.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True), nl=False)
 
 
-def _without_secrets(value: Any) -> Any:
-    """Return plain values with the secrets in addresses hidden."""
+def _hide_secrets(value: Any) -> Any:
+    """Return plain data with the secrets in addresses hidden."""
     if isinstance(value, dict):
-        return {key: _without_secrets(item) for key, item in value.items()}
+        return {key: _hide_secrets(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
+        return [_hide_secrets(item) for item in value]
     return hide_secrets(value) if isinstance(value, str) else value
 
 
@@ -224,10 +223,10 @@ def _run(
     from rimlight.factory.pipeline import open_pipeline
 
     with (
-        progress_bar(label, quiet=quiet) as (start, tick),
+        open_run_progress(label, quiet=quiet) as (start, tick),
         open_pipeline(config, observers=watchers, on_frame=tick) as run,
     ):
-        tell(run.notes)
+        print_notes(run.notes)
         start(run.info)
         with stop_on_signals(run.pipeline) as stop:
             stats = run.pipeline.run()
@@ -238,26 +237,68 @@ def _run(
 
 
 @contextmanager
-def progress_bar(
+def open_run_progress(
     label: str, *, quiet: bool
 ) -> Iterator[tuple[Callable[[SourceInfo], None], Callable[[Frame], None]]]:
-    """Yield (start, tick): say how much there is, count one frame."""
+    """Yield (start, tick): set the number of frames, count one frame."""
+    total, done = None, 0
+    with open_progress(label, quiet=quiet) as update:
+
+        def start(info: SourceInfo) -> None:
+            nonlocal total
+            total = info.count
+            update(0, total)
+
+        def tick(_: Frame) -> None:
+            nonlocal done
+            done += 1
+            update(done, total)
+
+        yield start, tick
+
+
+class UpdateProgress(Protocol):
+    """Shows how far something is."""
+
+    def __call__(self, done: float, total: float | None, label: str | None = None) -> None:
+        """Show `done` of `total` steps; None where the total is unknown."""
+
+
+def format_steps(done: float, total: float | None, speed: float) -> str:
+    """Return the figures of a progress bar: steps and speed."""
+    rate = f" {speed:.0f}/s" if speed else ""
+    return f"{done:.0f}/{'?' if total is None else f'{total:.0f}'}{rate}"
+
+
+@contextmanager
+def open_progress(
+    label: str,
+    *,
+    quiet: bool = False,
+    figures: Callable[[float, float | None, float], str] = format_steps,
+) -> Iterator[UpdateProgress]:
+    """Yield a function that shows progress on standard error; on a terminal only.
+
+    Args:
+        label: what is in progress.
+        quiet: show nothing.
+        figures: returns the text for steps done, their total and steps per second.
+    """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
+        TextColumn("{task.fields[figures]}"),
         TimeRemainingColumn(),
     )
     shown = not quiet and console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
-        task = progress.add_task(label, total=None, speed="")
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
+        task = bar.add_task(label, total=None, figures="")
 
-        def start(info: SourceInfo) -> None:
-            progress.update(task, total=info.count)
+        def update(done: float, total: float | None, label: str | None = None) -> None:
+            if shown:
+                text = figures(done, total, bar.tasks[0].speed or 0.0)
+                bar.update(task, completed=done, total=total, description=label, figures=text)
 
-        def tick(_: Frame) -> None:
-            speed = progress.tasks[0].speed
-            progress.update(task, advance=1, speed=f"{speed:.0f}/s" if speed else "")
-
-        yield start, tick
+        yield update
