@@ -9,7 +9,7 @@ from media_files import frame_times
 
 from rimlight.factory.presets import build_config
 from rimlight.imaging.edge_color import foreground_colors
-from rimlight.offline.preview import preview_path
+from rimlight.offline.preview import get_preview_path
 from rimlight.system.av import av
 
 
@@ -72,7 +72,7 @@ def test_a_preview_shows_pairs_and_leaves_the_work_for_later(rimlight, tmp_path,
 )
 def test_a_preview_lies_beside_the_result(output, place):
     run = build_config("process", source="a.mp4", sinks=[output])
-    assert preview_path(run) == Path(place)
+    assert get_preview_path(run) == Path(place)
 
 
 def test_a_preview_without_a_folder_is_refused_before_it_is_made(refused, clip):

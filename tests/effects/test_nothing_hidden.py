@@ -13,7 +13,7 @@ from rimlight.effects.blur import BlurEffect
 from rimlight.effects.cutout import CutoutEffect, ForegroundEffect
 from rimlight.effects.gray import GrayEffect
 from rimlight.effects.product import ProductEffect
-from rimlight.offline.cutouts import cut_outs
+from rimlight.offline.objects import cut_out_objects
 from rimlight.pipeline.pipeline import Pipeline
 
 LAYOUTS = pytest.mark.parametrize("layout", [lambda frame: frame, as_i420], ids=["bgr", "i420"])
@@ -83,7 +83,7 @@ def test_nothing_of_what_is_around_an_object_is_left_in_its_own_picture(layout):
     mask = seen(("dog", 10, 5, 30, 15))
     image = np.full((200, 400, 3), FLAG, np.uint8)
     image[45:155, 95:305] = PERSON
-    (cut,) = cut_outs(layout(flat_frame(size=(400, 200)).with_bgr(image)), mask)
+    (cut,) = cut_out_objects(layout(flat_frame(size=(400, 200)).with_bgr(image)), mask)
     assert of_room(cut.frame.bgr[cut.frame.alpha <= 63]) <= 24
 
 

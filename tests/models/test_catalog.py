@@ -39,7 +39,7 @@ def write_card(folder, name, **changes):
 def test_the_seven_models_have_cards(alone):
     known = {"cityscapes", "deeplab-voc", "road", "road-lite"}
     known |= {"selfie", "selfie-landscape", "yolov8n-seg"}
-    assert known <= {card.name for card in Catalog().list()}
+    assert known <= {card.name for card in Catalog().list_cards()}
 
 
 @pytest.mark.parametrize("name", ["selfie", "selfie-landscape", "road-lite"])
@@ -91,7 +91,7 @@ def test_a_model_in_the_shared_folder_is_found(shared):
 
 def test_both_files_of_a_model_are_found_in_the_layout_of_the_open_model_zoo(shared):
     catalog = Catalog()
-    found = catalog.find(catalog.card("road"))
+    found = catalog.find_files(catalog.find_card("road"))
     assert [path.parent.name for path in found.paths] == ["FP32", "FP32"]
 
 
@@ -124,7 +124,7 @@ def test_a_file_that_is_not_what_the_card_promises_is_refused(mine):
 def test_a_card_with_another_name_than_its_file_is_refused(mine):
     shutil.copy(mine / "mine.yaml", mine / "other.yaml")
     with pytest.raises(ModelFormatError, match="named 'mine', its file 'other'"):
-        Catalog(mine).card("other")
+        Catalog(mine).find_card("other")
 
 
 def test_a_missing_models_folder_is_an_error(tmp_path):

@@ -8,7 +8,7 @@ from server import Site, serving
 from rimlight.core.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
 from rimlight.core.model_card import ModelCard
 from rimlight.models import download as pulling
-from rimlight.models.download import pull
+from rimlight.models.download import pull_model
 
 BODY = random.Random(0).randbytes(300_000)
 MORE = random.Random(1).randbytes(5_000)
@@ -40,7 +40,7 @@ def card(site, *, both=False, body=BODY, **changes):
 
 
 def fetch(model, cache, **more):
-    return pull(model, cache=cache, **({"accept_license": False} | more))
+    return pull_model(model, cache=cache, **({"accept_license": False} | more))
 
 
 def names(folder):
@@ -79,9 +79,9 @@ def test_a_damaged_file_in_the_cache_is_replaced(site, tmp_path):
 
 def test_a_broken_off_transfer_says_so_and_leaves_no_file_of_the_final_name(site, tmp_path):
     site.break_after = 100_000
-    with pytest.raises(ModelError, match="broke off after 100000 of 300000") as caught:
+    with pytest.raises(ModelError, match="ended after 100000 of 300000") as caught:
         fetch(card(site), tmp_path)
-    assert "goes on where it stopped" in caught.value.hint
+    assert "resumes where it stopped" in caught.value.hint
     assert names(tmp_path) == ["m.tflite.part"]
 
 
@@ -117,7 +117,7 @@ def test_two_who_fetch_one_file_share_it(site, tmp_path):
 @pytest.mark.parametrize("wrong", [BODY[::-1], BODY + b"more"])
 def test_wrong_bytes_are_deleted(site, tmp_path, wrong):
     site.files["/m.tflite"] = wrong
-    with pytest.raises(ModelFormatError, match="not give the bytes that the card promises"):
+    with pytest.raises(ModelFormatError, match="does not match the checksum of the card"):
         fetch(card(site), tmp_path)
     assert names(tmp_path) == []
 
@@ -193,9 +193,9 @@ def test_a_redirect_away_from_the_web_is_refused(site, tmp_path, kind):
 
 @pytest.mark.parametrize("part", ["headers", "body"])
 def test_a_server_that_trickles_is_given_up(site, tmp_path, monkeypatch, part):
-    monkeypatch.setattr(pulling, "_PATIENCE_S", 0.2)
-    monkeypatch.setattr(pulling, "_LEAST_BYTES_PER_S", 1e9)
+    monkeypatch.setattr(pulling, "_MIN_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(pulling, "_MIN_BYTES_PER_S", 1e9)
     site.trickles = part
     with pytest.raises(ModelError, match="too slow") as caught:
         fetch(card(site), tmp_path)
-    assert "goes on where it stopped" in caught.value.hint
+    assert "resumes where it stopped" in caught.value.hint

@@ -4,7 +4,7 @@ import pytest
 from clip_maker import write_video
 
 from rimlight.factory.presets import build_config
-from rimlight.offline.estimate import estimate
+from rimlight.offline.estimate import estimate_run
 
 
 class Clock:
@@ -32,7 +32,7 @@ def clip(tmp_path):
 
 
 def test_few_frames_tell_of_all(tmp_path, clip):
-    made = estimate(job(clip, tmp_path / "out.mp4"), clock=Clock())
+    made = estimate_run(job(clip, tmp_path / "out.mp4"), clock=Clock())
     assert made.frames == 300 and 8 <= made.measured < 100
     # One look at the clock for each frame, and one before and after.
     assert made.seconds == pytest.approx(300 * 0.1 * (made.measured + 1) / made.measured, rel=0.01)
@@ -41,21 +41,21 @@ def test_few_frames_tell_of_all(tmp_path, clip):
 
 def test_nothing_is_left_behind_and_a_result_that_exists_stays(tmp_path, clip):
     (tmp_path / "out.mp4").write_bytes(b"precious")
-    estimate(job(clip, tmp_path / "out.mp4"))
+    estimate_run(job(clip, tmp_path / "out.mp4"))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
     assert (tmp_path / "out.mp4").read_bytes() == b"precious"
 
 
 def test_a_part_of_a_video_has_the_frames_of_that_part(tmp_path, clip):
     part = {"start_s": 2, "end_s": 4, "every": 2}
-    made = estimate(job(clip, tmp_path / "out.mp4", source_options=part))
+    made = estimate_run(job(clip, tmp_path / "out.mp4", source_options=part))
     assert made.frames == 25
 
 
 def test_the_size_of_pictures_is_near(tmp_path, clip):
-    made = estimate(job(clip, f"{tmp_path}/frames/"))
+    made = estimate_run(job(clip, f"{tmp_path}/frames/"))
     assert made.frames == 300 and made.size_bytes > 300 * 100
 
 
 def test_what_has_no_known_end_is_not_told_of(tmp_path):
-    assert estimate(job("pattern:64x48", tmp_path / "out.mp4")) is None
+    assert estimate_run(job("pattern:64x48", tmp_path / "out.mp4")) is None

@@ -12,7 +12,7 @@ from rimlight.core.config import ComponentConfig, RunConfig
 from rimlight.core.errors import RimlightError
 from rimlight.factory.pipeline import open_source
 from rimlight.media.container import Target
-from rimlight.offline.estimate import estimate
+from rimlight.offline.estimate import estimate_run
 from rimlight.sources import guess
 
 _LOOKED_AT = 300
@@ -73,7 +73,7 @@ def cost_of(run: RunConfig, task: Task, megapixels: float) -> Cost | None:
     """
     facts = _facts(task)
     try:
-        made = estimate(run, clock=time.process_time) if facts.megapixels else None
+        made = estimate_run(run, clock=time.process_time) if facts.megapixels else None
     except RimlightError:
         return None
     if made is None:

@@ -42,19 +42,18 @@ def doctor(
 
     The exit code is 1 if there is a problem; warnings do not count.
     """
-    from rimlight.doctor.checks import examine
-    from rimlight.doctor.findings import is_well
+    from rimlight.doctor.checks import has_no_problem, run_checks
 
-    findings = examine()
+    findings = run_checks()
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
             label = typer.style(f"{finding.level:8}", fg=_COLORS[finding.level])
-            typer.echo(f"{label} {finding.what}: {finding.text}")
-            if finding.mend:
-                typer.echo(f"         -> {finding.mend}")
-    if not is_well(findings):
+            typer.echo(f"{label} {finding.subject}: {finding.text}")
+            if finding.fix:
+                typer.echo(f"         -> {finding.fix}")
+    if not has_no_problem(findings):
         raise typer.Exit(1)
 
 
@@ -62,14 +61,13 @@ def setup_camera(
     apply: Annotated[bool, typer.Option("--apply", help="Run the commands.")] = False,
 ) -> None:
     """Print (or run) the commands that set up a virtual camera."""
-    from rimlight.doctor.machine import Machine
-    from rimlight.doctor.setup import camera_steps
+    from rimlight.doctor.machine import Machine, make_setup_steps
 
-    steps = camera_steps(Machine())
+    steps = make_setup_steps(Machine())
     if not steps:
         typer.echo("nothing to do: the virtual camera is set up")
     for step in steps:
-        typer.echo(f"# {step.why}\n{step.command}")
+        typer.echo(f"# {step.reason}\n{step.command}")
         if apply:
             _run_step(step.command)
 
@@ -153,7 +151,7 @@ def show_service(words: Words = None) -> None:
     from rimlight.doctor import service as systemd
 
     shown = [hide_secrets(word) for word in _make_paths_absolute(words)]
-    typer.echo(systemd.unit_text(shown, (sys.executable, "-m", "rimlight")), nl=False)
+    typer.echo(systemd.make_unit(shown, (sys.executable, "-m", "rimlight")), nl=False)
 
 
 def _make_paths_absolute(words: list[str] | None) -> list[str]:

@@ -61,9 +61,9 @@ def list_models(models_dir: ModelsDir = None) -> None:
 
     catalog = Catalog(models_dir)
     table = Table("name", "size", "license", "state", "summary", box=None, pad_edge=False)
-    for name in catalog.names():
+    for name in catalog.list_names():
         try:
-            card = catalog.card(name)
+            card = catalog.find_card(name)
         except ModelError as exc:
             table.add_row(name, "?", "?", "wrong card", str(exc))
         else:
@@ -86,9 +86,9 @@ def show_model(name: Name, models_dir: ModelsDir = None) -> None:
     from rimlight.models.catalog import Catalog
 
     catalog = Catalog(models_dir)
-    card = catalog.card(name)
+    card = catalog.find_card(name)
     data = card.model_dump(mode="json", exclude_defaults=True)
-    found = catalog.find(card)
+    found = catalog.find_files(card)
     typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=96).rstrip())
     typer.echo(f"state: {_format_state(catalog, card)}")
     for path in found.paths if found else ():
@@ -105,15 +105,15 @@ def pull_model(name: Name, accept_license: Accept = False, models_dir: Target = 
     from rimlight.models.catalog import Catalog, verify
 
     catalog = Catalog(cache=models_dir)
-    card = catalog.card(name)
+    card = catalog.find_card(name)
     about = f"{card.name}: {_format_size(card)}, license {card.license}, {card.origin}"
     typer.echo(make_printable(about, spared=""))
-    found = catalog.find(card)
+    found = catalog.find_files(card)
     made_here = not any(file.url for file in card.files)
-    if found and (made_here or found.place.folder != catalog.cache):
+    if found and (made_here or found.folder.path != catalog.cache):
         for file, path in zip(card.files, found.paths, strict=True):
             verify(file, path)
-        typer.echo(f"already here ({found.place.name}): {found.paths[0]}")
+        typer.echo(f"already here ({found.folder.name}): {found.paths[0]}")
         paths = found.paths
     else:
         first = _download(card, accept_license, catalog.cache)
@@ -172,7 +172,7 @@ def _download(card: ModelCard, accept_license: bool, folder: Path) -> Path:
         return f"{done / 1e6:.1f}/{(total or 0) / 1e6:.1f} MB {speed / 1e6:.1f} MB/s"
 
     with open_progress(card.name, figures=format_progress) as update:
-        return download.pull(
+        return download.pull_model(
             card,
             accept_license=accept_license,
             progress=update,
@@ -185,6 +185,6 @@ def _format_size(card: ModelCard) -> str:
 
 
 def _format_state(catalog: Catalog, card: ModelCard) -> str:
-    found = catalog.find(card)
-    here = found.place.name if found else "not here"
+    found = catalog.find_files(card)
+    here = found.folder.name if found else "not here"
     return f"{here}, needs {card.needs}" if card.needs else here

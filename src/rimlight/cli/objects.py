@@ -34,7 +34,7 @@ from rimlight.cli.flags import (
 if TYPE_CHECKING:
     from rimlight.core.protocols import Refiner
     from rimlight.factory.object_filter import ObjectFilter
-    from rimlight.offline.object_writers import ObjectTally
+    from rimlight.offline.objects import ObjectCounter
 
 MODEL = "yolov8n-seg"
 
@@ -102,7 +102,7 @@ def objects(
     from rimlight.cli.console import format_source_name, print_plan, run_with_progress
     from rimlight.factory.object_filter import parse_object_filter
     from rimlight.factory.presets import build_config, drop_unseen_effects, make_overwrite_options
-    from rimlight.offline.object_writers import ObjectTally
+    from rimlight.offline.objects import ObjectCounter
     from rimlight.sources import guess
 
     selection = parse_object_filter(keep, exclude)
@@ -127,12 +127,12 @@ def objects(
     if dry_run:
         print_plan(run)
         return
-    tally = ObjectTally()
+    counter = ObjectCounter()
     with ExitStack() as stack:
-        watchers = [tally, *_open_watchers(source, cutouts, json, stack, overwrite=overwrite)]
+        watchers = [counter, *_open_watchers(source, cutouts, json, stack, overwrite=overwrite)]
         run_with_progress(run, label=format_source_name(source), watchers=watchers, quiet=quiet)
     if not quiet:
-        _print_counts(tally)
+        _print_counts(counter)
 
 
 def _make_refiners(selection: ObjectFilter, *, moving: bool) -> list[dict[str, object]]:
@@ -147,14 +147,14 @@ def _open_watchers(
 ) -> list[Refiner]:
     """Open the other writers; `stack` closes them."""
     from rimlight.core.frame import SourceInfo
-    from rimlight.offline.object_writers import CutOutWriter, ObjectLog
+    from rimlight.offline.objects import CutoutWriter, ObjectLog
     from rimlight.sinks.images import ImagesSink
     from rimlight.sinks.paths import check_report
 
     watchers: list[Refiner] = []
     if cutouts is not None:
         options = ImagesSink.Options(path=cutouts, format="png", overwrite=overwrite)
-        watchers.append(CutOutWriter(ImagesSink(options, SourceInfo(source, (1, 1)))))
+        watchers.append(CutoutWriter(ImagesSink(options, SourceInfo(source, (1, 1)))))
     if json is not None:
         check_report(json, overwrite=overwrite)
         watchers.append(ObjectLog(json))
@@ -163,8 +163,8 @@ def _open_watchers(
     return watchers
 
 
-def _print_counts(tally: ObjectTally) -> None:
-    width = max((len(name) for name in tally.counts), default=0)
-    typer.echo(f"objects in {tally.frames} frames (in one frame at most):")
-    for name, (count, maximum) in tally.counts.items():
+def _print_counts(counter: ObjectCounter) -> None:
+    width = max((len(name) for name in counter.counts), default=0)
+    typer.echo(f"objects in {counter.frames} frames (in one frame at most):")
+    for name, (count, maximum) in counter.counts.items():
         typer.echo(f"  {name:{width}}  {count:6d}  ({maximum})")

@@ -229,19 +229,19 @@ def demo(
     """Process the included sample: two videos and an image."""
     from rimlight.cli.console import run_with_progress
     from rimlight.factory.validation import validate_config
-    from rimlight.offline.demo import demo_runs, write_sheet
+    from rimlight.offline.demo import make_demo_runs, write_contact_sheet
     from rimlight.sinks.paths import check_report
     from rimlight.system.atomic_io import make_folder
 
     make_folder(output)
     sheet = output / "compare.png"
     check_report(sheet, overwrite=overwrite)
-    runs = demo_runs(output, overwrite=overwrite)
+    runs = make_demo_runs(output, overwrite=overwrite)
     for run in runs:
         validate_config(run)
     for run in runs:
         run_with_progress(run, label=Path(run.sinks[0].options["path"]).name)
-    write_sheet(runs, sheet)
+    write_contact_sheet(runs, sheet)
     typer.echo(f"look at {sheet} first: input, mask and both results next to each other")
 
 
@@ -256,10 +256,10 @@ def _make_extra_outputs(
 
 def _write_preview(run: RunConfig, count: int, *, overwrite: bool) -> None:
     from rimlight.cli.console import console
-    from rimlight.offline.preview import preview_path, write_preview
+    from rimlight.offline.preview import get_preview_path, write_preview
     from rimlight.sinks.paths import check_report
 
-    path = preview_path(run)
+    path = get_preview_path(run)
     check_report(path, overwrite=overwrite)
     write_preview(run, count, path)
     console.print(f"look at {path}: before on the left, after on the right")
@@ -267,9 +267,9 @@ def _write_preview(run: RunConfig, count: int, *, overwrite: bool) -> None:
 
 def _print_estimate(run: RunConfig) -> None:
     from rimlight.cli.console import console
-    from rimlight.offline.estimate import estimate
+    from rimlight.offline.estimate import estimate_run
 
-    made = estimate(run)
+    made = estimate_run(run)
     if made is None:
         console.print("cannot estimate the duration: the number of frames is unknown")
         return

@@ -275,8 +275,8 @@ def _find_default_model(classes: Set[str], *, offline: bool, quiet: bool) -> str
 
     catalog = Catalog()
     names = ("road-672x384", "road", "road-lite") if offline else ("road", "road-lite")
-    cards = [catalog.card(name) for name in names if name in catalog.names()]
-    fit = (c for c in cards if not c.needs and catalog.find(c) and classes <= set(c.classes))
+    cards = [catalog.find_card(name) for name in names if name in catalog.list_names()]
+    fit = (c for c in cards if not c.needs and catalog.find_files(c) and classes <= set(c.classes))
     name = next((card.name for card in fit), "cityscapes")
     if not quiet:
         console.print(f"model: {name}")

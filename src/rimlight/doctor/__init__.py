@@ -1,1 +1,1 @@
-"""What a user needs on the machine: looked at, judged, and mended by a command."""
+"""Checks of what rimlight needs on the machine, with commands that fix their findings."""

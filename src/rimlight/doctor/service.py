@@ -1,4 +1,4 @@
-"""A live run as a service of the user's own session, and as an entry of the desktop's menu."""
+"""Installs a live run as a systemd user service with a desktop menu entry."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ STOP = f"systemctl --user disable --now {UNIT}"
 
 _RETRY_S = 5
 _RESERVED = " \t\n\"'\\><~|&;$*?#()`"
-"""Signs for which the Desktop Entry Specification asks for quotes."""
+"""Characters that the Desktop Entry Specification requires to be quoted."""
 
 
-def unit_text(words: Sequence[str], program: Sequence[str]) -> str:
-    """Return the systemd unit.
+def make_unit(words: Sequence[str], program: Sequence[str]) -> str:
+    """Return the text of the systemd unit.
 
     Args:
         words: the arguments of `rimlight live`.
-        program: what starts rimlight, for example (python, "-m", "rimlight").
+        program: the command that starts rimlight, for example (python, "-m", "rimlight").
     """
-    command = " ".join(_for_systemd(word) for word in (*program, "live", *words))
+    command = " ".join(_quote_systemd(word) for word in (*program, "live", *words))
     return f"""[Unit]
 Description=Rimlight: a webcam with another background
 PartOf=graphical-session.target
@@ -41,7 +41,7 @@ After=graphical-session.target
 ExecStart={command}
 Restart=on-failure
 RestartSec={_RETRY_S}
-# A camera or a virtual camera that is not there yet is worth another try; a wrong word is not.
+# Retry while a camera or virtual camera is missing, but not after a usage error.
 RestartPreventExitStatus=2 4 6
 TimeoutStopSec=10
 NoNewPrivileges=yes
@@ -52,9 +52,9 @@ WantedBy=graphical-session.target
 """
 
 
-def desktop_text(program: Sequence[str]) -> str:
-    """Return the desktop entry: it starts and stops the service."""
-    command = " ".join(_for_desktop(word) for word in program)
+def make_desktop_entry(program: Sequence[str]) -> str:
+    """Return the text of the desktop entry, which starts and stops the service."""
+    command = " ".join(_quote_desktop(word) for word in program)
     return f"""[Desktop Entry]
 Type=Application
 Name=Rimlight
@@ -74,48 +74,50 @@ Exec={command} ctl panic
 """
 
 
-def unit_path() -> Path:
-    """Return where the user's own units lie."""
+def get_unit_path() -> Path:
+    """Return the path of the systemd user unit."""
     return get_user_folder("XDG_CONFIG_HOME", ".config") / "systemd" / "user" / UNIT
 
 
-def desktop_path() -> Path:
-    """Return where the user's own menu entries lie."""
+def get_desktop_path() -> Path:
+    """Return the path of the desktop menu entry."""
     return get_user_folder("XDG_DATA_HOME", ".local/share") / "applications" / DESKTOP
 
 
 def install(words: Sequence[str]) -> tuple[Path, Path]:
-    """Write the unit and the entry, for nobody else to read; starting it is left to `START`.
+    """Write the unit and the entry, readable by the user only; the command `START` starts it.
 
     Raises:
-        ConfigError: the path of Python is none for a menu entry.
+        ConfigError: the path of Python cannot be part of a menu entry.
         SinkError: they cannot be written.
     """
     program = (sys.executable, "-m", "rimlight")
-    written = (unit_path(), desktop_path())
-    for path, text in zip(written, (unit_text(words, program), desktop_text(program)), strict=True):
+    written = (get_unit_path(), get_desktop_path())
+    for path, text in zip(
+        written, (make_unit(words, program), make_desktop_entry(program)), strict=True
+    ):
         make_folder(path.parent)
-        with _for_the_user_alone():
+        with _restrict_umask():
             write_text(path, text)
     return written
 
 
 def uninstall() -> tuple[Path, ...]:
-    """Remove both files; return those that there were.
+    """Remove both files and return those that existed.
 
     Raises:
         SinkError: they cannot be removed.
     """
-    there = tuple(path for path in (unit_path(), desktop_path()) if path.exists())
-    for path in there:
+    existing = tuple(path for path in (get_unit_path(), get_desktop_path()) if path.exists())
+    for path in existing:
         with translate_os_errors(path):
             path.unlink()
-    return there
+    return existing
 
 
 @contextmanager
-def _for_the_user_alone() -> Iterator[None]:
-    """Create files that nobody else can read: an address in the unit may hold a password."""
+def _restrict_umask() -> Iterator[None]:
+    """Create files that only the user can read; a URL in the unit may contain a password."""
     before = os.umask(0o077)
     try:
         yield
@@ -123,15 +125,15 @@ def _for_the_user_alone() -> Iterator[None]:
         os.umask(before)
 
 
-def _for_systemd(word: str) -> str:
-    """Quote a word as systemd.service(5) reads it: C escapes; % and $ are doubled."""
+def _quote_systemd(word: str) -> str:
+    """Quote a word for systemd.service(5): C escapes; % and $ are doubled."""
     safe = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    safe = _escaped(safe)
+    safe = _escape(safe)
     return f'"{safe}"' if safe != shlex.quote(word) or "#" in word else word
 
 
-def _escaped(text: str) -> str:
-    """Return a text without control characters, which end lines, and without broken UTF-8."""
+def _escape(text: str) -> str:
+    """Escape control characters, which end lines, and invalid UTF-8."""
     plain = "".join(c for c in text if c.isprintable())
     if plain == text:
         return text
@@ -140,17 +142,17 @@ def _escaped(text: str) -> str:
     )
 
 
-def _for_desktop(word: str) -> str:
-    """Quote a word as the Desktop Entry Specification reads it.
+def _quote_desktop(word: str) -> str:
+    """Quote a word for the Desktop Entry Specification.
 
     Raises:
-        ConfigError: the word holds a line break, which no quoting can keep in one entry.
+        ConfigError: the word contains a line break, which cannot be quoted.
     """
     if any(unicodedata.category(c) in {"Cc", "Cs"} for c in word):
         raise ConfigError(
             f"a menu entry cannot start {word!a}", hint="move Python to another folder"
         )
-    signs = {"\\": "\\\\\\\\", "%": "%%"} | {sign: f"\\\\{sign}" for sign in '"`$'}
-    safe = "".join(signs.get(c, c) for c in word)
-    plain = bool(word) and not any(c in _RESERVED for c in word)
-    return safe if plain else f'"{safe}"'
+    escapes = {"\\": "\\\\\\\\", "%": "%%"} | {char: f"\\\\{char}" for char in '"`$'}
+    safe = "".join(escapes.get(c, c) for c in word)
+    is_plain = bool(word) and not any(c in _RESERVED for c in word)
+    return safe if is_plain else f'"{safe}"'

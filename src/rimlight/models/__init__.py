@@ -1,1 +1,1 @@
-"""Which models there are, where their files lie, and how to fetch them."""
+"""The catalog of models, their download, and cards for unknown files."""

@@ -1,4 +1,4 @@
-"""The catalog: cards by name, and the files that belong to them."""
+"""The catalog of models: cards by name, and the files that belong to them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _MODEL_SUFFIXES = (".tflite", ".keras", ".onnx", ".h5", ".pb", ".pt", ".xml")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A folder in which models are looked for; `name` is what the user knows it as."""
+class SearchFolder:
+    """A folder that is searched for models, and its name for the user."""
 
     name: str
-    folder: Path
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Where the files of a model lie, in the order of the card's `files`."""
+class ModelFiles:
+    """The paths of a model's files, in the order of the card's `files`."""
 
-    place: Place
+    folder: SearchFolder
     paths: tuple[Path, ...]
 
 
@@ -38,8 +38,8 @@ class Catalog:
     """Finds models by name, by card, or by file.
 
     Args:
-        models_dir: a folder of the user's own, searched first.
-        cache: where pulled models are kept; None for the user's cache folder.
+        models_dir: a user-defined folder, searched first.
+        cache: the folder of pulled models; None for the user's cache folder.
     """
 
     def __init__(self, models_dir: Path | None = None, cache: Path | None = None) -> None:
@@ -47,118 +47,126 @@ class Catalog:
             raise ModelNotFoundError(f"there is no folder {models_dir}", hint="check --models-dir")
         self.cache = cache or app_paths.get_cache_folder() / "models"
         shared = app_paths.find_shared_folder()
-        own = [Place("models-dir", models_dir)] if models_dir else []
-        cached = Place("cached", self.cache)
-        self._card_places = [*own, Place("shipped", app_paths.find_data_folder("models")), cached]
-        beside = [Place("shared", shared / "models")] if shared else []
-        self._file_places = [*self._card_places[:-1], *beside, cached]
+        custom = [SearchFolder("models-dir", models_dir)] if models_dir else []
+        cached = SearchFolder("cached", self.cache)
+        self._card_folders = [
+            *custom,
+            SearchFolder("shipped", app_paths.find_data_folder("models")),
+            cached,
+        ]
+        extra = [SearchFolder("shared", shared / "models")] if shared else []
+        self._file_folders = [*self._card_folders[:-1], *extra, cached]
 
-    def names(self) -> tuple[str, ...]:
-        """All names that have a card, sorted."""
-        return tuple(sorted({path.stem for path in self._card_paths()}))
+    def list_names(self) -> tuple[str, ...]:
+        """Return the names of all cards, sorted."""
+        return tuple(sorted({path.stem for path in self._list_card_paths()}))
 
-    def list(self) -> tuple[ModelCard, ...]:
-        """Return all cards by name; of two cards with one name, the first place's.
-
-        Raises:
-            ModelFormatError: one of the cards is wrong.
-        """
-        return tuple(self.card(name) for name in self.names())
-
-    def card(self, name: str) -> ModelCard:
-        """Return the card of a name; one that can run goes before one that must be imported.
+    def list_cards(self) -> tuple[ModelCard, ...]:
+        """Return all cards, sorted by name; the first folder wins if a name occurs twice.
 
         Raises:
-            ModelNotFoundError: there is none; the hint suggests one.
-            ModelFormatError: it is wrong, or carries another name than its file.
+            ModelFormatError: one of the cards is invalid.
         """
-        cards = (_named(path, name) for path in self._card_paths() if path.stem == name)
+        return tuple(self.find_card(name) for name in self.list_names())
+
+    def find_card(self, name: str) -> ModelCard:
+        """Return the card of a name, preferably one that can run without an import.
+
+        Raises:
+            ModelNotFoundError: there is none; the hint suggests a similar name.
+            ModelFormatError: it is invalid, or its name differs from that of its file.
+        """
+        cards = (_load_named(path, name) for path in self._list_card_paths() if path.stem == name)
         first = next(cards, None)
         if first is None:
-            raise ModelNotFoundError(f"unknown model {name!r}", hint=suggest(name, self.names()))
+            raise ModelNotFoundError(
+                f"unknown model {name!r}", hint=suggest(name, self.list_names())
+            )
         if not first.needs:
             return first
         return next((card for card in cards if not card.needs), first)
 
-    def find(self, card: ModelCard, *, beside: Path | None = None) -> Found | None:
-        """Return where all files of `card` lie, not opened and not checked; None if nowhere.
+    def find_files(self, card: ModelCard, *, extra_folder: Path | None = None) -> ModelFiles | None:
+        """Return the unchecked paths of all files of `card`; None if not found.
 
         Args:
             card: any card.
-            beside: a folder to look into first, such as the one that the card came from.
+            extra_folder: is searched first, such as the folder of the card.
         """
-        first = [Place("beside the card", beside)] if beside else []
-        for place in (*first, *self._file_places):
-            paths = [_inside(place.folder, file.file) for file in card.files]
+        first = [SearchFolder("next to the card", extra_folder)] if extra_folder else []
+        for place in (*first, *self._file_folders):
+            paths = [_find_in(place.path, file.file) for file in card.files]
             if all(paths):
-                return Found(place, tuple(path for path in paths if path))
+                return ModelFiles(place, tuple(path for path in paths if path))
         return None
 
     def resolve(self, model: str) -> tuple[ModelCard, Path]:
-        """Return the card and the checked file of what the user calls a model.
+        """Return the card and the verified file of a model.
 
         Args:
-            model: a name, the path of a card (.yaml), or the path of a model file. A model file
-                is read with the card beside it (same name, .yaml), the catalog's card for
-                these very bytes, or else a card guessed from the file.
+            model: a name, the path of a card (.yaml), or the path of a model file. The card of a
+                model file is the one next to it (same name, .yaml), the catalog's card with the
+                same checksum, or one inferred from the file.
 
         Raises:
-            ModelNotFoundError: no such model, or its file is not here; the hint says what to do.
-            ModelFormatError: a file is not what its card says.
-            ModelError: rimlight lacks a part that the model needs.
+            ModelNotFoundError: no such model, or its file is missing; the hint says what to do.
+            ModelFormatError: a file does not match its card.
+            ModelError: rimlight does not support the model.
         """
         path = Path(model)
         if path.suffix.lower() in _CARD_SUFFIXES:
-            return self._with_file(load_card(path), beside=path.parent)
+            return self._resolve_card(load_card(path), extra_folder=path.parent)
         if path.suffix.lower() in _MODEL_SUFFIXES or len(path.parts) > 1:
-            return self._bare(path)
-        return self._with_file(self.card(model), beside=None)
+            return self._resolve_file(path)
+        return self._resolve_card(self.find_card(model), extra_folder=None)
 
-    def _with_file(self, card: ModelCard, *, beside: Path | None) -> tuple[ModelCard, Path]:
+    def _resolve_card(
+        self, card: ModelCard, *, extra_folder: Path | None
+    ) -> tuple[ModelCard, Path]:
         check_runnable(card)
-        found = self.find(card, beside=beside)
-        if found is None:
-            raise _not_here(card, self.cache)
-        for file, path in zip(card.files, found.paths, strict=True):
+        files = self.find_files(card, extra_folder=extra_folder)
+        if files is None:
+            raise _make_missing_error(card, self.cache)
+        for file, path in zip(card.files, files.paths, strict=True):
             verify(file, path)
-        return card, found.paths[0]
+        return card, files.paths[0]
 
-    def _bare(self, path: Path) -> tuple[ModelCard, Path]:
+    def _resolve_file(self, path: Path) -> tuple[ModelCard, Path]:
         if not os.path.isfile(path):
             raise ModelNotFoundError(f"there is no model file {path}", hint="check the path")
         choose_runtime(path)
-        card = self._card_for(path)
+        card = self._find_or_infer_card(path)
         check_runnable(card)
         first = card.files[0].model_copy(update={"file": path.name})
         return card.model_copy(update={"files": (first, *card.files[1:])}), path
 
-    def _card_for(self, path: Path) -> ModelCard:
-        beside = path.with_suffix(".yaml")
-        if beside.is_file():
-            card = load_card(beside)
+    def _find_or_infer_card(self, path: Path) -> ModelCard:
+        card_path = path.with_suffix(".yaml")
+        if card_path.is_file():
+            card = load_card(card_path)
             verify(card.files[0], path)
             return card
-        digest = sha256_of(path)
-        known = (card for card in self._sound() if card.files[0].sha256 == digest)
-        from rimlight.models.infer_card import guess_card
+        digest = compute_sha256(path)
+        known = (card for card in self._list_valid_cards() if card.files[0].sha256 == digest)
+        from rimlight.models.infer_card import infer_card
 
-        return next(known, None) or guess_card(path)
+        return next(known, None) or infer_card(path)
 
-    def _sound(self) -> Iterator[ModelCard]:
-        """Yield the cards that can be read: one that is wrong is no reason to refuse a file."""
-        for name in self.names():
+    def _list_valid_cards(self) -> Iterator[ModelCard]:
+        """Yield the valid cards; an invalid one must not prevent the use of a file."""
+        for name in self.list_names():
             with suppress(ModelFormatError):
-                yield self.card(name)
+                yield self.find_card(name)
 
-    def _card_paths(self) -> Iterator[Path]:
-        for place in self._card_places:
-            if place.folder.is_dir():
+    def _list_card_paths(self) -> Iterator[Path]:
+        for place in self._card_folders:
+            if place.path.is_dir():
                 yield from sorted(
-                    p for p in place.folder.iterdir() if p.suffix.lower() in _CARD_SUFFIXES
+                    p for p in place.path.iterdir() if p.suffix.lower() in _CARD_SUFFIXES
                 )
 
 
-def _named(path: Path, name: str) -> ModelCard:
+def _load_named(path: Path, name: str) -> ModelCard:
     card = load_card(path)
     if card.name != name:
         raise ModelFormatError(
@@ -169,25 +177,25 @@ def _named(path: Path, name: str) -> ModelCard:
 
 
 def verify(file: ModelFile, path: Path) -> None:
-    """Check that the bytes at `path` are those of `file`.
+    """Verify the checksum of `file` at `path`.
 
     Raises:
         ModelNotFoundError: the file cannot be read.
-        ModelFormatError: they are not.
+        ModelFormatError: it differs.
     """
     if file.sha256 is None:
         return
-    found = sha256_of(path)
-    if found != file.sha256:
+    digest = compute_sha256(path)
+    if digest != file.sha256:
         raise ModelFormatError(
-            f"{path} is damaged or another file: its sha256 is {found[:12]}..., "
+            f"{path} is damaged or another file: its sha256 is {digest[:12]}..., "
             f"the card says {file.sha256[:12]}...",
             hint="delete it and fetch it again with `rimlight models pull`",
         )
 
 
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file, in hex.
+def compute_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as hex digits.
 
     Raises:
         ModelNotFoundError: it cannot be read.
@@ -201,14 +209,14 @@ def sha256_of(path: Path) -> str:
         ) from exc
 
 
-def _inside(folder: Path, name: str) -> Path | None:
-    """Return `name` in `folder`, flat or in the layout of Intel's Open Model Zoo, or None."""
+def _find_in(folder: Path, name: str) -> Path | None:
+    """Return the path of `name` in `folder`, flat or as in Intel's Open Model Zoo, or None."""
     stem = Path(name).stem
     candidates = (folder / name, folder / stem / "FP32" / name)
     return next((path for path in candidates if os.path.isfile(path)), None)
 
 
-def _not_here(card: ModelCard, cache: Path) -> ModelNotFoundError:
+def _make_missing_error(card: ModelCard, cache: Path) -> ModelNotFoundError:
     names = ", ".join(file.file for file in card.files)
     if all(file.url for file in card.files):
         hint = f"fetch it: rimlight models pull {card.name}"

@@ -1,1 +1,1 @@
-"""What files need besides the pipeline: estimates, previews, the demo, cut-outs."""
+"""Applications for files: estimates, previews, the demo, single objects."""

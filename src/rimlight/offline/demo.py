@@ -1,4 +1,4 @@
-"""The main job on the shipped sample: two videos and one picture that shows what happened."""
+"""The demo: two videos of the shipped sample, and a contact sheet of their stages."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from rimlight.factory.segmenter import open_segmenter
 from rimlight.system import app_paths
 from rimlight.system.atomic_io import sign_png, write_bytes
 
-SHOWN_FRAME = 45
+FRAME_INDEX = 45
 BLUR_PX = 20.0
 Image = NDArray[np.uint8]
 
 
-def sample_clip() -> Path:
-    """The shipped clip of a person."""
+def get_sample_path() -> Path:
+    """Return the path of the shipped clip of a person."""
     return app_paths.find_data_folder("samples") / "portrait.mp4"
 
 
-def demo_runs(folder: Path, *, overwrite: bool = False) -> tuple[RunConfig, RunConfig]:
-    """Describe the two runs: background replaced, and blurred; both write into `folder`."""
+def make_demo_runs(folder: Path, *, overwrite: bool = False) -> tuple[RunConfig, RunConfig]:
+    """Return the two runs: background replaced, and blurred; both write into `folder`."""
     background = str(app_paths.find_data_folder("samples") / "background.jpg")
     choices = (("replaced.mp4", background, None), ("blurred.mp4", None, BLUR_PX))
     replaced, blurred = (
         build_config(
             "process",
-            source=str(sample_clip()),
+            source=str(get_sample_path()),
             sinks=[str(folder / name)],
             effects=background_effects(background=picture, blur=blur),
             options=make_overwrite_options(overwrite=overwrite),
@@ -47,15 +47,15 @@ def demo_runs(folder: Path, *, overwrite: bool = False) -> tuple[RunConfig, RunC
     return replaced, blurred
 
 
-def write_sheet(runs: Sequence[RunConfig], path: Path) -> None:
-    """Write one picture: a frame of the sample, its mask, and what each of `runs` makes of it.
+def write_contact_sheet(runs: Sequence[RunConfig], path: Path) -> None:
+    """Write an image of a frame of the sample, its mask, and the output of each run.
 
     Raises:
         SinkError: it cannot be written.
     """
     with ExitStack() as stack:
-        frame, mask = _one_frame(runs[0], stack)
-        pictures = {"input": frame.bgr, "mask": _gray(mask, frame.size)}
+        frame, mask = _process_frame(runs[0], stack)
+        pictures = {"input": frame.bgr, "mask": _draw_mask(mask, frame.size)}
         for run in runs:
             shown = frame
             for part in run.effects:
@@ -63,31 +63,31 @@ def write_sheet(runs: Sequence[RunConfig], path: Path) -> None:
                 stack.callback(effect.close)
                 shown = effect.apply(shown, mask)
             pictures[Path(run.sinks[0].options["path"]).stem] = shown.bgr
-    labeled = [_labeled(picture, text) for text, picture in pictures.items()]
+    labeled = [_draw_label(picture, text) for text, picture in pictures.items()]
     rows = [cv2.hconcat(labeled[i : i + 2]) for i in range(0, len(labeled), 2)]
     _, data = cv2.imencode(".png", cv2.vconcat(rows))
     write_bytes(path, sign_png(data.tobytes()))
 
 
-def _one_frame(run: RunConfig, stack: ExitStack) -> tuple[Frame, Mask]:
+def _process_frame(run: RunConfig, stack: ExitStack) -> tuple[Frame, Mask]:
     source = open_source(run.source)
     stack.callback(source.close)
     segmenter = open_segmenter(run.segmenter, source.info.size)
     stack.callback(segmenter.close)
     refiners = [open_refiner(ComponentConfig(**part.model_dump())) for part in run.refiners]
-    for frame in islice(source, SHOWN_FRAME + 1):
+    for frame in islice(source, FRAME_INDEX + 1):
         mask = segmenter.segment(frame)
         for refiner in refiners:
             mask = refiner.refine(mask, frame)
     return frame, mask
 
 
-def _gray(mask: Mask, size: tuple[int, int]) -> Image:
+def _draw_mask(mask: Mask, size: tuple[int, int]) -> Image:
     alpha = cv2.resize((mask.alpha() * 255).astype(np.uint8), size)
     return cast(Image, cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR))
 
 
-def _labeled(picture: Image, text: str) -> Image:
+def _draw_label(picture: Image, text: str) -> Image:
     out = picture.copy()
     scale = picture.shape[0] / 540
     for color, thickness in (((0, 0, 0), 5), ((255, 255, 255), 2)):

@@ -1,4 +1,4 @@
-"""How long a run will take and how large its result will be, from a few of its frames."""
+"""Estimates the duration and the output size of a run from a few frames."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from rimlight.core.config import RunConfig, SinkConfig
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.factory.pipeline import open_pipeline, open_source
 
-_FRAMES = 64
-_SECONDS = 4.0
-_LEAST = 8
+_MAX_FRAMES = 64
+_MAX_S = 4.0
+_MIN_FRAMES = 8
 _FILES = frozenset({"video", "images"})
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a run will come to.
+    """The expected cost of a run.
 
     Attributes:
-        frames: that it has.
-        seconds: that it takes on this machine, as busy as it is now.
-        size_bytes: of all its files, without sound.
-        measured: frames that the figures come from.
+        frames: their number.
+        seconds: the duration on this machine under its current load.
+        size_bytes: of all output files, without audio.
+        measured: number of frames that the estimate is based on.
     """
 
     frames: int
@@ -36,75 +36,77 @@ class Estimate:
     measured: int
 
 
-def estimate(config: RunConfig, *, clock: Callable[[], float] = time.monotonic) -> Estimate | None:
-    """Run a few frames of `config` into a folder that is thrown away.
+def estimate_run(
+    config: RunConfig, *, clock: Callable[[], float] = time.monotonic
+) -> Estimate | None:
+    """Estimate a run by processing a few frames into a temporary folder.
 
-    Of a video they come from its middle, of pictures they are the first; at most 64, and no more
-    than some seconds of work.
+    They are taken from the middle of a video, or from the start of a folder of images; at most 64,
+    and no more than a few seconds of work.
 
     Args:
-        config: a run; nothing that it names is written.
+        config: the run; none of its outputs is written.
         clock: monotonic seconds.
 
     Returns:
-        None where it is not known how many frames there will be.
+        None if the number of frames is unknown.
 
     Raises:
-        RimlightError: a part of the run does not open, or fails.
+        RimlightError: a component of the run does not open, or fails.
     """
     if config.source.kind not in {"video", "images", "animation"}:
         return None
     with closing(open_source(config.source)) as source:
         info = source.info
-    total = _count(info)
+    total = _count_frames(info)
     if info.is_live or not total:
         return None
     with TemporaryDirectory(prefix="rimlight-") as folder:
-        trial = _trial(config, info, Path(folder))
+        trial = _make_trial(config, info, Path(folder))
         measured, seconds = _measure(trial, clock)
         size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
     return Estimate(total, total * seconds / measured, total * size // measured, measured)
 
 
-def _count(info: SourceInfo) -> int | None:
+def _count_frames(info: SourceInfo) -> int | None:
     if info.count is not None or info.rate is None or info.duration_s is None:
         return info.count
     return max(1, round(info.duration_s * info.rate))
 
 
-def _trial(config: RunConfig, info: SourceInfo, folder: Path) -> RunConfig:
-    """Return `config` with its results in `folder` and, of a video, from the middle on."""
+def _make_trial(config: RunConfig, info: SourceInfo, folder: Path) -> RunConfig:
+    """Return `config` with its outputs in `folder`, and a long video starting at its middle."""
     source = config.source
-    if source.kind == "video" and info.duration_s and info.duration_s > _SECONDS:
+    if source.kind == "video" and info.duration_s and info.duration_s > _MAX_S:
         begin = float(info.start_offset) + info.duration_s / 2
         source = source.model_copy(update={"start_s": begin})
-    sinks = tuple(_aside(sink, folder / str(n)) for n, sink in enumerate(config.sinks))
+    sinks = tuple(_redirect_sink(sink, folder / str(n)) for n, sink in enumerate(config.sinks))
     return config.model_copy(update={"source": source, "sinks": sinks})
 
 
-def _aside(sink: SinkConfig, folder: Path) -> SinkConfig:
-    """Return `sink` writing into `folder`; one that is no file writes nowhere."""
+def _redirect_sink(sink: SinkConfig, folder: Path) -> SinkConfig:
+    """Return `sink` writing into `folder`; a null sink for other kinds than files."""
     if sink.kind not in _FILES:
         return SinkConfig(kind="null", effects=sink.effects)
     folder.mkdir()
-    place = folder / (Path(str(sink.options.get("path", "out"))).name or "out")
-    update: dict[str, object] = {"path": str(place)}
+    path = folder / (Path(str(sink.options.get("path", "out"))).name or "out")
+    update: dict[str, object] = {"path": str(path)}
     if sink.kind == "video":
         update |= {"resume": None, "audio": False}
     return sink.model_copy(update=update)
 
 
 def _measure(trial: RunConfig, clock: Callable[[], float]) -> tuple[int, float]:
-    """Return how many frames were made and the seconds they took, encoding to the end."""
+    """Return the number of frames and the seconds they took, including the final encoding."""
     done: list[float] = []
 
     def on_frame(_: Frame) -> None:
         done.append(clock())
-        enough = len(done) >= _FRAMES or done[-1] - begun > _SECONDS
-        if enough and len(done) >= _LEAST:
+        is_enough = len(done) >= _MAX_FRAMES or done[-1] - began > _MAX_S
+        if is_enough and len(done) >= _MIN_FRAMES:
             run.pipeline.stop()
 
     with open_pipeline(trial, on_frame=on_frame) as run:
-        begun = clock()
+        began = clock()
         run.pipeline.run()
-    return max(1, len(done)), clock() - begun
+    return max(1, len(done)), clock() - began

@@ -1,4 +1,4 @@
-"""A few frames of a run as one picture, to look at before hours of work."""
+"""Writes a preview of a run: a few frames before and after, as one image."""
 
 from __future__ import annotations
 
@@ -26,25 +26,26 @@ _SQUARE_PX = 16
 _LIGHT, _DARK = 204, 153
 
 
-def preview_path(config: RunConfig) -> Path:
-    """Return the place for a preview: beside the run's first result, or here where that is none."""
-    place = Path(str(config.sinks[0].options.get("path", "rimlight")))
-    if place.name in {"", ".."}:
-        place = Path("rimlight")
-    return place.with_suffix(".preview.png")
+def get_preview_path(config: RunConfig) -> Path:
+    """Return the path of the preview: next to the first output, or in the current folder."""
+    path = Path(str(config.sinks[0].options.get("path", "rimlight")))
+    if path.name in {"", ".."}:
+        path = Path("rimlight")
+    return path.with_suffix(".preview.png")
 
 
 def write_preview(config: RunConfig, count: int, path: Path) -> None:
-    """Write `count` frames, spread over the source, before and after, one pair below the other.
+    """Write an image of `count` frames, spread over the source, before and after processing.
 
-    Transparent parts are shown as a chessboard. A preview of a live source shows its first frames.
+    Transparent areas are shown as a checkerboard. The preview of a live source shows its first
+    frames.
 
     Raises:
-        SinkError: the picture cannot be written.
-        RimlightError: a part of the run does not open.
+        SinkError: the image cannot be written.
+        RimlightError: a component of the run does not open.
     """
     validate_config(config)
-    pairs = [_pair(frame.bgr, shown) for frame, shown in _results(config, count)]
+    pairs = [_draw_pair(frame.bgr, shown) for frame, shown in _process_frames(config, count)]
     width = max(pair.shape[1] for pair in pairs)
     padding = [(0, 0, 0, width - pair.shape[1]) for pair in pairs]
     rows = [
@@ -55,14 +56,14 @@ def write_preview(config: RunConfig, count: int, path: Path) -> None:
     write_bytes(path, sign_png(data.tobytes()))
 
 
-def _results(config: RunConfig, count: int) -> Iterator[tuple[Frame, Frame]]:
+def _process_frames(config: RunConfig, count: int) -> Iterator[tuple[Frame, Frame]]:
     with ExitStack() as stack:
-        frames = list(spread_frames(config.source, count))
+        frames = list(sample_frames(config.source, count))
         segmenter = stack.enter_context(closing(open_segmenter(config.segmenter, frames[0].size)))
         effects = [stack.enter_context(closing(open_effect(part))) for part in config.effects]
-        for frame in (each.blank_transparent() for each in frames):
+        for frame in (frame.blank_transparent() for frame in frames):
             mask = segmenter.segment(frame)
-            for part in config.refiners:  # anew each time: these frames do not follow one another
+            for part in config.refiners:  # opened for each frame: they are not consecutive
                 with closing(open_refiner(part)) as refiner:
                     mask = refiner.refine(mask, frame)
             shown = frame
@@ -71,23 +72,23 @@ def _results(config: RunConfig, count: int) -> Iterator[tuple[Frame, Frame]]:
             yield frame, shown.blank_transparent()
 
 
-def spread_frames(part: ComponentConfig, count: int) -> Iterator[Frame]:
-    """Yield `count` frames spread over a source; the first ones where it cannot be sought in."""
+def sample_frames(part: ComponentConfig, count: int) -> Iterator[Frame]:
+    """Yield `count` frames spread over a source, or its first ones if it cannot seek."""
     with closing(open_source(part)) as source:
         info = source.info
         if part.kind != "video" or info.is_live or not info.duration_s:
             yield from islice(source, count)
             return
         length_s, begin_s = info.duration_s, float(info.start_offset)
-    for number in range(count):
-        at = begin_s + length_s * (number + 0.5) / count
-        there = part.model_copy(update={"start_s": at, "end_s": None, "every": 1})
-        with closing(open_source(there)) as source:
+    for index in range(count):
+        at = begin_s + length_s * (index + 0.5) / count
+        single = part.model_copy(update={"start_s": at, "end_s": None, "every": 1})
+        with closing(open_source(single)) as source:
             yield from islice(source, 1)
 
 
-def _pair(before: Image, after: Frame) -> Image:
-    shown = after.bgr if after.alpha is None else _on_chessboard(after.bgr, after.alpha)
+def _draw_pair(before: Image, after: Frame) -> Image:
+    shown = after.bgr if after.alpha is None else _blend_over_checkerboard(after.bgr, after.alpha)
     sides = []
     for picture in (before, shown):
         height = max(1, round(picture.shape[0] * _WIDTH_PX / picture.shape[1]))
@@ -96,7 +97,7 @@ def _pair(before: Image, after: Frame) -> Image:
     return cast(Image, cv2.hconcat([side[:height] for side in sides]))
 
 
-def _on_chessboard(bgr: Image, alpha: Image) -> Image:
+def _blend_over_checkerboard(bgr: Image, alpha: Image) -> Image:
     rows, columns = (np.arange(side) // _SQUARE_PX for side in alpha.shape)
     dark = (rows[:, None] + columns) % 2
     board = np.where(dark, _DARK, _LIGHT)[..., None]

@@ -13,7 +13,7 @@ from rimlight.core.config import ComponentConfig, RunConfig
 from rimlight.core.errors import ConfigError, SourceError
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.segmenter import open_segmenter
-from rimlight.offline.preview import spread_frames
+from rimlight.offline.preview import sample_frames
 
 Trapezoid = tuple[float, float, float, float, float, float]
 DEFAULT_EGO_PATH: Trapezoid = (0.15, 0.85, 0.92, 0.42, 0.58, 0.62)
@@ -65,7 +65,7 @@ def estimate_ego_path(config: RunConfig) -> Trapezoid:
     frames: list[Frame] = []
     # The run itself reports a source that fails.
     with suppress(SourceError):
-        frames.extend(spread_frames(_select_middle_file(config.source), _SAMPLED_FRAMES))
+        frames.extend(sample_frames(_select_middle_file(config.source), _SAMPLED_FRAMES))
     if not frames:
         return DEFAULT_EGO_PATH
     with closing(open_segmenter(config.segmenter, frames[0].size)) as segmenter:

@@ -17,7 +17,7 @@ def imported(folder):
 
 
 def test_before_its_import_the_shipped_card_says_what_is_needed(tmp_path):
-    assert Catalog(cache=tmp_path).card("road").needs == "import-openvino"
+    assert Catalog(cache=tmp_path).find_card("road").needs == "import-openvino"
 
 
 def test_after_its_import_the_imported_one_is_found(tmp_path):

@@ -98,9 +98,9 @@ def given(model: str, folder: Path, frames: Sequence[Frame]) -> Iterator[Contend
 def shipped() -> Iterator[Contender]:
     """Yield all models of the catalog that are on this machine."""
     catalog = Catalog()
-    for name in catalog.names():
-        card = catalog.card(name)
-        found = catalog.find(card)
+    for name in catalog.list_names():
+        card = catalog.find_card(name)
+        found = catalog.find_files(card)
         if found and not card.needs and found.paths[0].suffix.lower() == ".tflite":
             yield Contender(card.name, card, found.paths[0], trained=True)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import ModelFormatError
 from rimlight.lab.importers.openvino_ir import IrGraph, Layer
-from rimlight.models.catalog import sha256_of
+from rimlight.models.catalog import compute_sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def identify_road(xml: Path, bin: Path) -> IrFiles:
         ModelNotFoundError: one of the files cannot be read.
         ModelFormatError: the pair is none of the published ones.
     """
-    sums = sha256_of(xml), sha256_of(bin)
+    sums = compute_sha256(xml), compute_sha256(bin)
     for known in (ROAD_FP32, ROAD_FP16):
         if sums == (known.xml_sha256, known.bin_sha256):
             return known

@@ -20,7 +20,7 @@ from rimlight.lab.importers.openvino import identify_road, steps, weights
 from rimlight.lab.importers.openvino_ir import IrGraph, read_ir
 from rimlight.lab.training.cards import save_card
 from rimlight.lab.training.networks.options import GRID_PX
-from rimlight.models.catalog import sha256_of
+from rimlight.models.catalog import compute_sha256
 from rimlight.system.atomic_io import make_folder, write_bytes
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def import_road(
     ir = read_ir(xml, bin)
     _say_if_unknown(xml, bin)
     models = [load_road(ir, size) for size in sizes]
-    source = sha256_of(bin)
+    source = compute_sha256(bin)
     cards = []
     for size, model in zip(sizes, models, strict=True):
         content = _convert(model, size, float16=float16, pictures=pictures)

@@ -10,7 +10,7 @@ import yaml
 from rimlight.core.errors import ModelError
 from rimlight.core.model_card import InputSpec, ModelCard, ModelFile, OutputSpec
 from rimlight.lab.training.data.options import Fit
-from rimlight.models.catalog import sha256_of
+from rimlight.models.catalog import compute_sha256
 from rimlight.system.atomic_io import write_text
 
 
@@ -78,5 +78,5 @@ def described(file: Path) -> ModelFile:
     Raises:
         ModelNotFoundError: it cannot be read.
     """
-    digest = sha256_of(file)
+    digest = compute_sha256(file)
     return ModelFile(file=file.name, sha256=digest, size_bytes=file.stat().st_size)

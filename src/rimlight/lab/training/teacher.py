@@ -19,7 +19,7 @@ from rimlight.core.frame import Frame, Mask
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.lab.training.data.samples import Sample, read_image
 from rimlight.lab.training.distill_options import TeacherOptions
-from rimlight.models.catalog import Catalog, sha256_of
+from rimlight.models.catalog import Catalog, compute_sha256
 from rimlight.segmenters.ensemble import AverageSegmenter
 from rimlight.system.atomic_io import atomic_write, make_folder
 
@@ -44,7 +44,12 @@ class Answers:
         self._options = options
         self._classes = tuple(classes)
         self._columns = columns(card.classes, self._classes, options.means)
-        said = (sha256_of(file), options.mirrored, self._classes, sorted(options.means.items()))
+        said = (
+            compute_sha256(file),
+            options.mirrored,
+            self._classes,
+            sorted(options.means.items()),
+        )
         self._folder = folder / hashlib.sha256(repr(said).encode()).hexdigest()[:12]
 
     def prepare(

@@ -10,8 +10,7 @@ from object_masks import seen
 from scenes import as_i420, flat_frame, half_mask
 
 from rimlight.core.errors import SinkError
-from rimlight.offline.cutouts import cut_outs
-from rimlight.offline.object_writers import CutOutWriter, ObjectLog, ObjectTally
+from rimlight.offline.objects import CutoutWriter, ObjectCounter, ObjectLog, cut_out_objects
 from rimlight.sinks.images import ImagesSink
 
 RED = (40, 40, 200)
@@ -21,7 +20,7 @@ FRAME = replace(flat_frame(RED, (400, 200), index=7), name="park/walk.jpg")
 
 
 def written(folder, frame, mask):
-    writer = CutOutWriter(ImagesSink(ImagesSink.Options(path=folder, format="png"), make_info()))
+    writer = CutoutWriter(ImagesSink(ImagesSink.Options(path=folder, format="png"), make_info()))
     assert writer.refine(mask, frame) is mask
     writer.close()
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.png"))
@@ -29,7 +28,7 @@ def written(folder, frame, mask):
 
 @pytest.mark.parametrize("frame", [FRAME, as_i420(FRAME)], ids=["bgr", "i420"])
 def test_an_object_is_cut_to_what_can_be_seen_of_it(frame):
-    dog, person = cut_outs(frame, TWO)
+    dog, person = cut_out_objects(frame, TWO)
     assert (dog.item.name, person.item.name) == ("dog", "person")
     assert np.abs(np.array(dog.box) - (100, 50, 300, 150)).max() <= 10
     left, top, right, bottom = dog.box
@@ -39,12 +38,12 @@ def test_an_object_is_cut_to_what_can_be_seen_of_it(frame):
 
 def test_what_lies_in_front_of_an_object_is_not_cut_out_of_it():
     mask = seen(("dog", 10, 5, 30, 15), ("person", 15, 0, 20, 20))
-    _, person = cut_outs(FRAME, mask)
+    _, person = cut_out_objects(FRAME, mask)
     assert person.frame.alpha[100, 25] == 255
 
 
 def test_a_mask_without_objects_gives_no_cut_outs():
-    assert list(cut_outs(FRAME, half_mask())) == []
+    assert list(cut_out_objects(FRAME, half_mask())) == []
 
 
 def test_files_are_called_by_picture_class_score_and_number(tmp_path):
@@ -92,7 +91,7 @@ def test_a_disk_that_is_full_before_the_log_is_done_is_said_so():
 
 
 def test_the_tally_counts_all_and_the_most_at_once():
-    tally = ObjectTally()
+    tally = ObjectCounter()
     tally.refine(TWO, FRAME)
     tally.refine(seen(("dog", 0, 0, 4, 4), ("dog", 10, 5, 30, 15)), FRAME)
     assert tally.counts == {"dog": (3, 2), "person": (1, 1)}
