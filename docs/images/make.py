@@ -29,7 +29,7 @@ BROWSER = [
 
 
 def main() -> None:
-    """Write the three pictures beside this script."""
+    """Write the three pictures next to this script."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_person(folder)
@@ -82,7 +82,7 @@ def read_frame(path: Path, number: int = 60) -> np.ndarray:
 
 
 def write_jpeg(name: str, picture: np.ndarray) -> None:
-    """Write `picture` beside this script."""
+    """Write `picture` next to this script."""
     cv2.imwrite(str(HERE / name), picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
