@@ -11,7 +11,7 @@ from rimlight.cli.commands import COMMANDS
 from rimlight.cli.options import build_index, find_field, format_options, load_index
 from rimlight.cli.reference import make_reference
 from rimlight.core.errors import ConfigError
-from rimlight.core.option_fields import OptionField, describe_fields
+from rimlight.core.option_fields import OptionField, describe_fields, parse_attributes
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 AGAIN = "run `python tests/golden/make.py reference`"
@@ -19,12 +19,17 @@ FAMILIES = ("sources", "segmenters", "refiners", "effects", "sinks")
 
 # Flags that are called like an option and mean something else.
 OTHERS = {
-    ("process", "format"),
+    ("process", "quality"),
+    ("batch", "quality"),
+    ("live", "quality"),
     ("process", "resume"),
-    ("bench", "model"),
-    ("bench", "limit"),
+    ("process", "shadow"),
+    ("road", "ahead"),
+    ("ctl", "path"),
+    ("models pull", "models_dir"),
     ("eval", "rate"),
-    ("export", "overwrite"),
+    ("bench", "memory"),
+    ("bench", "model"),
 }
 
 for module in {target.partition(":")[0] for target in COMMANDS.values()}:
@@ -51,6 +56,17 @@ def test_the_index_is_current():
 def test_the_reference_is_current():
     for name, text in make_reference().items():
         assert (REFERENCE / name).read_text(encoding="utf-8") == text, f"{name}: {AGAIN}"
+
+
+def test_every_option_has_a_description():
+    options = {
+        f"{family}.{component}.{name}": option.get("description", "")
+        for family, components in load_index().items()
+        for component, about in components.items()
+        for name, option in about["options"].items()
+    }
+    assert len(options) > 250
+    assert [address for address, description in options.items() if not description] == []
 
 
 @pytest.mark.parametrize("address", sorted(set(flags.FIELDS.values())))
@@ -153,3 +169,10 @@ def test_a_field_survives_json():
     field = OptionField("number", "a", default="1", ge=0.0, lt=2.0, choices=("x",))
     assert OptionField.from_dict(field.to_dict()) == field
     assert field.is_within(0) and not field.is_within(2)
+
+
+def test_a_description_may_stand_in_the_docstring():
+    docstring = "A thing.\n\nAttributes:\n    a: one,\n        and more.\n    b: two.\n\nThe end."
+    assert parse_attributes(docstring) == {"a": "one, and more", "b": "two"}
+    schema = {"description": docstring, "properties": {"a": {"type": "string"}}}
+    assert describe_fields(schema)["a"].description == "one, and more"

@@ -150,7 +150,7 @@ Exclude = Annotated[
 
 Model = Annotated[
     str | None,
-    flag("segmenters.model.model", "--model", "-m", panel=MASKS, more="see `rimlight models list`"),
+    flag("segmenters.model.model", "--model", "-m", panel=MASKS),
 ]
 Quality = Annotated[
     str | None,

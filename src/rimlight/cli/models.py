@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rimlight.cli.commands import Command
-from rimlight.cli.flags import ImportSize
+from rimlight.cli.flags import RUN, ImportSize, flag
 from rimlight.core.printable import make_printable
 
 if TYPE_CHECKING:
@@ -23,10 +23,7 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="A name from `rimlight models list`.")]
-ModelsDir = Annotated[
-    Path | None,
-    typer.Option(metavar="FOLDER", help="A folder of cards and models, searched first."),
-]
+ModelsDir = Annotated[Path | None, flag("segmenters.model.models_dir", panel=RUN, metavar="FOLDER")]
 Target = Annotated[
     Path | None,
     typer.Option(metavar="FOLDER", help="Write the files here instead of into the cache."),

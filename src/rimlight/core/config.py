@@ -93,7 +93,15 @@ class SinkConfig(ComponentConfig):
 
 
 class RunConfig(Options):
-    """One run from source to sinks."""
+    """One run from source to sinks.
+
+    Attributes:
+        source: where frames come from.
+        segmenter: what computes the mask of each frame.
+        refiners: what improves the masks, in this order.
+        effects: what is done with frame and mask, in this order.
+        sinks: where the results go.
+    """
 
     source: ComponentConfig
     segmenter: ComponentConfig

@@ -104,14 +104,17 @@ class ModelCard(Options):
 
     Attributes:
         name: what `--model` calls it.
+        summary: what the model is for, in one line.
         files: the model's files; the first is the one that is opened.
         license: of the weights.
         consent: the license must be accepted before the files are fetched.
+        origin: where the weights come from.
         needs: the part of rimlight that is missing to run it; "" for none.
         classes: a name for each channel or label.
         foreground: the classes that stay when nothing else is asked for.
         palette: "#rrggbb" for some or all classes.
         alpha_range: (low, high): the scores that count as 0 and as 1 at the edge of the mask.
+        notes: anything else a user should know.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]

@@ -1,7 +1,9 @@
 """What an option is: type, bounds, choices, default and description, read from its schema.
 
-The schema is that of the `Options` class, the only place where an option is written. This module
-imports nothing heavy: the command line builds its flags from fields that were described before.
+The schema is that of the `Options` class, the only place where an option is written. Its
+description is that of the field, or the entry of the field in the section "Attributes:" of the
+docstring. This module imports nothing heavy: the command line builds its flags from fields that
+were described before.
 """
 
 from __future__ import annotations
@@ -89,12 +91,30 @@ def _fields(
     schema: Mapping[str, Any], models: Mapping[str, Any], prefix: str
 ) -> Iterator[tuple[str, OptionField]]:
     required = schema.get("required", ())
+    documented = parse_attributes(schema.get("description", ""))
     for name, field in schema.get("properties", {}).items():
         model, suffix = _nested(field, models)
         if model is not None:
             yield from _fields(model, models, f"{prefix}{name}{suffix}.")
         else:
-            yield f"{prefix}{name}", _field(field, models, is_required=name in required)
+            text = field.get("description", documented.get(name, ""))
+            described = {**field, "description": text}
+            yield f"{prefix}{name}", _field(described, models, is_required=name in required)
+
+
+def parse_attributes(docstring: str) -> dict[str, str]:
+    """Return name -> text of the section "Attributes:" of a docstring."""
+    _, _, section = docstring.partition("Attributes:\n")
+    found: dict[str, str] = {}
+    name = ""
+    for line in section.split("\n\n")[0].splitlines():
+        indent = len(line) - len(line.lstrip())
+        if indent == 4:  # the entries; what continues one lies deeper
+            name, _, text = line.strip().partition(": ")
+            found[name] = text
+        elif name:
+            found[name] += f" {line.strip()}"
+    return {name: text.rstrip(".") for name, text in found.items()}
 
 
 def _nested(

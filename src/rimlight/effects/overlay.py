@@ -43,7 +43,7 @@ class OverlayEffect:
     class Options(opt.Options):
         """What is painted, and how."""
 
-        opacity: Annotated[float, Field(ge=0, le=1)] = 0.5
+        opacity: Annotated[float, Field(ge=0, le=1, description="of the colors; 0: none")] = 0.5
         classes: Annotated[
             Keep, Field(description="what is painted; none: all but background and void")
         ] = None

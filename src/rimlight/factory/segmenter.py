@@ -35,7 +35,12 @@ RUNTIMES = ("tflite", "keras", "instances")
 
 
 class ModelOptions(Options):
-    """Options of the segmenter kind "model"; keys not named here go to the model's runtime."""
+    """Options of the segmenter kind "model"; keys not named here go to the model's runtime.
+
+    Attributes:
+        model: a name of `rimlight models list`, a card, or a model file; "a+b" runs two.
+        models_dir: a folder of cards and models, searched first.
+    """
 
     model_config = Options.model_config | {"extra": "allow"}
 

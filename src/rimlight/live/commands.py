@@ -43,7 +43,12 @@ _SWITCH = {"on": True, "off": False}
 
 
 class Profile(Options):
-    """A look with a name: the keys of a run that can change while it runs."""
+    """A look with a name: the keys of a run that can change while it runs.
+
+    Attributes:
+        effects: the effects that replace those of the run; none: unchanged.
+        segmenter: the segmenter that replaces that of the run; none: unchanged.
+    """
 
     effects: tuple[ComponentConfig, ...] | None = None
     segmenter: ComponentConfig | None = None

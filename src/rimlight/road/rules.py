@@ -16,7 +16,17 @@ END_AFTER_S = 0.4
 
 
 class Rule(Options):
-    """The condition of an event on one metric of the frames."""
+    """The condition of an event on one metric of the frames.
+
+    Attributes:
+        name: the name of the event in the report.
+        measure: the metric that is monitored.
+        above: the event lasts while the metric is above this.
+        below: the event lasts while the metric is below this.
+        falls_to: the event starts when the metric falls to this share of its value.
+        within_s: with falls_to: seconds within which it falls.
+        for_s: seconds that the condition must hold.
+    """
 
     name: Annotated[str, Field(min_length=1)]
     measure: Annotated[str, Field(min_length=1)]

@@ -49,8 +49,11 @@ class PipeSource:
         positional: ClassVar[str | None] = "size"
 
         size: Annotated[options.Size | None, Field(description="WIDTHxHEIGHT, required")] = None
-        rate: options.Rate = Fraction(30)
-        pixel_format: Literal["bgr24", "rgb24", "yuv420p"] = "bgr24"
+        rate: Annotated[options.Rate, Field(description="frames per second")] = Fraction(30)
+        pixel_format: Annotated[
+            Literal["bgr24", "rgb24", "yuv420p"],
+            Field(description="pixel format, by FFmpeg's name"),
+        ] = "bgr24"
 
     def __init__(self, options: Options, *, fd: int = 0) -> None:
         if options.size is None:

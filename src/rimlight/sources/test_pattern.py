@@ -33,8 +33,8 @@ class PatternSource:
 
         positional: ClassVar[str | None] = "size"
 
-        size: options.Size = (640, 360)
-        rate: options.Rate = Fraction(30)
+        size: Annotated[options.Size, Field(description="size of the frames")] = (640, 360)
+        rate: Annotated[options.Rate, Field(description="frames per second")] = Fraction(30)
         count: Annotated[int | None, Field(ge=1, description="frames; endless if not set")] = None
         speed: Annotated[float, Field(ge=0, description="sways in a second")] = 0.25
         seed: Annotated[int, Field(ge=0, description="of the textures")] = 0

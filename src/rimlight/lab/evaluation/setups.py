@@ -70,7 +70,15 @@ class Setup:
 
 
 class SetupConfig(Options):
-    """A set-up as data."""
+    """A set-up as data.
+
+    Attributes:
+        name: the name in tables and reports.
+        segmenter: what computes the masks.
+        refiners: what improves them, in this order.
+        finish: what is measured: the masks or the composited frames.
+        look_ahead: number of future frames used to stabilize each mask.
+    """
 
     name: str
     segmenter: ComponentConfig

@@ -42,7 +42,11 @@ _ORIGIN = (
 
 
 class ImportOptions(Options):
-    """The sizes, (width, height), at which an imported network is to run."""
+    """The sizes, (width, height), at which an imported network is to run.
+
+    Attributes:
+        sizes: input sizes of the models, in multiples of 32.
+    """
 
     sizes: tuple[Size, ...] = SIZES
 

@@ -28,7 +28,14 @@ def _preset(value: Any) -> Any:
 
 
 class LossOptions(Options):
-    """The weights of the parts of the loss; as they stand, the preset "mixed"."""
+    """The weights of the parts of the loss; as they stand, the preset "mixed".
+
+    Attributes:
+        cross_entropy: weight of the cross-entropy.
+        focal: weight of the focal loss.
+        dice: weight of the Dice loss.
+        boundary: weight of the boundary loss.
+    """
 
     cross_entropy: Weight = 0.6
     focal: Weight = 0.0
@@ -44,7 +51,12 @@ class LossOptions(Options):
 
 
 class OptimizerOptions(Options):
-    """Who moves the weights, and how far."""
+    """Who moves the weights, and how far.
+
+    Attributes:
+        name: the optimizer.
+        clip_norm: maximum norm of the gradients; none: not clipped.
+    """
 
     name: Literal["adam", "adamw"] = "adamw"
     rate: Annotated[float, Field(gt=0, description="the learning rate to start from")] = 1e-3
@@ -58,6 +70,13 @@ class ScheduleOptions(Options):
     cosine: down a half wave and up again at once, each cycle `stretch` times as long and starting
     `drop` times as high as the one before (Loshchilov and Hutter, ICLR 2017). plateau: times
     `factor` after `patience` epochs without a better validation.
+
+    Attributes:
+        name: how the learning rate changes.
+        stretch: of cosine: each cycle is this many times as long as the one before.
+        drop: of cosine: each cycle starts at this share of the rate of the one before.
+        factor: of plateau: what the rate is multiplied by.
+        patience: of plateau: epochs without a better validation.
     """
 
     name: Literal["cosine", "plateau", "constant"] = "cosine"
@@ -81,8 +100,8 @@ class LoopOptions(Options):
     ] = False
     optimizer: OptimizerOptions = OptimizerOptions()
     schedule: ScheduleOptions = ScheduleOptions()
-    epochs: Annotated[int, Field(ge=1)] = 50
-    batch: Annotated[int, Field(ge=1)] = 8
+    epochs: Annotated[int, Field(ge=1, description="maximum number of epochs")] = 50
+    batch: Annotated[int, Field(ge=1, description="images per batch")] = 8
     accumulate: Annotated[int, Field(ge=1, description="batches whose gradients make one step")] = 1
     average: Annotated[
         float, Field(ge=0, lt=1, description="of the running mean of the weights; 0: none")
@@ -93,7 +112,7 @@ class LoopOptions(Options):
     minutes: Annotated[
         float | None, Field(gt=0, description="no epoch begins that would end later than this")
     ] = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, description="of weights, order and augmentation")] = 0
     deterministic: Annotated[
         bool, Field(description="slower; the same run gives the same figures to the last digit")
     ] = False
