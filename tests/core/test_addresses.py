@@ -8,7 +8,7 @@ from rimlight.cli import app
 from rimlight.cli.road import make_title
 from rimlight.core import addresses
 from rimlight.core.errors import ConfigError
-from rimlight.media.container import Target
+from rimlight.media.container import MediaLocation
 
 HOST = "127.0.0.1:9"
 WITH_SECRETS = {
@@ -52,7 +52,7 @@ def test_an_address_is_shown_without_its_secrets(address, shown):
 @pytest.mark.parametrize("address", PLAIN)
 def test_an_address_without_secrets_is_shown_as_it_is(address):
     assert addresses.hide_secrets(address) == address
-    assert Target.parse(address).address.endswith(address)
+    assert MediaLocation.parse(address).address.endswith(address)
 
 
 @pytest.mark.parametrize("address", WITH_SECRETS)

@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from rimlight.media.timestamps import STEP, ArrivalTimes
+from rimlight.media.timestamps import MIN_ARRIVAL_STEP, ArrivalClock
 
 
 def given(stamps, arrivals, **more):
-    times = ArrivalTimes(**more)
-    return [times.at(Fraction(s), a) for s, a in zip(stamps, arrivals, strict=True)]
+    times = ArrivalClock(**more)
+    return [times.estimate(Fraction(s), a) for s, a in zip(stamps, arrivals, strict=True)]
 
 
 def test_a_camera_of_5_fps_whose_stamps_say_25_keeps_its_own_pace():
@@ -57,7 +57,7 @@ def test_times_rise_whatever_comes():
     arrivals = sorted(chance.uniform(0, 3) for _ in range(500))
     times = given(stamps, arrivals)
     assert times[0] == 0
-    assert all(b - a >= STEP for a, b in pairwise(times))
+    assert all(b - a >= MIN_ARRIVAL_STEP for a, b in pairwise(times))
 
 
 def test_two_clocks_that_drift_apart_stay_together():

@@ -12,9 +12,9 @@ import pytest
 from clip_maker import write_video
 
 from rimlight.core.errors import SourceOpenError
-from rimlight.media.container import Target, open_container, open_film
+from rimlight.media.container import MediaLocation, open_container, open_video
 from rimlight.media.interruptible import PipeReader
-from rimlight.media.paths import plain_path
+from rimlight.media.paths import strip_file_scheme
 from rimlight.sources.video import VideoSource
 from rimlight.system.av import av
 
@@ -34,20 +34,20 @@ def frames_of(path):
 def test_a_file_address_is_its_path_with_percent_signs_decoded(tmp_path):
     path = write_video(tmp_path / "my talk.mkv", stamps=[0])
     address = f"file://{tmp_path}/my%20talk.mkv"
-    assert plain_path(address) == str(path)
+    assert strip_file_scheme(address) == str(path)
     assert opened(address).info.media_path == path
 
 
 def test_a_file_address_may_name_this_host_and_no_other():
-    assert plain_path("file://localhost/a.mp4") == "/a.mp4"
-    assert plain_path("FILE:///a%25.mp4") == "/a%.mp4"
-    assert plain_path("file://nas/a.mp4") == "file://nas/a.mp4"
+    assert strip_file_scheme("file://localhost/a.mp4") == "/a.mp4"
+    assert strip_file_scheme("FILE:///a%25.mp4") == "/a%.mp4"
+    assert strip_file_scheme("file://nas/a.mp4") == "file://nas/a.mp4"
 
 
 def test_a_percent_sign_that_is_in_the_name_itself_stays(tmp_path):
     path = tmp_path / "a%20b.mp4"
     path.touch()
-    assert plain_path(f"file://{path}") == str(path)
+    assert strip_file_scheme(f"file://{path}") == str(path)
 
 
 def test_a_tag_that_is_no_utf8_does_not_matter(tmp_path):
@@ -60,7 +60,7 @@ def test_a_codec_that_ffmpeg_does_not_know_is_said(tmp_path):
     path = write_video(tmp_path / "a.mp4", stamps=[0, 40], codec="mpeg4")
     data = path.read_bytes()
     path.write_bytes(data.replace(b"mp4v", b"zzzz").replace(b"esds", b"free"))
-    with pytest.raises(SourceOpenError, match="codec that this FFmpeg does not know"):
+    with pytest.raises(SourceOpenError, match="codec that this FFmpeg cannot decode"):
         opened(path)
 
 
@@ -95,14 +95,14 @@ def test_a_pipe_is_read_once_without_sound_and_says_so(tmp_path):
 
 def test_a_pipe_into_which_nobody_writes_is_an_error(tmp_path):
     os.mkfifo(tmp_path / "p.mkv")
-    with pytest.raises(SourceOpenError, match="nothing came through it"):
-        open_film(Target.parse(str(tmp_path / "p.mkv")), timeout_s=0.01)
+    with pytest.raises(SourceOpenError, match="received no data"):
+        open_video(MediaLocation.parse(str(tmp_path / "p.mkv")), timeout_s=0.01)
 
 
 def test_a_pipe_is_not_opened_for_a_look(tmp_path):
     os.mkfifo(tmp_path / "p.mkv")
-    with pytest.raises(SourceOpenError, match="can be read once only"):
-        open_container(Target.parse(str(tmp_path / "p.mkv")))
+    with pytest.raises(SourceOpenError, match="can be read only once"):
+        open_container(MediaLocation.parse(str(tmp_path / "p.mkv")))
 
 
 def test_a_device_is_no_video():
@@ -114,7 +114,7 @@ def test_an_address_that_cannot_be_understood_is_no_list():
     with pytest.raises(
         SourceOpenError, match=r"^cannot open rtsp://127\.0\.0\.1:9/x: it is not valid$"
     ):
-        open_container(Target.parse("rtsp://me:a/b@127.0.0.1:9/x"), timeout_s=5)
+        open_container(MediaLocation.parse("rtsp://me:a/b@127.0.0.1:9/x"), timeout_s=5)
 
 
 def test_a_live_stream_without_times_assumes_no_rate():
@@ -136,7 +136,7 @@ def send_to_one(server, data):
 def test_a_proxy_is_named_where_an_address_does_not_open(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with pytest.raises(SourceOpenError) as caught:
-        open_container(Target.parse("http://camera.invalid/a.mp4"), timeout_s=5)
+        open_container(MediaLocation.parse("http://camera.invalid/a.mp4"), timeout_s=5)
     assert "no_proxy=camera.invalid" in (caught.value.hint or "")
 
 
@@ -172,7 +172,7 @@ def test_a_pipe_whose_writer_has_gone_already_ends(tmp_path):
     held = os.open(tmp_path / "p", os.O_RDONLY | os.O_NONBLOCK)
     (tmp_path / "p").write_bytes(b"all of it")
     pipe = PipeReader(tmp_path / "p")
-    assert pipe.wait(1)
+    assert pipe.wait_for_data(1)
     assert pipe.read(100) == b"all of it"
     assert pipe.read(100) == b""
     pipe.close()

@@ -1,11 +1,11 @@
 import threading
 
-from rimlight.media.interruptible import ReadGuard
+from rimlight.media.interruptible import ReleaseGuard
 
 
 def test_closing_releases_once():
     released = []
-    guard = ReadGuard(lambda: released.append(1))
+    guard = ReleaseGuard(lambda: released.append(1))
     guard.close()
     guard.close()
     with guard as is_open:
@@ -15,7 +15,7 @@ def test_closing_releases_once():
 
 def test_a_read_that_is_under_way_ends_before_the_release():
     released, reading = [], threading.Event()
-    guard, may_end = ReadGuard(lambda: released.append(1)), threading.Event()
+    guard, may_end = ReleaseGuard(lambda: released.append(1)), threading.Event()
 
     def read():
         with guard as is_open:

@@ -1,13 +1,13 @@
 from fractions import Fraction
 
-from rimlight.media.timestamps import Timeline
+from rimlight.media.timestamps import TimestampNormalizer
 
 TICK = Fraction(1, 90000)
 
 
 def times(stamps, rate=Fraction(30), time_base=TICK):
-    timeline = Timeline(time_base, rate)
-    return [timeline.at(*stamp) / time_base for stamp in stamps]
+    timeline = TimestampNormalizer(time_base, rate)
+    return [timeline.normalize(*stamp) / time_base for stamp in stamps]
 
 
 def test_rising_stamps_come_out_untouched_even_below_zero():

@@ -11,7 +11,7 @@ from rimlight.system.av import av
 
 
 def front_and_rear(path):
-    """Write a film of two picture tracks, as dashcams with two cameras do."""
+    """Write a film of two video tracks, as dashcams with two cameras do."""
     plain = write_video(path.with_name("plain.mkv"), codec="libx264")
     with av.open(str(plain)) as source, av.open(str(path), "w") as out:
         streams = [out.add_stream_from_template(source.streams.video[0], opaque=True) for _ in "12"]
@@ -43,7 +43,7 @@ def test_a_second_picture_track_is_named(tmp_path):
     path = front_and_rear(tmp_path / "two.mp4")
     source = VideoSource(VideoSource.Options(path=str(path)))
     source.close()
-    assert source.info.notes == ("two.mp4: left out: picture track (h264, 64x48)",)
+    assert source.info.notes == ("two.mp4: left out: video track (h264, 64x48)",)
 
 
 def test_a_drive_of_several_files_says_that_it_has_no_sound(tmp_path):

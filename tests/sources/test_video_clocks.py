@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from clip_maker import write_video
 
-from rimlight.media.timestamps import Follower, Seams
+from rimlight.media.timestamps import DiscontinuityTracker, StreamAligner
 from rimlight.sources.concat import DriveSource
 from rimlight.sources.video import VideoSource
 from rimlight.system.av import av
@@ -184,26 +184,26 @@ def short_header(path):
 
 
 def test_sound_crosses_a_seam_with_the_pictures_though_its_packets_come_before():
-    seams = Seams(TICK, 3600, leaps=True)
-    follower = Follower(seams, TICK, sparse=False)
+    seams = DiscontinuityTracker(TICK, 3600, can_jump_forward=True)
+    follower = StreamAligner(seams, TICK, sparse=False)
     for n in range(50):
-        seams.shift(n * 3600, n * 3600)
+        seams.add_packet(n * 3600, n * 3600)
     length = Fraction(1, 50)
-    assert follower.shift(Fraction(2) - length, length) == 0
-    assert follower.shift(Fraction(0), length) is None  # the pictures are not there yet
-    seams.shift(0, 0)
-    assert follower.shift(Fraction(0), length) == 2
+    assert follower.compute_offset(Fraction(2) - length, length) == 0
+    assert follower.compute_offset(Fraction(0), length) is None  # the pictures are not there yet
+    seams.add_packet(0, 0)
+    assert follower.compute_offset(Fraction(0), length) == 2
 
 
 def test_sound_that_starts_again_alone_follows_itself():
-    seams = Seams(TICK, 3600, leaps=False)
-    follower = Follower(seams, TICK, sparse=False)
-    seams.shift(0, 0)
+    seams = DiscontinuityTracker(TICK, 3600, can_jump_forward=False)
+    follower = StreamAligner(seams, TICK, sparse=False)
+    seams.add_packet(0, 0)
     length = Fraction(1, 50)
-    assert follower.shift(Fraction(5), length) == 0
-    assert follower.shift(Fraction(0), length) is None
-    assert follower.shift(Fraction(0), length, force=True) == Fraction(5) + length
-    assert follower.shift(length, length) == Fraction(5) + length
+    assert follower.compute_offset(Fraction(5), length) == 0
+    assert follower.compute_offset(Fraction(0), length) is None
+    assert follower.compute_offset(Fraction(0), length, force=True) == Fraction(5) + length
+    assert follower.compute_offset(length, length) == Fraction(5) + length
 
 
 def test_healthy_clocks_are_left_alone(tmp_path, caplog):

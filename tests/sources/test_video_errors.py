@@ -44,13 +44,13 @@ def test_an_empty_file_is_called_empty(tmp_path):
 def test_text_named_mp4_is_not_a_video(tmp_path):
     path = tmp_path / "talk.mp4"
     path.write_text("these are the minutes of a talk\n" * 50)
-    assert "is not a video that can be read" in message_of(path)
+    assert "is not a readable video" in message_of(path)
 
 
 def test_an_mp4_cut_before_its_index_is_not_a_video(tmp_path):
     path = write_video(tmp_path / "a.mp4", codec="libx264")
     path.write_bytes(path.read_bytes()[:600])
-    assert "is not a video that can be read" in message_of(path)
+    assert "is not a readable video" in message_of(path)
 
 
 def test_sound_alone_holds_no_video(tmp_path):
@@ -58,7 +58,7 @@ def test_sound_alone_holds_no_video(tmp_path):
     with wave.open(str(path), "wb") as sound:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(struct.pack("<4000h", *range(4000)))
-    assert "talk.wav holds no video" in message_of(path)
+    assert "talk.wav contains no video" in message_of(path)
 
 
 def test_a_file_that_may_not_be_read_says_so(as_nobody):
@@ -84,7 +84,7 @@ def test_a_refused_connection_names_the_address_without_its_password():
 def test_a_silent_server_is_given_up_after_the_timeout():
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/a.mkv"
-        assert "no answer within 0.3 s" in message_of(address, timeout_s=0.3)
+        assert "no response within 0.3 s" in message_of(address, timeout_s=0.3)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from clip_maker import (
 
 from rimlight.core.errors import SourceReadError
 from rimlight.imaging.color import ColorSpace, planes
-from rimlight.media.frame_conversion import PlaneReader
+from rimlight.media.frame_conversion import YuvConverter
 from rimlight.sources.video import VideoSource
 from rimlight.system.av import av
 
@@ -186,12 +186,12 @@ def test_a_video_that_is_turned_keeps_its_shape_between_bars(tmp_path, caplog):
     assert last[:, :20].max() <= 3
     assert last[:, 44:].max() <= 3
     assert last[:, 26:38].mean() > 30
-    assert sum("keeps its shape" in r.getMessage() for r in caplog.records) == 1
+    assert sum("are letterboxed" in r.getMessage() for r in caplog.records) == 1
 
 
 def test_a_transparent_film_may_change_its_size_too():
-    reader = PlaneReader(half_clear((64, 32)))
-    image, alpha = reader.read(half_clear((32, 64)))
+    reader = YuvConverter(half_clear((64, 32)))
+    image, alpha = reader.convert(half_clear((32, 64)))
     assert image.shape == (32, 64, 3)
     assert not alpha[:, :20].any()
     assert not alpha[:, 44:].any()

@@ -11,7 +11,7 @@ from rimlight.batch.plan import Task, pictures_in
 from rimlight.core.config import ComponentConfig, RunConfig
 from rimlight.core.errors import RimlightError
 from rimlight.factory.pipeline import open_source
-from rimlight.media.container import Target
+from rimlight.media.container import MediaLocation
 from rimlight.offline.estimate import estimate_run
 from rimlight.sources import guess
 
@@ -84,7 +84,7 @@ def cost_of(run: RunConfig, task: Task, megapixels: float) -> Cost | None:
 
 def _facts(task: Task) -> Extent:
     """Return the extent of one video as its container announces it."""
-    if Target.parse(task.source).is_pipe:  # what is read of it now would be missing later
+    if MediaLocation.parse(task.source).is_pipe:  # what is read of it now would be missing later
         return Extent()
     try:
         moves = guess(task.source).get("kind") == "animation"

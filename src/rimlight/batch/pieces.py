@@ -28,7 +28,7 @@ from rimlight.batch.work import Counted, Outcome, carry_out
 from rimlight.core.config import RunConfig
 from rimlight.core.errors import RimlightError, SourceReadError
 from rimlight.factory import resume
-from rimlight.media.container import Target, open_container, video_stream
+from rimlight.media.container import MediaLocation, find_video_stream, open_container
 from rimlight.sinks.journal import Journal, Segment, folder_of, segments_of
 from rimlight.system.av import av
 
@@ -207,11 +207,11 @@ def _is_plain(run: RunConfig) -> bool:
 
 def _frame_times(path: Path) -> list[Fraction]:
     """Return when each frame is shown, rising; nothing where a frame does not say."""
-    target = Target.parse(str(path))
+    target = MediaLocation.parse(str(path))
     times: list[Fraction] = []
     with open_container(target, timeout_s=1.0, transport="tcp") as container:
         try:
-            for packet in container.demux(video_stream(container, target)):
+            for packet in container.demux(find_video_stream(container, target)):
                 if packet.size and packet.pts is None:
                     return []
                 if packet.size and packet.pts is not None:

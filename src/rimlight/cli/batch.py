@@ -165,7 +165,7 @@ def batch(
     from rimlight.factory.object_filter import parse_object_filter
     from rimlight.factory.presets import background_effects, build_config
     from rimlight.factory.sinks import predict_track_changes
-    from rimlight.media.paths import plain_path
+    from rimlight.media.paths import strip_file_scheme
     from rimlight.sources import guess
 
     selection = parse_object_filter(keep, exclude)
@@ -201,7 +201,7 @@ def batch(
 
     is_clear = background == "none"
     if engine == "local":
-        inputs, output = [plain_path(place) for place in inputs], plain_path(output)
+        inputs, output = [strip_file_scheme(place) for place in inputs], strip_file_scheme(output)
     _check_places([*inputs, output], engine)
     ending = suffix or (".mov" if is_clear else ".mp4")
     still = ".png" if is_clear else None

@@ -24,16 +24,16 @@ from rimlight.imaging.geometry import Fit, fit_picture
 from rimlight.imaging.image_files.metadata import converted
 from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, read_tagged, reason_of
 from rimlight.imaging.palette import Bgr, is_color, parse_color
-from rimlight.media.container import Film, Target, open_film
+from rimlight.media.container import MediaLocation, VideoInput, open_video
 from rimlight.media.decoder import Decoder
 from rimlight.media.frame_conversion import (
-    Converter,
-    color_of,
-    orientation_of,
-    refuse_hdr,
-    sample_aspect,
+    SwscaleConverter,
+    check_not_hdr,
+    compute_sample_aspect,
+    read_color_space,
+    read_orientation,
 )
-from rimlight.media.paths import is_address, plain_path
+from rimlight.media.paths import is_network_address, strip_file_scheme
 from rimlight.system.av import av
 from rimlight.system.file_kinds import (
     can_be_animated,
@@ -149,7 +149,7 @@ def open_background(text: str, *, fit: Fit, backdrop: Bgr) -> FittedBackground:
     if is_color(text):
         flat = np.full((2, 2, 3), parse_color(text), np.uint8)
         return FittedBackground(Still(flat), "stretch", backdrop)
-    path = Path(os.path.expanduser(plain_path(text)))
+    path = Path(os.path.expanduser(strip_file_scheme(text)))
     _check_file(text, path)
     return FittedBackground(_opened(path, backdrop), fit, backdrop)
 
@@ -167,7 +167,7 @@ def _check_file(text: str, path: Path) -> None:
         ConfigError: it is not.
     """
     shown, hint = f"there is no background {text!r}", _HINT
-    if is_address(text):
+    if is_network_address(text):
         shown = f"the background {hide_secrets(text)} is an address"
         hint = "download it first, and give the file"
     elif os.path.isdir(path):
@@ -246,18 +246,18 @@ class LoopingVideo:
     def __init__(self, path: Path, backdrop: Bgr = (0, 0, 0)) -> None:
         self._path = path
         self._backdrop = backdrop
-        self._converter = Converter()
+        self._converter = SwscaleConverter()
         self._origin: Fraction | None = None
         self._round = Fraction(0)  # when the present repetition began, counted from the origin
         self._length: Fraction | None = None  # of one repetition, known after the first
         self._open()
         try:
-            refuse_hdr(self._shown.frame, path.name)
+            check_not_hdr(self._shown.frame, path.name)
         except SourceError as exc:
             self.close()
             raise _unreadable(path, exc) from exc
-        self._turned = orientation_of(self._shown.frame)
-        self.aspect = sample_aspect(self._film.stream, self._turned)
+        self._turned = read_orientation(self._shown.frame)
+        self.aspect = compute_sample_aspect(self._film.stream, self._turned)
 
     def picture(self, pts: Fraction) -> Image:
         """Return the BGR picture, uint8 (h, w, 3), that shows at `pts` seconds.
@@ -285,10 +285,10 @@ class LoopingVideo:
 
     def _open(self) -> None:
         try:
-            self._film = open_film(Target.parse(str(self._path.absolute())))
+            self._film = open_video(MediaLocation.parse(str(self._path.absolute())))
         except SourceError as exc:
             raise _unreadable(self._path, exc) from exc
-        self._film.use_threads("AUTO", _THREADS)
+        self._film.set_threads("AUTO", _THREADS)
         self._start()
         if not self._begin():
             self._decoder.close()
@@ -340,7 +340,7 @@ class LoopingVideo:
 
     def _decoded(self) -> _Shot | None:
         shot = next(self._shots, None)
-        broken = self._decoder.error is not None or self._decoder.skipped
+        broken = self._decoder.error is not None or self._decoder.skipped_packets
         if shot is None and broken and self._length is None:
             _log.warning("the background %s is damaged: what can be read repeats", self._path)
         return shot
@@ -352,13 +352,13 @@ class LoopingVideo:
 
     def _upright(self, frame: av.VideoFrame) -> Image:
         """Return BGR by the colors that the frame declares, the right way up, on the backdrop."""
-        bgr, alpha = self._converter.to_bgr(frame, color_of(frame))
+        bgr, alpha = self._converter.to_bgr(frame, read_color_space(frame))
         if alpha is not None:
             bgr = composite_bgr(bgr, np.full_like(bgr, self._backdrop), alpha)
         return np.ascontiguousarray(self._turned.apply(bgr))
 
 
-def _shots(decoder: Decoder, film: Film) -> Iterator[_Shot]:
+def _shots(decoder: Decoder, film: VideoInput) -> Iterator[_Shot]:
     """Decode from the start, with times that begin at 0 and never fall."""
     rate = film.stream.average_rate or _USUAL_RATE
     unit = film.stream.time_base or Fraction(0)

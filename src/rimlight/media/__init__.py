@@ -1,1 +1,1 @@
-"""One way to open and decode a film, whatever it is read for."""
+"""Open, probe and decode video files and streams, whatever they are read for."""

@@ -1,4 +1,4 @@
-"""The frames of one video stream, as far as they can be decoded."""
+"""Decode one video stream: skip damaged packets, deinterlace interlaced frames."""
 
 from __future__ import annotations
 
@@ -7,121 +7,122 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import TypeAlias
 
-from rimlight.media.container import Film
-from rimlight.media.interruptible import ReadGuard
-from rimlight.media.timestamps import seams_of
+from rimlight.media.container import VideoInput
+from rimlight.media.interruptible import ReleaseGuard
+from rimlight.media.timestamps import track_discontinuities
 from rimlight.system.av import av
 
 Packet: TypeAlias = "av.Packet[av.VideoStream]"
 
+FrameFormat = tuple[int, int, str]
+
 
 class Decoder:
-    """Yields decoded frames in the order they are shown; what does not decode is skipped.
+    """Iterates the decoded frames in display order and skips undecodable packets.
 
-    It never raises for bad data: the attributes say afterwards what went wrong.
+    It never raises for bad data; the attributes report it after the iteration.
 
     Args:
-        film: what to decode, from where it is now.
+        video: the open video; decoding starts at its current position.
         deinterlace: make interlaced frames progressive.
 
     Attributes:
-        skipped: packets that were incomplete or could not be decoded, after the first frame.
-        damaged: frames that were decoded with visible errors.
-        empty_end: until when packets without bytes ask to show the picture before them.
-        has_seams: the clock started again, so the header tells no length.
-        interlaced: a frame was stored as two fields.
-        error: what ended the stream before its end, if anything did.
+        skipped_packets: incomplete or undecodable packets after the first frame.
+        damaged_frames: frames that were decoded with visible errors.
+        empty_end: end time of the packets without data, which repeat the frame before them.
+        has_discontinuities: the clock restarted, so the header's duration is meaningless.
+        is_interlaced: a frame was stored as two fields.
+        error: the error that ended the stream early, or None.
     """
 
-    def __init__(self, film: Film, *, deinterlace: bool = True) -> None:
-        self._film = film
+    def __init__(self, video: VideoInput, *, deinterlace: bool = True) -> None:
+        self._video = video
         self._deinterlace = deinterlace
-        self._packets = self._whole_packets()
-        self._guard = ReadGuard(film.close)
+        self._packets = self._read_complete_packets()
+        self._guard = ReleaseGuard(video.close)
         self._started = False
-        self.skipped = 0
-        self.damaged = 0
-        self.interlaced = False
-        self.has_seams = False
+        self.skipped_packets = 0
+        self.damaged_frames = 0
+        self.is_interlaced = False
+        self.has_discontinuities = False
         self.empty_end = Fraction(0)
         self.error: av.error.FFmpegError | None = None
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
-        pictures = self._pictures()
-        return deinterlaced(pictures) if self._deinterlace else pictures
+        frames = self._decode_all()
+        return deinterlace(frames) if self._deinterlace else frames
 
-    def _pictures(self) -> Iterator[av.VideoFrame]:
-        while (pictures := self._step()) is not None:
-            for picture in pictures:
+    def _decode_all(self) -> Iterator[av.VideoFrame]:
+        while (frames := self._decode_next()) is not None:
+            for frame in frames:
                 self._started = True
-                self.damaged += picture.is_corrupt
-                self.interlaced |= picture.interlaced_frame
-                yield picture
+                self.damaged_frames += frame.is_corrupt
+                self.is_interlaced |= frame.interlaced_frame
+                yield frame
 
     @property
-    def closed(self) -> bool:
-        """`close()` ended the stream."""
-        return self._guard.closed
+    def is_closed(self) -> bool:
+        """True after `close()`."""
+        return self._guard.is_closed
 
     def close(self) -> None:
-        """Close the container, now or when the read that is under way returns."""
-        self._film.stop_waiting()
+        """Close the container now, or when the current read returns."""
+        self._video.stop_waiting()
         self._guard.close()
 
-    def _step(self) -> list[av.VideoFrame] | None:
-        """Return the frames that the next packet completes, None at the end."""
+    def _decode_next(self) -> list[av.VideoFrame] | None:
+        """Return the frames that the next packet completes; None at the end."""
         with self._guard as is_open:
             if not is_open:
                 return None
             for packet in self._packets:
-                return self._decode(packet)
+                return self._decode_packet(packet)
         return None
 
-    def _decode(self, packet: Packet | None) -> list[av.VideoFrame]:
+    def _decode_packet(self, packet: Packet | None) -> list[av.VideoFrame]:
         try:
-            return self._film.context.decode(packet)
+            return self._video.context.decode(packet)
         except av.error.FFmpegError:
-            self.skipped += self._started
+            self.skipped_packets += self._started
             return []
 
-    def _pass_over(self, packet: Packet) -> None:
+    def _extend_end(self, packet: Packet) -> None:
         at = packet.pts if packet.pts is not None else packet.dts or 0
         end = (at + (packet.duration or 0)) * packet.time_base
         self.empty_end = max(self.empty_end, Fraction(end))
 
-    def _whole_packets(self) -> Iterator[Packet | None]:
-        """Yield packets, but not the one in the middle of which a file ends.
+    def _read_complete_packets(self) -> Iterator[Packet | None]:
+        """Yield packets, except a final one that is truncated.
 
-        Decoding that one in a frame thread would cost the healthy frames in the other threads.
+        Decoding that one in a frame thread would lose the intact frames of the other threads.
         """
-        packets = self._all_packets()
+        packets = self._read_packets()
         for packet in packets:
             if packet is None or not packet.is_corrupt:
                 yield packet
                 continue
             following = next(packets)
             if _is_last(following):
-                self.skipped += self._started
+                self.skipped_packets += self._started
             else:
                 yield packet
             yield following
 
-    def _all_packets(self) -> Iterator[Packet | None]:
-        """Yield packets, the last of which (None after an error) drains the decoder.
+    def _read_packets(self) -> Iterator[Packet | None]:
+        """Yield packets with rising times; the last one (None after an error) drains the decoder.
 
-        Their times rise where the clock starts again. Packets without bytes mean "show the last
-        picture": decoding one would drain the decoder for good.
+        Packets without data mean "repeat the last frame". Decoding one would drain the decoder.
         """
-        seams = seams_of(self._film.container, self._film.stream)
+        tracker = track_discontinuities(self._video.container, self._video.stream)
         try:
-            for packet in self._film.container.demux(self._film.stream):
+            for packet in self._video.container.demux(self._video.stream):
                 if packet.pts is not None or packet.dts is not None:
-                    shift = seams.shift(packet.pts, packet.dts)
-                    if shift:
-                        self.has_seams = True
-                        _move(packet, shift)
+                    offset = tracker.add_packet(packet.pts, packet.dts)
+                    if offset:
+                        self.has_discontinuities = True
+                        _shift_timestamps(packet, offset)
                     if not packet.size:
-                        self._pass_over(packet)
+                        self._extend_end(packet)
                         continue
                 yield packet
         except av.error.FFmpegError as exc:
@@ -129,7 +130,28 @@ class Decoder:
             yield None
 
 
-def _move(packet: Packet, ticks: int) -> None:
+def deinterlace(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """Yield one progressive frame for each of `frames`, with its timestamps (FFmpeg's bwdif).
+
+    Progressive frames pass unchanged. The filter is opened at the first interlaced frame, so
+    progressive videos do not pay for it.
+    """
+    active: _Deinterlacer | None = None
+    for frame in frames:
+        if active is not None and active.format != _get_format(frame):
+            yield from active.flush()
+            active = None
+        if active is None and frame.interlaced_frame:
+            active = _open_filter(frame)
+        if active is None:
+            yield frame
+        else:
+            yield from active.push(frame)
+    if active is not None:
+        yield from active.flush()
+
+
+def _shift_timestamps(packet: Packet, ticks: int) -> None:
     packet.pts = None if packet.pts is None else packet.pts + ticks
     packet.dts = None if packet.dts is None else packet.dts + ticks
 
@@ -138,43 +160,19 @@ def _is_last(packet: Packet | None) -> bool:
     return packet is None or not packet.size
 
 
-Form = tuple[int, int, str]
-
-
-def deinterlaced(pictures: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """Yield one progressive picture for each of `pictures`, with its time stamps.
-
-    Pictures that are not flagged as interlaced pass unchanged. The filter comes in with the first
-    one that is, so ordinary films do not pay for it.
-    """
-    comb: _Comb | None = None
-    for picture in pictures:
-        if comb is not None and comb.form != _form(picture):
-            yield from comb.rest()
-            comb = None
-        if comb is None and picture.interlaced_frame:
-            comb = _comb(picture)
-        if comb is None:
-            yield picture
-        else:
-            yield from comb.take(picture)
-    if comb is not None:
-        yield from comb.rest()
-
-
-def _comb(first: av.VideoFrame) -> _Comb | None:
-    """Return a filter for pictures like `first`, None where there is none for such."""
+def _open_filter(first: av.VideoFrame) -> _Deinterlacer | None:
+    """Return a filter for frames like `first`; None if bwdif cannot process them."""
     try:
-        return _Comb(first)
+        return _Deinterlacer(first)
     except (av.error.FFmpegError, ValueError):  # fewer than three rows, or an odd pixel format
         return None
 
 
-class _Comb:
-    """A filter for pictures of one form; it gives each back when it has seen the next."""
+class _Deinterlacer:
+    """bwdif for frames of one size and format; it returns each frame after the next one."""
 
     def __init__(self, first: av.VideoFrame) -> None:
-        self.form = _form(first)
+        self.format = _get_format(first)
         self._unit = first.time_base
         self._stamps: deque[tuple[int | None, int | None, int]] = deque()
         graph = av.filter.Graph()
@@ -190,28 +188,28 @@ class _Comb:
         ).configure()
         self._graph = graph
 
-    def take(self, picture: av.VideoFrame) -> Iterator[av.VideoFrame]:
-        """Take one picture; yield those that are done."""
-        self._stamps.append((picture.pts, picture.dts, picture.duration))
-        self._graph.vpush(picture)
-        yield from self._done()
+    def push(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
+        """Filter one frame; yield the frames that are complete."""
+        self._stamps.append((frame.pts, frame.dts, frame.duration))
+        self._graph.vpush(frame)
+        yield from self._pull()
 
-    def rest(self) -> Iterator[av.VideoFrame]:
-        """Yield those that still wait: nothing comes after them."""
+    def flush(self) -> Iterator[av.VideoFrame]:
+        """Yield the remaining frames at the end of the stream."""
         self._graph.vpush(None)
-        yield from self._done()
+        yield from self._pull()
 
-    def _done(self) -> Iterator[av.VideoFrame]:
+    def _pull(self) -> Iterator[av.VideoFrame]:
         while self._stamps:
             try:
-                picture = self._graph.vpull()
+                frame = self._graph.vpull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
-            # The filter counts in half ticks.
-            picture.time_base = self._unit
-            picture.pts, picture.dts, picture.duration = self._stamps.popleft()
-            yield picture
+            # The filter counts in half ticks of the time base.
+            frame.time_base = self._unit
+            frame.pts, frame.dts, frame.duration = self._stamps.popleft()
+            yield frame
 
 
-def _form(picture: av.VideoFrame) -> Form:
-    return picture.width, picture.height, picture.format.name
+def _get_format(frame: av.VideoFrame) -> FrameFormat:
+    return frame.width, frame.height, frame.format.name

@@ -1,4 +1,4 @@
-"""A named pipe or `<(...)` as a file that can be read once and not sought in."""
+"""Blocking reads that another thread can end: pipes and capture devices."""
 
 from __future__ import annotations
 
@@ -9,28 +9,25 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-_SLICE_S = 0.2
-"""How long a wait for bytes may hold up `stop`."""
+_POLL_S = 0.2
+"""Maximum delay of `stop`."""
 
 
 class PipeReader:
-    """Reads a pipe; waits for its writer without blocking for ever.
-
-    Args:
-        path: the pipe.
+    """Reads a pipe that another thread can interrupt and whose writer may be absent.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: the pipe cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
-        # Opened so, a pipe without a writer does not hold up the caller.
+        # Blocking, the open would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         self._file = os.fdopen(descriptor, "rb", buffering=0)
         self._stopped = False
 
-    def wait(self, timeout_s: float) -> bool:
-        """Return True as soon as there are bytes, False after `timeout_s` seconds without."""
+    def wait_for_data(self, timeout_s: float) -> bool:
+        """Return True as soon as data is available, False after `timeout_s` seconds."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end and not self._stopped:
             if self._is_ready():
@@ -38,9 +35,9 @@ class PipeReader:
         return False
 
     def read(self, size: int) -> bytes:
-        """Return 1 to `size` bytes, after `wait`; none at the end, or after `stop`."""
+        """Return 1 to `size` bytes; b"" at the end of the data or after `stop`."""
         while not self._stopped:
-            # Asked first: a writer that left before this reader came never makes it ready.
+            # Read before select: a writer that closed before the open never makes it ready.
             data = self._file.read(size)
             if data is not None:
                 return data
@@ -48,7 +45,7 @@ class PipeReader:
         return b""
 
     def stop(self) -> None:
-        """Let a `read` that waits end. Any thread."""
+        """End a waiting `read`. Thread-safe."""
         self._stopped = True
 
     def close(self) -> None:
@@ -57,41 +54,41 @@ class PipeReader:
         self._file.close()
 
     def _is_ready(self) -> bool:
-        return bool(select.select([self._file], [], [], _SLICE_S)[0])
+        return bool(select.select([self._file], [], [], _POLL_S)[0])
 
 
-class ReadGuard:
-    """Releases a resource once, and never under the feet of the thread that reads it.
+class ReleaseGuard:
+    """Releases a resource exactly once, and never while another thread reads from it.
 
     cv2 and FFmpeg crash when a capture is released during a read. The reader wraps each read in
-    `with guard as is_open`; `close()` releases at once when nobody reads, and otherwise leaves it
-    to the reader, which does so as its read returns. It never waits.
+    `with guard as is_open`. `close()` releases the resource immediately if no read is running;
+    otherwise the reader releases it when its read returns. `close()` never waits.
     """
 
     def __init__(self, release: Callable[[], None]) -> None:
         self._release = release
         self._reading = threading.Lock()
         self._released = False
-        self.closed = False
-        """`close()` was called; no further read will find the resource open."""
+        self.is_closed = False
+        """`close()` was called; later reads find the resource closed."""
 
     def __enter__(self) -> bool:
         self._reading.acquire()
-        return not self.closed
+        return not self.is_closed
 
     def __exit__(self, *_: object) -> None:
         self._reading.release()
-        if self.closed:
-            self._finish()
+        if self.is_closed:
+            self._release_if_idle()
 
     def close(self) -> None:
-        """Release the resource now or when the read that is under way returns."""
-        self.closed = True
-        self._finish()
+        """Release the resource now, or when the current read returns."""
+        self.is_closed = True
+        self._release_if_idle()
 
-    def _finish(self) -> None:
+    def _release_if_idle(self) -> None:
         if not self._reading.acquire(blocking=False):
-            return  # its holder sees `closed` when it lets go, and comes here itself
+            return  # the reader sees `is_closed` in __exit__ and releases it
         try:
             if not self._released:
                 self._released = True

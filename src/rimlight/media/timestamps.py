@@ -1,8 +1,8 @@
-"""Where a recording's clock starts again, and the shifts that keep its time rising.
+"""Make timestamps rise: discontinuities, missing or wrong stamps, and clocks of live streams.
 
-Files that are glued together, and transport streams whose clock wraps, restart their time stamps
-in the middle. Pictures and sound are read by two readers; both find the same seams here, in the
-packets of the pictures, so both are shifted by the same amount.
+Concatenated files, and transport streams whose clock wraps, restart their timestamps within the
+stream. Video and audio are read by separate readers. Both detect the discontinuities in the same
+video packets, so both apply the same offsets.
 """
 
 from __future__ import annotations
@@ -12,149 +12,170 @@ from fractions import Fraction
 
 from rimlight.system.av import av
 
-FALL_S = Fraction(1)
-"""Stamps that fall by more than this restart the clock; less is a packet out of place."""
+MAX_BACKWARD_S = Fraction(1)
+"""A larger backward step restarts the clock; a smaller one is a reordered packet."""
 
-LEAP_S = Fraction(10)
-"""In formats whose clock may jump, stamps that rise by more than this restart it too."""
+MAX_FORWARD_S = Fraction(10)
+"""In formats with a discontinuous clock, a larger forward step also restarts it."""
 
-FALLBACK_TICK = Fraction(1, 90_000)
+DEFAULT_TIME_BASE = Fraction(1, 90_000)
 _NOTIMESTAMPS, _TS_DISCONT = 0x0080, 0x0200  # AVFMT_ flags of FFmpeg
-_FAR_TOO_MANY = 100
+_MAX_RATE_RATIO = 100
+
+_MAX_REORDER_S = 1
+"""A larger backward step restarts the clock; a smaller one is a frame out of order."""
+
+ARRIVAL_TIME_BASE = Fraction(1, 1_000_000)
+"""The time base of `ArrivalClock`."""
+
+MIN_ARRIVAL_STEP = Fraction(1, 1000)
+"""Minimum time between two frames: the resolution of Matroska."""
+
+_WINDOW_S = 1.0
+_MIN_FRAMES = 4
+_TOLERANCE = 0.1
+"""The stream's clock is trusted once it deviates by less than this share over the window."""
+
+_CORRECTION_S = 60.0
+"""Time constant of the drift correction: two clocks drift apart by a second in hours."""
 
 
-class Seams:
-    """Finds the seams of one picture stream; give it every packet in the order of the file.
+class DiscontinuityTracker:
+    """Detects restarts of the clock in one video stream, from every packet in file order.
 
     Args:
         time_base: seconds per tick.
-        step: ticks that one picture usually lasts.
-        leaps: the format's clock may also jump ahead.
+        step: nominal duration of a frame in ticks.
+        can_jump_forward: a large forward step is a discontinuity, too.
 
     Attributes:
-        shifts: ticks to add before the first seam (0), after it, after the second, and so on.
-        end: when the pictures so far end, in shifted ticks; None before the first.
+        offsets: ticks to add before the first discontinuity (0), after it, after the second, etc.
+        end: end of the frames so far, in corrected ticks; None before the first.
     """
 
-    def __init__(self, time_base: Fraction, step: int, *, leaps: bool) -> None:
-        self._fall = FALL_S / time_base
-        self._leap = LEAP_S / time_base if leaps else None
+    def __init__(self, time_base: Fraction, step: int, *, can_jump_forward: bool) -> None:
+        self._fall = MAX_BACKWARD_S / time_base
+        self._leap = MAX_FORWARD_S / time_base if can_jump_forward else None
         self._step = step
         self._top: int | None = None
-        self.shifts = [0]
+        self.offsets = [0]
         self.end: int | None = None
 
-    def shift(self, pts: int | None, dts: int | None) -> int:
-        """Return the ticks to add to both stamps of the next picture packet."""
+    def add_packet(self, pts: int | None, dts: int | None) -> int:
+        """Return the ticks to add to both timestamps of the next video packet."""
         stamp = dts if dts is not None else pts
         if stamp is None:
-            return self.shifts[-1]
+            return self.offsets[-1]
         shown = pts if pts is not None else stamp
-        if self._top is not None and self.is_seam(stamp - self._top):
-            self.shifts.append((self.end or 0) - shown)
+        if self._top is not None and self.is_discontinuity(stamp - self._top):
+            self.offsets.append((self.end or 0) - shown)
             self._top = stamp
         self._top = stamp if self._top is None else max(self._top, stamp)
-        ends = shown + self.shifts[-1] + self._step
+        ends = shown + self.offsets[-1] + self._step
         self.end = ends if self.end is None else max(self.end, ends)
-        return self.shifts[-1]
+        return self.offsets[-1]
 
-    def is_seam(self, rise: Fraction | int) -> bool:
-        """Return True if stamps that rise by this many ticks start the clock again."""
+    def is_discontinuity(self, rise: Fraction | int) -> bool:
+        """Return True if a step of this many ticks is a restart of the clock."""
         return -rise > self._fall or (self._leap is not None and rise > self._leap)
 
 
-def seams_of(container: av.container.InputContainer, stream: av.VideoStream) -> Seams:
-    """Return a finder of seams for the packets of `stream`."""
-    time_base = stream.time_base or FALLBACK_TICK
-    rate = rate_of(container, stream)
+def track_discontinuities(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> DiscontinuityTracker:
+    """Return a tracker for the packets of `stream`."""
+    time_base = stream.time_base or DEFAULT_TIME_BASE
+    rate = read_frame_rate(container, stream)
     step = max(1, round(1 / (rate * time_base))) if rate else 1
-    return Seams(time_base, step, leaps=may_jump(container))
+    return DiscontinuityTracker(
+        time_base, step, can_jump_forward=has_discontinuous_clock(container)
+    )
 
 
-def may_jump(container: av.container.InputContainer) -> bool:
-    """Return True if the format's clock may jump, and its zero means nothing."""
+def has_discontinuous_clock(container: av.container.InputContainer) -> bool:
+    """Return True if the format's clock may jump and its zero is arbitrary."""
     return bool(container.format.flags & _TS_DISCONT)
 
 
-def rate_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
-    """Return the frames per second of `stream`; None where nothing tells."""
+def read_frame_rate(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> Fraction | None:
+    """Return the frames per second of `stream`; None if unknown."""
     average, guessed = stream.average_rate, stream.guessed_rate
-    if average and guessed and average > _FAR_TOO_MANY * guessed:
-        return guessed  # libav gives the ticks of a raw DV file for its average
-    if is_timeless(container):
+    if average and guessed and average > _MAX_RATE_RATIO * guessed:
+        return guessed  # FFmpeg reports the tick rate of a raw DV file as its average
+    if has_no_timestamps(container):
         return guessed or average or None
     return average or guessed or None
 
 
-def is_timeless(container: av.container.InputContainer) -> bool:
-    """Return True if the format stores no times, as raw H.264 does not."""
+def has_no_timestamps(container: av.container.InputContainer) -> bool:
+    """Return True if the format stores no timestamps, e.g. raw H.264."""
     return bool(container.format.flags & _NOTIMESTAMPS)
 
 
-class Follower:
-    """Places the packets of a sound or subtitle stream on the time line of the pictures.
+class StreamAligner:
+    """Aligns the packets of an audio or subtitle stream with the corrected video timestamps.
 
     Args:
-        seams: of the pictures, as far as they are read.
-        time_base: of the pictures.
-        sparse: the stream has long pauses, as subtitles do.
+        tracker: the discontinuities of the video read so far.
+        time_base: of the video.
+        sparse: the stream has long gaps, as subtitles do.
     """
 
-    def __init__(self, seams: Seams, time_base: Fraction, *, sparse: bool) -> None:
-        self._seams = seams
+    def __init__(self, tracker: DiscontinuityTracker, time_base: Fraction, *, sparse: bool) -> None:
+        self._tracker = tracker
         self._time_base = time_base
         self._sparse = sparse
         self._passed = 0
-        self._own = Fraction(0)
+        self._extra = Fraction(0)
         self._end: Fraction | None = None
 
-    def shift(self, start: Fraction, length: Fraction, *, force: bool = False) -> Fraction | None:
-        """Return the seconds to add to a packet's times, None while that is not known yet.
+    def compute_offset(
+        self, start: Fraction, length: Fraction, *, force: bool = False
+    ) -> Fraction | None:
+        """Return the seconds to add to a packet's timestamps; None while they are unknown.
 
         Args:
-            start: when the packet is to be decoded, in seconds of the file's clock.
-            length: how long it lasts, in seconds.
-            force: do not wait for a seam of the pictures; the packet follows the one before.
+            start: decoding time of the packet, in seconds of the file's clock.
+            length: its duration in seconds.
+            force: do not wait for a discontinuity of the video; the packet follows the last one.
         """
-        shifts = [ticks * self._time_base for ticks in self._seams.shifts[self._passed :]]
-        near = self._near()
+        shifts = [ticks * self._time_base for ticks in self._tracker.offsets[self._passed :]]
+        near = self._predict_next()
         if near is None:
             near = start
-        offsets = [start + self._own + shifts[0] - near]
+        offsets = [start + self._extra + shifts[0] - near]
         offsets += [start + shift - near for shift in shifts[1:]]
         chosen = min(range(len(offsets)), key=lambda n: abs(offsets[n]))
         follows = self._end is not None and not self._sparse
-        if follows and self._seams.is_seam(offsets[chosen] / self._time_base):
+        if follows and self._tracker.is_discontinuity(offsets[chosen] / self._time_base):
             if not force:
                 return None
             if offsets[chosen] < 0:
-                self._own -= offsets[chosen]
+                self._extra -= offsets[chosen]
         if chosen:
-            self._own = Fraction(0)
+            self._extra = Fraction(0)
             self._passed += chosen
-        found = shifts[chosen] + self._own
-        self._end = max(self._end or found + start, found + start + length)
-        return found
+        offset = shifts[chosen] + self._extra
+        self._end = max(self._end or offset + start, offset + start + length)
+        return offset
 
-    def _near(self) -> Fraction | None:
-        """Return about when the next packet is expected."""
+    def _predict_next(self) -> Fraction | None:
+        """Return the approximate time of the next packet."""
         if self._end is not None and not self._sparse:
             return self._end
-        return None if self._seams.end is None else self._seams.end * self._time_base
+        return None if self._tracker.end is None else self._tracker.end * self._time_base
 
 
-_JUMP_S = 1
-"""Going back further than this is a new start of the clock, less is a frame out of place."""
+class TimestampNormalizer:
+    """Converts the timestamps of decoded frames to exact, rising seconds.
 
-
-class Timeline:
-    """Turns the time stamps of decoded frames into rising seconds.
-
-    Stamps that rise, as in every healthy file, come out untouched: `pts * time_base`.
+    Rising timestamps pass unchanged: `pts * time_base`.
 
     Args:
         time_base: seconds per tick, from the container.
-        rate: frames a second, for frames without a stamp; None counts them a tick apart.
+        rate: frames per second, for frames without a timestamp; None: they are one tick apart.
     """
 
     def __init__(self, time_base: Fraction, rate: Fraction | None) -> None:
@@ -163,18 +184,18 @@ class Timeline:
         self._shift = 0
         self._last: int | None = None
 
-    def at(self, pts: int | None, dts: int | None) -> Fraction:
+    def normalize(self, pts: int | None, dts: int | None) -> Fraction:
         """Return the time of the next frame in seconds, a multiple of the time base.
 
         Args:
-            pts: its presentation stamp in ticks, if it has one.
-            dts: its decoding stamp, used when there is no other.
+            pts: presentation timestamp in ticks, if any.
+            dts: decoding timestamp, used if `pts` is None.
         """
         stamp = pts if pts is not None else dts
-        self._last = self._tick(stamp)
+        self._last = self._to_rising_tick(stamp)
         return self._last * self._time_base
 
-    def _tick(self, stamp: int | None) -> int:
+    def _to_rising_tick(self, stamp: int | None) -> int:
         if self._last is None:
             return stamp or 0
         if stamp is None:
@@ -182,37 +203,22 @@ class Timeline:
         tick = stamp + self._shift
         if tick > self._last:
             return tick
-        if (self._last - tick) * self._time_base < _JUMP_S:
+        if (self._last - tick) * self._time_base < _MAX_REORDER_S:
             return self._last + 1
         self._shift += self._last + self._step - tick
         return self._last + self._step
 
 
-TIME_BASE = Fraction(1, 1_000_000)
-"""The unit of the times."""
+class ArrivalClock:
+    """Estimates the time of each frame of a live stream, in seconds after the first one.
 
-STEP = Fraction(1, 1000)
-"""The least time from one frame to the next: what Matroska can still tell apart."""
-
-_WINDOW_S = 1.0
-_MIN_FRAMES = 4
-_TOLERANCE = 0.1
-"""The stream's clock is believed once it agrees with ours by so much, over that time."""
-
-_SETTLING_S = 60.0
-"""How slowly the stream's clock is moved to ours: two clocks differ by a second in hours."""
-
-
-class ArrivalTimes:
-    """Gives each frame its time, in seconds after the first one.
-
-    Many streams have a clock that is wrong: it begins at ten hours, jumps, or counts 25 frames a
-    second whatever comes. Where a stream's clock and ours agree, its stamps are the better times,
-    because they know nothing of delays on the way. A difference of `slack_s` is a new start.
+    The clocks of many streams are wrong: they start at ten hours, jump, or count 25 frames per
+    second at any rate. While a stream's clock agrees with the local clock, its timestamps are the
+    better ones because they are free of network jitter. A deviation of `slack_s` resets the trust.
 
     Args:
-        slack_s: seconds by which frames may come late or early.
-        is_trusted: believe the stream's clock from the start.
+        slack_s: maximum jitter in seconds.
+        is_trusted: trust the stream's clock from the start.
     """
 
     def __init__(self, slack_s: float = 1.0, *, is_trusted: bool = False) -> None:
@@ -220,44 +226,44 @@ class ArrivalTimes:
         self._is_trusted = is_trusted
         self._start: float | None = None
         self._offset = 0.0
-        self._before: deque[tuple[float, float]] = deque()
+        self._recent: deque[tuple[float, float]] = deque()
         self._last = Fraction(-1)
 
-    def at(self, stamp: Fraction, arrived: float) -> Fraction:
+    def estimate(self, stamp: Fraction, arrived: float) -> Fraction:
         """Return the time of the next frame, a multiple of `TIME_BASE`.
 
         Args:
             stamp: by the stream's clock, in seconds.
-            arrived: by ours, in monotonic seconds.
+            arrived: by the local monotonic clock, in seconds.
         """
         if self._start is None:
             self._start, self._offset = arrived, -float(stamp)
-        time_s = self._time_s(float(stamp), arrived - self._start)
-        exact = Fraction(round(time_s / TIME_BASE)) * TIME_BASE
-        self._last = max(exact, self._last + STEP if self._last >= 0 else Fraction(0))
+        time_s = self._estimate_s(float(stamp), arrived - self._start)
+        exact = Fraction(round(time_s / ARRIVAL_TIME_BASE)) * ARRIVAL_TIME_BASE
+        self._last = max(exact, self._last + MIN_ARRIVAL_STEP if self._last >= 0 else Fraction(0))
         return self._last
 
-    def _time_s(self, stamp_s: float, elapsed_s: float) -> float:
-        step_s = elapsed_s - self._before[-1][1] if self._before else 0.0
-        self._remember(stamp_s, elapsed_s)
+    def _estimate_s(self, stamp_s: float, elapsed_s: float) -> float:
+        step_s = elapsed_s - self._recent[-1][1] if self._recent else 0.0
+        self._record(stamp_s, elapsed_s)
         if self._is_trusted:
             late_s = elapsed_s - (stamp_s + self._offset)
             if abs(late_s) <= self._slack_s:
-                self._offset += late_s * min(1.0, step_s / _SETTLING_S)
+                self._offset += late_s * min(1.0, step_s / _CORRECTION_S)
                 return stamp_s + self._offset
             self._is_trusted = False
-            self._before.clear()
-        elif self._agrees():
+            self._recent.clear()
+        elif self._is_clock_consistent():
             self._is_trusted, self._offset = True, elapsed_s - stamp_s
         return elapsed_s
 
-    def _remember(self, stamp_s: float, elapsed_s: float) -> None:
-        before = self._before
+    def _record(self, stamp_s: float, elapsed_s: float) -> None:
+        before = self._recent
         before.append((stamp_s, elapsed_s))
         while len(before) > _MIN_FRAMES and before[1][1] <= elapsed_s - _WINDOW_S:
             before.popleft()
 
-    def _agrees(self) -> bool:
-        """Return True if the stream's clock and ours went on by the same time lately."""
-        stamps_s, ours_s = (self._before[-1][i] - self._before[0][i] for i in (0, 1))
+    def _is_clock_consistent(self) -> bool:
+        """Return True if both clocks advanced equally within the window."""
+        stamps_s, ours_s = (self._recent[-1][i] - self._recent[0][i] for i in (0, 1))
         return ours_s >= _WINDOW_S and abs(stamps_s - ours_s) <= _TOLERANCE * ours_s

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from rimlight.core.wording import join_names
-from rimlight.media.container import open_again
+from rimlight.media.container import reopen_file
 from rimlight.system.av import av
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def copy_extras(path: Path, output: av.container.OutputContainer, origin: Fracti
         origin: the moment of the input at which the output begins; chapters before it are left out.
     """
     try:
-        with open_again(path) as source:
+        with reopen_file(path) as source:
             tags = _tags(source)
             chapters = source.chapters()
     except av.error.FFmpegError as exc:
@@ -52,7 +52,7 @@ def tell_of_tags(path: Path, *, private: bool) -> None:
         private: they are left out.
     """
     try:
-        with open_again(path) as source:
+        with reopen_file(path) as source:
             keys = sorted(_tags(source))
     except av.error.FFmpegError:
         return

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from rimlight.core.errors import SinkError, SourceOpenError
-from rimlight.media.container import Target, open_again, video_stream
-from rimlight.media.timestamps import FALLBACK_TICK, Follower, seams_of
+from rimlight.media.container import MediaLocation, find_video_stream, reopen_file
+from rimlight.media.timestamps import DEFAULT_TIME_BASE, StreamAligner, track_discontinuities
 from rimlight.sinks.tracks import Track, plan_tracks
 from rimlight.system.av import av
 
@@ -221,26 +221,26 @@ class _Placed:
         self._source = source
         self._video = video
         self._streams = [stream for stream in source.streams if stream.index in wanted]
-        self._followers: dict[int, Follower] = {}
+        self._followers: dict[int, StreamAligner] = {}
         self._held: dict[int, deque[Packet]] = {index: deque() for index in wanted}
 
     def __iter__(self) -> Iterator[Packet]:
         video = self._video
-        seams = None if video is None else seams_of(self._source, video)
+        seams = None if video is None else track_discontinuities(self._source, video)
         if seams is not None and video is not None:
-            tick = video.time_base or FALLBACK_TICK
+            tick = video.time_base or DEFAULT_TIME_BASE
             for stream in self._streams:
                 sparse = stream.type == "subtitle"
-                self._followers[stream.index] = Follower(seams, tick, sparse=sparse)
+                self._followers[stream.index] = StreamAligner(seams, tick, sparse=sparse)
         for packet in self._source.demux([*self._streams, *([video] if video else [])]):
             if packet.size == 0 or (packet.pts is None and packet.dts is None):
                 continue
             if video is None or seams is None:
                 yield packet
             elif packet.stream_index == video.index:
-                crossed = len(seams.shifts)
-                yield _moved_by(packet, seams.shift(packet.pts, packet.dts))
-                if len(seams.shifts) > crossed:
+                crossed = len(seams.offsets)
+                yield _moved_by(packet, seams.add_packet(packet.pts, packet.dts))
+                if len(seams.offsets) > crossed:
                     yield from self._released()
             else:
                 held = self._held[packet.stream_index]
@@ -259,7 +259,7 @@ class _Placed:
         while held:
             packet = held[0]
             length = Fraction(packet.duration or 0) * packet.time_base
-            shift = self._followers[index].shift(_time_s(packet), length, force=force)
+            shift = self._followers[index].compute_offset(_time_s(packet), length, force=force)
             if shift is None:
                 return
             yield _moved(held.popleft(), shift)
@@ -267,7 +267,7 @@ class _Placed:
 
 def _opened(path: Path) -> Input:
     try:
-        return open_again(path)
+        return reopen_file(path)
     except av.error.FFmpegError as exc:
         raise SinkError(
             f"cannot read the sound of {path}: {exc.strerror}", hint="add --no-audio"
@@ -276,7 +276,7 @@ def _opened(path: Path) -> Input:
 
 def _pictures(source: Input, path: Path) -> av.VideoStream | None:
     try:
-        return video_stream(source, Target.parse(str(path)))
+        return find_video_stream(source, MediaLocation.parse(str(path)))
     except SourceOpenError:
         return None
 

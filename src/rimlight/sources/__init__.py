@@ -9,7 +9,7 @@ from typing import Any
 from rimlight.core.config import parse_spec
 from rimlight.core.options import is_number
 from rimlight.core.registry import Entry, Registry
-from rimlight.media.paths import plain_path
+from rimlight.media.paths import strip_file_scheme
 from rimlight.system.file_kinds import detect_image_format, detect_kind, is_animated, read_header
 
 SOURCES = Registry(
@@ -65,7 +65,7 @@ def guess(spec: str, *, still: bool = False) -> dict[str, Any]:
         spec: what the user wrote.
         still: of an animation the first frame is wanted, as the result is one picture.
     """
-    spec = plain_path(spec)
+    spec = strip_file_scheme(spec)
     kind, value = parse_spec(spec, SOURCES.names())
     if not kind or (value is not None and os.path.isfile(spec)):
         kind, value = _kind(spec), spec

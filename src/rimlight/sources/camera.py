@@ -19,7 +19,7 @@ from rimlight.core.errors import SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.color import Image, bgr_to_i420, even_size, pad_even
 from rimlight.imaging.pool import ArrayPool
-from rimlight.media.interruptible import ReadGuard
+from rimlight.media.interruptible import ReleaseGuard
 from rimlight.system import v4l2
 
 # OpenCV waits 10 s for a frame of a camera that hangs; it reads this when it first opens one.
@@ -77,7 +77,7 @@ class CameraSource:
 
     def __init__(self, options: Options) -> None:
         self._name, self._capture = _open(options.device)
-        self._guard = ReadGuard(self._capture.release)
+        self._guard = ReleaseGuard(self._capture.release)
         self._pool = ArrayPool()
         self._shape: tuple[int, ...] = ()
         try:
@@ -130,7 +130,7 @@ class CameraSource:
                 return picture
             if time.monotonic() > give_up:
                 break
-        if self._guard.closed:
+        if self._guard.is_closed:
             return None
         raise SourceReadError(
             f"{self._name} stopped delivering pictures",

@@ -20,9 +20,9 @@ from rimlight.core import options
 from rimlight.core.errors import SourceError, SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame
 from rimlight.core.wording import format_count, join_names
-from rimlight.media.container import Target, open_container, video_stream
-from rimlight.media.stream_metadata import announced, clock_origin
-from rimlight.media.timestamps import FALLBACK_TICK
+from rimlight.media.container import MediaLocation, find_video_stream, open_container
+from rimlight.media.stream_metadata import find_clock_origin, read_stream_metadata
+from rimlight.media.timestamps import DEFAULT_TIME_BASE
 from rimlight.sources.dashcam_files import look_into, one_drive
 from rimlight.sources.recording_time import Recorded, in_order, moment_of, time_in_name
 from rimlight.sources.video import VideoSource
@@ -269,15 +269,18 @@ def _end_to_end(parts: Sequence[Part]) -> list[Part]:
 
 
 def _probe(path: Path) -> tuple[Part, Recorded]:
-    target = Target.parse(str(path))
+    target = MediaLocation.parse(str(path))
     with closing(open_container(target)) as container:
-        stream = video_stream(container, target)
-        whole, tick = announced(container, stream, target.file), stream.time_base or FALLBACK_TICK
-        length = whole.end or Fraction(0)
+        stream = find_video_stream(container, target)
+        whole, tick = (
+            read_stream_metadata(container, stream, target.reopenable_path),
+            stream.time_base or DEFAULT_TIME_BASE,
+        )
+        length = whole.duration or Fraction(0)
         begin = (stream.start_time or 0) * tick
-        begin -= clock_origin(container, stream, begin)
+        begin -= find_clock_origin(container, stream, begin)
         said = container.metadata.get("creation_time") or stream.metadata.get("creation_time", "")
         coded = (stream.codec_context.name, stream.codec_context.pix_fmt or "")
         has_sound = bool(container.streams.audio)
     told = Recorded(path, length, moment_of(said), time_in_name(path.stem))
-    return Part(path, begin, length, tick, whole.count, None, *coded, has_sound), told
+    return Part(path, begin, length, tick, whole.estimated_count, None, *coded, has_sound), told

@@ -8,10 +8,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
 
-from rimlight.media.container import Film, open_again
+from rimlight.media.container import VideoInput, reopen_file
 from rimlight.media.decoder import Decoder
-from rimlight.media.stream_metadata import Announced
-from rimlight.media.timestamps import FALLBACK_TICK, Timeline, may_jump, seams_of
+from rimlight.media.stream_metadata import StreamMetadata
+from rimlight.media.timestamps import (
+    DEFAULT_TIME_BASE,
+    TimestampNormalizer,
+    has_discontinuous_clock,
+    track_discontinuities,
+)
 from rimlight.system.av import av
 
 _STORES_LENGTHS = ("mov,mp4,m4a,3gp,3g2,mj2", "gif", "apng", "webp", "nut")
@@ -35,7 +40,7 @@ class StampedPictures:
     """
 
     def __init__(
-        self, film: Film, *, whole: Announced, span: Span, deinterlace: bool = True
+        self, film: VideoInput, *, whole: StreamMetadata, span: Span, deinterlace: bool = True
     ) -> None:
         self._film = film
         self._deinterlace = deinterlace
@@ -45,7 +50,7 @@ class StampedPictures:
         self.count = 0
         self.last = self.end = Fraction(0)
         self.begin = self._own = Fraction(0)
-        self._gap = 1 / whole.rate if whole.rate else FALLBACK_TICK
+        self._gap = 1 / whole.rate if whole.rate else DEFAULT_TIME_BASE
         self.jumped = self.cut = False
         self._restart()
         self.first = next(self._pictures, None)
@@ -53,13 +58,13 @@ class StampedPictures:
     @property
     def interlaced(self) -> bool:
         """A frame so far was stored as two fields."""
-        return self.decoder.interlaced
+        return self.decoder.is_interlaced
 
     def start(self) -> Fraction | None:
         """Find the first picture of the span; return its time, None where there is none."""
         assert self.first is not None
         first, self.first = self.first, None  # one that is held keeps its memory from the decoder
-        at = self._timeline.at(first.pts, first.dts)
+        at = self._timeline.normalize(first.pts, first.dts)
         self.begin = at
         self._cut_at = None if self._span.end_s is None else at + self._span.end_s
         self._pending = self._from_start((first, at))
@@ -88,7 +93,7 @@ class StampedPictures:
     def _natural_end(self) -> Fraction:
         """Return until when the stream's last picture is shown."""
         since = self.last - self.begin
-        ends = self.last + self._whole.last_length(self._own, since=since, gap=self._gap)
+        ends = self.last + self._whole.compute_last_duration(self._own, since=since, gap=self._gap)
         if self._cut_at is not None:
             ends = min(ends, self._cut_at)
         return max(ends, self.decoder.empty_end)
@@ -108,7 +113,7 @@ class StampedPictures:
 
     def _decoded(self) -> Iterator[Stamped]:
         for picture in self._pictures:
-            yield picture, self._timeline.at(picture.pts, picture.dts)
+            yield picture, self._timeline.normalize(picture.pts, picture.dts)
 
     def _from_start(self, first: Stamped) -> list[Stamped]:
         if not self._span.start_s:
@@ -123,7 +128,7 @@ class StampedPictures:
         film = self._film
         if self._deinterlace:  # the filter looks at the frame before
             before -= 2 / (self._whole.rate or Fraction(25))
-        file, index = film.target.file, film.stream.index
+        file, index = film.location.reopenable_path, film.stream.index
         if file and can_jump(file, index, before=before, to=to):
             jump(film.container, film.stream, before)
             film.context.flush_buffers()
@@ -133,7 +138,9 @@ class StampedPictures:
     def _restart(self) -> None:
         self.decoder = Decoder(self._film, deinterlace=self._deinterlace)
         self._pictures = iter(self.decoder)
-        self._timeline = Timeline(self._film.stream.time_base or FALLBACK_TICK, self._whole.rate)
+        self._timeline = TimestampNormalizer(
+            self._film.stream.time_base or DEFAULT_TIME_BASE, self._whole.rate
+        )
 
 
 _PATIENCE_S = 60
@@ -159,14 +166,14 @@ class Span:
         """No frame is left out."""
         return not self.start_s and self.end_s is None and self.every == 1
 
-    def of(self, whole: Announced) -> Announced:
+    def of(self, whole: StreamMetadata) -> StreamMetadata:
         """Return what a container that promises `whole` promises of this span."""
         if self.is_all:
             return whole
         rate = whole.rate / self.every if whole.rate else None
-        ends = [end for end in (whole.end, self.end_s) if end is not None]
+        ends = [end for end in (whole.duration, self.end_s) if end is not None]
         length = min(ends) - self.start_s if ends else None
-        return Announced(None, length, rate)
+        return StreamMetadata(None, length, rate)
 
 
 def can_jump(path: Path, index: int, *, before: Fraction, to: Fraction | None) -> bool:
@@ -179,7 +186,7 @@ def can_jump(path: Path, index: int, *, before: Fraction, to: Fraction | None) -
         to: a time stamp that must come after the key frame exactly, None for any.
     """
     try:
-        with open_again(path) as trial:
+        with reopen_file(path) as trial:
             return _reaches(trial, index, before, to)
     except av.error.FFmpegError:
         return False
@@ -198,10 +205,10 @@ def _last_byte_before(
 
     Where a clock starts again, the same time lies in several places, and a seek finds any of them.
     """
-    seams = seams_of(trial, stream)
+    seams = track_discontinuities(trial, stream)
     for packet in trial.demux(stream):
         stamp = packet.dts if packet.dts is not None else packet.pts
-        if stamp is None or seams.shift(packet.pts, packet.dts):
+        if stamp is None or seams.add_packet(packet.pts, packet.dts):
             return 0
         if stamp * packet.time_base > before:
             return int(packet.pos or 0)
@@ -213,7 +220,7 @@ def _reaches(
 ) -> bool:
     stream = trial.streams[index]
     assert isinstance(stream, av.VideoStream)
-    farthest = _last_byte_before(trial, stream, before) if may_jump(trial) else None
+    farthest = _last_byte_before(trial, stream, before) if has_discontinuous_clock(trial) else None
     if farthest == 0:
         return False
     jump(trial, stream, before)

@@ -157,7 +157,7 @@ def why_unread(error: Exception) -> str:
 def _from_pipe(path: Path) -> bytes:
     pipe = PipeReader(path)
     try:
-        if not pipe.wait(_PIPE_WAIT_S):
+        if not pipe.wait_for_data(_PIPE_WAIT_S):
             raise ValueError(f"nothing came through the pipe for {_PIPE_WAIT_S:g} s")
         pieces, size = [], 0
         while piece := pipe.read(1 << 20):

@@ -15,10 +15,20 @@ from rimlight.core import options
 from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.core.wording import join_names
-from rimlight.media.container import Film, Target, open_film
-from rimlight.media.frame_conversion import PlaneReader, refuse_hdr, sample_aspect
-from rimlight.media.stream_metadata import announced, clock_origin, largest_size, tracks_left_out
-from rimlight.media.timestamps import FALLBACK_TICK, TIME_BASE, ArrivalTimes, is_timeless
+from rimlight.media.container import MediaLocation, VideoInput, open_video
+from rimlight.media.frame_conversion import YuvConverter, check_not_hdr, compute_sample_aspect
+from rimlight.media.stream_metadata import (
+    find_clock_origin,
+    find_largest_size,
+    list_dropped_tracks,
+    read_stream_metadata,
+)
+from rimlight.media.timestamps import (
+    ARRIVAL_TIME_BASE,
+    DEFAULT_TIME_BASE,
+    ArrivalClock,
+    has_no_timestamps,
+)
 from rimlight.sources.frame_reader import Span, StampedPictures
 from rimlight.system.av import av
 from rimlight.system.cpu import count_usable_cores
@@ -88,28 +98,30 @@ class VideoSource:
         self._deinterlace = options.deinterlace
         self.is_exhausted = False
         """All frames were taken, or all that could be read."""
-        self._target = Target.parse(options.path)
-        film = open_film(self._target, timeout_s=options.timeout_s, transport=options.transport)
+        self._target = MediaLocation.parse(options.path)
+        film = open_video(self._target, timeout_s=options.timeout_s, transport=options.transport)
         try:
             self._set_up(film, options)
         except BaseException:
             film.close()
             raise
 
-    def _set_up(self, film: Film, options: Options) -> None:
+    def _set_up(self, film: VideoInput, options: Options) -> None:
         # Threads that work on one frame each are faster, and hold as many frames back.
         threads = options.threads or max(1, count_usable_cores() // 2)
-        film.use_threads("SLICE" if film.is_live else "AUTO", threads)
-        self._whole = announced(film.container, film.stream, self._target.file)
+        film.set_threads("SLICE" if film.is_live else "AUTO", threads)
+        self._whole = read_stream_metadata(
+            film.container, film.stream, self._target.reopenable_path
+        )
         self._span = options.span
         self._stamped = StampedPictures(
             film, whole=self._whole, span=self._span, deinterlace=options.deinterlace
         )
         first = self._first_picture()
-        refuse_hdr(first, self._target.name)
+        check_not_hdr(first, self._target.name)
         largest = self._larger(first, film)
-        self._planes = PlaneReader(first, options.max_size, largest=largest)
-        self._alpha = self._planes.layout == "bgr" and self._planes.read(first)[1] is not None
+        self._planes = YuvConverter(first, options.max_size, largest=largest)
+        self._alpha = self._planes.layout == "bgr" and self._planes.convert(first)[1] is not None
         start = self._stamped.start()
         if start is None:
             raise SourceOpenError(
@@ -117,7 +129,7 @@ class VideoSource:
                 hint="choose an earlier start; `ffprobe FILE` tells how long it is",
             )
         # A part begins at zero; a whole video keeps the times that its container gives.
-        own_zero = clock_origin(film.container, film.stream, start)
+        own_zero = find_clock_origin(film.container, film.stream, start)
         self._origin = start if options.start_s else own_zero
         self._arrivals = _arrivals(film) if film.is_live else None
         self.info = self._describe(film)
@@ -125,7 +137,7 @@ class VideoSource:
     @property
     def skipped(self) -> int:
         """How many packets could not be decoded so far."""
-        return self._stamped.decoder.skipped
+        return self._stamped.decoder.skipped_packets
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield frames until the stream, or the part of it that is wanted, ends or is closed.
@@ -141,13 +153,13 @@ class VideoSource:
     def _frames(self) -> Iterator[Frame]:
         for index, (picture, at) in enumerate(self._stamped):
             now = time.monotonic()
-            image, alpha = self._planes.read(picture)
+            image, alpha = self._planes.convert(picture)
             yield Frame(
                 image,
                 self._planes.layout,
                 self.info.size,
                 index,
-                self._arrivals.at(at, now) if self._arrivals else at - self._origin,
+                self._arrivals.estimate(at, now) if self._arrivals else at - self._origin,
                 now,
                 self._planes.color,
                 alpha,
@@ -161,7 +173,7 @@ class VideoSource:
             if held is not None:
                 yield held
             held = frame
-        if held is not None and not self._stamped.decoder.closed:
+        if held is not None and not self._stamped.decoder.is_closed:
             shown = self._stamped.end - self._origin - held.pts
             yield replace(held, duration=shown if shown > 0 else None)
 
@@ -192,9 +204,13 @@ class VideoSource:
             f"no picture of {self._target.name} can be decoded ({reason})", hint=hint
         )
 
-    def _larger(self, first: av.VideoFrame, film: Film) -> tuple[int, int] | None:
+    def _larger(self, first: av.VideoFrame, film: VideoInput) -> tuple[int, int] | None:
         """Return the size of later pictures, where they are larger than the first."""
-        size = largest_size(film.target.file, film.stream) if film.target.file else None
+        size = (
+            find_largest_size(film.location.reopenable_path, film.stream)
+            if film.location.reopenable_path
+            else None
+        )
         if size is None or size[0] * size[1] <= first.width * first.height:
             return None
         self._growth = (
@@ -203,19 +219,19 @@ class VideoSource:
         )
         return size
 
-    def _describe(self, film: Film) -> SourceInfo:
+    def _describe(self, film: VideoInput) -> SourceInfo:
         promised, is_live = self._span.of(self._whole), film.is_live
         return SourceInfo(
             self._target.name,
             self._planes.size,
             rate=promised.rate,
-            count=None if is_live else promised.count,
+            count=None if is_live else promised.estimated_count,
             is_live=is_live,
-            time_base=TIME_BASE if is_live else film.stream.time_base or FALLBACK_TICK,
-            duration_s=None if is_live or promised.end is None else float(promised.end),
+            time_base=ARRIVAL_TIME_BASE if is_live else film.stream.time_base or DEFAULT_TIME_BASE,
+            duration_s=None if is_live or promised.duration is None else float(promised.duration),
             color=self._planes.color,
-            sample_aspect=sample_aspect(film.stream, self._planes.orientation),
-            media_path=self._target.file,
+            sample_aspect=compute_sample_aspect(film.stream, self._planes.orientation),
+            media_path=self._target.reopenable_path,
             start_offset=self._origin,
             primaries=self._planes.primaries,
             transfer=self._planes.transfer,
@@ -223,40 +239,40 @@ class VideoSource:
             notes=self._notes(film),
         )
 
-    def _notes(self, film: Film) -> tuple[str, ...]:
+    def _notes(self, film: VideoInput) -> tuple[str, ...]:
         """Return what the user should know of how the film is read."""
         name, notes = self._target.name, [self._planes.note, self._growth]
         if self._stamped.interlaced:
             done = "made progressive" if self._deinterlace else "left as they are"
             notes.append(f"{name} is interlaced: its frames are {done} (source option deinterlace)")
-        if film.target.is_pipe:
+        if film.location.is_pipe:
             notes.append(f"{name} is a pipe: it is read once, without its sound and tags")
-        elif film.target.path is None and not film.is_live and film.container.streams.audio:
+        elif film.location.path is None and not film.is_live and film.container.streams.audio:
             notes.append(
                 f"{name} is an address: its sound and tags stay behind; download it to keep them"
             )
-        if others := tracks_left_out(film.container, film.stream):
+        if others := list_dropped_tracks(film.container, film.stream):
             notes.append(f"{name}: left out: {join_names(others)}")
-        if not film.is_live and is_timeless(film.container) and (rate := self._whole.rate):
+        if not film.is_live and has_no_timestamps(film.container) and (rate := self._whole.rate):
             notes.append(f"{name} stores no times; {float(rate):.6g} frames a second are assumed")
         return tuple(note for note in notes if note)
 
     def _check_end(self) -> None:
         decoder, name = self._stamped.decoder, self._target.name
         count = self._stamped.count
-        if decoder.closed or self._stamped.cut:
+        if decoder.is_closed or self._stamped.cut:
             return
-        if decoder.damaged:
-            _log.warning("%d of %d frames of %s are damaged", decoder.damaged, count, name)
+        if decoder.damaged_frames:
+            _log.warning("%d of %d frames of %s are damaged", decoder.damaged_frames, count, name)
         if self.info.is_live:
             self._check_live_end()
             return
         # Containers do not agree whether a duration counts from zero or from the first frame.
         end = max(self._stamped.end, self._stamped.end - self._stamped.begin)
-        partial = self._stamped.jumped or self._span.start_s or decoder.has_seams
-        is_short = not partial and self._whole.is_short(count, end)
-        if decoder.error or decoder.skipped or is_short:
-            of = f" of {self._whole.count}" if self._whole.count else ""
+        partial = self._stamped.jumped or self._span.start_s or decoder.has_discontinuities
+        is_short = not partial and self._whole.is_truncated(count, end)
+        if decoder.error or decoder.skipped_packets or is_short:
+            of = f" of {self._whole.estimated_count}" if self._whole.estimated_count else ""
             raise SourceReadError(
                 f"{name} is damaged or cut short: {count}{of} frames could be read",
                 hint="what could be read was processed; get the file again for the rest",
@@ -280,8 +296,8 @@ _BURSTS = frozenset({"hls", "dash"})
 _LONGEST_BURST_S = 30.0
 
 
-def _arrivals(film: Film) -> ArrivalTimes:
+def _arrivals(film: VideoInput) -> ArrivalClock:
     """Return what times the frames of a live stream; segments of seconds come at once."""
     if film.container.format.name in _BURSTS:
-        return ArrivalTimes(_LONGEST_BURST_S, is_trusted=True)
-    return ArrivalTimes()
+        return ArrivalClock(_LONGEST_BURST_S, is_trusted=True)
+    return ArrivalClock()
