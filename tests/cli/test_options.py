@@ -1,5 +1,6 @@
 """Options are written once: the index, the reference and the flags agree with the classes."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import typer
 
 from rimlight import cli
 from rimlight.cli import flags
-from rimlight.cli.commands import COMMANDS
+from rimlight.cli.commands import COMMANDS, SUMMARIES, read_summaries
 from rimlight.cli.options import build_index, find_field, format_options, load_index
 from rimlight.cli.reference import make_reference
 from rimlight.core.errors import ConfigError
@@ -51,6 +52,10 @@ def commands():
 
 def test_the_index_is_current():
     assert build_index() == load_index(), AGAIN
+
+
+def test_the_summaries_of_the_commands_are_current():
+    assert json.loads(SUMMARIES.read_text(encoding="utf-8")) == read_summaries(), AGAIN
 
 
 def test_the_reference_is_current():

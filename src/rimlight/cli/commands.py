@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -43,6 +45,9 @@ PANELS = {
 
 COMMANDS = {name: target for commands in PANELS.values() for name, target in commands.items()}
 """Command -> module of `rimlight.cli` and its function, or its app of several commands."""
+
+SUMMARIES = Path(__file__).with_name("commands.json")
+"""First lines of help, so that `rimlight --help` imports no command; written with the options."""
 
 _SETTINGS: dict[str, Any] = {"ctl": {"ignore_unknown_options": True}}
 
@@ -97,10 +102,16 @@ class Commands(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands by panel, each with the first line of its help."""
         width = max(map(len, COMMANDS))
+        summaries = json.loads(SUMMARIES.read_text(encoding="utf-8"))
         for panel, commands in PANELS.items():
-            lines = [(name, self.commands[name].get_short_help_str(200)) for name in commands]
             with formatter.section(panel):
-                formatter.write_dl([(f"{name:{width}}", line) for name, line in lines])
+                formatter.write_dl([(f"{name:{width}}", summaries[name]) for name in commands])
+
+
+def read_summaries() -> dict[str, str]:
+    """Import every command; return the first line of its help by name."""
+    commands = LazyCommands()
+    return {name: commands[name].get_short_help_str(200) for name in COMMANDS}
 
 
 def read_docstring(function: Callable[..., None]) -> str | None:

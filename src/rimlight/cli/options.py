@@ -144,9 +144,12 @@ def build_index() -> Index:
 
 
 def write_index() -> None:
-    """Write the index that `load_index` reads."""
-    text = json.dumps(build_index(), indent=1, ensure_ascii=False)
-    INDEX.write_text(text + "\n", encoding="utf-8")
+    """Write the index that `load_index` reads, and the first lines of the commands' help."""
+    from rimlight.cli.commands import SUMMARIES, read_summaries
+
+    for path, content in ((INDEX, build_index()), (SUMMARIES, read_summaries())):
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
     load_index.cache_clear()
 
 
