@@ -25,7 +25,7 @@ from rimlight.core.errors import RimlightError
 from rimlight.core.model_card import load_card
 from rimlight.live.control_socket import ControlSocket
 from rimlight.road.gpx import read_gpx
-from rimlight.sinks.journal import Journal, folder_of
+from rimlight.sinks.journal import SegmentIndex, get_index_folder
 from rimlight.system.app_paths import find_data_folder
 
 pytestmark = pytest.mark.slow
@@ -118,9 +118,9 @@ def read_frames(path):
 
 def read_journal(path):
     result = path.with_name("o.mkv")
-    folder_of(result).mkdir(exist_ok=True)
-    (folder_of(result) / "state.json").write_bytes(path.read_bytes())
-    Journal(result, "r").close()
+    get_index_folder(result).mkdir(exist_ok=True)
+    (get_index_folder(result) / "state.json").write_bytes(path.read_bytes())
+    SegmentIndex(result, "r").close()
 
 
 def read_manifest(path):

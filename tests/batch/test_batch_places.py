@@ -9,7 +9,7 @@ from rimlight.batch.places import Finished, check_manifest, check_places
 from rimlight.batch.plan import Task, make_plan
 from rimlight.core.errors import SinkError
 from rimlight.reporting.pages import file_href
-from rimlight.sinks.made import note
+from rimlight.sinks.made import record_result
 
 
 def fill(folder, *names):
@@ -56,7 +56,7 @@ def test_a_link_at_the_place_of_a_result_counts(tmp_path):
 def test_what_a_worker_finished_may_be_made_again_until_somebody_changes_it(tmp_path):
     fill(tmp_path, "v.mov", "out/v.mp4")
     made = tmp_path / "out" / "v.mp4"
-    note(Finished(tmp_path / "out").path, made, made)
+    record_result(Finished(tmp_path / "out").path, made, made)
     check([tmp_path / "v.mov"], tmp_path / "out")
     made.write_text("changed by somebody")
     with pytest.raises(SinkError):

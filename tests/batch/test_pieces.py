@@ -22,7 +22,7 @@ from rimlight.core.config import ComponentConfig, parse_run
 from rimlight.core.errors import MissingDependencyError, SinkError, SourceOpenError
 from rimlight.factory.pipeline import open_pipeline
 from rimlight.factory.presets import build_config
-from rimlight.sinks.journal import Segment, folder_of
+from rimlight.sinks.journal import Segment, get_index_folder
 from rimlight.system import app_paths
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra [ray]")
@@ -220,7 +220,7 @@ def test_a_video_whose_pieces_were_damaged_is_made_in_one_go(tmp_path, clip, dam
     DAMAGES[damage](sorted((tmp_path / "staging").glob("*.mkv"))[1])
     assert join_pieces(run, [piece], staging, counted).frames == made.frames
     assert decoded(tmp_path / "out.mkv") == local(run_of(clip, ""), tmp_path / "local.mkv")
-    assert not folder_of(tmp_path / "out.mkv").exists()
+    assert not get_index_folder(tmp_path / "out.mkv").exists()
 
 
 @pytest.mark.parametrize("name", ["../../../evil", "/tmp/evil", "00000000.sh", "piece.mkv", 7])
@@ -228,7 +228,7 @@ def test_a_list_of_segments_that_somebody_else_wrote_is_not_believed(tmp_path, n
     staging, piece = Staging(str(tmp_path / "a" / "b"), b"key", ".mkv"), Piece(0, None, None)
     file = tmp_path / "00000000.mkv"
     file.write_bytes(b"their bytes")
-    one = Segment("00000000.mkv", 0, 1, 2, 1).of(file)
+    one = Segment("00000000.mkv", 0, 1, 2, 1).add_digest(file)
     foreign = Staging(staging.place, b"another key", ".mkv")
     foreign.keep(piece, [one], tmp_path)
     assert foreign.known(piece) == [one] and staging.known(piece) is None

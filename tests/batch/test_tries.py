@@ -21,7 +21,7 @@ from rimlight.batch.work import Counted, attempt, carry_out
 from rimlight.core.config import parse_run
 from rimlight.core.errors import SinkError
 from rimlight.factory.presets import build_config
-from rimlight.sinks.made import Made, Noted, facts, note
+from rimlight.sinks.made import RecordedResults, ResultRecord, read_file_stamp, record_result
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra [ray]")
 
@@ -192,7 +192,7 @@ def test_pictures_by_address_are_listed_by_it_for_later_runs(tmp_path, inputs):
     storage.store(inputs / "still.png", "memory://in/photos/one.png")
     order = order_of("memory://in/photos", tmp_path / "out")
     assert not steps.begin(order, {}).outcome.error
-    assert list(Made(tmp_path / "out", "memory://in/photos").names) == ["one.png"]
+    assert list(ResultRecord(tmp_path / "out", "memory://in/photos").names) == ["one.png"]
 
 
 def test_nothing_but_pictures_is_stored_of_a_folder(inputs):
@@ -228,23 +228,23 @@ def test_tries_that_died_before_they_gave_the_name_do_not_hide_the_one_that_gave
     record, result, later = (tmp_path / name for name in ("record", "a.mkv", "later.mkv"))
     result.write_bytes(b"result")
     later.write_bytes(b"the result of a later try")
-    note(record, result, result)
-    note(record, result, later)
-    assert Noted(record).has(result)
+    record_result(record, result, result)
+    record_result(record, result, later)
+    assert RecordedResults(record).has(result)
     result.write_bytes(b"something else")
-    assert not Noted(record).has(result)
+    assert not RecordedResults(record).has(result)
 
 
 def test_a_folder_knows_the_picture_of_an_earlier_try_too(tmp_path):
     for name in ("a.png", "later.png"):
         (tmp_path / name).write_bytes(name.encode())
-    made = Made(tmp_path, "in")
+    made = ResultRecord(tmp_path, "in")
     for name in ("a.png", "later.png"):
-        made.add("a.png", "a", facts(tmp_path / name))
-    assert made.is_ours("a.png")
+        made.add("a.png", "a", read_file_stamp(tmp_path / name))
+    assert made.is_own("a.png")
     made.close(keep=True)
-    again = Made(tmp_path, "in")
-    assert again.is_ours("a.png")
+    again = ResultRecord(tmp_path, "in")
+    assert again.is_own("a.png")
     again.close(keep=False)
 
 
@@ -252,9 +252,9 @@ def test_a_record_goes_with_the_folder_that_it_lies_in(tmp_path):
     (tmp_path / "out").mkdir()
     result = tmp_path / "out" / "a.mkv"
     result.write_bytes(b"result")
-    note(tmp_path / "out" / "record", result, result)
+    record_result(tmp_path / "out" / "record", result, result)
     moved = (tmp_path / "out").rename(tmp_path / "moved")
-    assert Noted(moved / "record").has(moved / "a.mkv")
+    assert RecordedResults(moved / "record").has(moved / "a.mkv")
 
 
 def test_a_result_that_comes_to_an_address_during_the_run_stays(tmp_path, inputs):

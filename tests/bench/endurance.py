@@ -23,7 +23,7 @@ from rimlight.effects.replace import ReplaceEffect
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import Settings
 from rimlight.segmenters.threshold import ThresholdSegmenter
-from rimlight.sinks.background import SteadySink
+from rimlight.sinks.background import ConstantRateSink
 from rimlight.sinks.null import NullSink
 from rimlight.sources import reconnect
 from rimlight.sources.test_pattern import PatternSource
@@ -87,7 +87,7 @@ def main() -> None:
             samples.append(usage())
             print(seen[0], "frames: {} kB, {} handles, {} threads".format(*samples[-1]), flush=True)
 
-    sink = SteadySink(NullSink(NullSink.Options(), Breaking(1).info), 1000)
+    sink = ConstantRateSink(NullSink(NullSink.Options(), Breaking(1).info), 1000)
     pipeline = LivePipeline(
         reconnect.ReconnectingSource(Breaking(frames), reopen),
         ThresholdSegmenter(ThresholdSegmenter.Options()),

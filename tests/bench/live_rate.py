@@ -16,7 +16,7 @@ from rimlight.core.frame_queue import Overflow
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import Settings
-from rimlight.sinks.background import SteadySink
+from rimlight.sinks.background import ConstantRateSink
 from rimlight.sources.test_pattern import PatternSource
 
 MASK_S = 0.120
@@ -54,7 +54,7 @@ def main() -> None:
         PatternSource.Options(size=(1280, 720), realtime=True, count=seconds * RATE)
     )
     noting = NotingSink()
-    sink = SteadySink(noting, RATE)
+    sink = ConstantRateSink(noting, RATE)
     effect = ReplaceEffect(ReplaceEffect.Options(background="#00ff00"))
     settings = Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest")
     pipeline = LivePipeline(source, SlowSegmenter(), [sink], effects=[effect], settings=settings)
@@ -66,7 +66,7 @@ def main() -> None:
     ]
     print(f"rate {(len(times) - 1) / (times[-1] - times[0]):.2f} fps over {seconds} s")
     print(f"per second: least {min(whole)}, most {max(whole)}")
-    print(f"written {sink.written}, repeats {sink.repeats}, shown {stats.frames}")
+    print(f"written {sink.written}, repeats {sink.repeated}, shown {stats.frames}")
     print(f"held {pipeline.faults.held}, mask age {stats.stages['mask age'].median_ms:.0f} ms")
     print(f"longest gap {np.diff(times).max() * 1000:.1f} ms")
 

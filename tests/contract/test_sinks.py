@@ -7,7 +7,7 @@ from fakes import make_frame, make_info
 from xvfb import display
 
 from rimlight.sinks import SINKS
-from rimlight.sinks.background import BackgroundSink
+from rimlight.sinks.background import ThreadedSink
 from rimlight.system.v4l2loopback import list_loopbacks
 
 
@@ -41,7 +41,7 @@ def pipe(_, __):
 
 
 OPEN = {
-    "background": lambda tmp, _: BackgroundSink(make("video", path=tmp / "a.mp4"), make_info()),
+    "background": lambda tmp, _: ThreadedSink(make("video", path=tmp / "a.mp4"), make_info()),
     "http": lambda *_: make("http", port=0),
     "images": lambda tmp, _: make("images", path=tmp / "pictures"),
     "null": lambda *_: make("null"),

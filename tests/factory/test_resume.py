@@ -16,7 +16,7 @@ from rimlight.factory.presets import build_config
 from rimlight.factory.segment_state import PerSegmentSegmenter
 from rimlight.refiners.restarts import RestartingRefiner
 from rimlight.refiners.smooth import SmoothRefiner
-from rimlight.sinks.journal import is_left_by_a_run
+from rimlight.sinks.journal import is_partial_result
 from rimlight.system import app_paths
 from rimlight.system.fingerprints import compute_fingerprint
 
@@ -197,7 +197,7 @@ def test_an_input_that_grows_while_it_is_read_gives_a_part_and_the_next_run_star
         open_pipeline(config, on_frame=grow) as run,
     ):
         run.pipeline.run()
-    assert is_left_by_a_run(clip.with_name("out.mp4"))
+    assert is_partial_result(clip.with_name("out.mp4"))
     with open_pipeline(config_for(clip, overwrite=False)) as run:
         assert "starting over" in run.notes[0]
         assert run.pipeline.run().frames == 50

@@ -15,7 +15,7 @@ from rimlight.pipeline.fallback import NEUTRAL
 from rimlight.pipeline.fanout import Fanout
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import LiveSettings, Settings
-from rimlight.sinks.background import SteadySink
+from rimlight.sinks.background import ConstantRateSink
 
 NEWEST = Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest", queue_size=2)
 OWN = Settings(overflow=Overflow.BLOCK, mask_sync="exact")
@@ -217,7 +217,7 @@ class Seen(RecordingSink):
 
 def test_panic_covers_the_virtual_camera_while_another_sink_is_stuck():
     window, camera, stages = StuckSink(), Seen(), []
-    steady = SteadySink(camera, 1000)
+    steady = ConstantRateSink(camera, 1000)
 
     def attend():
         if window.is_stuck.is_set() and not pipeline.panicking:
@@ -248,7 +248,7 @@ def test_the_cover_counts_as_taken_when_it_was_asked_for():
 
 def test_panic_covers_while_the_model_is_stuck():
     let_go, camera = threading.Event(), Seen()
-    steady = SteadySink(camera, 1000)
+    steady = ConstantRateSink(camera, 1000)
 
     class StuckModel(Nobody):
         def segment(self, frame):

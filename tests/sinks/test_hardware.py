@@ -4,8 +4,8 @@ import pytest
 from fakes import make_frame, make_info
 
 from rimlight.core.errors import ConfigError
-from rimlight.sinks.codecs import CODECS, plan_for
-from rimlight.sinks.hardware import check_present, present
+from rimlight.sinks.codecs import CODECS, plan_encoding
+from rimlight.sinks.hardware import check_available, find_available
 from rimlight.sinks.video import VideoSink
 from rimlight.system.av import av
 
@@ -23,7 +23,7 @@ def write(path, codec):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_there_is_used_and_what_is_not_is_refused_by_name(tmp_path, name):
     path = tmp_path / "out.mp4"
-    if name in present():
+    if name in find_available():
         write(path, name)
         with av.open(str(path)) as made:
             assert len(list(made.decode(video=0))) == 5
@@ -37,17 +37,17 @@ def test_what_is_there_is_used_and_what_is_not_is_refused_by_name(tmp_path, name
 def test_software_is_always_there():
     for codec in CODECS.values():
         if codec.vendor is None:
-            check_present(codec)
+            check_available(codec)
 
 
 @pytest.mark.parametrize("codec", HARDWARE, ids=NAMES)
 def test_quality_and_speed_change_what_the_encoder_is_told(tmp_path, codec):
     def options(crf, preset):
         more = {"codec": codec.name, "transparent": False}
-        return plan_for(tmp_path / "o.mp4", crf=crf, preset=preset, **more).options
+        return plan_encoding(tmp_path / "o.mp4", crf=crf, preset=preset, **more).options
 
     assert options(18, "slow") != options(30, "slow")
-    assert options(None, "slow") == options(codec.crf, "slow")
+    assert options(None, "slow") == options(codec.default_crf, "slow")
     if codec.vendor != "videotoolbox":  # which has no presets
         assert options(18, "veryfast") != options(18, "veryslow")
 

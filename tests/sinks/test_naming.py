@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from rimlight.sinks.naming import key_for, plan_names
+from rimlight.sinks.naming import find_name_key, plan_names
 
 
 def to_png(name):
@@ -44,6 +44,6 @@ def test_a_folder_is_asked_how_it_compares_names(tmp_path):
     for name in names:
         (tmp_path / name).touch()
     apart = len(list(tmp_path.iterdir()))
-    key = key_for(tmp_path / "missing", names)
+    key = find_name_key(tmp_path / "missing", names)
     assert len(set(map(key, names))) == apart
     assert len(list(tmp_path.iterdir())) == apart

@@ -4,7 +4,7 @@ import pytest
 from fakes import RecordingSink, make_frame, make_info
 
 from rimlight.core.errors import SinkError, StopStream
-from rimlight.sinks.background import BackgroundSink
+from rimlight.sinks.background import ThreadedSink
 
 
 class GatedSink(RecordingSink):
@@ -28,7 +28,7 @@ class GatedSink(RecordingSink):
 
 def test_close_waits_until_every_frame_is_written():
     inner = GatedSink()
-    sink = BackgroundSink(inner, make_info(), capacity=4)
+    sink = ThreadedSink(inner, make_info(), capacity=4)
     for index in range(4):
         sink.write(make_frame(index))
     inner.gate.set()
@@ -39,7 +39,7 @@ def test_close_waits_until_every_frame_is_written():
 
 def test_a_slow_sink_misses_frames_when_live_and_they_are_counted():
     inner = GatedSink()
-    sink = BackgroundSink(inner, make_info(is_live=True), capacity=2)
+    sink = ThreadedSink(inner, make_info(is_live=True), capacity=2)
     sink.write(make_frame(0))
     assert inner.entered.wait(10)
     for index in range(1, 6):
@@ -52,7 +52,7 @@ def test_a_slow_sink_misses_frames_when_live_and_they_are_counted():
 
 def test_a_slow_sink_gets_every_frame_of_a_file():
     inner = RecordingSink()
-    sink = BackgroundSink(inner, make_info(), capacity=1)
+    sink = ThreadedSink(inner, make_info(), capacity=1)
     for index in range(50):
         sink.write(make_frame(index))
     sink.close()
@@ -61,7 +61,7 @@ def test_a_slow_sink_gets_every_frame_of_a_file():
 
 def test_frames_that_wait_are_bounded_in_bytes():
     inner = GatedSink()
-    sink = BackgroundSink(inner, make_info(is_live=True), capacity=100, max_bytes=20_000)
+    sink = ThreadedSink(inner, make_info(is_live=True), capacity=100, max_bytes=20_000)
     sink.write(make_frame(0))
     assert inner.entered.wait(10)
     for index in range(1, 11):
@@ -73,7 +73,7 @@ def test_frames_that_wait_are_bounded_in_bytes():
 
 def test_an_error_comes_out_of_a_later_write_unchanged():
     error = SinkError("disk full")
-    sink = BackgroundSink(RecordingSink(fail_at=0, error=error), make_info(), capacity=1)
+    sink = ThreadedSink(RecordingSink(fail_at=0, error=error), make_info(), capacity=1)
 
     def keep_writing():
         while True:
@@ -88,7 +88,7 @@ def test_an_error_comes_out_of_a_later_write_unchanged():
 def test_an_error_on_the_last_frame_comes_out_of_close():
     error = SinkError("disk full")
     inner = GatedSink(fail_at=0, error=error)
-    sink = BackgroundSink(inner, make_info())
+    sink = ThreadedSink(inner, make_info())
     sink.write(make_frame(0))
     inner.gate.set()
     with pytest.raises(SinkError, match="disk full"):
@@ -98,7 +98,7 @@ def test_an_error_on_the_last_frame_comes_out_of_close():
 
 
 def test_a_wish_to_stop_reaches_the_writer():
-    sink = BackgroundSink(RecordingSink(fail_at=0, error=StopStream()), make_info(), capacity=1)
+    sink = ThreadedSink(RecordingSink(fail_at=0, error=StopStream()), make_info(), capacity=1)
 
     def keep_writing():
         while True:
@@ -111,7 +111,7 @@ def test_a_wish_to_stop_reaches_the_writer():
 
 def test_abort_drops_what_waits_and_aborts_the_sink():
     inner = GatedSink()
-    sink = BackgroundSink(inner, make_info())
+    sink = ThreadedSink(inner, make_info())
     for index in range(4):
         sink.write(make_frame(index))
     assert inner.entered.wait(10)
@@ -122,7 +122,7 @@ def test_abort_drops_what_waits_and_aborts_the_sink():
 
 
 def test_a_write_after_close_is_a_mistake():
-    sink = BackgroundSink(RecordingSink(), make_info())
+    sink = ThreadedSink(RecordingSink(), make_info())
     sink.close()
     with pytest.raises(ValueError, match="closed"):
         sink.write(make_frame())
@@ -142,7 +142,7 @@ class Meeting(RecordingSink):
 
 def test_several_threads_write_at_once_where_the_sink_is_shared():
     inner = Meeting()
-    sink = BackgroundSink(inner, make_info(), writers=2)
+    sink = ThreadedSink(inner, make_info(), writers=2)
     for index in range(8):
         sink.write(make_frame(index))
     sink.close()

@@ -5,7 +5,7 @@ import pytest
 from fakes import RecordingSink, make_frame
 
 from rimlight.core.errors import SinkError
-from rimlight.sinks.background import SteadySink
+from rimlight.sinks.background import ConstantRateSink
 
 
 class CountingSink(RecordingSink):
@@ -32,18 +32,18 @@ class CountingSink(RecordingSink):
 
 def test_a_frame_is_repeated_while_there_is_no_newer_one():
     inner = CountingSink(5)
-    sink = SteadySink(inner, 1000)
+    sink = ConstantRateSink(inner, 1000)
     sink.write(make_frame(7))
     assert inner.reached.wait(10)
     sink.close()
     assert set(inner.indices) == {7}
-    assert sink.repeats >= 4
+    assert sink.repeated >= 4
     assert sink.written == len(inner.frames)
 
 
 def test_the_newest_frame_is_shown_next():
     inner = CountingSink(10**9)
-    sink = SteadySink(inner, 1000)
+    sink = ConstantRateSink(inner, 1000)
     for index in range(50):
         sink.write(make_frame(index))
     while 49 not in inner.indices:
@@ -54,13 +54,13 @@ def test_the_newest_frame_is_shown_next():
 
 def test_nothing_is_written_before_the_first_frame():
     inner = CountingSink(1)
-    SteadySink(inner, 1000).close()
+    ConstantRateSink(inner, 1000).close()
     assert inner.frames == []
     assert inner.ended == "closed"
 
 
 def test_an_error_of_the_sink_comes_out_of_a_later_write():
-    sink = SteadySink(CountingSink(1, broken_at=0), 1000)
+    sink = ConstantRateSink(CountingSink(1, broken_at=0), 1000)
 
     def write_on():
         while True:
@@ -73,7 +73,7 @@ def test_an_error_of_the_sink_comes_out_of_a_later_write():
 
 def test_an_error_that_no_write_told_comes_out_of_close():
     inner = CountingSink(1, broken_at=1)
-    sink = SteadySink(inner, 1000)
+    sink = ConstantRateSink(inner, 1000)
     sink.write(make_frame())
     sink._thread.join(10)
     with pytest.raises(SinkError, match="unplugged"):
@@ -101,7 +101,7 @@ def test_its_rate_holds_on_the_clock():
 
         def set(self): ...
 
-    sink = SteadySink(TimedSink(31), 30, clock=lambda: now[0])
+    sink = ConstantRateSink(TimedSink(31), 30, clock=lambda: now[0])
     sink._stopped = Stopped()
     sink.write(make_frame())
     assert done.wait(10)
@@ -142,7 +142,7 @@ def test_turns_follow_the_frames_and_the_rate_stays(rate):
             times.append(stepped.now)
             waits.append(stepped.now - stepped.sink._put_at)
 
-    stepped.sink = sink = SteadySink(Noting(0), 30, clock=stepped.clock)
+    stepped.sink = sink = ConstantRateSink(Noting(0), 30, clock=stepped.clock)
     sink._stopped = stepped
     sink.write(make_frame())
     sink._thread.join(10)
@@ -160,7 +160,7 @@ def test_an_interruption_is_the_very_next_picture():
                 sink.write_immediately(make_frame(9))
 
     inner = Interrupted(4)
-    sink = SteadySink(inner, 1000)
+    sink = ConstantRateSink(inner, 1000)
     sink.write(make_frame(0))
     assert inner.reached.wait(10)
     sink.close()
@@ -169,7 +169,7 @@ def test_an_interruption_is_the_very_next_picture():
 
 def test_how_late_frames_are_is_told_when_they_go_out():
     inner = CountingSink(3)
-    sink = SteadySink(inner, 1000, clock=lambda: 105.0)
+    sink = ConstantRateSink(inner, 1000, clock=lambda: 105.0)
     assert sink.delay_s == 0.0
     sink.write(replace(make_frame(0), captured_at=100.0))
     sink._stopped.set()

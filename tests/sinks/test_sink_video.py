@@ -196,16 +196,16 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from fakes import make_frame, make_info
-from rimlight.sinks.codecs import plan_for
+from rimlight.sinks.codecs import plan_encoding
 from rimlight.sinks.encoder import Encoder
 
 path, frames = Path(sys.argv[1]), [make_frame(index) for index in range(int(sys.argv[2]))]
-plan = plan_for(path, codec="h265", transparent=False, crf=None, preset="veryfast")
+plan = plan_encoding(path, codec="h265", transparent=False, crf=None, preset="veryfast")
 encoder = Encoder(path, plan, first=frames[0], info=make_info(), sound=None, threads=1)
 for frame in frames:
     encoder.write(frame, Fraction(1, 30))
 encoder.finish(frames[-1].pts, Fraction(len(frames), 30))
-print(*encoder.early)
+print(*encoder.early_dts)
 """
 
 

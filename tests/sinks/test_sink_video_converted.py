@@ -10,7 +10,7 @@ import pytest
 from media import make_clip, packets, source_frames, source_info, times
 from test_sink_video_sound import add_subtitles, copy
 
-from rimlight.sinks.pcm import Holes
+from rimlight.sinks.pcm import PcmGapFiller
 from rimlight.sinks.video import VideoSink
 from rimlight.system.av import av
 
@@ -109,11 +109,11 @@ def test_a_hole_in_uncompressed_sound_stays_a_hole_where_samples_have_no_times(t
 
 
 def test_small_holes_of_uncompressed_sound_add_up_to_one_that_is_filled():
-    holes, made = Holes(8000, b"\xd5"), []
+    holes, made = PcmGapFiller(8000, b"\xd5"), []
     for at in (0, 21, 71, 92, 121):  # each packet lasts 21 ms
         packet = av.Packet(b"\xd5" * 171)
         packet.pts, packet.time_base = at, Fraction(1, 1000)
-        made += holes.filled(packet)
+        made += holes.fill_gap(packet)
     times = [packet.pts * packet.time_base for packet in made]
     assert len(made) == 6 and times == sorted(set(times))
     assert sum(packet.size for packet in made) == pytest.approx(0.121 * 8000 + 171, abs=1)

@@ -10,8 +10,8 @@ from fakes import make_frame, make_info
 from media import make_clip, packets, pictures, source_frames, source_info, times
 
 from rimlight.core.errors import SinkError
-from rimlight.sinks import journal
-from rimlight.sinks.journal import Journal, is_left_by_a_run
+from rimlight.sinks import journal as segment_index
+from rimlight.sinks.journal import SegmentIndex, is_partial_result
 from rimlight.sinks.video import VideoSink
 from rimlight.system.av import av
 
@@ -47,7 +47,7 @@ def break_off(path, frames, **options):
     sink.abort()
 
 
-def journal_of(path):
+def index_folder_of(path):
     return path.with_name(f".{path.name}.rimlight")
 
 
@@ -101,8 +101,8 @@ def test_parts_made_apart_are_joined_to_the_same_video(tmp_path, codec):
         later = [f for f in frames if f.pts >= (begin or 0) - Fraction(1, 5)]
         record(part, [frames[0], *later[1:]], codec=codec, part=(begin, end))
         assert not part.exists()
-        segments.append(journal_of(part))
-    gather(Journal(path, "a run"), segments)
+        segments.append(index_folder_of(part))
+    gather(SegmentIndex(path, "a run"), segments)
     sink = open_sink(path, codec=codec)
     assert sink.is_complete
     sink.close()
@@ -110,16 +110,16 @@ def test_parts_made_apart_are_joined_to_the_same_video(tmp_path, codec):
     assert hashes(path) == hashes(straight)
 
 
-def gather(journal, folders):
+def gather(index, folders):
     for folder in folders:
-        other = Journal(folder.with_name("a.mp4"), "a run")
+        other = SegmentIndex(folder.with_name("a.mp4"), "a run")
         for segment in other.segments:
-            (folder / segment.name).rename(journal.folder / segment.name)
-            journal.add(segment)
+            (folder / segment.name).rename(index.folder / segment.name)
+            index.add(segment)
         other.close()
-    journal.complete = True
-    journal.save()
-    journal.close()
+    index.is_complete = True
+    index.save()
+    index.close()
 
 
 def test_nothing_is_left_beside_a_whole_video(tmp_path):
@@ -159,10 +159,10 @@ def test_a_break_between_the_last_segment_and_the_joining_costs_no_frame(tmp_pat
     path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
     sink = open_sink(path)
     write(sink, frames)
-    journal_of(path).joinpath("joined.mp4").mkdir()  # joining fails as on a full disk
+    index_folder_of(path).joinpath("joined.mp4").mkdir()  # joining fails as on a full disk
     with pytest.raises(SinkError):
         sink.close()
-    journal_of(path).joinpath("joined.mp4").rmdir()
+    index_folder_of(path).joinpath("joined.mp4").rmdir()
     again = open_sink(path)
     assert again.is_complete
     again.close()
@@ -236,7 +236,7 @@ SPOILT = {
 def test_a_spoilt_journal_means_a_new_start(tmp_path, spoil):
     path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
     break_off(path, frames[:70])
-    state = journal_of(path) / "state.json"
+    state = index_folder_of(path) / "state.json"
     spoilt = SPOILT[spoil](state.read_text())
     state.write_bytes(spoilt if isinstance(spoilt, bytes) else spoilt.encode())
     sink = open_sink(path)
@@ -260,7 +260,7 @@ DAMAGES = {
 def test_a_damaged_segment_is_made_again_with_all_that_follow(tmp_path, damage, number):
     path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
     break_off(path, frames[:100])
-    damaged = sorted(journal_of(path).glob("0*.mp4"))[number]
+    damaged = sorted(index_folder_of(path).glob("0*.mp4"))[number]
     DAMAGES[damage](damaged)
     if damage == "a folder":
         with pytest.raises(SinkError):
@@ -274,7 +274,7 @@ def test_a_damaged_segment_is_made_again_with_all_that_follow(tmp_path, damage, 
 def test_a_journal_that_is_a_link_is_refused(tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "00000000.mp4").write_bytes(b"thesis")
-    journal_of(tmp_path / "a.mp4").symlink_to("precious")
+    index_folder_of(tmp_path / "a.mp4").symlink_to("precious")
     with pytest.raises(SinkError, match="is a link") as caught:
         open_sink(tmp_path / "a.mp4")
     assert "rm " in caught.value.hint
@@ -284,11 +284,11 @@ def test_a_journal_that_is_a_link_is_refused(tmp_path):
 def test_only_files_that_rimlight_made_are_removed_from_a_journal(tmp_path):
     path = tmp_path / "a.mp4"
     break_off(path, frames_at(UNEVEN[:70]))
-    (journal_of(path) / "thesis.txt").write_bytes(b"mine")
-    (journal_of(path) / "deep").mkdir()
+    (index_folder_of(path) / "thesis.txt").write_bytes(b"mine")
+    (index_folder_of(path) / "deep").mkdir()
     record(path, frames_at(UNEVEN))
     assert times(path) == UNEVEN
-    assert sorted(p.name for p in journal_of(path).iterdir()) == ["deep", "thesis.txt"]
+    assert sorted(p.name for p in index_folder_of(path).iterdir()) == ["deep", "thesis.txt"]
 
 
 def stop(path, frames, **options):
@@ -304,7 +304,7 @@ def stop(path, frames, **options):
 def test_after_a_stop_in_the_first_segment_the_same_run_goes_on(tmp_path, count):
     path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
     stop(path, frames[:count])
-    assert times(path) == UNEVEN[:count] and is_left_by_a_run(path)
+    assert times(path) == UNEVEN[:count] and is_partial_result(path)
     stop(path, frames[: 2 * count])
     assert times(path) == UNEVEN[: 2 * count]
     assert times(record(path, frames, overwrite=False)) == UNEVEN
@@ -328,7 +328,7 @@ def test_a_file_that_took_the_place_of_a_part_is_not_replaced(tmp_path, name):
     path = tmp_path / "a.mp4"
     stop(path, frames_at(UNEVEN[:70]))
     path.write_bytes(b"precious")
-    assert not is_left_by_a_run(path)
+    assert not is_partial_result(path)
     with pytest.raises(SinkError, match="exists"):
         open_sink(path, overwrite=False, resume=name)
     assert path.read_bytes() == b"precious"
@@ -336,10 +336,10 @@ def test_a_file_that_took_the_place_of_a_part_is_not_replaced(tmp_path, name):
 
 def test_a_kill_after_the_last_rename_leaves_nothing_to_do(tmp_path, monkeypatch):
     path, frames = tmp_path / "a.mp4", frames_at(UNEVEN)
-    monkeypatch.setattr(Journal, "remove", Journal.close)
+    monkeypatch.setattr(SegmentIndex, "remove", SegmentIndex.close)
     record(path, frames, overwrite=False)
     monkeypatch.undo()
-    assert journal_of(path).exists()
+    assert index_folder_of(path).exists()
     before = path.stat().st_ino
     again = open_sink(path, overwrite=False)
     assert again.is_complete
@@ -351,9 +351,9 @@ def test_a_kill_after_the_last_rename_leaves_nothing_to_do(tmp_path, monkeypatch
 def test_segments_that_are_links_are_not_followed(tmp_path):
     path = tmp_path / "a.mp4"
     (tmp_path / "v.txt").write_bytes(b"mine")
-    journal_of(path).mkdir()
+    index_folder_of(path).mkdir()
     for name in ("part.mp4", "state.json.part", "joined.mp4", "00000000.mp4"):
-        (journal_of(path) / name).symlink_to(tmp_path / "v.txt")
+        (index_folder_of(path) / name).symlink_to(tmp_path / "v.txt")
     record(path, frames_at(UNEVEN))
     assert (tmp_path / "v.txt").read_bytes() == b"mine"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "v.txt"]
@@ -388,10 +388,10 @@ def test_a_kill_just_before_the_last_rename_leaves_the_part_replaceable(
     write(sink, frames if whole else frames[:100])
     if not whole:
         sink.mark_partial()
-    monkeypatch.setattr(journal, "put", killed)
+    monkeypatch.setattr(segment_index, "move_into_place", killed)
     with pytest.raises(KeyboardInterrupt):
         sink.close()
     monkeypatch.undo()
     sink.abort()  # the lock goes
-    assert times(path) == UNEVEN[:70] and is_left_by_a_run(path)
+    assert times(path) == UNEVEN[:70] and is_partial_result(path)
     assert times(record(path, frames, overwrite=False)) == UNEVEN

@@ -12,7 +12,7 @@ import pytest
 from xvfb import display
 
 from rimlight.core.errors import SinkError
-from rimlight.sinks.window import over_checkerboard
+from rimlight.sinks.window import blend_over_checkerboard
 from rimlight.system.display import check_display
 
 TESTS = os.path.dirname(os.path.dirname(__file__))
@@ -104,6 +104,6 @@ def test_transparent_pixels_show_a_checkerboard():
     bgr = np.full((40, 40, 3), 200, np.uint8)
     alpha = np.zeros((40, 40), np.uint8)
     alpha[:, :20] = 255
-    shown = over_checkerboard(bgr, alpha)
+    shown = blend_over_checkerboard(bgr, alpha)
     assert (shown[:, :20] == 200).all()
     assert set(np.unique(shown[:, 20:])) == {102, 153}

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Literal
 from rimlight.batch import storage
 from rimlight.batch.plan import Task, pictures_in
 from rimlight.core.errors import RimlightError, SinkError
-from rimlight.sinks.journal import is_left_by_a_run
+from rimlight.sinks.journal import is_partial_result
 from rimlight.system.fingerprints import compute_fingerprint
 from rimlight.system.locks import flush_to_disk
 
@@ -127,12 +127,12 @@ class Manifest:
         is_known = any(one.target == target for one in self.entries.values())
         if is_known and path.is_file() and not path.is_symlink() and not path.stat().st_size:
             return True
-        return is_left_by_a_run(path) or (entry is not None and is_as_made(entry))
+        return is_partial_result(path) or (entry is not None and is_as_made(entry))
 
     def changed_results(self, task: Task) -> list[str]:
         """Return the places of results of `task` that somebody changed since they were made."""
         entry = self.entries.get(task.shown)
-        if entry is None or entry.target != task.target or is_left_by_a_run(Path(task.target)):
+        if entry is None or entry.target != task.target or is_partial_result(Path(task.target)):
             return []
         places = [(one, _place(one, entry.target)) for one in entry.results]
         return [p for one, p in places if _holds_something(p) and not _is_same(one, entry.target)]

@@ -29,7 +29,7 @@ from rimlight.core.config import RunConfig
 from rimlight.core.errors import RimlightError, SourceReadError
 from rimlight.factory import resume
 from rimlight.media.container import MediaLocation, find_video_stream, open_container
-from rimlight.sinks.journal import Journal, Segment, folder_of, segments_of
+from rimlight.sinks.journal import Segment, SegmentIndex, get_index_folder, parse_segments
 from rimlight.system.av import av
 
 _NAME = "pieces"
@@ -115,14 +115,14 @@ class Staging:
             SourceOpenError: it is not there.
         """
         storage.fetch(self._place_of(segment), file)
-        return segment.is_in(file)
+        return segment.is_intact_in(file)
 
     def _opened(self, content: bytes, piece: Piece) -> list[Segment] | None:
         try:
             data = json.loads(content)
             if not hmac.compare_digest(str(data["seal"]), self._seal(piece, data["segments"])):
                 return None
-            return list(segments_of(data["segments"], self.suffix))
+            return list(parse_segments(data["segments"], self.suffix))
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
 
@@ -169,7 +169,7 @@ def make_piece(
             segments = _left_in(path)
         except SourceReadError:
             segments = []
-        staging.keep(piece, segments, folder_of(path))
+        staging.keep(piece, segments, get_index_folder(path))
     return Outcome(sum(segment.frames for segment in segments), time.monotonic() - began)
 
 
@@ -188,9 +188,9 @@ def join_pieces(
     if len(segments) < len(pieces) or not _is_seamless(segments):
         return carry_out(run, counted)
     path = Path(run.sinks[0].options["path"])
-    with closing(Journal(path, _NAME)) as journal:
+    with closing(SegmentIndex(path, _NAME)) as journal:
         are_own = all(staging.fetch(one, journal.folder / one.name) for one in segments)
-        journal.segments, journal.complete = (segments, True) if are_own else ([], False)
+        journal.segments, journal.is_complete = (segments, True) if are_own else ([], False)
         journal.save()
     if not are_own:
         return carry_out(run, counted)
@@ -241,7 +241,7 @@ def _with_sink(run: RunConfig, changed: Mapping[str, Any]) -> RunConfig:
 
 
 def _left_in(path: Path) -> list[Segment]:
-    journal = Journal(path, _NAME)
+    journal = SegmentIndex(path, _NAME)
     segments = list(journal.segments)
     journal.close()
     return segments

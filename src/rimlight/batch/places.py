@@ -10,8 +10,8 @@ from rimlight.batch import storage
 from rimlight.batch.manifest import Manifest
 from rimlight.batch.plan import Task, pictures_in, result_names
 from rimlight.core.errors import SinkError
-from rimlight.sinks.made import Made, Noted
-from rimlight.sinks.paths import identities, identity
+from rimlight.sinks.made import RecordedResults, ResultRecord
+from rimlight.sinks.paths import get_file_id, get_file_ids
 
 FINISHED = ".rimlight-finished"
 
@@ -25,7 +25,7 @@ class Finished:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FINISHED
-        self._noted = Noted(self.path)
+        self._noted = RecordedResults(self.path)
 
     def has(self, target: str) -> bool:
         """Return True if a worker made the file `target`, and nobody changed it since."""
@@ -34,7 +34,7 @@ class Finished:
     def forget(self) -> None:
         """Remove the record: the manifest knows all."""
         self.path.unlink(missing_ok=True)
-        self._noted = Noted(self.path)
+        self._noted = RecordedResults(self.path)
 
 
 def check_places(
@@ -77,11 +77,11 @@ def check_places(
 def _check_inputs(tasks: Sequence[Task], todo: Sequence[Task], still: str | None) -> None:
     near = [task for task in tasks if not storage.is_url(task.source)]
     files = [Path(place) for task in near for place in _files_of(task)]
-    inputs = identities(files)
+    inputs = get_file_ids(files)
     far = {task.source for task in tasks if storage.is_url(task.source)}
     for task in todo:
         for place in _places(task, still):
-            known = place in far if storage.is_url(place) else identity(Path(place)) in inputs
+            known = place in far if storage.is_url(place) else get_file_id(Path(place)) in inputs
             if known:
                 raise SinkError(
                     f"the result of {task.shown} would replace the input {place}",
@@ -112,9 +112,9 @@ def _foreign(task: Task, known: Manifest, finished: Finished, still: str | None)
     there = {place for place in _places(task, still) if os.path.lexists(place)}
     if not there:
         return set()
-    made = Made(Path(task.target), task.source)
+    made = ResultRecord(Path(task.target), task.source)
     try:
-        return {place for place in there if not made.is_ours(Path(place).name)}
+        return {place for place in there if not made.is_own(Path(place).name)}
     finally:
         made.close(keep=True)
 

@@ -14,7 +14,7 @@ from typing import Literal
 from rimlight.batch import storage
 from rimlight.core.addresses import hide_secrets
 from rimlight.core.errors import ConfigError, SourceOpenError
-from rimlight.sinks.naming import Key, candidates, key_for, plan_names
+from rimlight.sinks.naming import NameKey, find_name_key, generate_names, plan_names
 from rimlight.sources import guess
 from rimlight.system.file_kinds import choose_result_suffix, is_image, is_video
 from rimlight.system.folders import (
@@ -101,12 +101,14 @@ def make_plan(
     return tasks
 
 
-def _key(found: Sequence[_Found], out: str) -> Key:
+def _key(found: Sequence[_Found], out: str) -> NameKey:
     """Return how the output folder compares names; object stores take each letter as it is."""
     if storage.is_url(out):
         return str
     places = [str(PurePosixPath(one.place, name)) for one in found for name in one.pictures or [""]]
-    return key_for(Path(out), [*places, *(str(PurePosixPath(p).with_suffix("")) for p in places)])
+    return find_name_key(
+        Path(out), [*places, *(str(PurePosixPath(p).with_suffix("")) for p in places)]
+    )
 
 
 def pictures_in(folder: str) -> list[str]:
@@ -164,7 +166,7 @@ def _identified(place: str) -> str:
     return place if storage.is_url(place) else os.path.realpath(place)
 
 
-def result_names(pictures: Sequence[str], still: str | None, *, key: Key = str) -> list[str]:
+def result_names(pictures: Sequence[str], still: str | None, *, key: NameKey = str) -> list[str]:
     """Return the names of the results of the pictures in a folder.
 
     Args:
@@ -176,11 +178,11 @@ def result_names(pictures: Sequence[str], still: str | None, *, key: Key = str) 
     return list(planned.values())
 
 
-def _free(one: _Found, ending: str | None, still: str | None, taken: set[str], key: Key) -> str:
+def _free(one: _Found, ending: str | None, still: str | None, taken: set[str], key: NameKey) -> str:
     """Return a place where no other result lies, and note it in `taken`."""
     names = result_names(one.pictures, still, key=key)
     own = choose_result_suffix(one.place) if ending is None else ending
-    for place in _folders(one) if one.kind == "folder" else candidates(one.place, own):
+    for place in _folders(one) if one.kind == "folder" else generate_names(one.place, own):
         files = {key(str(PurePosixPath(place, name))) for name in names or [""]}
         if files.isdisjoint(taken):
             break

@@ -85,13 +85,13 @@ def evaluate(
     from rimlight.lab.evaluation.opening import open_data
     from rimlight.lab.evaluation.outlines import is_outlined
     from rimlight.lab.evaluation.report import write_html, write_json
-    from rimlight.sinks.paths import check_folder, check_report
+    from rimlight.sinks.paths import check_report, check_writable_file
 
     for report in (json, html):
         if report:
             check_report(report, overwrite=overwrite)
     if video:
-        check_folder(video, overwrite=overwrite)
+        check_writable_file(video, overwrite=overwrite)
     if any(is_outlined(Path(spec)) for spec in data):
         _refuse_with_objects({"--video": video, "--crop": crop, "--labels": labels})
         evaluation = _evaluate_objects(data, _read_setups(setup or (OBJECTS,), config), limit=limit)

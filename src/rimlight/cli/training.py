@@ -231,11 +231,11 @@ def export(
             "--quantize int8 and --calibration need each other",
             hint="--quantize int8 --calibration FOLDER, with typical images in it",
         )
-    from rimlight.sinks.paths import check_can_be_folder, check_free
+    from rimlight.sinks.paths import check_can_be_folder, check_unused
 
     check_can_be_folder(output.parent)
     for path in (output, output.with_suffix(".yaml")):
-        check_free(path, overwrite=overwrite)
+        check_unused(path, overwrite=overwrite)
     check_tensorflow()
     from rimlight.lab.training.export import export as run
 

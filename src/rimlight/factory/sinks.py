@@ -17,7 +17,7 @@ from rimlight.core.protocols import HasFixedRate, Sink, SupportsParallelWrites, 
 from rimlight.core.registry import Registry
 from rimlight.effects import OPAQUE
 from rimlight.sinks import SINKS
-from rimlight.sinks.background import BackgroundSink, SteadySink
+from rimlight.sinks.background import ConstantRateSink, ThreadedSink
 
 
 def load_component(registry: Registry, part: ComponentConfig) -> tuple[type[Any], Any]:
@@ -40,11 +40,11 @@ def open_sink(part: SinkConfig, info: SourceInfo) -> Sink:
     cls, options = load_component(SINKS, part)
     sink = cast(Sink, cls(options, info))
     if info.is_live and isinstance(sink, HasFixedRate):
-        return SteadySink(sink, sink.rate)
+        return ConstantRateSink(sink, sink.rate)
     writers = sink.writers if isinstance(sink, SupportsParallelWrites) and not info.is_live else 1
     if not part.thread and writers == 1:
         return sink
-    return BackgroundSink(sink, info, writers=writers)
+    return ThreadedSink(sink, info, writers=writers)
 
 
 def check_sinks(config: RunConfig) -> None:
@@ -98,7 +98,9 @@ def predict_track_changes(config: RunConfig) -> list[str]:
     Raises:
         ConfigError: an option of a sink is wrong.
     """
-    from rimlight.sinks.sound import foresee  # opens FFmpeg, which most runs do later
+    from rimlight.sinks.sound import (
+        describe_track_changes,
+    )  # opens FFmpeg, which most runs do later
 
     place = config.source.options.get("path")
     path = Path(os.path.expanduser(str(place))) if place else None
@@ -109,7 +111,7 @@ def predict_track_changes(config: RunConfig) -> list[str]:
         if sink.kind == "video":
             cls, options = load_component(SINKS, sink)
             wanted = options.audio and cls.plan(options).format
-            found = foresee(path, wanted, private=options.private) if wanted else ()
+            found = describe_track_changes(path, wanted, private=options.private) if wanted else ()
             notes += [f"{path.name}: {note}" for note in found]
     return notes
 
@@ -139,7 +141,7 @@ def _place_of(part: SinkConfig, sink: Sink) -> str:
 
 def _worker(sink: Sink) -> Sink:
     """Return the sink that does the work of one on a thread of its own."""
-    return sink.sink if isinstance(sink, BackgroundSink | SteadySink) else sink
+    return sink.sink if isinstance(sink, ThreadedSink | ConstantRateSink) else sink
 
 
 def is_transparent(effects: Iterable[ComponentConfig], *, clear: bool = False) -> bool:

@@ -16,10 +16,16 @@ from rimlight.factory.segmenter import check_segmenter, read_foreground
 from rimlight.factory.sinks import is_transparent, load_component
 from rimlight.refiners import REFINERS
 from rimlight.sinks import SINKS
-from rimlight.sinks.journal import is_left_by_a_run
-from rimlight.sinks.made import may_replace
-from rimlight.sinks.naming import key_for
-from rimlight.sinks.paths import check_folder, holds_alpha, identities, identity, is_one_picture
+from rimlight.sinks.journal import is_partial_result
+from rimlight.sinks.made import can_replace
+from rimlight.sinks.naming import find_name_key
+from rimlight.sinks.paths import (
+    can_hold_alpha,
+    check_writable_file,
+    get_file_id,
+    get_file_ids,
+    is_single_image,
+)
 from rimlight.sources import SOURCES
 from rimlight.sources.rotate import split_turn
 from rimlight.system.atomic_io import is_special_file
@@ -80,24 +86,24 @@ def _check_places(config: RunConfig) -> None:
     """Refuse results that would overwrite each other, an input, or files that others made."""
     sinks = [sink for sink in config.sinks if sink.kind in _FILES and sink.options.get("path")]
     _check_apart(sinks)
-    inputs = identities(find_input_files(config))
+    inputs = get_file_ids(find_input_files(config))
     is_live = config.pipeline.fallback is not None
     is_stored = not is_live and os.path.exists(str(config.source.options.get("path", "")))
     for sink in sinks:
         path = Path(sink.options["path"])
-        if identity(path) in inputs:
+        if get_file_id(path) in inputs:
             raise SinkError(f"{path} is an input of this run", hint="write to another name")
         _check_alpha(sink, path, sink.effects or config.effects)
-        is_file = sink.kind == "video" or is_one_picture(path)
+        is_file = sink.kind == "video" or is_single_image(path)
         # A live recording takes a free name by itself, once the source says that it is live.
-        if is_file and is_stored and not is_special_file(path) and not is_left_by_a_run(path):
-            check_folder(path, overwrite=_may_replace(sink, path))
+        if is_file and is_stored and not is_special_file(path) and not is_partial_result(path):
+            check_writable_file(path, overwrite=_may_replace(sink, path))
 
 
 def _may_replace(sink: SinkConfig, path: Path) -> bool:
     record = sink.options.get("record")
     overwrite = bool(sink.options.get("overwrite"))
-    return may_replace(path, Path(record) if record else None, overwrite=overwrite)
+    return can_replace(path, Path(record) if record else None, overwrite=overwrite)
 
 
 def find_input_files(config: RunConfig) -> set[Path]:
@@ -121,7 +127,7 @@ def _existing(value: Any) -> Iterator[Path]:
 def _check_apart(sinks: Sequence[SinkConfig]) -> None:
     """Refuse two results with one place, as the file system compares names."""
     places = [Path(os.path.realpath(sink.options["path"])) for sink in sinks]
-    key = key_for(places[0].parent, map(str, places)) if places else str
+    key = find_name_key(places[0].parent, map(str, places)) if places else str
     named = [(key(str(place)), sink) for place, sink in zip(places, sinks, strict=True)]
     for (place, sink), (other_place, other) in combinations(named, 2):
         if place == other_place and not _differ_in_kind(sink, other):
@@ -145,9 +151,9 @@ def _differ_in_kind(sink: SinkConfig, other: SinkConfig) -> bool:
 def _check_alpha(sink: SinkConfig, path: Path, effects: Sequence[ComponentConfig]) -> None:
     """Refuse to cut out into pictures that cannot be transparent."""
     kind = str(sink.options.get("format", "auto"))
-    if sink.kind == "images" and is_transparent(effects) and not holds_alpha(path, kind):
+    if sink.kind == "images" and is_transparent(effects) and not can_hold_alpha(path, kind):
         raise SinkError(
-            f"{path} cannot hold alpha as {path.suffix[1:] if is_one_picture(path) else kind}",
+            f"{path} cannot hold alpha as {path.suffix[1:] if is_single_image(path) else kind}",
             hint="write png or webp pictures, or choose a background",
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from rimlight.core.errors import ConfigError
 from rimlight.factory.pipeline import OpenPipeline
-from rimlight.sinks.background import SteadySink
+from rimlight.sinks.background import ConstantRateSink
 from rimlight.sinks.virtual_camera import VirtualCameraSink
 from rimlight.sources.reconnect import ReconnectingSource
 from rimlight.system.camera_consumers import ConsumerCounter
@@ -58,7 +58,7 @@ def watchers_of(run: OpenPipeline) -> tuple[ConsumerCounter, ...]:
     Raises:
         ConfigError: the run has other sinks too, or a source that cannot rest.
     """
-    inner = [sink.sink for sink in run.sinks if isinstance(sink, SteadySink)]
+    inner = [sink.sink for sink in run.sinks if isinstance(sink, ConstantRateSink)]
     devices = [sink.device for sink in inner if isinstance(sink, VirtualCameraSink)]
     if len(devices) < len(run.sinks) or not isinstance(run.source, ReconnectingSource):
         raise ConfigError(

@@ -10,7 +10,7 @@ from rimlight.core.config import ComponentConfig
 from rimlight.factory.pipeline import OpenPipeline
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.stats import Stats
-from rimlight.sinks.background import BackgroundSink, SteadySink
+from rimlight.sinks.background import ConstantRateSink, ThreadedSink
 from rimlight.sources.reconnect import ReconnectingSource
 
 
@@ -86,7 +86,7 @@ def status_of(
     stats, faults, source = pipeline.stats, pipeline.faults, run.source
     lasting = source if isinstance(source, ReconnectingSource) else None
     stages = {name: round(stage.median_ms, 2) for name, stage in stats.stages.items()}
-    steady = [sink for sink in run.sinks if isinstance(sink, SteadySink)]
+    steady = [sink for sink in run.sinks if isinstance(sink, ConstantRateSink)]
     return Status(
         source=run.info.name,
         state=lasting.state.value if lasting else "live",
@@ -99,7 +99,7 @@ def status_of(
         held=faults.held,
         dropped={**stats.dropped, **_dropped_by_sinks(run)},
         faults=faults.counts,
-        repeats=sum(sink.repeats for sink in steady),
+        repeats=sum(sink.repeated for sink in steady),
         losses=lasting.losses if lasting else 0,
         frozen=pipeline.frozen,
         panic=pipeline.panicking,
@@ -112,7 +112,7 @@ def status_of(
 
 def delay_ms(run: OpenPipeline, stats: Stats) -> float:
     """Return how late the picture is for whoever watches, in milliseconds, median."""
-    steady = [sink.delay_s for sink in run.sinks if isinstance(sink, SteadySink)]
+    steady = [sink.delay_s for sink in run.sinks if isinstance(sink, ConstantRateSink)]
     if steady:
         return round(max(steady) * 1000, 1)
     latency = stats.stages.get("latency")
@@ -123,7 +123,9 @@ def _dropped_by_sinks(run: OpenPipeline) -> dict[str, int]:
     """Count frames that reached a sink's own thread and were left out there, by cause."""
     sinks = run.sinks
     counts = {
-        "a newer one before its turn": sum(s.dropped for s in sinks if isinstance(s, SteadySink)),
-        "sink too slow": sum(s.dropped for s in sinks if isinstance(s, BackgroundSink)),
+        "a newer one before its turn": sum(
+            s.dropped for s in sinks if isinstance(s, ConstantRateSink)
+        ),
+        "sink too slow": sum(s.dropped for s in sinks if isinstance(s, ThreadedSink)),
     }
     return {cause: count for cause, count in counts.items() if count}

@@ -28,8 +28,7 @@ SINKS = Registry(
     },
 )
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
-PICTURE_SUFFIXES = WRITABLE_IMAGE_SUFFIXES
+WRITABLE_VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 
 
 def guess(spec: str, *, into_folder: bool = False) -> dict[str, Any]:
@@ -49,7 +48,9 @@ def guess(spec: str, *, into_folder: bool = False) -> dict[str, Any]:
     """
     kind, value = parse_spec(spec, SINKS.names())
     if kind:
-        return {"kind": kind} if value is None else {"kind": kind, _positional_option(kind): value}
+        return (
+            {"kind": kind} if value is None else {"kind": kind, _get_positional_option(kind): value}
+        )
     if spec == "-":
         return {"kind": "pipe"}
     if spec.startswith("/dev/video"):
@@ -60,30 +61,30 @@ def guess(spec: str, *, into_folder: bool = False) -> dict[str, Any]:
             hint="in WSL, the drive C: lies at /mnt/c",
         )
     suffix = Path(spec).suffix.lower()
-    if suffix in VIDEO_SUFFIXES:
+    if suffix in WRITABLE_VIDEO_SUFFIXES:
         return {"kind": "video", "path": spec}
-    if suffix in PICTURE_SUFFIXES or spec.endswith("/") or os.path.isdir(spec):
+    if suffix in WRITABLE_IMAGE_SUFFIXES or spec.endswith("/") or os.path.isdir(spec):
         return {"kind": "images", "path": spec}
     if into_folder and re.fullmatch(r"[^:.]+", PurePath(spec).name):
         return {"kind": "images", "path": f"{spec}/"}
     if is_image(spec) or is_video(spec):
-        videos, pictures = " ".join(VIDEO_SUFFIXES), " ".join(PICTURE_SUFFIXES)
+        videos, pictures = " ".join(WRITABLE_VIDEO_SUFFIXES), " ".join(WRITABLE_IMAGE_SUFFIXES)
         raise ConfigError(
             f"{suffix} files are not written: {spec}",
             hint=f"a video ({videos}; with alpha .webm .mov), a picture ({pictures}), or a folder "
             f"with a / at its end for a picture of each frame: {Path(spec).with_suffix('')}/",
         )
-    raise ConfigError(f"unknown sink {spec!r}", hint=_advice(spec))
+    raise ConfigError(f"unknown sink {spec!r}", hint=_suggest_spec(spec))
 
 
-def _positional_option(kind: str) -> str:
+def _get_positional_option(kind: str) -> str:
     name: str | None = SINKS.load(kind).Options.positional
     if name is None:
         raise ConfigError(f"sink {kind!r} takes no value", hint=f"write just {kind!r}")
     return name
 
 
-def _advice(spec: str) -> str:
+def _suggest_spec(spec: str) -> str:
     if re.fullmatch(r"[^:.]+", PurePath(spec).name) and not find_near(spec, SINKS.names()):
         return f"write {spec}.mp4 for a video, {spec}.png for a picture, {spec}/ for a folder"
     word = spec.partition(":")[0]

@@ -17,7 +17,7 @@ _CODE_POINTS = {"bt601": (6, 6, 6), "bt709": (1, 1, 1), "bt2020": (9, 14, 9)}
 _LIMITED, _FULL = 1, 2
 
 
-class Pictures:
+class AvFrameConverter:
     """Makes encoder pictures of one pixel format, size and color space.
 
     An I420 frame of even size is wrapped, not copied: the picture keeps the frame's array alive
@@ -34,97 +34,97 @@ class Pictures:
 
     def __init__(
         self,
-        pixels: str,
+        pixel_format: str,
         size: tuple[int, int],
         color: ColorSpace,
         *,
         primaries: int | None = None,
         transfer: int | None = None,
     ) -> None:
-        self._pixels = pixels
+        self._pixel_format = pixel_format
         self._size = size
         self._color = color
         self._primaries = primaries
         self._transfer = transfer
         self._pool = ArrayPool()
 
-    def picture(self, frame: Frame) -> av.VideoFrame:
+    def convert(self, frame: Frame) -> av.VideoFrame:
         """Return `frame` as a picture, its color tagged, without a time stamp."""
         make = {
-            "yuv420p": self._planar,
-            "yuva420p": self._planar_with_alpha,
-            "nv12": self._converted,
-            "yuv422p10le": self._converted,
-            "bgra": self._bgra,
-            "yuva444p10le": self._deep_with_alpha,
-        }[self._pixels]
+            "yuv420p": self._to_yuv420p,
+            "yuva420p": self._to_yuva420p,
+            "nv12": self._reformat,
+            "yuv422p10le": self._reformat,
+            "bgra": self._to_bgra,
+            "yuva444p10le": self._to_yuva444p10,
+        }[self._pixel_format]
         picture = make(frame)
-        self.tag(picture)
+        self.set_color_tags(picture)
         return picture
 
-    def tag(self, target: av.VideoFrame | av.VideoCodecContext) -> None:
+    def set_color_tags(self, target: av.VideoFrame | av.VideoCodecContext) -> None:
         """Write down on a picture or the encoder what its colors mean."""
-        if self._pixels == "bgra":
+        if self._pixel_format == "bgra":
             return
         primaries, transfer, matrix = _CODE_POINTS[self._color.matrix]
         target.color_primaries = primaries if self._primaries is None else self._primaries
         target.color_trc = transfer if self._transfer is None else self._transfer
         target.colorspace = matrix
-        target.color_range = _range(self._color)
+        target.color_range = _get_color_range(self._color)
 
-    def _planar(self, frame: Frame) -> av.VideoFrame:
-        i420 = self._i420(frame)
+    def _to_yuv420p(self, frame: Frame) -> av.VideoFrame:
+        i420 = self._to_i420(frame)
         if self._size == even_size(frame.size):
             return av.VideoFrame.from_numpy_buffer(i420, format="yuv420p")
         picture = av.VideoFrame(*self._size, "yuv420p")
-        self._fill(picture, planes(i420))
+        self._fill_planes(picture, planes(i420))
         return picture
 
-    def _planar_with_alpha(self, frame: Frame) -> av.VideoFrame:
+    def _to_yuva420p(self, frame: Frame) -> av.VideoFrame:
         picture = av.VideoFrame(*self._size, "yuva420p")
-        self._fill(picture, (*planes(self._i420(frame)), _alpha(frame)))
+        self._fill_planes(picture, (*planes(self._to_i420(frame)), _get_alpha(frame)))
         return picture
 
-    def _converted(self, frame: Frame) -> av.VideoFrame:
+    def _reformat(self, frame: Frame) -> av.VideoFrame:
         picture = av.VideoFrame(*self._size, "yuv420p")
-        self._fill(picture, planes(self._i420(frame)))
-        self.tag(picture)
-        return picture.reformat(format=self._pixels)
+        self._fill_planes(picture, planes(self._to_i420(frame)))
+        self.set_color_tags(picture)
+        return picture.reformat(format=self._pixel_format)
 
-    def _bgra(self, frame: Frame) -> av.VideoFrame:
-        return av.VideoFrame.from_numpy_buffer(self._four(frame), format="bgra")
+    def _to_bgra(self, frame: Frame) -> av.VideoFrame:
+        return av.VideoFrame.from_numpy_buffer(self._add_alpha(frame), format="bgra")
 
-    def _deep_with_alpha(self, frame: Frame) -> av.VideoFrame:
+    def _to_yuva444p10(self, frame: Frame) -> av.VideoFrame:
         # Copied into memory of FFmpeg's own: its scaler wants aligned rows.
-        picture = av.VideoFrame.from_ndarray(self._four(frame), format="bgra")
+        picture = av.VideoFrame.from_ndarray(self._add_alpha(frame), format="bgra")
         return picture.reformat(
-            format=self._pixels,
+            format=self._pixel_format,
             dst_colorspace=_CODE_POINTS[self._color.matrix][2],
-            dst_color_range=_range(self._color),
+            dst_color_range=_get_color_range(self._color),
         )
 
-    def _i420(self, frame: Frame) -> Image:
+    def _to_i420(self, frame: Frame) -> Image:
         if frame.color == self._color:
             return frame.i420
         width, height = even_size(frame.size)
         out = self._pool.acquire((height * 3 // 2, width))
         return bgr_to_i420(pad_even(frame.bgr), self._color, out)
 
-    def _four(self, frame: Frame) -> Image:
+    def _add_alpha(self, frame: Frame) -> Image:
         out = self._pool.acquire((*frame.bgr.shape[:2], 4))
-        return cast(Image, cv2.merge([*cv2.split(frame.bgr), _alpha(frame)], out))
+        return cast(Image, cv2.merge([*cv2.split(frame.bgr), _get_alpha(frame)], out))
 
-    def _fill(self, picture: av.VideoFrame, values: tuple[Image, ...]) -> None:
+    def _fill_planes(self, picture: av.VideoFrame, values: tuple[Image, ...]) -> None:
         for plane, value in zip(picture.planes, values, strict=True):
             rows = np.asarray(memoryview(plane)).reshape(-1, plane.line_size)
             rows[: plane.height, : plane.width] = value[: plane.height, : plane.width]
 
 
-def _range(color: ColorSpace) -> int:
+def _get_color_range(color: ColorSpace) -> int:
     return _FULL if color.full_range else _LIMITED
 
 
-def _alpha(frame: Frame) -> Image:
+def _get_alpha(frame: Frame) -> Image:
     if frame.alpha is not None:
         return frame.alpha
     return np.full(frame.bgr.shape[:2], 255, np.uint8)

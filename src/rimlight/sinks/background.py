@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rimlight.core.errors import StopStream
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.core.frame_queue import FrameQueue, Overflow
-from rimlight.sinks.pace import Pace
+from rimlight.sinks.pace import FramePacer
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
     from rimlight.core.protocols import Sink
@@ -26,7 +26,7 @@ _DELAYS = 256
 """Frames that a steady sink's delay is told from."""
 
 
-class BackgroundSink:
+class ThreadedSink:
     """Hands frames to `sink` on another thread. Not for windows: those need the main thread.
 
     Live, a sink that is too slow misses the oldest frames (see `dropped`); otherwise `write`
@@ -53,13 +53,13 @@ class BackgroundSink:
         self.sink = sink
         """The sink that does the work."""
         self._frames: FrameQueue[Frame] = FrameQueue(
-            capacity, policy, max_bytes=max_bytes, size_of=_bytes_of
+            capacity, policy, max_bytes=max_bytes, size_of=_count_bytes
         )
         self._error: BaseException | None = None
         self._done = False
         name = f"rimlight-{type(sink).__name__}"
         self._threads = [
-            threading.Thread(target=self._work, name=name, daemon=True) for _ in range(writers)
+            threading.Thread(target=self._run, name=name, daemon=True) for _ in range(writers)
         ]
         for thread in self._threads:
             thread.start()
@@ -97,7 +97,7 @@ class BackgroundSink:
         self._frames.close()
         for thread in self._threads:
             thread.join()
-        _settle(self.sink, self._error)
+        _close_or_abort(self.sink, self._error)
 
     def abort(self) -> None:
         """Drop what is waiting and abort the sink."""
@@ -105,10 +105,10 @@ class BackgroundSink:
             return
         self._done = True
         self._frames.discard()
-        if _have_ended(self._threads):
+        if _join_threads(self._threads):
             self.sink.abort()
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         try:
             for frame in self._frames:
                 self.sink.write(frame)
@@ -117,11 +117,11 @@ class BackgroundSink:
             self._frames.discard()
 
 
-class SteadySink:
+class ConstantRateSink:
     """Writes to `sink` at a constant rate, on a thread of its own: the newest frame, or it again.
 
     Whatever the run is busy with, readers of the sink get their pictures. Its turns drift to
-    just after the frames arrive, so that they wait little (see `Pace`). Nothing is written before
+    just after the frames arrive, so that they wait little (see `FramePacer`). Nothing is written before
     the first frame. What `sink` raises comes out of the next `write` or of `close`.
 
     Args:
@@ -145,10 +145,10 @@ class SteadySink:
         self._delays: deque[float] = deque(maxlen=_DELAYS)
         self.written = 0
         """Frames that went to the sink, repeats included."""
-        self.repeats = 0
+        self.repeated = 0
         """Frames that went to the sink once more, as there was no newer one."""
         name = f"rimlight-steady-{type(sink).__name__}"
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     @property
@@ -183,50 +183,50 @@ class SteadySink:
         Raises:
             Exception: whatever `sink` raised and no `write` has passed on; it is aborted then.
         """
-        if self._end():
-            _settle(self.sink, self._error)
+        if self._stop():
+            _close_or_abort(self.sink, self._error)
 
     def abort(self) -> None:
         """Stop, then abort the sink."""
-        if self._end():
+        if self._stop():
             self.sink.abort()
 
-    def _end(self) -> bool:
+    def _stop(self) -> bool:
         """End the thread; False if that was done before, or it does not come back."""
         if self._done:
             return False
         self._done = True
         self._stopped.set()
         self._newest.close()
-        return _have_ended([self._thread])
+        return _join_threads([self._thread])
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         try:
-            self._write_on()
+            self._write_at_rate()
         except BaseException as exc:  # raised again on the caller's thread
             self._error = exc
             self._newest.discard()
 
-    def _write_on(self) -> None:
+    def _write_at_rate(self) -> None:
         frames = iter(self._newest)
         frame = next(frames, None)
-        pace, is_new = Pace(self._rate, self._clock()), True
+        pace, is_new = FramePacer(self._rate, self._clock()), True
         while frame is not None:
             self.sink.write(frame)
             if is_new:
                 self._delays.append(self._clock() - frame.captured_at)
             self.written += 1
-            if self._stopped.wait(pace.wait_s(self._clock())):
+            if self._stopped.wait(pace.advance(self._clock())):
                 return
             is_new = len(self._newest) > 0
-            pace.follow(self._put_at, is_new=is_new)
+            pace.adjust(self._put_at, is_new=is_new)
             if is_new:
                 frame = next(frames, None)
             else:
-                self.repeats += 1
+                self.repeated += 1
 
 
-def _have_ended(threads: Sequence[threading.Thread]) -> bool:
+def _join_threads(threads: Sequence[threading.Thread]) -> bool:
     """Join threads that were told to end; False where one hangs in a write.
 
     Its sink is left alone then: aborting under a running write could crash an encoder.
@@ -239,7 +239,7 @@ def _have_ended(threads: Sequence[threading.Thread]) -> bool:
     return True
 
 
-def _settle(sink: Sink, error: BaseException | None) -> None:
+def _close_or_abort(sink: Sink, error: BaseException | None) -> None:
     """Close `sink`; where a write has failed, abort it and raise that."""
     if error is None or isinstance(error, StopStream):
         sink.close()
@@ -248,6 +248,6 @@ def _settle(sink: Sink, error: BaseException | None) -> None:
     raise error
 
 
-def _bytes_of(frame: Frame) -> int:
+def _count_bytes(frame: Frame) -> int:
     alpha = frame.alpha.nbytes if frame.alpha is not None else 0
     return frame.nbytes + alpha

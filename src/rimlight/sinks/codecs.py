@@ -39,11 +39,11 @@ class Codec:
 
     name: str
     encoder: str
-    pixels: str
-    alpha_pixels: str | None = None
-    odd_sizes: bool = True
-    crf: int | None = None
-    most_crf: int = 63
+    pixel_format: str
+    alpha_pixel_format: str | None = None
+    has_odd_sizes: bool = True
+    default_crf: int | None = None
+    max_crf: int = 63
     vendor: Vendor | None = None
 
     @property
@@ -54,7 +54,7 @@ class Codec:
         return names.get(plain, plain)
 
     @property
-    def limited_only(self) -> bool:
+    def is_limited_range(self) -> bool:
         """Readers take its luma for limited range: the codec cannot say otherwise."""
         return self.name == "prores"
 
@@ -69,7 +69,7 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EncodingPlan:
     """How one video is going to be written.
 
     Attributes:
@@ -81,11 +81,11 @@ class Plan:
 
     format: str
     codec: Codec
-    pixels: str
+    pixel_format: str
     options: dict[str, str]
 
 
-def _hardware(vendor: Vendor, pixels: str, *standards: str) -> tuple[Codec, ...]:
+def _make_hardware_codecs(vendor: Vendor, pixels: str, *standards: str) -> tuple[Codec, ...]:
     """Return the encoders of one vendor; they take even sizes and count quality like software."""
     crf = {"h264": 23, "h265": 28, "av1": 35}
     encoders = {"h264": "h264", "h265": "hevc", "av1": "av1"}
@@ -94,8 +94,8 @@ def _hardware(vendor: Vendor, pixels: str, *standards: str) -> tuple[Codec, ...]
             f"{name}-{vendor}",
             f"{encoders[name]}_{vendor}",
             pixels,
-            odd_sizes=False,
-            crf=crf[name],
+            has_odd_sizes=False,
+            default_crf=crf[name],
             vendor=vendor,
         )
         for name in standards
@@ -105,16 +105,16 @@ def _hardware(vendor: Vendor, pixels: str, *standards: str) -> tuple[Codec, ...]
 CODECS = {
     codec.name: codec
     for codec in (
-        Codec("h264", "libx264", "yuv420p", odd_sizes=False, crf=23),
-        Codec("h265", "libx265", "yuv420p", odd_sizes=False, crf=28, most_crf=51),
-        Codec("av1", "libsvtav1", "yuv420p", crf=35),
-        Codec("vp9", "libvpx-vp9", "yuv420p", "yuva420p", crf=31),
+        Codec("h264", "libx264", "yuv420p", has_odd_sizes=False, default_crf=23),
+        Codec("h265", "libx265", "yuv420p", has_odd_sizes=False, default_crf=28, max_crf=51),
+        Codec("av1", "libsvtav1", "yuv420p", default_crf=35),
+        Codec("vp9", "libvpx-vp9", "yuv420p", "yuva420p", default_crf=31),
         Codec("ffv1", "ffv1", "yuv420p", "bgra"),
         Codec("prores", "prores_ks", "yuv422p10le", "yuva444p10le"),
-        *_hardware("nvenc", "yuv420p", "h264", "h265", "av1"),
-        *_hardware("qsv", "nv12", "h264", "h265", "av1"),
-        *_hardware("amf", "nv12", "h264", "h265", "av1"),
-        *_hardware("videotoolbox", "nv12", "h264", "h265"),
+        *_make_hardware_codecs("nvenc", "yuv420p", "h264", "h265", "av1"),
+        *_make_hardware_codecs("qsv", "nv12", "h264", "h265", "av1"),
+        *_make_hardware_codecs("amf", "nv12", "h264", "h265", "av1"),
+        *_make_hardware_codecs("videotoolbox", "nv12", "h264", "h265"),
     )
 }
 
@@ -127,9 +127,9 @@ CONTAINERS = {
 }
 
 
-def plan_for(
+def plan_encoding(
     path: Path, *, codec: CodecName, transparent: bool, crf: int | None, preset: Preset
-) -> Plan:
+) -> EncodingPlan:
     """Choose how to write `path`.
 
     Args:
@@ -142,7 +142,7 @@ def plan_for(
     Raises:
         ConfigError: the container is unknown or cannot hold what is asked for.
     """
-    container = _container(path)
+    container = _find_container(path)
     if transparent and container.alpha_codec is None:
         raise ConfigError(
             f"{path.suffix[1:]} cannot hold alpha: {path}",
@@ -150,25 +150,25 @@ def plan_for(
         )
     usual = container.alpha_codec if transparent else container.codec
     chosen = CODECS[(usual or container.codec) if codec == "auto" else codec]
-    if transparent and chosen.alpha_pixels is None:
+    if transparent and chosen.alpha_pixel_format is None:
         raise ConfigError(f"{chosen.name} cannot hold alpha", hint=f"leave the codec to {path}")
-    if crf is not None and chosen.crf is None:
+    if crf is not None and chosen.default_crf is None:
         raise ConfigError(f"{chosen.name} has no crf", hint="leave crf out, or take another codec")
-    if crf is not None and crf > chosen.most_crf:
+    if crf is not None and crf > chosen.max_crf:
         raise ConfigError(
-            f"the crf of {chosen.name} ends at {chosen.most_crf}, got {crf}",
+            f"the crf of {chosen.name} ends at {chosen.max_crf}, got {crf}",
             hint="lower is better and larger",
         )
-    pixels = (transparent and chosen.alpha_pixels) or chosen.pixels
-    quality = crf if crf is not None else chosen.crf
+    pixels = (transparent and chosen.alpha_pixel_format) or chosen.pixel_format
+    quality = crf if crf is not None else chosen.default_crf
     if chosen.vendor is not None and quality is not None:
-        options = _hardware_options(chosen.vendor, quality, preset)
+        options = _build_hardware_options(chosen.vendor, quality, preset)
     else:
-        options = _options(chosen, quality, preset, pixels)
-    return Plan(container.format, chosen, pixels, options)
+        options = _build_options(chosen, quality, preset, pixels)
+    return EncodingPlan(container.format, chosen, pixels, options)
 
 
-def _container(path: Path) -> Container:
+def _find_container(path: Path) -> Container:
     suffix = path.suffix.lower()
     if suffix in CONTAINERS:
         return CONTAINERS[suffix]
@@ -179,7 +179,7 @@ def _container(path: Path) -> Container:
 
 
 @cache
-def _x264_params() -> str:
+def _build_x264_params() -> str:
     """Return x264's own options.
 
     It hands frames to its look-ahead one at a time: the same pictures in the same bytes as with
@@ -193,11 +193,11 @@ def _x264_params() -> str:
     return f"sync-lookahead=1{steady}"
 
 
-def _options(codec: Codec, crf: int | None, preset: Preset, pixels: str) -> dict[str, str]:
+def _build_options(codec: Codec, crf: int | None, preset: Preset, pixels: str) -> dict[str, str]:
     """Return the encoder's options; presets become numbers where the encoder counts them."""
     place = _PRESETS.index(preset)
     every: dict[str, dict[str, str]] = {
-        "h264": {"preset": preset, "x264-params": _x264_params()},
+        "h264": {"preset": preset, "x264-params": _build_x264_params()},
         "h265": {"preset": preset, "x265-params": "log-level=error"},
         "av1": {"preset": str(12 - place)},
         "vp9": {"cpu-used": str(min(5, 8 - place)), "row-mt": "1", "b": "0"},
@@ -210,7 +210,7 @@ def _options(codec: Codec, crf: int | None, preset: Preset, pixels: str) -> dict
     return own if crf is None else {**own, "crf": str(crf)}
 
 
-def _hardware_options(vendor: Vendor, quality: int, preset: Preset) -> dict[str, str]:
+def _build_hardware_options(vendor: Vendor, quality: int, preset: Preset) -> dict[str, str]:
     """Return what each vendor calls quality and speed: constant quality, as near as it has it."""
     place = _PRESETS.index(preset)
     every: dict[Vendor, dict[str, str]] = {

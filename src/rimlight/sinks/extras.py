@@ -12,14 +12,14 @@ from rimlight.system.av import av
 
 log = logging.getLogger(__name__)
 
-_OF_THE_FILE_ITSELF = (
+_FILE_TAGS = (
     *("major_brand", "minor_version", "compatible_brands", "encoder", "duration"),
     "timecode",  # that of the first frame; muxers make a track of it, and may fail at the end
 )
-_OF_PLACES = ("location", "gps", "xyz", "latitude", "longitude")
+_LOCATION_WORDS = ("location", "gps", "xyz", "latitude", "longitude")
 
 
-def copy_extras(path: Path, output: av.container.OutputContainer, origin: Fraction) -> None:
+def copy_metadata(path: Path, output: av.container.OutputContainer, origin: Fraction) -> None:
     """Copy tags and chapters of the file `path`, before the output's first packet.
 
     Args:
@@ -29,7 +29,7 @@ def copy_extras(path: Path, output: av.container.OutputContainer, origin: Fracti
     """
     try:
         with reopen_file(path) as source:
-            tags = _tags(source)
+            tags = _read_tags(source)
             chapters = source.chapters()
     except av.error.FFmpegError as exc:
         log.warning("the tags and chapters of %s cannot be read: %s", path, exc.strerror)
@@ -44,7 +44,7 @@ def copy_extras(path: Path, output: av.container.OutputContainer, origin: Fracti
         output.set_chapters(kept)
 
 
-def tell_of_tags(path: Path, *, private: bool) -> None:
+def log_tags(path: Path, *, private: bool) -> None:
     """Log what becomes of tags that say where, when or with what the film was taken.
 
     Args:
@@ -53,10 +53,10 @@ def tell_of_tags(path: Path, *, private: bool) -> None:
     """
     try:
         with reopen_file(path) as source:
-            keys = sorted(_tags(source))
+            keys = sorted(_read_tags(source))
     except av.error.FFmpegError:
         return
-    places = [key for key in keys if any(word in key.lower() for word in _OF_PLACES)]
+    places = [key for key in keys if any(word in key.lower() for word in _LOCATION_WORDS)]
     if private and keys:
         log.warning("%s: its tags are left out: %s", path.name, join_names(keys))
     elif places and not private:
@@ -67,9 +67,5 @@ def tell_of_tags(path: Path, *, private: bool) -> None:
         )
 
 
-def _tags(source: av.container.InputContainer) -> dict[str, str]:
-    return {
-        key: value
-        for key, value in source.metadata.items()
-        if key.lower() not in _OF_THE_FILE_ITSELF
-    }
+def _read_tags(source: av.container.InputContainer) -> dict[str, str]:
+    return {key: value for key, value in source.metadata.items() if key.lower() not in _FILE_TAGS}

@@ -18,16 +18,16 @@ from rimlight.core.errors import SinkError
 from rimlight.core.frame import Frame, SourceInfo
 
 HOST = "127.0.0.1"
-_NAMES = ("127.0.0.1", "localhost")
-_CLIENTS = 16
-_LONGEST_REQUEST = 8192
-_PATIENCE_S = 10.0
+_HOST_NAMES = ("127.0.0.1", "localhost")
+_MAX_CLIENTS = 16
+_MAX_REQUEST_BYTES = 8192
+_TIMEOUT_S = 10.0
 """A connection on which nothing moves for so long is closed."""
 
-_OWN_SITES = ("same-origin", "none")
+_ALLOWED_SITES = ("same-origin", "none")
 """What Sec-Fetch-Site says of this server's own page, and of an address that was typed."""
 
-_GUARDS = (
+_SECURITY_HEADERS = (
     "Cache-Control: no-store\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\n"
     "Cross-Origin-Resource-Policy: same-origin\r\nX-Frame-Options: SAMEORIGIN\r\n"
 )
@@ -40,7 +40,7 @@ _PAGE = (
 )
 _STREAM = (
     b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n"
-    + _GUARDS.encode()
+    + _SECURITY_HEADERS.encode()
     + b"\r\n"
 )
 
@@ -51,10 +51,10 @@ class _Client:
 
     connection: socket.socket
     moved_at: float
-    said: bytes = b""
+    received: bytes = b""
     unsent: bytes = b""
-    streams: bool = False
-    ends: bool = False
+    is_streaming: bool = False
+    is_last: bool = False
 
 
 class HttpSink:
@@ -84,7 +84,7 @@ class HttpSink:
         self._clients: dict[socket.socket, _Client] = {}
         self._closed = False
         try:
-            self._listener = socket.create_server((HOST, options.port), backlog=_CLIENTS)
+            self._listener = socket.create_server((HOST, options.port), backlog=_MAX_CLIENTS)
         except OSError as exc:
             raise SinkError(
                 f"cannot serve at {HOST}:{options.port}: {exc.strerror}",
@@ -110,16 +110,16 @@ class HttpSink:
                 "a stream of JPEG pictures cannot show transparency",
                 hint="put a picture, a color or a blur behind the person",
             )
-        self._listen()
-        waiting = [c for c in self._clients.values() if c.streams and not c.unsent]
+        self._handle_events()
+        waiting = [c for c in self._clients.values() if c.is_streaming and not c.unsent]
         if waiting:
-            part = self._part(frame)
+            part = self._encode_part(frame)
             for client in waiting:
                 client.unsent = part
         for client in tuple(self._clients.values()):
             self._send(client)
         for client in tuple(self._clients.values()):
-            if self._clock() - client.moved_at > _PATIENCE_S:
+            if self._clock() - client.moved_at > _TIMEOUT_S:
                 self._drop(client)
 
     def close(self) -> None:
@@ -136,13 +136,13 @@ class HttpSink:
         """Hang up."""
         self.close()
 
-    def _part(self, frame: Frame) -> bytes:
+    def _encode_part(self, frame: Frame) -> bytes:
         _, jpeg = cv2.imencode(".jpg", frame.bgr, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
         data = jpeg.tobytes()
         head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
         return head.encode() + data + b"\r\n"
 
-    def _listen(self) -> None:
+    def _handle_events(self) -> None:
         for key, _ in self._selector.select(0):
             if key.fileobj is self._listener:
                 self._accept()
@@ -152,7 +152,7 @@ class HttpSink:
     def _accept(self) -> None:
         with suppress(OSError):  # it went away again
             connection, _ = self._listener.accept()
-            if len(self._clients) >= _CLIENTS and not self._make_room():
+            if len(self._clients) >= _MAX_CLIENTS and not self._make_room():
                 connection.close()
                 return
             connection.setblocking(False)
@@ -161,7 +161,7 @@ class HttpSink:
 
     def _make_room(self) -> bool:
         """Close the connection that has kept silent longest; False if all are being served."""
-        silent = [c for c in self._clients.values() if not (c.streams or c.ends)]
+        silent = [c for c in self._clients.values() if not (c.is_streaming or c.is_last)]
         if not silent:
             return False
         self._drop(min(silent, key=lambda client: client.moved_at))
@@ -169,40 +169,40 @@ class HttpSink:
 
     def _read(self, client: _Client) -> None:
         try:
-            said = client.connection.recv(_LONGEST_REQUEST)
+            said = client.connection.recv(_MAX_REQUEST_BYTES)
         except OSError:
             said = b""
-        client.said += said
-        if not said or len(client.said) > _LONGEST_REQUEST:
+        client.received += said
+        if not said or len(client.received) > _MAX_REQUEST_BYTES:
             self._drop(client)
-        elif b"\r\n\r\n" in client.said and not (client.streams or client.ends):
+        elif b"\r\n\r\n" in client.received and not (client.is_streaming or client.is_last):
             self._answer(client)
 
     def _answer(self, client: _Client) -> None:
-        line, *headers = client.said.decode("latin-1").split("\r\n")
+        line, *headers = client.received.decode("latin-1").split("\r\n")
         method, target = (*line.split(" "), "", "")[:2]
         path = target.partition("?")[0]
-        fields = {name.strip().lower(): value.strip() for name, _, value in _split(headers)}
+        fields = {name.strip().lower(): value.strip() for name, _, value in _split_headers(headers)}
         if not self._is_own(fields):
-            answer = _whole("403 Forbidden", b"this machine, and this page only")
+            answer = _build_response("403 Forbidden", b"this machine, and this page only")
         elif method not in ("GET", "HEAD"):
-            answer = _whole("404 Not Found", b"try /")
+            answer = _build_response("404 Not Found", b"try /")
         elif path == "/stream":
-            answer, client.streams = _STREAM, method == "GET"
+            answer, client.is_streaming = _STREAM, method == "GET"
         elif path == "/":
-            answer = _whole("200 OK", _PAGE)
+            answer = _build_response("200 OK", _PAGE)
         else:
-            answer = _whole("404 Not Found", b"try /")
+            answer = _build_response("404 Not Found", b"try /")
         if method == "HEAD":
             answer = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-        client.unsent, client.ends = answer, not client.streams
+        client.unsent, client.is_last = answer, not client.is_streaming
 
     def _is_own(self, fields: Mapping[str, str]) -> bool:
         """Return True if no web page of another origin makes this request."""
         host = fields.get("host", "")
         origin = fields.get("origin", f"http://{host}")
-        is_named = host.partition(":")[0] in _NAMES and origin == f"http://{host}"
-        return is_named and fields.get("sec-fetch-site", "none") in _OWN_SITES
+        is_named = host.partition(":")[0] in _HOST_NAMES and origin == f"http://{host}"
+        return is_named and fields.get("sec-fetch-site", "none") in _ALLOWED_SITES
 
     def _send(self, client: _Client) -> None:
         try:
@@ -214,7 +214,7 @@ class HttpSink:
         except OSError:
             self._drop(client)
             return
-        if client.ends and not client.unsent:
+        if client.is_last and not client.unsent:
             self._drop(client)
 
     def _drop(self, client: _Client) -> None:
@@ -223,10 +223,10 @@ class HttpSink:
         client.connection.close()
 
 
-def _split(headers: list[str]) -> list[tuple[str, str, str]]:
+def _split_headers(headers: list[str]) -> list[tuple[str, str, str]]:
     return [header.partition(":") for header in headers]
 
 
-def _whole(status: str, body: bytes) -> bytes:
+def _build_response(status: str, body: bytes) -> bytes:
     head = f"HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n"
-    return f"{head}{_GUARDS}\r\n".encode() + body
+    return f"{head}{_SECURITY_HEADERS}\r\n".encode() + body

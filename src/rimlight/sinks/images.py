@@ -20,36 +20,35 @@ from rimlight.core.errors import ConfigError, PartialOutputError, SinkError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.color import Image
 from rimlight.imaging.image_files.metadata import encode
-from rimlight.sinks import PICTURE_SUFFIXES
-from rimlight.sinks.made import Made, Noted, facts, note
-from rimlight.sinks.naming import candidates, key_for, plan_names
+from rimlight.sinks.made import RecordedResults, ResultRecord, read_file_stamp, record_result
+from rimlight.sinks.naming import find_name_key, generate_names, plan_names
 from rimlight.sinks.paths import (
     ALPHA_SUFFIXES,
     check_can_be_folder,
-    check_folder,
     check_not_source,
-    identities,
-    identity,
-    is_one_picture,
+    check_writable_file,
+    get_file_id,
+    get_file_ids,
+    is_single_image,
 )
 from rimlight.system.atomic_io import create_partial_file, move_into_place
-from rimlight.system.file_kinds import choose_result_suffix
+from rimlight.system.file_kinds import WRITABLE_IMAGE_SUFFIXES, choose_result_suffix
 
 _log = logging.getLogger(__name__)
 
-_MOST_WRITERS = 4
+_MAX_WRITERS = 4
 _QUALITY = {
     ".jpg": cv2.IMWRITE_JPEG_QUALITY,
     ".jpeg": cv2.IMWRITE_JPEG_QUALITY,
     ".webp": cv2.IMWRITE_WEBP_QUALITY,
 }
 _MAX_SIDE_PX = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}
-_ROOM_HINTS = {
+_ERROR_HINTS = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space, or ask for a larger quota",
     errno.EFBIG: "free some space, or raise the limit of a file's size (ulimit -f)",
 }
-_OF_THE_NAME = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ)
+_NAME_ERRORS = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ)
 """What the disk says when it can hold the picture, but not under this name."""
 _PNG_HINT = "write png pictures: --format png"
 
@@ -100,23 +99,23 @@ class ImagesSink:
         self._options = options
         self._path = options.path
         self._info = info
-        self._single = is_one_picture(options.path)
-        self._format = _suffix_of(options)
+        self._single = is_single_image(options.path)
+        self._format = _choose_suffix(options)
         self._written: dict[str, str] = {}
         self._done: set[str] = set()
         self._unwritten: list[PartialOutputError] = []
         self._naming = threading.Lock()
         self._is_all = True
-        self._made: Made | None = None
-        self._noted = Noted(options.record) if options.record else None
-        self._inputs = identities(path for _, path in info.image_paths)
+        self._made: ResultRecord | None = None
+        self._noted = RecordedResults(options.record) if options.record else None
+        self._inputs = get_file_ids(path for _, path in info.image_paths)
         self._opaque: Mapping[str, str] = {}
         self._clear: Mapping[str, str] = {}
         self._older: set[str] = set()
         if self._single:
             check_not_source(options.path, info)
             self._check_not_input(options.path)
-            check_folder(options.path, overwrite=self._may_replace(""))
+            check_writable_file(options.path, overwrite=self._can_replace(""))
         else:
             check_can_be_folder(options.path)
             self._open_folder()
@@ -124,7 +123,7 @@ class ImagesSink:
     @property
     def writers(self) -> int:
         """Encoding takes the most time of all, and pictures do not depend on each other."""
-        return 1 if self._single else max(1, min(_MOST_WRITERS, os.cpu_count() or 1))
+        return 1 if self._single else max(1, min(_MAX_WRITERS, os.cpu_count() or 1))
 
     def write(self, frame: Frame) -> None:
         """Write one picture.
@@ -155,7 +154,7 @@ class ImagesSink:
             PartialOutputError: some pictures could not be written; all others were.
         """
         unwritten, self._unwritten = self._unwritten, []
-        self._end(is_whole=self._is_all and not unwritten and self._has_all())
+        self._close_record(is_whole=self._is_all and not unwritten and self._has_all())
         if unwritten:
             count = len(self._info.image_paths) or len(unwritten) + len(self._done)
             texts = "; ".join(map(str, unwritten[:3])) + ("; ..." if unwritten[3:] else "")
@@ -166,40 +165,42 @@ class ImagesSink:
 
     def abort(self) -> None:
         """Each picture is complete as soon as it is written, and stays."""
-        self._end(is_whole=False)
+        self._close_record(is_whole=False)
 
     def _open_folder(self) -> None:
         """Plan the names of the results and refuse to replace what others made."""
-        self._made = Made(self._path, self._options.listed_as or self._info.name)
+        self._made = ResultRecord(self._path, self._options.listed_as or self._info.name)
         names = [name for name, _ in self._info.image_paths]
         alike = (*names, *(str(PurePosixPath(name).with_suffix("")) for name in names))
-        key = key_for(self._path, alike)
+        key = find_name_key(self._path, alike)
         always_clear = self._options.transparent
-        self._opaque = plan_names(names, lambda n: self._suffix(n, always_clear), key=key)
-        other = [n for n in names if self._suffix(n, True) != self._suffix(n, always_clear)]
+        self._opaque = plan_names(names, lambda n: self._get_suffix(n, always_clear), key=key)
+        other = [n for n in names if self._get_suffix(n, True) != self._get_suffix(n, always_clear)]
         clear = plan_names(
-            other, lambda n: self._suffix(n, True), key=key, taken=self._opaque.values()
+            other, lambda n: self._get_suffix(n, True), key=key, taken=self._opaque.values()
         )
         self._clear = {**self._opaque, **clear}
         self._written = self._made.names
         try:
             self._check_free()
         except SinkError:
-            self._end(is_whole=False)
+            self._close_record(is_whole=False)
             raise
 
     def _check_free(self) -> None:
         for file in self._opaque.values():
             self._check_not_input(self._path / file)
         self._older = (
-            set(self._opaque.values()) if self._info.is_image_sequence else self._numbered()
+            set(self._opaque.values())
+            if self._info.is_image_sequence
+            else self._find_numbered_frames()
         )
         if self._options.overwrite:
             return
         foreign = [
             file
             for file in sorted(self._older)
-            if os.path.lexists(self._path / file) and not self._is_ours(file)
+            if os.path.lexists(self._path / file) and not self._is_own(file)
         ]
         if foreign:
             more = f", and {len(foreign) - 1} more results" if foreign[1:] else ""
@@ -208,7 +209,7 @@ class ImagesSink:
                 hint="choose another folder, or add --overwrite",
             )
 
-    def _numbered(self) -> set[str]:
+    def _find_numbered_frames(self) -> set[str]:
         """Return the frames of videos that lie in the folder.
 
         Raises:
@@ -216,7 +217,7 @@ class ImagesSink:
         """
         if not self._path.is_dir():
             return set()
-        suffix = re.escape(self._suffix("", self._options.transparent))
+        suffix = re.escape(self._get_suffix("", self._options.transparent))
         pattern = re.compile(rf"frame_\d{{6,}}{suffix}")
         names = sorted(name for name in os.listdir(self._path) if not name.startswith("."))
         others = [name for name in names if not pattern.fullmatch(name)]
@@ -229,8 +230,8 @@ class ImagesSink:
 
     def _write(self, frame: Frame) -> None:
         with self._naming:
-            file = self._file(frame)
-            is_ours = self._may_replace(file)
+            file = self._choose_file(frame)
+            is_ours = self._can_replace(file)
             self._written[file] = frame.name
         target = self._path / file if file else self._path
         suffix = target.suffix.lower()
@@ -240,7 +241,7 @@ class ImagesSink:
         data = self._encode(frame, target)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._put(data, target, file, frame.name, overwrite=is_ours)
+            self._write_file(data, target, file, frame.name, overwrite=is_ours)
         except FileExistsError as exc:
             raise PartialOutputError(
                 f"{target} exists", hint="choose another place, or add --overwrite"
@@ -248,24 +249,26 @@ class ImagesSink:
         except SinkError:
             raise
         except OSError as exc:
-            kind = PartialOutputError if exc.errno in _OF_THE_NAME else SinkError
-            hint = _ROOM_HINTS.get(exc.errno or 0, "choose another folder")
+            kind = PartialOutputError if exc.errno in _NAME_ERRORS else SinkError
+            hint = _ERROR_HINTS.get(exc.errno or 0, "choose another folder")
             raise kind(f"cannot write {target}: {exc.strerror}", hint=hint) from exc
 
-    def _put(self, data: bytes, target: Path, file: str, name: str, *, overwrite: bool) -> None:
+    def _write_file(
+        self, data: bytes, target: Path, file: str, name: str, *, overwrite: bool
+    ) -> None:
         """Write `data` under a temporary name and move it to `target`."""
         part = create_partial_file(target)
         try:
             part.write_bytes(data)
             if self._made is not None:
-                self._made.add(file, name, facts(part))
-            note(self._options.record, target, part)
+                self._made.add(file, name, read_file_stamp(part))
+            record_result(self._options.record, target, part)
             move_into_place(part, target, overwrite=overwrite)
         except OSError:
             part.unlink(missing_ok=True)
             raise
 
-    def _file(self, frame: Frame) -> str:
+    def _choose_file(self, frame: Frame) -> str:
         """Return the name of the result below the folder, "" for a single picture."""
         if self._single:
             if self._written:
@@ -277,32 +280,32 @@ class ImagesSink:
         name = PurePosixPath(frame.name)
         if name.is_absolute() or ".." in name.parts:
             raise ValueError(f"a frame's name must stay in its folder, got {frame.name!r}")
-        suffix = self._suffix(frame.name, frame.alpha is not None)
+        suffix = self._get_suffix(frame.name, frame.alpha is not None)
         if not frame.name:
             return f"frame_{frame.index:06d}{suffix}"
         planned = self._opaque if frame.alpha is None else self._clear
         if frame.name in planned:
             return planned[frame.name]
         # a.jpg and a.png would both become a.png; a.jpg that comes again replaces its result.
-        free = (n for n in candidates(frame.name, suffix) if self._is_free(n, frame.name))
+        free = (n for n in generate_names(frame.name, suffix) if self._is_free(n, frame.name))
         return next(free)
 
     def _is_free(self, file: str, name: str) -> bool:
         return self._written.get(file, name) == name
 
-    def _may_replace(self, file: str) -> bool:
+    def _can_replace(self, file: str) -> bool:
         if self._options.overwrite:
             return True
         was_written = file in self._written and self._made is None
-        return was_written or self._is_ours(file)
+        return was_written or self._is_own(file)
 
-    def _is_ours(self, file: str) -> bool:
+    def _is_own(self, file: str) -> bool:
         """Return True if this run made `file`, or an earlier one whose list or record is here."""
         target = self._path / file if file else self._path
-        is_listed = self._made is not None and self._made.is_ours(file)
+        is_listed = self._made is not None and self._made.is_own(file)
         return is_listed or (self._noted is not None and self._noted.has(target))
 
-    def _suffix(self, name: str, is_clear: bool) -> str:
+    def _get_suffix(self, name: str, is_clear: bool) -> str:
         """Return the suffix of the result of a picture of that name."""
         if self._format:
             return self._format
@@ -317,8 +320,8 @@ class ImagesSink:
         inputs = self._inputs
         if frame is not None and not inputs:
             name = Path(self._info.name)
-            inputs = identities([name, name / frame.name])
-        if identity(target) in inputs:
+            inputs = get_file_ids([name, name / frame.name])
+        if get_file_id(target) in inputs:
             raise PartialOutputError(
                 f"{target} is the input itself", hint="write to another folder"
             )
@@ -350,14 +353,14 @@ class ImagesSink:
             return True
         return bool(self._info.image_paths) and len(self._done) == len(self._info.image_paths)
 
-    def _end(self, *, is_whole: bool) -> None:
+    def _close_record(self, *, is_whole: bool) -> None:
         if self._made is not None:
             self._made.close(keep=self._options.remember or not is_whole)
             self._made = None
             if is_whole and not self._info.is_image_sequence:
-                self._tell_of_older()
+                self._log_older_frames()
 
-    def _tell_of_older(self) -> None:
+    def _log_older_frames(self) -> None:
         """Tell of frames of an earlier run, which an editor would take for this one's."""
         older = sorted(self._older - self._written.keys())
         if older:
@@ -370,7 +373,7 @@ class ImagesSink:
             )
 
 
-def _suffix_of(options: ImagesSink.Options) -> str:
+def _choose_suffix(options: ImagesSink.Options) -> str:
     """Return the suffix that every picture gets, or "" where it depends on the picture.
 
     Raises:
@@ -380,6 +383,6 @@ def _suffix_of(options: ImagesSink.Options) -> str:
         return ""
     suffix = options.path.suffix.lower()
     named = {".jpeg": ".jpg"}.get(suffix, suffix)
-    if named in PICTURE_SUFFIXES and named != f".{options.format}":
+    if named in WRITABLE_IMAGE_SUFFIXES and named != f".{options.format}":
         raise ConfigError(f"{options.path} is not a {options.format}", hint="leave format out")
     return f".{options.format}"

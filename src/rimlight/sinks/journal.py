@@ -52,7 +52,7 @@ class Segment:
     size: int = 0
     sha256: str = ""
 
-    def of(self, file: Path) -> Segment:
+    def add_digest(self, file: Path) -> Segment:
         """Return this segment with size and hash of its file.
 
         Raises:
@@ -60,7 +60,7 @@ class Segment:
         """
         return replace(self, size=file.stat().st_size, sha256=compute_sha256(file))
 
-    def is_in(self, file: Path) -> bool:
+    def is_intact_in(self, file: Path) -> bool:
         """Return True if `file` holds this segment, byte for byte."""
         try:
             status = file.lstat()
@@ -88,19 +88,19 @@ class _State:
     results: tuple[_Result, ...]
 
 
-def folder_of(result: Path) -> Path:
+def get_index_folder(result: Path) -> Path:
     """Return the folder of the journal of a video."""
     return result.with_name(make_hidden_name(result, ".rimlight"))
 
 
-def is_left_by_a_run(result: Path) -> bool:
+def is_partial_result(result: Path) -> bool:
     """Return True if `result` is the part that a stopped run left, and nobody changed it since."""
-    state = _read(folder_of(result) / _STATE, result.suffix)
-    there = _result_at(result, () if state is None else state.results)
+    state = _read_state(get_index_folder(result) / _STATE, result.suffix)
+    there = _find_result(result, () if state is None else state.results)
     return there is not None and not there.whole
 
 
-class Journal:
+class SegmentIndex:
     """The folder `.NAME.rimlight` next to a result, with segments and a list of the whole ones.
 
     The list is replaced in one step after each segment, so a crash at any moment leaves the list
@@ -118,31 +118,31 @@ class Journal:
     """
 
     def __init__(self, result: Path, run: str) -> None:
-        self.folder = folder_of(result)
+        self.folder = get_index_folder(result)
         self._result_path = result
         self._run = run
         self.segments: list[Segment] = []
-        self.complete = False
+        self.is_complete = False
         """All of the video is in the segments."""
         self.notes: list[str] = []
         """What the user should know about what an earlier run left."""
         self._result: _Result | None = None
         """What lies under the final name, where an earlier run put it there."""
-        self._lock = self._enter()
+        self._lock = self._lock_folder()
         self._open = True
         try:
             self._load()
         except OSError as exc:
             self.close()
-            raise _unusable(self.folder, exc) from exc
+            raise _make_folder_error(self.folder, exc) from exc
 
     @property
-    def finished(self) -> bool:
+    def is_finished(self) -> bool:
         """The whole video has its final name; only this folder is left to remove."""
         return self._result is not None and self._result.whole
 
     @property
-    def replaceable(self) -> bool:
+    def can_replace_result(self) -> bool:
         """The file under the video's final name was put there by an earlier, unfinished run."""
         return self._result is not None
 
@@ -154,14 +154,14 @@ class Journal:
         """
         file = self.folder / segment.name
         self._sync(file)
-        self.segments.append(segment if segment.sha256 else segment.of(file))
+        self.segments.append(segment if segment.sha256 else segment.add_digest(file))
         try:
             self.save()
         except OSError:
             self.segments.pop()
             raise
 
-    def place(self, file: Path, *, whole: bool, overwrite: bool) -> None:
+    def publish(self, file: Path, *, whole: bool, overwrite: bool) -> None:
         """Give a joined video its final name.
 
         The list says so before it happens: then after a crash, too, it is known whose file it is.
@@ -176,7 +176,7 @@ class Journal:
             OSError: the disk is full, or the name cannot be taken.
         """
         placed = _Result(compute_fingerprint(file), whole)
-        before = _result_at(self._result_path, () if self._result is None else (self._result,))
+        before = _find_result(self._result_path, () if self._result is None else (self._result,))
         # Until the name is given, and after a crash, what lies there is still that of before.
         self._save((placed,) if before is None else (placed, before))
         move_into_place(file, self._result_path, overwrite=overwrite or before is not None)
@@ -191,11 +191,11 @@ class Journal:
         self._save(() if self._result is None else (self._result,))
 
     def _save(self, results: tuple[_Result, ...]) -> None:
-        state = _State(self._run, tuple(self.segments), self.complete, results)
+        state = _State(self._run, tuple(self.segments), self.is_complete, results)
         part = self.folder / f"{_STATE}.part"
         part.unlink(missing_ok=True)
         with part.open("x", encoding="utf-8") as file:
-            file.write(_written(state))
+            file.write(_format_state(state))
         self._sync(part)
         part.replace(self.folder / _STATE)
         self._sync(self.folder)
@@ -219,13 +219,13 @@ class Journal:
             return
         self._open = False
         with suppress(OSError):
-            self._clear({_STATE})
+            self._remove_files({_STATE})
             for name in (_STATE, _LOCK):
                 (self.folder / name).unlink(missing_ok=True)
             self.folder.rmdir()
         os.close(self._lock)
 
-    def _enter(self) -> int:
+    def _lock_folder(self) -> int:
         """Make the folder and lock it; return the open lock."""
         for _ in range(_TRIES):
             try:
@@ -239,12 +239,12 @@ class Journal:
                 if exc.errno == errno.ENOENT:  # the run that had it may just have removed it
                     continue
                 break
-            if self._is_locked(lock):
+            if self._try_lock(lock):
                 return lock
             gone = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        raise _unusable(self.folder, gone) from gone
+        raise _make_folder_error(self.folder, gone) from gone
 
-    def _is_locked(self, lock: int) -> bool:
+    def _try_lock(self, lock: int) -> bool:
         """Lock the open file `lock`, or close it; return False where it is not there any more.
 
         Raises:
@@ -258,7 +258,7 @@ class Journal:
                 hint="wait for it, or choose another name",
             )
         if asked is LockResult.UNSUPPORTED:
-            self._note(
+            self._add_note(
                 f"the disk of {self._result_path} knows no locks: "
                 "start no second run with this result"
             )
@@ -270,46 +270,46 @@ class Journal:
 
     def _load(self) -> None:
         """Take over what an earlier run of the same name left; clear away all else."""
-        state = _read(self.folder / _STATE, self._result_path.suffix)
+        state = _read_state(self.folder / _STATE, self._result_path.suffix)
         if state is None:
             if os.path.lexists(self.folder / _STATE):
-                self._note(
+                self._add_note(
                     f"the record of an earlier run of {self._result_path} cannot be used; "
                     "starting over"
                 )
         else:
-            there = _result_at(self._result_path, state.results)
+            there = _find_result(self._result_path, state.results)
             if state.run == self._run:
                 self._result = there
-                self._take_over(state)
+                self._adopt_segments(state)
             elif there is not None and not there.whole:
                 self._result = there
-                self._note(
+                self._add_note(
                     f"{self._result_path} is a part, left by an earlier run with another input "
                     "or other settings; starting over"
                 )
-        self._clear({_STATE, *(segment.name for segment in self.segments)})
+        self._remove_files({_STATE, *(segment.name for segment in self.segments)})
         self._sync(self.folder)
 
-    def _take_over(self, state: _State) -> None:
+    def _adopt_segments(self, state: _State) -> None:
         """Keep the segments of `state` up to the first whose file is not as it was written."""
-        if self.finished:
+        if self.is_finished:
             return
         for segment in state.segments:
-            if not segment.is_in(self.folder / segment.name):
+            if not segment.is_intact_in(self.folder / segment.name):
                 break
             self.segments.append(segment)
         lost = len(state.segments) - len(self.segments)
-        self.complete = state.complete and not lost
+        self.is_complete = state.complete and not lost
         if lost:
-            self._note(
+            self._add_note(
                 f"{lost} of {len(state.segments)} segments of {self._result_path} are damaged or "
                 "follow a damaged one; making them again"
             )
 
-    def _clear(self, keep: set[str]) -> None:
+    def _remove_files(self, keep: set[str]) -> None:
         """Remove the files in this folder that rimlight made, but those in `keep`."""
-        own = _own_names(self._result_path.suffix)
+        own = _make_file_pattern(self._result_path.suffix)
         for name in sorted(os.listdir(self.folder)):
             path = self.folder / name
             if name not in keep and own.fullmatch(name) and not _is_folder(path):
@@ -323,17 +323,17 @@ class Journal:
         finally:
             os.close(descriptor)
         if not is_flushed:
-            self._note(
+            self._add_note(
                 f"the disk of {self._result_path} does not say when data is on it: "
                 "after a power cut the run may have to start over"
             )
 
-    def _note(self, text: str) -> None:
+    def _add_note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
 
 
-def _unusable(folder: Path, exc: OSError) -> SinkError:
+def _make_folder_error(folder: Path, exc: OSError) -> SinkError:
     return SinkError(f"cannot write {folder}: {exc.strerror}", hint="choose another folder")
 
 
@@ -359,17 +359,17 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def segment_names(suffix: str) -> re.Pattern[str]:
+def make_segment_pattern(suffix: str) -> re.Pattern[str]:
     """Return what the names of segments look like; `suffix` is that of the video."""
     return re.compile(rf"-?\d{{7,12}}{re.escape(suffix)}", re.ASCII)
 
 
-def _own_names(suffix: str) -> re.Pattern[str]:
+def _make_file_pattern(suffix: str) -> re.Pattern[str]:
     others = rf"(part|joined){re.escape(suffix)}|{re.escape(_STATE)}(\.part)?"
-    return re.compile(f"{segment_names(suffix).pattern}|{others}", re.ASCII)
+    return re.compile(f"{make_segment_pattern(suffix).pattern}|{others}", re.ASCII)
 
 
-def _result_at(path: Path, results: Sequence[_Result]) -> _Result | None:
+def _find_result(path: Path, results: Sequence[_Result]) -> _Result | None:
     """Return the one of `results` that lies at `path`."""
     return next((one for one in results if _is_content(path, one.content)), None)
 
@@ -381,29 +381,29 @@ def _is_content(path: Path, content: list[Any]) -> bool:
         return False
 
 
-def _written(state: _State) -> str:
+def _format_state(state: _State) -> str:
     """Return a state as a text that ends with a hash of itself."""
     data = {"version": _VERSION, **asdict(state)}
-    return json.dumps({**data, "check": _check(data)})
+    return json.dumps({**data, "check": _compute_checksum(data)})
 
 
-def _check(data: dict[str, Any]) -> str:
+def _compute_checksum(data: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
-def _read(path: Path, suffix: str) -> _State | None:
+def _read_state(path: Path, suffix: str) -> _State | None:
     """Return what a list says, None where there is none or it is not as it was written."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, encoding="utf-8") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return None
-            return _state_of(json.load(file), suffix)
+            return _parse_state(json.load(file), suffix)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
-def _state_of(data: Any, suffix: str) -> _State:
+def _parse_state(data: Any, suffix: str) -> _State:
     """Return the state that `data` describes.
 
     Raises:
@@ -412,27 +412,27 @@ def _state_of(data: Any, suffix: str) -> _State:
     if not isinstance(data, dict):
         raise TypeError("not an object")
     check = data.pop("check")
-    if data["version"] != _VERSION or check != _check(data):
+    if data["version"] != _VERSION or check != _compute_checksum(data):
         raise ValueError("not as it was written")
-    segments = segments_of(data["segments"], suffix)
+    segments = parse_segments(data["segments"], suffix)
     results = tuple(_Result(list(r["content"]), bool(r["whole"])) for r in data["results"])
     return _State(str(data["run"]), segments, data["complete"] is True, results)
 
 
-def segments_of(listed: Sequence[dict[str, Any]], suffix: str) -> tuple[Segment, ...]:
+def parse_segments(listed: Sequence[dict[str, Any]], suffix: str) -> tuple[Segment, ...]:
     """Return the segments that a list names; `suffix` is that of the video.
 
     Raises:
         ValueError, TypeError or KeyError: one is not what rimlight writes, or they do not
             follow each other.
     """
-    segments = tuple(_segment_of(dict(data), segment_names(suffix)) for data in listed)
+    segments = tuple(_parse_segment(dict(data), make_segment_pattern(suffix)) for data in listed)
     if any(one.end > other.begin for one, other in pairwise(segments)):
         raise ValueError("segments overlap")
     return segments
 
 
-def _segment_of(data: dict[str, Any], names: re.Pattern[str]) -> Segment:
+def _parse_segment(data: dict[str, Any], names: re.Pattern[str]) -> Segment:
     segment = Segment(**{**data, "early": tuple(data["early"])})
     numbers = (segment.begin, segment.last, segment.end, segment.frames, segment.size)
     is_sound = (

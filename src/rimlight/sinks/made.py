@@ -16,14 +16,14 @@ from typing import Any
 
 from rimlight.core.errors import SinkError
 
-Facts = tuple[int, int]
+FileStamp = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds."""
 
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _MODE = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-class Made:
+class ResultRecord:
     """The hidden file `.rimlight-ID` in a folder of results, a line for each of them.
 
     It is there while the run is unfinished. A file that it lists, and that nobody has changed
@@ -47,7 +47,7 @@ class Made:
         self._descriptor: int | None = None
         self._adding = threading.Lock()
         self._inputs: dict[str, str] = {}
-        self._known: set[tuple[str, Facts]] = set()
+        self._known: set[tuple[str, FileStamp]] = set()
         if os.path.lexists(self._path):
             self._open()
             self._load()
@@ -55,15 +55,17 @@ class Made:
     @property
     def names(self) -> dict[str, str]:
         """File -> name of its input, of the files that are there and unchanged."""
-        return {file: name for file, name in self._inputs.items() if self.is_ours(file)}
+        return {file: name for file, name in self._inputs.items() if self.is_own(file)}
 
-    def is_ours(self, file: str) -> bool:
+    def is_own(self, file: str) -> bool:
         """Return True if the run made `file`, a path below the folder, and nobody changed it."""
         with suppress(OSError):
-            return file in self._inputs and (file, facts(self._folder / file)) in self._known
+            return (
+                file in self._inputs and (file, read_file_stamp(self._folder / file)) in self._known
+            )
         return False
 
-    def add(self, file: str, name: str, made: Facts) -> None:
+    def add(self, file: str, name: str, made: FileStamp) -> None:
         """Write down, before it has its name, that `file` is made of the input `name`.
 
         Raises:
@@ -87,7 +89,7 @@ class Made:
         os.close(self._descriptor)
         self._descriptor = None
 
-    def _keep(self, file: str, name: str, made: Facts) -> None:
+    def _keep(self, file: str, name: str, made: FileStamp) -> None:
         # What is there may be of a try before the last: that one may have died before its move.
         self._inputs[file] = name
         self._known.add((file, made))
@@ -118,12 +120,12 @@ class Made:
         assert self._descriptor is not None
         with open(self._descriptor, "rb", closefd=False) as file:
             for line in file:
-                known = _parsed(line)
+                known = _parse_line(line)
                 if known is not None:
                     self._keep(*known)
 
 
-def note(record: Path | None, target: Path, part: Path) -> None:
+def record_result(record: Path | None, target: Path, part: Path) -> None:
     """Write down that `target` is made, before the finished `part` gets that name.
 
     Several processes may write to one record. Where it has no room, the next run asks before it
@@ -132,7 +134,7 @@ def note(record: Path | None, target: Path, part: Path) -> None:
     if record is None:
         return
     with suppress(OSError):
-        line = json.dumps([_below(record, target), facts(part)]) + "\n"
+        line = json.dumps([_make_relative(record, target), read_file_stamp(part)]) + "\n"
         descriptor = os.open(record, _APPEND, 0o666)
         try:
             os.write(descriptor, line.encode())
@@ -140,7 +142,7 @@ def note(record: Path | None, target: Path, part: Path) -> None:
             os.close(descriptor)
 
 
-class Noted:
+class RecordedResults:
     """The files that `note` wrote down in a record; none where it cannot be read.
 
     One target may have several lines: of each try that got so far, the last ones perhaps without
@@ -156,16 +158,16 @@ class Noted:
     def has(self, target: Path) -> bool:
         """Return True if a run made the file `target`, and nobody changed it since."""
         with suppress(OSError):
-            return (_below(self._record, target), facts(target)) in self._known
+            return (_make_relative(self._record, target), read_file_stamp(target)) in self._known
         return False
 
     @cached_property
-    def _known(self) -> frozenset[tuple[str, Facts]]:
+    def _known(self) -> frozenset[tuple[str, FileStamp]]:
         # Read only where a target is there: the record of a large batch has a line for each result.
-        return frozenset(_lines_of(self._record))
+        return frozenset(_read_lines(self._record))
 
 
-def may_replace(target: Path, record: Path | None, *, overwrite: bool) -> bool:
+def can_replace(target: Path, record: Path | None, *, overwrite: bool) -> bool:
     """Return True if a file that is found at `target` may be replaced.
 
     Args:
@@ -173,10 +175,10 @@ def may_replace(target: Path, record: Path | None, *, overwrite: bool) -> bool:
         record: as for `note`; what is listed there may be.
         overwrite: any file may be.
     """
-    return overwrite or (record is not None and Noted(record).has(target))
+    return overwrite or (record is not None and RecordedResults(record).has(target))
 
 
-def facts(path: Path) -> Facts:
+def read_file_stamp(path: Path) -> FileStamp:
     """Return what tells whether a file has changed.
 
     Raises:
@@ -188,7 +190,7 @@ def facts(path: Path) -> Facts:
     return status.st_size, status.st_mtime_ns
 
 
-def _parsed(line: bytes) -> tuple[str, str, Facts] | None:
+def _parse_line(line: bytes) -> tuple[str, str, FileStamp] | None:
     """Return (file, name, facts), None for a line that was cut off or is not ours."""
     try:
         data: Any = json.loads(line)
@@ -198,12 +200,12 @@ def _parsed(line: bytes) -> tuple[str, str, Facts] | None:
         return None
 
 
-def _below(record: Path, target: Path) -> str:
+def _make_relative(record: Path, target: Path) -> str:
     """Return the name of `target` in a record: it holds where the folder has moved, too."""
     return os.path.relpath(os.path.abspath(target), os.path.abspath(record.parent))
 
 
-def _lines_of(record: Path) -> Iterator[tuple[str, Facts]]:
+def _read_lines(record: Path) -> Iterator[tuple[str, FileStamp]]:
     lines: list[bytes] = []
     with suppress(OSError):
         lines = record.read_bytes().splitlines() if record.is_file() else []

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path, PurePosixPath
 
-Key = Callable[[str], str]
+NameKey = Callable[[str], str]
 """Returns what two names that a file system takes for one have in common."""
 
 
@@ -18,7 +18,7 @@ def plan_names(
     names: Sequence[str],
     suffix_of: Callable[[str], str],
     *,
-    key: Key = str,
+    key: NameKey = str,
     taken: Iterable[str] = (),
 ) -> dict[str, str]:
     """Return the result's name for each input's name; no two results share one.
@@ -37,12 +37,14 @@ def plan_names(
     own = [name for name in names if PurePosixPath(name).suffix == suffix_of(name)]
     for name in (*own, *names):
         if name not in results:
-            results[name] = next(n for n in candidates(name, suffix_of(name)) if key(n) not in used)
+            results[name] = next(
+                n for n in generate_names(name, suffix_of(name)) if key(n) not in used
+            )
             used.add(key(results[name]))
     return results
 
 
-def candidates(name: str, suffix: str) -> Iterator[str]:
+def generate_names(name: str, suffix: str) -> Iterator[str]:
     """Yield names for the result of an input: talk.mp4, talk.mov.mp4, talk-2.mp4, ..."""
     path = PurePosixPath(name)
     yield str(path.with_suffix(suffix))
@@ -51,41 +53,41 @@ def candidates(name: str, suffix: str) -> Iterator[str]:
     yield from (str(path.with_name(f"{path.stem}-{number}{suffix}")) for number in count(2))
 
 
-def key_for(folder: Path, names: Iterable[str]) -> Key:
+def find_name_key(folder: Path, names: Iterable[str]) -> NameKey:
     """Return how the file system of `folder` compares names.
 
     Only where some of `names` differ in nothing but case or composition, it is tried with an empty
     file, which goes at once. A folder that is missing is taken to be like the one above it.
     """
-    folded = Counter(map(_folded, set(names)))
+    folded = Counter(map(_fold_case, set(names)))
     if all(number == 1 for number in folded.values()):
         return str
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
-    return _tried(folder)
+    return _try_folder(folder)
 
 
-def _tried(folder: Path) -> Key:
+def _try_folder(folder: Path) -> NameKey:
     """Write a file into `folder` and look for it under other names; if in doubt, take all alike."""
     name = f".rimlight-é-{secrets.token_hex(6)}"
     file = folder / name
     try:
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     except OSError:
-        return _folded
+        return _fold_case
     try:
         is_folded = os.path.lexists(folder / name.upper())
         is_composed = os.path.lexists(folder / unicodedata.normalize("NFD", name))
     finally:
         file.unlink(missing_ok=True)
     if is_folded:
-        return _folded
-    return _composed if is_composed else str
+        return _fold_case
+    return _compose if is_composed else str
 
 
-def _folded(name: str) -> str:
+def _fold_case(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
-def _composed(name: str) -> str:
+def _compose(name: str) -> str:
     return unicodedata.normalize("NFC", name)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-NUDGE = 0.005
+MAX_DRIFT = 0.005
 """The most by which intervals differ from the rate: 0.15 frames a second of 30."""
 
-FRESH = 0.15
+MIN_WAIT = 0.15
 """How long, in intervals, a frame should have waited for its turn: less, and some would miss it."""
 
-FAR_BEHIND = 10
+MAX_BEHIND = 10
 """Intervals that are made up for by turns without a wait; what is more is given up."""
 
 
-class Pace:
-    """Turns at a constant rate, which drift, within `NUDGE`, to just after the frames arrive.
+class FramePacer:
+    """Turns at a constant rate, which drift, within `MAX_DRIFT`, to just after the frames arrive.
 
     Args:
         rate: turns a second.
@@ -24,13 +24,13 @@ class Pace:
         self._interval_s = 1 / rate
         self._due_s = now_s
 
-    def wait_s(self, now_s: float) -> float:
+    def advance(self, now_s: float) -> float:
         """Go on to the next turn, and return how long it is until then; 0.0 when it is late."""
-        earliest_s = now_s - FAR_BEHIND * self._interval_s
+        earliest_s = now_s - MAX_BEHIND * self._interval_s
         self._due_s = max(self._due_s + self._interval_s, earliest_s)
         return max(0.0, self._due_s - now_s)
 
-    def follow(self, put_s: float, *, is_new: bool) -> None:
+    def adjust(self, put_s: float, *, is_new: bool) -> None:
         """Let the turns after this one come a little later or sooner, as the frames come.
 
         Args:
@@ -40,5 +40,5 @@ class Pace:
         waited = (self._due_s - put_s) / self._interval_s
         if waited > 2:  # no frames come: there is nothing to follow
             return
-        is_early = not is_new or waited < FRESH
-        self._due_s += (NUDGE if is_early else -NUDGE) * self._interval_s
+        is_early = not is_new or waited < MIN_WAIT
+        self._due_s += (MAX_DRIFT if is_early else -MAX_DRIFT) * self._interval_s

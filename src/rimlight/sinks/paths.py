@@ -8,16 +8,16 @@ from pathlib import Path
 
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import SourceInfo
-from rimlight.sinks import PICTURE_SUFFIXES
 from rimlight.system.atomic_io import is_own_report, is_special_file, translate_os_errors
+from rimlight.system.file_kinds import WRITABLE_IMAGE_SUFFIXES
 
 ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
 
-Identity = tuple[int, int]
+FileId = tuple[int, int]
 """Device and number of a file: all its names have the same one."""
 
 
-def check_folder(path: Path, *, overwrite: bool) -> None:
+def check_writable_file(path: Path, *, overwrite: bool) -> None:
     """Check that the file `path` can be created.
 
     Raises:
@@ -48,7 +48,7 @@ def check_report(path: Path, *, overwrite: bool = False) -> None:
             else's file has that name.
     """
     if not is_special_file(path):
-        check_folder(path, overwrite=overwrite or is_own_report(path))
+        check_writable_file(path, overwrite=overwrite or is_own_report(path))
 
 
 def check_reports(folder: Path, names: Iterable[str], *, overwrite: bool = False) -> None:
@@ -65,14 +65,14 @@ def check_reports(folder: Path, names: Iterable[str], *, overwrite: bool = False
             )
 
 
-def check_free(path: Path, *, overwrite: bool) -> None:
+def check_unused(path: Path, *, overwrite: bool) -> None:
     """Check that nothing has the name of a file whose folder may be missing.
 
     Raises:
         SinkError: it exists and must not be overwritten, or is a folder.
     """
     if os.path.lexists(path):
-        check_folder(path, overwrite=overwrite)
+        check_writable_file(path, overwrite=overwrite)
 
 
 def check_can_be_folder(path: Path) -> None:
@@ -102,7 +102,7 @@ def check_not_source(path: Path, info: SourceInfo) -> None:
             raise SinkError(f"{path} is the input itself", hint="write to another name")
 
 
-def identity(path: Path) -> Identity | None:
+def get_file_id(path: Path) -> FileId | None:
     """Return what is the same for all names of a file, links to it included; None without one."""
     try:
         status = os.stat(path)
@@ -111,9 +111,9 @@ def identity(path: Path) -> Identity | None:
     return status.st_dev, status.st_ino
 
 
-def identities(paths: Iterable[Path]) -> frozenset[Identity]:
+def get_file_ids(paths: Iterable[Path]) -> frozenset[FileId]:
     """Return the identity of each of `paths` that exists."""
-    return frozenset(known for path in paths if (known := identity(path)) is not None)
+    return frozenset(known for path in paths if (known := get_file_id(path)) is not None)
 
 
 def is_same(one: Path, other: Path) -> bool:
@@ -124,13 +124,13 @@ def is_same(one: Path, other: Path) -> bool:
         return False
 
 
-def is_one_picture(path: Path) -> bool:
+def is_single_image(path: Path) -> bool:
     """Return True if `path` names a picture rather than a folder."""
-    return path.suffix.lower() in PICTURE_SUFFIXES
+    return path.suffix.lower() in WRITABLE_IMAGE_SUFFIXES
 
 
-def holds_alpha(path: Path, kind: str) -> bool:
+def can_hold_alpha(path: Path, kind: str) -> bool:
     """Return True if pictures written to `path`, in the format `kind`, can hold alpha."""
-    if is_one_picture(path):
+    if is_single_image(path):
         return path.suffix.lower() in ALPHA_SUFFIXES
     return kind != "jpg"

@@ -47,7 +47,7 @@ class PipeSink:
         self._format = options.pixel_format
         self._size: tuple[int, int] | None = None
         self._owned = stream is None
-        self._stream = stream or _standard_output()
+        self._stream = stream or _open_stdout()
 
     def write(self, frame: Frame) -> None:
         """Write one frame.
@@ -68,7 +68,7 @@ class PipeSink:
                 f"{self._format} cannot hold transparency", hint="use pixel_format: rgba"
             )
         try:
-            for part in _parts(frame, self._format):
+            for part in _split_planes(frame, self._format):
                 self._send(part)
         except BrokenPipeError:
             raise StopStream("the reader of standard output has gone") from None
@@ -92,7 +92,7 @@ class PipeSink:
         self.close()
 
 
-def _standard_output() -> BinaryIO:
+def _open_stdout() -> BinaryIO:
     if os.isatty(_STDOUT):
         raise ConfigError(
             "raw frames would go to the terminal",
@@ -103,7 +103,7 @@ def _standard_output() -> BinaryIO:
     return cast(BinaryIO, raw)
 
 
-def _parts(frame: Frame, pixel_format: PixelFormat) -> Iterator[Image]:
+def _split_planes(frame: Frame, pixel_format: PixelFormat) -> Iterator[Image]:
     """Yield uint8 arrays that hold `frame` in `pixel_format`, in the order they are sent."""
     if pixel_format == "yuv420p":
         luma, *chroma = planes(frame.i420)

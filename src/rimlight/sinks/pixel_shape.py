@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rimlight.core.frame import SourceInfo
-from rimlight.sinks.codecs import Plan
+from rimlight.sinks.codecs import EncodingPlan
 from rimlight.system.av import av
 
-_ROOM = "pixel shape".ljust(48, ".")
+_PLACEHOLDER = "pixel shape".ljust(48, ".")
 _SEGMENT, _TRACKS, _TRACK = 0x18538067, 0x1654AE6B, 0xAE
 _VIDEO, _NAME, _VOID, _CRC = 0xE0, 0x536E, 0xEC, 0xBF
 _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xB0, 0xBA
@@ -33,13 +33,13 @@ class _Element:
     end: int
 
 
-def leave_room(stream: av.VideoStream, plan: Plan, info: SourceInfo) -> None:
+def reserve_pixel_aspect(stream: av.VideoStream, plan: EncodingPlan, info: SourceInfo) -> None:
     """Let the file's header have room for the shape of pixels, where it is needed."""
     if _is_needed(plan, info):
-        stream.metadata["title"] = _ROOM
+        stream.metadata["title"] = _PLACEHOLDER
 
 
-def write_pixel_shape(path: Path, plan: Plan, info: SourceInfo) -> None:
+def write_pixel_aspect(path: Path, plan: EncodingPlan, info: SourceInfo) -> None:
     """Say in the closed file `path` how wide a pixel is, in the room that was left.
 
     Raises:
@@ -53,81 +53,83 @@ def write_pixel_shape(path: Path, plan: Plan, info: SourceInfo) -> None:
         file.seek(tracks.body)
         data = file.read(tracks.end - tracks.body)
         file.seek(tracks.body)
-        file.write(_with_shape(data, info.sample_aspect))
+        file.write(_insert_aspect(data, info.sample_aspect))
 
 
-def _is_needed(plan: Plan, info: SourceInfo) -> bool:
+def _is_needed(plan: EncodingPlan, info: SourceInfo) -> bool:
     return plan.format in ("matroska", "webm") and info.sample_aspect != 1
 
 
 def _find_tracks(file: BinaryIO) -> _Element:
     head = file.read(1 << 20)
-    for element in _elements(head):
+    for element in _parse_elements(head):
         if element.identity == _SEGMENT:
-            inside = _elements(head, element.body)
+            inside = _parse_elements(head, element.body)
             return next(one for one in inside if one.identity == _TRACKS)
     raise ValueError("no Matroska segment")
 
 
-def _with_shape(tracks: bytes, aspect: Fraction) -> bytes:
+def _insert_aspect(tracks: bytes, aspect: Fraction) -> bytes:
     """Return the bytes of a Tracks element, as long as before, with the shape in them."""
     made = b""
-    for element in _elements(tracks):
+    for element in _parse_elements(tracks):
         stored = tracks[element.start : element.end]
         body = tracks[element.body : element.end]
-        if element.identity == _TRACK and _ROOM.encode() in body:
-            stored = _element(_TRACK, _reshaped(body, aspect), length=len(stored))
+        if element.identity == _TRACK and _PLACEHOLDER.encode() in body:
+            stored = _encode_element(_TRACK, _rewrite_track(body, aspect), length=len(stored))
         made += stored if element.identity != _CRC else b""
     if len(made) == len(tracks):
         return made
-    return _element(_CRC, zlib.crc32(made).to_bytes(4, "little")) + made
+    return _encode_element(_CRC, zlib.crc32(made).to_bytes(4, "little")) + made
 
 
-def _reshaped(track: bytes, aspect: Fraction) -> bytes:
+def _rewrite_track(track: bytes, aspect: Fraction) -> bytes:
     """Return the children of a track entry with the shape of pixels in the place of the room."""
     made = b""
-    for element in _elements(track):
+    for element in _parse_elements(track):
         stored = track[element.start : element.end]
         if element.identity == _VIDEO:
             body = track[element.body : element.end]
             told = b"".join(  # libav writes that the unit is unknown; pixels need no unit
                 body[one.start : one.end]
-                for one in _elements(body)
+                for one in _parse_elements(body)
                 if one.identity != _DISPLAY_UNIT
             )
-            stored = _element(_VIDEO, told + _shape(body, aspect))
+            stored = _encode_element(_VIDEO, told + _encode_display_size(body, aspect))
         made += stored if element.identity != _NAME else b""
     free = len(track) - len(made)
     if free < 2:
         raise ValueError(f"no room for the shape of pixels: {free} bytes")
-    return made + _element(_VOID, bytes(free - 2), length=free)
+    return made + _encode_element(_VOID, bytes(free - 2), length=free)
 
 
-def _shape(video: bytes, aspect: Fraction) -> bytes:
-    size = {e.identity: int.from_bytes(video[e.body : e.end], "big") for e in _elements(video)}
+def _encode_display_size(video: bytes, aspect: Fraction) -> bytes:
+    size = {
+        e.identity: int.from_bytes(video[e.body : e.end], "big") for e in _parse_elements(video)
+    }
     width = round(size[_PIXEL_WIDTH] * aspect)
-    wide = _element(_DISPLAY_WIDTH, width.to_bytes(4, "big"))
-    return wide + _element(_DISPLAY_HEIGHT, size[_PIXEL_HEIGHT].to_bytes(4, "big"))
+    wide = _encode_element(_DISPLAY_WIDTH, width.to_bytes(4, "big"))
+    return wide + _encode_element(_DISPLAY_HEIGHT, size[_PIXEL_HEIGHT].to_bytes(4, "big"))
 
 
-def _element(identity: int, body: bytes, *, length: int | None = None) -> bytes:
+def _encode_element(identity: int, body: bytes, *, length: int | None = None) -> bytes:
     """Return an element; with `length`, its size takes the bytes that make it so long."""
     name = identity.to_bytes((identity.bit_length() + 7) // 8, "big")
     width = (len(body).bit_length() + 7) // 7 if length is None else length - len(name) - len(body)
     return name + (len(body) | 1 << 7 * width).to_bytes(width, "big") + body
 
 
-def _elements(data: bytes, at: int = 0) -> Iterator[_Element]:
+def _parse_elements(data: bytes, at: int = 0) -> Iterator[_Element]:
     """Yield the elements that lie one after the other from `at` on."""
     while at + 2 <= len(data):
         start = at
-        identity, at = _number(data, at, keep_marker=True)
-        size, at = _number(data, at, keep_marker=False)
+        identity, at = _read_number(data, at, keep_marker=True)
+        size, at = _read_number(data, at, keep_marker=False)
         yield _Element(identity, start, at, at + size)
         at += size
 
 
-def _number(data: bytes, at: int, *, keep_marker: bool) -> tuple[int, int]:
+def _read_number(data: bytes, at: int, *, keep_marker: bool) -> tuple[int, int]:
     width = 9 - data[at].bit_length()
     value = int.from_bytes(data[at : at + width], "big")
     return value if keep_marker else value & ((1 << 7 * width) - 1), at + width

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.sinks.codecs import Plan
+from rimlight.sinks.codecs import EncodingPlan
 from rimlight.sinks.encoder import Encoder
-from rimlight.sinks.muxing import is_quicktime, time_base_of
-from rimlight.sinks.sound import Sound
+from rimlight.sinks.muxing import choose_time_base, is_quicktime
+from rimlight.sinks.sound import StreamCopy
 from rimlight.system.av import av
 from rimlight.system.locks import LockResult, try_lock
 
@@ -46,7 +46,7 @@ class GrowingFile:
         try_lock(self._file.fileno())
         self._begun = 0
         self._whole: int | None = None
-        self.frozen = False
+        self.is_frozen = False
         """Nothing changes the file any more."""
 
     def write(self, data: bytes) -> int:
@@ -55,7 +55,7 @@ class GrowingFile:
         Raises:
             OSError: the disk is full; an mp4 ends with its last whole fragment then.
         """
-        if self.frozen:
+        if self.is_frozen:
             return len(data)
         if data[4:8] in _FRAGMENTS:
             self._begun += 1
@@ -81,7 +81,7 @@ class GrowingFile:
 
     def freeze(self) -> None:
         """Ignore what is written from now on."""
-        self.frozen = True
+        self.is_frozen = True
 
     def is_at(self, path: Path) -> bool:
         """Return True if `path` still leads to this file."""
@@ -115,15 +115,15 @@ class RecordingWriter:
 
     resume_at: Fraction | None = None
     is_complete = False
-    earlier = 0
+    earlier_frames = 0
 
     def __init__(
         self,
         path: Path,
-        plan: Plan,
+        plan: EncodingPlan,
         *,
         info: SourceInfo,
-        sound: Sound | None,
+        sound: StreamCopy | None,
         threads: int,
         may_replace: bool,
     ) -> None:
@@ -136,16 +136,16 @@ class RecordingWriter:
         self._info = info
         self._sound = sound
         self._threads = threads
-        self._base = time_base_of(info)
-        self._is_begun = False
+        self._base = choose_time_base(info)
+        self._is_open = False
         self._encoder: Encoder | None = None
         self._last_s = self._end_s = self._start_s = Fraction(0)
 
-    def ticks(self, time_s: Fraction) -> int:
+    def to_ticks(self, time_s: Fraction) -> int:
         """Return `time_s` in units of the video's time base."""
         return round(time_s / self._base)
 
-    def begin(self, first: Frame) -> None:
+    def open(self, first: Frame) -> None:
         """Open the encoder for frames like `first`, and the file if it replaces another.
 
         Raises:
@@ -169,12 +169,12 @@ class RecordingWriter:
                 sound=self._sound,
                 threads=self._threads,
                 file=self._file,
-                container_options=_growing(self._plan),
+                container_options=_build_growing_options(self._plan),
             )
         except BaseException:
             self.close()
             raise
-        self._is_begun = True
+        self._is_open = True
 
     def write(self, frame: Frame, duration_s: Fraction) -> None:
         """Encode `frame`, shown for `duration_s`; nothing where that has failed before.
@@ -183,10 +183,10 @@ class RecordingWriter:
             av.error.FFmpegError: it cannot be encoded.
             OSError: the disk is full.
         """
-        self.begin(frame)
+        self.open(frame)
         assert self._encoder is not None
         assert self._file is not None
-        if self._file.frozen:
+        if self._file.is_frozen:
             return
         try:
             self._encoder.write(replace(frame, pts=frame.pts - self._start_s), duration_s)
@@ -232,16 +232,16 @@ class RecordingWriter:
             return
         try:
             if encoder is not None:
-                self._end(encoder, file)
+                self._end_file(encoder, file)
         finally:
-            if not self._is_begun and file.is_at(self.path):
+            if not self._is_open and file.is_at(self.path):
                 self.path.unlink()
             file.close()
 
-    def _end(self, encoder: Encoder, file: GrowingFile) -> None:
+    def _end_file(self, encoder: Encoder, file: GrowingFile) -> None:
         """Write the file's end as far as possible; what plays already stays as it is."""
         with suppress(av.error.FFmpegError, OSError):
-            if not file.frozen:
+            if not file.is_frozen:
                 encoder.finish(self._last_s, self._end_s)
         file.freeze()
         with suppress(av.error.FFmpegError, OSError):
@@ -255,7 +255,7 @@ def _create_free(path: Path) -> GrowingFile:
         SinkError: it cannot be created.
     """
     while True:
-        place = free_place(path)
+        place = find_free_path(path)
         try:
             return GrowingFile(place)
         except FileExistsError:  # another run was faster
@@ -281,13 +281,13 @@ def _remove_finished(path: Path) -> None:
         path.unlink()
 
 
-def free_place(path: Path) -> Path:
+def find_free_path(path: Path) -> Path:
     """Return `path`, or the first of NAME-2, NAME-3 and so on that is not taken."""
     names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
     return path if not os.path.lexists(path) else next(n for n in names if not os.path.lexists(n))
 
 
-def _growing(plan: Plan) -> dict[str, str]:
+def _build_growing_options(plan: EncodingPlan) -> dict[str, str]:
     """Return muxer options for a file that plays at any moment."""
     if is_quicktime(plan):
         flags = "hybrid_fragmented+delay_moov"

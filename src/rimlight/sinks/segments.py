@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TypeAlias
 
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.sinks.codecs import Plan
+from rimlight.sinks.codecs import EncodingPlan
 from rimlight.sinks.encoder import Encoder
-from rimlight.sinks.join import join
-from rimlight.sinks.journal import Journal, Segment
-from rimlight.sinks.made import may_replace, note
-from rimlight.sinks.muxing import time_base_of
-from rimlight.sinks.sound import Sound
+from rimlight.sinks.join import concat_segments
+from rimlight.sinks.journal import Segment, SegmentIndex
+from rimlight.sinks.made import can_replace, record_result
+from rimlight.sinks.muxing import choose_time_base
+from rimlight.sinks.sound import StreamCopy
 
-Part: TypeAlias = tuple[Fraction | None, Fraction | None]
+TimeRange: TypeAlias = tuple[Fraction | None, Fraction | None]
 """From one moment up to another, in seconds; None for the video's own begin or end."""
 
 
-class SegmentWriter:
+class SegmentedWriter:
     """Writes segments of `segment_s` seconds, each with an encoder of its own, and joins them.
 
     A picture belongs to segment number `pts // segment_s`, so an interrupted run and one that was
@@ -45,14 +45,14 @@ class SegmentWriter:
     def __init__(
         self,
         path: Path,
-        plan: Plan,
+        plan: EncodingPlan,
         *,
         info: SourceInfo,
-        sound: Sound | None,
+        sound: StreamCopy | None,
         threads: int,
         segment_s: Fraction,
-        journal: Journal,
-        part: Part | None = None,
+        journal: SegmentIndex,
+        part: TimeRange | None = None,
         overwrite: bool = True,
         record: Path | None = None,
     ) -> None:
@@ -67,10 +67,10 @@ class SegmentWriter:
         self._record = record
         self._wanted = part
         self._from, self._until = part or (None, None)
-        self._base = time_base_of(info)
+        self._base = choose_time_base(info)
         self._encoder: Encoder | None = None
         self._number = 0
-        self.earlier = sum(segment.frames for segment in journal.segments)
+        self.earlier_frames = sum(segment.frames for segment in journal.segments)
         """Frames that an earlier run wrote."""
 
     @property
@@ -82,18 +82,18 @@ class SegmentWriter:
     @property
     def is_complete(self) -> bool:
         """Every picture is in a whole segment, or in the result already."""
-        return self._journal.complete or self._journal.finished
+        return self._journal.is_complete or self._journal.is_finished
 
     @property
     def notes(self) -> list[str]:
         """What the user should know about what an earlier run left."""
         return self._journal.notes
 
-    def ticks(self, time_s: Fraction) -> int:
+    def to_ticks(self, time_s: Fraction) -> int:
         """Return `time_s` in units of the video's time base."""
         return round(time_s / self._base)
 
-    def begin(self, first: Frame) -> None:
+    def open(self, first: Frame) -> None:
         """Open the encoder of the segment that `first` belongs to.
 
         Raises:
@@ -119,8 +119,8 @@ class SegmentWriter:
             OSError: the journal cannot be written.
         """
         if self._encoder is not None and frame.pts // self._segment_s != self._number:
-            self._journal.add(self._ended(frame.pts))
-        self.begin(frame)
+            self._journal.add(self._end_segment(frame.pts))
+        self.open(frame)
         if self._encoder is not None:
             self._encoder.write(frame, duration_s)
             self._frames += 1
@@ -133,19 +133,19 @@ class SegmentWriter:
             end_s: until when the last picture is shown; None when none was written.
             is_all: the source has ended; else the whole segments stay for another run.
         """
-        if self._journal.finished:
+        if self._journal.is_finished:
             self._close_sound()
             self._journal.remove()
             return
-        last = None if end_s is None or self._encoder is None else self._ended(end_s)
+        last = None if end_s is None or self._encoder is None else self._end_segment(end_s)
         if self._wanted is not None:
-            self._keep(last)
+            self._keep_segments(last)
             return
         if last and is_all:
-            self._journal.complete = True
+            self._journal.is_complete = True
             self._journal.add(last)
             last = None
-        self._join([*self._journal.segments, *([last] if last else [])], is_all=is_all)
+        self._concat([*self._journal.segments, *([last] if last else [])], is_all=is_all)
         if is_all:
             self._journal.remove()
             return
@@ -153,7 +153,7 @@ class SegmentWriter:
             (self._journal.folder / last.name).unlink()
         self._journal.close()
 
-    def _keep(self, last: Segment | None) -> None:
+    def _keep_segments(self, last: Segment | None) -> None:
         """Leave the segments of a part as they are."""
         if last:
             self._journal.add(last)
@@ -181,25 +181,27 @@ class SegmentWriter:
     def _part(self) -> Path:
         return self._journal.folder / f"part{self._path.suffix}"
 
-    def _ended(self, end_s: Fraction) -> Segment:
+    def _end_segment(self, end_s: Fraction) -> Segment:
         """Finish the segment that is under way and give it its name."""
         assert self._encoder is not None
         self._encoder.finish(self._last_s, end_s)
         name = f"{self._number:08d}{self._path.suffix}"
         os.replace(self._part, self._journal.folder / name)
-        early, self._encoder = self._encoder.early, None
-        begin, last, end = (self.ticks(t) for t in (self._begin_s, self._last_s, end_s))
+        early, self._encoder = self._encoder.early_dts, None
+        begin, last, end = (self.to_ticks(t) for t in (self._begin_s, self._last_s, end_s))
         return Segment(name, begin, last, end, self._frames, early)
 
-    def _join(self, segments: Sequence[Segment], *, is_all: bool) -> None:
+    def _concat(self, segments: Sequence[Segment], *, is_all: bool) -> None:
         part = self._journal.folder / f"joined{self._path.suffix}"
         paths = [self._journal.folder / segment.name for segment in segments]
         try:
-            join(part, paths, segments, plan=self._plan, info=self._info, sound=self._sound)
+            concat_segments(
+                part, paths, segments, plan=self._plan, info=self._info, sound=self._sound
+            )
             if is_all:
-                note(self._record, self._path, part)
-            may = may_replace(self._path, self._record, overwrite=self._overwrite)
-            self._journal.place(part, whole=is_all, overwrite=may)
+                record_result(self._record, self._path, part)
+            may = can_replace(self._path, self._record, overwrite=self._overwrite)
+            self._journal.publish(part, whole=is_all, overwrite=may)
         finally:
             part.unlink(missing_ok=True)
             self._close_sound()

@@ -24,12 +24,12 @@ Input: TypeAlias = "av.container.InputContainer"
 log = logging.getLogger(__name__)
 
 NOTHING = Fraction(-(1 << 40))
-_TRIED_PACKETS = 400
-_MOST_HELD = 500
-_FAR_BEHIND_S = Fraction(1, 2)
+_MAX_TRIED_PACKETS = 400
+_MAX_HELD_PACKETS = 500
+_MAX_BEHIND_S = Fraction(1, 2)
 
 
-class Sound:
+class StreamCopy:
     """The sound and subtitle streams of `path`, read as far as the video has got.
 
     What the output container cannot hold is converted, or left out; both are logged.
@@ -56,9 +56,11 @@ class Sound:
         self._path = path
         self._origin = origin
         self._private = private
-        self._input = _opened(path)
+        self._input = _open_input(path)
         try:
-            self._plan = plan_tracks(self._input, container, _begin(path), private=private)
+            self._plan = plan_tracks(
+                self._input, container, _read_first_packets(path), private=private
+            )
         except BaseException:
             self._input.close()
             raise
@@ -67,7 +69,7 @@ class Sound:
         if private and any(track.stream.type == "audio" for track in self._plan.tracks):
             log.warning("%s: its sound is kept; --no-audio leaves it out", path.name)
         self._tracks = {track.stream.index: track for track in self._plan.tracks}
-        self._video = _pictures(self._input, path)
+        self._video = _find_video_stream(self._input, path)
         self._video_end = NOTHING
         self._out: dict[int, Stream] = {}
         self._last: dict[int, int] = {}
@@ -79,20 +81,20 @@ class Sound:
     @property
     def time_bases(self) -> list[Fraction]:
         """The units of the streams' time stamps."""
-        return [base for track in self._tracks.values() if (base := _time_base(track))]
+        return [base for track in self._tracks.values() if (base := _get_time_base(track))]
 
-    def attach(self, output: av.container.OutputContainer) -> None:
+    def add_streams(self, output: av.container.OutputContainer) -> None:
         """Add the streams to `output`, before its first packet."""
         self._output = output
         for index, track in self._tracks.items():
-            self._out[index] = track.attach(output, tags=self._tags(track.stream))
+            self._out[index] = track.attach(output, tags=self._select_tags(track.stream))
         for name, mime, data in self._plan.attachments:
             output.add_attachment(name, mime, data)
         self._next = next(self._packets, None)
 
-    def up_to(self, time_s: Fraction) -> None:
+    def copy_until(self, time_s: Fraction) -> None:
         """Copy what is to be decoded up to `time_s`, in seconds of the output's clock."""
-        while self._next is not None and _time_s(self._next) <= time_s:
+        while self._next is not None and _get_decode_time_s(self._next) <= time_s:
             self._write(self._next)
             self._next = next(self._packets, None)
 
@@ -106,7 +108,7 @@ class Sound:
         tail: list[Packet] = []
         while self._next is not None:
             packet, self._next = self._next, next(self._packets, None)
-            if _time_s(packet) < end_s:
+            if _get_decode_time_s(packet) < end_s:
                 self._write(packet)
             elif self._video_end > last_s:
                 break
@@ -129,7 +131,7 @@ class Sound:
         self._packets.close()
         self._input.close()
 
-    def _tags(self, stream: Stream) -> dict[str, str]:
+    def _select_tags(self, stream: Stream) -> dict[str, str]:
         if not self._private:
             return dict(stream.metadata)
         language = stream.metadata.get("language")
@@ -137,7 +139,7 @@ class Sound:
 
     def _write(self, packet: Packet) -> None:
         index = packet.stream_index
-        self._mux(index, self._tracks[index].packets(packet))
+        self._mux(index, self._tracks[index].convert(packet))
 
     def _mux(self, index: int, packets: Sequence[Packet]) -> None:
         """Write packets of one stream; one that the container does not take is left out."""
@@ -145,7 +147,7 @@ class Sound:
         stream = self._out[index]
         for packet in packets:
             packet.stream = stream
-            if not self._place(index, packet, stream):
+            if not self._set_times(index, packet, stream):
                 self._misplaced += 1
                 continue
             try:
@@ -156,7 +158,7 @@ class Sound:
                     raise
                 self._misplaced += 1
 
-    def _place(self, index: int, packet: Packet, stream: Stream) -> bool:
+    def _set_times(self, index: int, packet: Packet, stream: Stream) -> bool:
         """Put the packet's times into the output's unit, rising; return False where they cannot.
 
         Times that are equal, as in a file that counts in milliseconds, are a tick apart then.
@@ -166,34 +168,36 @@ class Sound:
         given = packet.dts if packet.dts is not None else packet.pts
         if given is None:
             return False
-        dts = _rounded(given * unit)
-        pts = dts if packet.pts is None else _rounded(packet.pts * unit)
+        dts = _round_half_away(given * unit)
+        pts = dts if packet.pts is None else _round_half_away(packet.pts * unit)
         last = self._last.get(index)
         least = None if last is None else last + (stream.type != "subtitle")
         if least is not None and dts < least:
-            if (least - dts) * base > _FAR_BEHIND_S:
+            if (least - dts) * base > _MAX_BEHIND_S:
                 return False
             dts, pts = least, max(pts, least)
         self._last[index] = dts
         step = 0 if last is None or stream.type == "subtitle" else dts - last
-        packet.duration = _rounded((packet.duration or 0) * unit) or step
+        packet.duration = _round_half_away((packet.duration or 0) * unit) or step
         packet.time_base, packet.dts, packet.pts = base, dts, pts
         return True
 
     def _read(self) -> Generator[Packet]:
         """Yield the packets to copy, and note how far the input's own pictures go."""
-        placed = _Placed(self._input, self._video, list(self._tracks))
+        placed = _AlignedPackets(self._input, self._video, list(self._tracks))
         try:
             for packet in placed:
                 if self._video is not None and packet.stream_index == self._video.index:
-                    self._video_end = max(self._video_end, _shown_s(packet) - self._origin)
-                elif not self._origin or _time_s(packet) >= self._origin:
-                    yield _moved(packet, -self._origin)
+                    self._video_end = max(
+                        self._video_end, _get_display_time_s(packet) - self._origin
+                    )
+                elif not self._origin or _get_decode_time_s(packet) >= self._origin:
+                    yield _shift_by_seconds(packet, -self._origin)
         except av.error.FFmpegError as exc:
             log.warning("the sound of %s breaks off: %s", self._path, exc.strerror)
 
 
-def foresee(path: Path, container: str, *, private: bool = False) -> tuple[str, ...]:
+def describe_track_changes(path: Path, container: str, *, private: bool = False) -> tuple[str, ...]:
     """Return what becomes of the sound and subtitles of `path`, one line for what is not copied.
 
     Args:
@@ -202,13 +206,13 @@ def foresee(path: Path, container: str, *, private: bool = False) -> tuple[str, 
         private: only sound is taken.
     """
     try:
-        with _opened(path) as source:
-            return plan_tracks(source, container, _begin(path), private=private).notes
+        with _open_input(path) as source:
+            return plan_tracks(source, container, _read_first_packets(path), private=private).notes
     except SinkError:
         return ()
 
 
-class _Placed:
+class _AlignedPackets:
     """The packets of some streams on one clock, that of the pictures, in the order of the file.
 
     Args:
@@ -239,33 +243,37 @@ class _Placed:
                 yield packet
             elif packet.stream_index == video.index:
                 crossed = len(seams.offsets)
-                yield _moved_by(packet, seams.add_packet(packet.pts, packet.dts))
+                yield _shift_by_ticks(packet, seams.add_packet(packet.pts, packet.dts))
                 if len(seams.offsets) > crossed:
-                    yield from self._released()
+                    yield from self._read_ready_packets()
             else:
                 held = self._held[packet.stream_index]
                 held.append(packet)
-                yield from self._ready(packet.stream_index, force=len(held) > _MOST_HELD)
+                yield from self._read_ready(
+                    packet.stream_index, force=len(held) > _MAX_HELD_PACKETS
+                )
         for index in self._held:
-            yield from self._ready(index, force=True)
+            yield from self._read_ready(index, force=True)
 
-    def _released(self) -> Iterator[Packet]:
+    def _read_ready_packets(self) -> Iterator[Packet]:
         for index in self._held:
-            yield from self._ready(index)
+            yield from self._read_ready(index)
 
-    def _ready(self, index: int, *, force: bool = False) -> Iterator[Packet]:
+    def _read_ready(self, index: int, *, force: bool = False) -> Iterator[Packet]:
         """Yield the held packets of a stream whose place is known by now."""
         held = self._held[index]
         while held:
             packet = held[0]
             length = Fraction(packet.duration or 0) * packet.time_base
-            shift = self._followers[index].compute_offset(_time_s(packet), length, force=force)
+            shift = self._followers[index].compute_offset(
+                _get_decode_time_s(packet), length, force=force
+            )
             if shift is None:
                 return
-            yield _moved(held.popleft(), shift)
+            yield _shift_by_seconds(held.popleft(), shift)
 
 
-def _opened(path: Path) -> Input:
+def _open_input(path: Path) -> Input:
     try:
         return reopen_file(path)
     except av.error.FFmpegError as exc:
@@ -274,21 +282,21 @@ def _opened(path: Path) -> Input:
         ) from exc
 
 
-def _pictures(source: Input, path: Path) -> av.VideoStream | None:
+def _find_video_stream(source: Input, path: Path) -> av.VideoStream | None:
     try:
         return find_video_stream(source, MediaLocation.parse(str(path)))
     except SourceOpenError:
         return None
 
 
-def _begin(path: Path) -> list[Packet]:
+def _read_first_packets(path: Path) -> list[Packet]:
     """Return the first sound and subtitle packets of a file whose times rise.
 
     The file is opened once more for them.
     """
     found: list[Packet] = []
     latest: dict[int, Fraction] = {}
-    with _opened(path) as source:
+    with _open_input(path) as source:
         wanted = [s for s in source.streams if s.type in ("audio", "subtitle")]
         if not wanted:
             return []
@@ -296,42 +304,42 @@ def _begin(path: Path) -> list[Packet]:
             for packet in source.demux(wanted):
                 if not packet.size or packet.dts is None:
                     continue
-                at = _time_s(packet)
+                at = _get_decode_time_s(packet)
                 if at > latest.get(packet.stream_index, NOTHING):
                     latest[packet.stream_index] = at
                     found.append(packet)
-                if len(found) >= _TRIED_PACKETS:
+                if len(found) >= _MAX_TRIED_PACKETS:
                     break
         except av.error.FFmpegError:
             pass  # the reader says so when it gets there
     return found
 
 
-def _time_base(track: Track) -> Fraction | None:
+def _get_time_base(track: Track) -> Fraction | None:
     return getattr(track, "time_base", None) or track.stream.time_base
 
 
-def _moved(packet: Packet, shift_s: Fraction) -> Packet:
-    return _moved_by(packet, round(shift_s / packet.time_base))
+def _shift_by_seconds(packet: Packet, shift_s: Fraction) -> Packet:
+    return _shift_by_ticks(packet, round(shift_s / packet.time_base))
 
 
-def _moved_by(packet: Packet, ticks: int) -> Packet:
+def _shift_by_ticks(packet: Packet, ticks: int) -> Packet:
     packet.pts = None if packet.pts is None else packet.pts + ticks
     packet.dts = None if packet.dts is None else packet.dts + ticks
     return packet
 
 
-def _rounded(ticks: Fraction) -> int:
+def _round_half_away(ticks: Fraction) -> int:
     """Round as FFmpeg does: halves away from zero."""
     return floor(ticks + Fraction(1, 2)) if ticks >= 0 else -floor(Fraction(1, 2) - ticks)
 
 
-def _time_s(packet: Packet) -> Fraction:
+def _get_decode_time_s(packet: Packet) -> Fraction:
     ticks = packet.dts if packet.dts is not None else packet.pts
     return Fraction(ticks or 0) * packet.time_base
 
 
-def _shown_s(packet: Packet) -> Fraction:
+def _get_display_time_s(packet: Packet) -> Fraction:
     if packet.is_discard:
         return NOTHING
     ticks = packet.pts if packet.pts is not None else packet.dts

@@ -22,7 +22,7 @@ _MARKS = re.compile(r"\{\\[^}]*\}|<[^<>]*>")
 
 
 @dataclass(frozen=True)
-class TextCodec:
+class SubtitleCodec:
     """What subtitles are written as, by FFmpeg's names.
 
     Attributes:
@@ -34,14 +34,14 @@ class TextCodec:
     result: str
 
 
-def text_codec(stream: Stream, container: str) -> TextCodec | None:
+def choose_subtitle_codec(stream: Stream, container: str) -> SubtitleCodec | None:
     """Return how text subtitles fit into `container`; None for pictures and unknown codecs."""
     context, result = stream.codec_context, _WRITTEN.get(container)
     name = context.codec.canonical_name if context is not None else ""
-    return TextCodec(name, result) if name in _READ and result else None
+    return SubtitleCodec(name, result) if name in _READ and result else None
 
 
-class ConvertedText:
+class ConvertedSubtitleTrack:
     """A subtitle track in another text codec; styles are dropped.
 
     Args:
@@ -49,7 +49,7 @@ class ConvertedText:
         codec: from what to what.
     """
 
-    def __init__(self, stream: Stream, codec: TextCodec) -> None:
+    def __init__(self, stream: Stream, codec: SubtitleCodec) -> None:
         self.stream = stream
         self.codec = codec
 
@@ -71,12 +71,12 @@ class ConvertedText:
         out.disposition = self.stream.disposition
         return out
 
-    def packets(self, packet: Packet) -> Sequence[Packet]:
+    def convert(self, packet: Packet) -> Sequence[Packet]:
         """Return the line of `packet` in the new form; an empty one only ends the line before."""
-        text = _text(bytes(packet), self.codec.source)
+        text = _decode_text(bytes(packet), self.codec.source)
         if not text.strip():
             return ()
-        made: Packet = av.Packet(_stored(text, self.codec.result))
+        made: Packet = av.Packet(_encode_text(text, self.codec.result))
         made.time_base, made.duration = packet.time_base, packet.duration
         made.pts, made.dts = packet.pts, packet.pts
         return (made,)
@@ -86,7 +86,7 @@ class ConvertedText:
         return ()
 
 
-def _text(data: bytes, codec: str) -> str:
+def _decode_text(data: bytes, codec: str) -> str:
     """Return the plain text of a stored line."""
     if codec == "mov_text":  # two bytes of length before it, boxes with styles behind
         data = data[2 : 2 + int.from_bytes(data[:2], "big")]
@@ -96,6 +96,6 @@ def _text(data: bytes, codec: str) -> str:
     return _MARKS.sub("", text)
 
 
-def _stored(text: str, codec: str) -> bytes:
+def _encode_text(text: str, codec: str) -> bytes:
     data = text.encode()
     return len(data[:0xFFFF]).to_bytes(2, "big") + data[:0xFFFF] if codec == "mov_text" else data

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
-from rimlight.sinks.converted import ConvertedSound, sound_codec
-from rimlight.sinks.pcm import Holes
-from rimlight.sinks.subtitles import ConvertedText, text_codec
+from rimlight.sinks.converted import ConvertedAudioTrack, choose_audio_codec
+from rimlight.sinks.pcm import PcmGapFiller
+from rimlight.sinks.subtitles import ConvertedSubtitleTrack, choose_subtitle_codec
 from rimlight.system.av import av
 
 Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when it runs
@@ -28,7 +28,7 @@ class Track(Protocol):
         """Add it to `output`, before the first packet; return the stream in there."""
         ...
 
-    def packets(self, packet: Packet) -> Sequence[Packet]:
+    def convert(self, packet: Packet) -> Sequence[Packet]:
         """Return what becomes of a packet of `stream`."""
         ...
 
@@ -47,7 +47,7 @@ class CopiedTrack:
 
     def __init__(self, stream: Stream, container: str) -> None:
         self.stream = stream
-        self._holes = Holes.of(stream) if container in ("mp4", "mov") else None
+        self._holes = PcmGapFiller.from_stream(stream) if container in ("mp4", "mov") else None
 
     def attach(self, output: Output, *, tags: dict[str, str]) -> Stream:
         """Add a stream like the input's."""
@@ -56,9 +56,9 @@ class CopiedTrack:
         copy.disposition = self.stream.disposition
         return copy
 
-    def packets(self, packet: Packet) -> Sequence[Packet]:
+    def convert(self, packet: Packet) -> Sequence[Packet]:
         """Return the packet itself, after the silence that the container needs before it."""
-        return (packet,) if self._holes is None else tuple(self._holes.filled(packet))
+        return (packet,) if self._holes is None else tuple(self._holes.fill_gap(packet))
 
     def flush(self) -> Sequence[Packet]:
         """Return nothing: no packet is held back."""
@@ -66,7 +66,7 @@ class CopiedTrack:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrackPlan:
     """What of an input a container takes.
 
     Attributes:
@@ -86,7 +86,7 @@ def plan_tracks(
     begin: Sequence[Packet],
     *,
     private: bool = False,
-) -> Plan:
+) -> TrackPlan:
     """Decide over each track of `source` but the pictures'; nothing is written.
 
     Args:
@@ -102,41 +102,43 @@ def plan_tracks(
             continue
         first = [packet for packet in begin if packet.stream_index == stream.index]
         if private and stream.type == "subtitle":
-            notes.append(f"{_called(stream)} left out: they may say where the film was taken")
+            notes.append(
+                f"{_describe_track(stream)} left out: they may say where the film was taken"
+            )
             continue
-        track, note = _track(stream, container, first)
+        track, note = _plan_track(stream, container, first)
         tracks += [track] if track else []
         notes += [note] if note else []
-    attached, left = _attachments(source, container, private=private)
-    return Plan(tuple(tracks), attached, (*notes, *left))
+    attached, left = _plan_attachments(source, container, private=private)
+    return TrackPlan(tuple(tracks), attached, (*notes, *left))
 
 
-def _track(
+def _plan_track(
     stream: Stream, container: str, begin: Sequence[Packet]
 ) -> tuple[Track | None, str | None]:
     name = _NAMES.get(container, container)
-    if _fits(CopiedTrack(stream, container), container, begin):
+    if _can_mux(CopiedTrack(stream, container), container, begin):
         return CopiedTrack(stream, container), None
-    made: ConvertedSound | ConvertedText | None = None
+    made: ConvertedAudioTrack | ConvertedSubtitleTrack | None = None
     if stream.type == "audio" and stream.codec_context is not None:
         assert isinstance(stream, av.AudioStream)
-        made = ConvertedSound(stream, sound_codec(stream, container))
-    elif stream.type == "subtitle" and (text := text_codec(stream, container)):
-        made = ConvertedText(stream, text)
-    if made is None or not _fits(made, container, begin):
-        return None, f"{_called(stream)} left out: {name} cannot hold it"
-    if isinstance(made, ConvertedSound):
-        made = made.again()
-    return made, f"{_called(stream)} converted to {made.title}: {name} cannot hold it"
+        made = ConvertedAudioTrack(stream, choose_audio_codec(stream, container))
+    elif stream.type == "subtitle" and (text := choose_subtitle_codec(stream, container)):
+        made = ConvertedSubtitleTrack(stream, text)
+    if made is None or not _can_mux(made, container, begin):
+        return None, f"{_describe_track(stream)} left out: {name} cannot hold it"
+    if isinstance(made, ConvertedAudioTrack):
+        made = made.make_fresh_copy()
+    return made, f"{_describe_track(stream)} converted to {made.title}: {name} cannot hold it"
 
 
-def _fits(track: Track, container: str, begin: Sequence[Packet]) -> bool:
+def _can_mux(track: Track, container: str, begin: Sequence[Packet]) -> bool:
     """Return True if `container` takes the track and its first packets: tried in memory."""
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:
             out = track.attach(trial, tags={})
             trial.start_encoding()
-            packets = [made for packet in begin for made in track.packets(_copy(packet))]
+            packets = [made for packet in begin for made in track.convert(_copy_packet(packet))]
             for packet in (*packets, *track.flush()):
                 if packet.dts is not None:
                     packet.stream = out
@@ -146,30 +148,30 @@ def _fits(track: Track, container: str, begin: Sequence[Packet]) -> bool:
     return True
 
 
-def _copy(packet: Packet) -> Packet:
+def _copy_packet(packet: Packet) -> Packet:
     copy: Packet = av.Packet(bytes(packet))
     copy.time_base, copy.duration = packet.time_base, packet.duration
     copy.pts, copy.dts = packet.pts, packet.dts
     return copy
 
 
-def _called(stream: Stream) -> str:
+def _describe_track(stream: Stream) -> str:
     """Return how messages call a track: what it is, its codec and its language."""
     kind: Literal["sound", "subtitles"] = "sound" if stream.type == "audio" else "subtitles"
-    facts = [codec_name(stream), stream.metadata.get("language", "und")]
+    facts = [get_codec_name(stream), stream.metadata.get("language", "und")]
     return f"{kind} ({', '.join(fact for fact in facts if fact != 'und')})"
 
 
-def codec_name(stream: Stream) -> str:
+def get_codec_name(stream: Stream) -> str:
     """Return the usual name of a stream's codec."""
     context = stream.codec_context
     return str(context.codec.canonical_name) if context is not None else "unknown codec"
 
 
-def _attachments(
+def _plan_attachments(
     source: av.container.InputContainer, container: str, *, private: bool
 ) -> tuple[tuple[tuple[str, str, bytes], ...], tuple[str, ...]]:
-    found = list(_attached(source))
+    found = list(_read_attachments(source))
     if not found:
         return (), ()
     if container == "matroska" and not private:
@@ -179,7 +181,7 @@ def _attachments(
     return (), (f"{what} left out: {names}",)
 
 
-def _attached(source: av.container.InputContainer) -> Iterator[tuple[str, str, bytes]]:
+def _read_attachments(source: av.container.InputContainer) -> Iterator[tuple[str, str, bytes]]:
     for stream in source.streams:
         if isinstance(stream, av.stream.AttachmentStream):
             yield (

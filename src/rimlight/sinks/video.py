@@ -16,17 +16,17 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, SinkError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.sinks.codecs import CodecName, Plan, Preset, plan_for
-from rimlight.sinks.extras import tell_of_tags
-from rimlight.sinks.hardware import check_present
-from rimlight.sinks.journal import Journal
-from rimlight.sinks.made import may_replace
-from rimlight.sinks.muxing import USUAL_RATE
-from rimlight.sinks.paths import check_folder, check_not_source
+from rimlight.sinks.codecs import CodecName, EncodingPlan, Preset, plan_encoding
+from rimlight.sinks.extras import log_tags
+from rimlight.sinks.hardware import check_available
+from rimlight.sinks.journal import SegmentIndex
+from rimlight.sinks.made import can_replace
+from rimlight.sinks.muxing import DEFAULT_RATE
+from rimlight.sinks.paths import check_not_source, check_writable_file
 from rimlight.sinks.recording import RecordingWriter
-from rimlight.sinks.segments import SegmentWriter
-from rimlight.sinks.sound import Sound
-from rimlight.sinks.whole import WholeWriter
+from rimlight.sinks.segments import SegmentedWriter
+from rimlight.sinks.sound import StreamCopy
+from rimlight.sinks.whole import SingleFileWriter
 from rimlight.system.av import av
 from rimlight.system.cpu import count_usable_cores
 
@@ -92,11 +92,11 @@ class VideoSink:
         self._is_recording = info.is_live and options.resume is None
         check_not_source(options.path, info)
         knows_what_is_there = self._is_recording or options.resume is not None
-        check_folder(options.path, overwrite=knows_what_is_there or self._may_replace())
+        check_writable_file(options.path, overwrite=knows_what_is_there or self._can_replace())
         self._writer = self._open_writer(self._open_sound())
         self._held: Frame | None = None
         self._taken = 0
-        self._gap = 1 / (info.rate or USUAL_RATE)
+        self._gap = 1 / (info.rate or DEFAULT_RATE)
         self._start: Fraction | None = None
         self._size: tuple[int, int] | None = None
         self._is_opening = False
@@ -104,24 +104,26 @@ class VideoSink:
         self._done = False
 
     @staticmethod
-    def plan(options: Options) -> Plan:
+    def plan(options: Options) -> EncodingPlan:
         """Return container and codec.
 
         Raises:
             ConfigError: the container cannot hold what is asked for, or hardware is missing.
         """
-        plan = plan_for(
+        plan = plan_encoding(
             options.path,
             codec=options.codec,
             transparent=options.transparent,
             crf=options.crf,
             preset=options.preset,
         )
-        check_present(plan.codec)
+        check_available(plan.codec)
         _check_codec(plan, options.path)
         return plan
 
-    def _open_writer(self, sound: Sound | None) -> WholeWriter | SegmentWriter | RecordingWriter:
+    def _open_writer(
+        self, sound: StreamCopy | None
+    ) -> SingleFileWriter | SegmentedWriter | RecordingWriter:
         options, info = self._options, self._info
         if options.private:
             info = replace(info, media_path=None)
@@ -138,7 +140,7 @@ class VideoSink:
             self._path = recording.path
             return recording
         if options.resume is None:
-            return WholeWriter(
+            return SingleFileWriter(
                 self._path,
                 self._plan,
                 info=info,
@@ -147,17 +149,17 @@ class VideoSink:
                 overwrite=options.overwrite,
                 record=options.record,
             )
-        journal: Journal | None = None
+        journal: SegmentIndex | None = None
         try:
-            journal = Journal(self._path, options.resume)
-            if not journal.replaceable:
-                check_folder(self._path, overwrite=self._may_replace())
+            journal = SegmentIndex(self._path, options.resume)
+            if not journal.can_replace_result:
+                check_writable_file(self._path, overwrite=self._can_replace())
         except SinkError:
             for opened in (journal, sound):
                 if opened is not None:
                     opened.close()
             raise
-        return SegmentWriter(
+        return SegmentedWriter(
             self._path,
             self._plan,
             info=info,
@@ -170,18 +172,20 @@ class VideoSink:
             record=options.record,
         )
 
-    def _may_replace(self) -> bool:
+    def _can_replace(self) -> bool:
         options = self._options
-        return may_replace(self._path, options.record, overwrite=options.overwrite)
+        return can_replace(self._path, options.record, overwrite=options.overwrite)
 
-    def _open_sound(self) -> Sound | None:
+    def _open_sound(self) -> StreamCopy | None:
         container, private = self._info.media_path, self._options.private
         if container is None:
             return None
-        tell_of_tags(container, private=private)
+        log_tags(container, private=private)
         if not self._options.audio:
             return None
-        return Sound(container, self._plan.format, origin=self._info.start_offset, private=private)
+        return StreamCopy(
+            container, self._plan.format, origin=self._info.start_offset, private=private
+        )
 
     @property
     def path(self) -> Path:
@@ -201,7 +205,7 @@ class VideoSink:
     @property
     def frames(self) -> tuple[int, int]:
         """How many frames earlier runs wrote, and how many this one has taken."""
-        return self._writer.earlier, self._taken
+        return self._writer.earlier_frames, self._taken
 
     @property
     def notes(self) -> Sequence[str]:
@@ -225,7 +229,7 @@ class VideoSink:
         try:
             if self._held is None:
                 self._size, self._is_opening = frame.size, True
-                self._writer.begin(frame)
+                self._writer.open(frame)
                 self._is_opening = False
             else:
                 self._gap = frame.pts - self._held.pts
@@ -249,7 +253,7 @@ class VideoSink:
                 f"frame {frame.index} is {frame.size}, the video {self._path} is {self._held.size}",
                 hint="a video has one size; write a folder of pictures instead",
             )
-        if self._writer.ticks(frame.pts) <= self._writer.ticks(self._held.pts):
+        if self._writer.to_ticks(frame.pts) <= self._writer.to_ticks(self._held.pts):
             raise SinkError(
                 f"frame {frame.index} at {float(frame.pts):.6f} s does not come after "
                 f"{float(self._held.pts):.6f} s; a video's times must rise"
@@ -271,17 +275,17 @@ class VideoSink:
             self.abort()
             return
         try:
-            self._writer.finish(self._end_s(), is_all=self._is_all)
+            self._writer.finish(self._write_last_frame(), is_all=self._is_all)
         except (av.error.FFmpegError, OSError) as exc:
             self._fail(exc)
         self._done = True
         self._held = None
 
-    def _end_s(self) -> Fraction | None:
+    def _write_last_frame(self) -> Fraction | None:
         """Write the last frame; return until when it is shown, None where there is none."""
         if self._held is None:
             return None
-        shown_s = self._last_duration_s(self._held)
+        shown_s = self._compute_last_duration(self._held)
         self._writer.write(self._held, shown_s)
         return self._held.pts + shown_s
 
@@ -293,12 +297,12 @@ class VideoSink:
         # The file's end could perhaps not be written; the file goes anyway, unless it is live.
         if self._is_recording:
             with suppress(av.error.FFmpegError, OSError):
-                self._end_s()
+                self._write_last_frame()
         self._held = None
         with suppress(av.error.FFmpegError, OSError):
             self._writer.close()
 
-    def _last_duration_s(self, last: Frame) -> Fraction:
+    def _compute_last_duration(self, last: Frame) -> Fraction:
         """Return how long the last frame is shown: as it says, or to the stream's end if near."""
         if last.duration is not None:
             return last.duration
@@ -308,7 +312,7 @@ class VideoSink:
                 return left
         return self._gap
 
-    def _may_be_the_size(self) -> bool:
+    def _is_size_suspect(self) -> bool:
         """Return True if an encoder's refusal is likely one of the frames' size.
 
         Some encoders say so when they are opened, others with the first frame they encode.
@@ -333,7 +337,7 @@ class VideoSink:
             hint = "free some space, or raise the limit of a file's size (ulimit -f)"
         elif code == errno.EEXIST:
             hint = "somebody put it there during the run; move it, or add --overwrite, and repeat"
-        elif code == errno.EINVAL and self._size is not None and self._may_be_the_size():
+        elif code == errno.EINVAL and self._size is not None and self._is_size_suspect():
             width, height = self._size
             size, codec = f"{width}x{height}", self._plan.codec.name
             hint = f"{codec} may not do the size {size}; try a .mkv, or images"
@@ -342,21 +346,21 @@ class VideoSink:
         raise SinkError(f"cannot write {self._path}: {reason}", hint=hint) from exc
 
 
-def _check_codec(plan: Plan, path: Path) -> None:
-    if not _takes_codec(plan):
+def _check_codec(plan: EncodingPlan, path: Path) -> None:
+    if not _can_hold_codec(plan):
         raise ConfigError(
             f"{path.suffix[1:]} cannot hold {plan.codec.name}: {path}",
             hint="write a .mkv, or leave the codec out",
         )
 
 
-def _takes_codec(plan: Plan) -> bool:
+def _can_hold_codec(plan: EncodingPlan) -> bool:
     """Ask FFmpeg whether the container takes the codec; nothing is written."""
     if plan.format == "mov" and plan.codec.standard in ("vp9", "av1"):
         return False  # the muxer says so only when it writes the header
     try:
         with av.open(io.BytesIO(), "w", format=plan.format) as trial:
-            trial.add_stream(plan.codec.encoder, rate=USUAL_RATE)
+            trial.add_stream(plan.codec.encoder, rate=DEFAULT_RATE)
     except ValueError:
         return False
     return True

@@ -50,13 +50,13 @@ class VirtualCameraSink:
         """Frames a second that it announces."""
         if options.device is not None and not os.path.exists(options.device):
             raise SinkError(f"there is no virtual camera {options.device}", hint=MODPROBE)
-        _revive_stuck(options.device)
+        _reset_stuck(options.device)
         try:
             camera = pyvirtualcam.Camera(
                 *self._size, self.rate, fmt=pyvirtualcam.PixelFormat.I420, device=options.device
             )
         except RuntimeError as exc:
-            raise _explained(str(exc), options.device) from exc
+            raise _explain(str(exc), options.device) from exc
         self._camera: pyvirtualcam.Camera | None = camera
         self.device = str(camera.device)
         """Its node, for example /dev/video10."""
@@ -76,7 +76,7 @@ class VirtualCameraSink:
                 hint="put a picture, a color or a blur behind the person",
             )
         try:
-            self._camera.send(self._i420(frame))
+            self._camera.send(self._to_i420(frame))
         except RuntimeError as exc:
             raise SinkError(f"the virtual camera stopped taking frames: {exc}") from exc
 
@@ -90,20 +90,20 @@ class VirtualCameraSink:
         """Release the device."""
         self.close()
 
-    def _i420(self, frame: Frame) -> Image:
+    def _to_i420(self, frame: Frame) -> Image:
         if even_size(frame.size) != self._size:
             stretched = cv2.resize(frame.bgr, self._size, interpolation=cv2.INTER_AREA)
             return bgr_to_i420(cast(Image, stretched))
         return frame.i420 if frame.color == BT601 else bgr_to_i420(pad_even(frame.bgr))
 
 
-def _revive_stuck(device: str | None) -> None:
+def _reset_stuck(device: str | None) -> None:
     for each in list_loopbacks():
         if each.is_stuck and device in (None, each.path):
             reset_stuck_device(each.path)
 
 
-def _explained(problem: str, device: str | None) -> SinkError:
+def _explain(problem: str, device: str | None) -> SinkError:
     """Turn pyvirtualcam's text into what it means and what to do."""
     if "No v4l2 loopback device" in problem:
         return SinkError("there is no virtual camera that is free", hint=MODPROBE)

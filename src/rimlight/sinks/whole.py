@@ -9,17 +9,17 @@ from pathlib import Path
 
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.sinks.codecs import Plan
+from rimlight.sinks.codecs import EncodingPlan
 from rimlight.sinks.encoder import Encoder
-from rimlight.sinks.made import may_replace, note
-from rimlight.sinks.muxing import final_options, time_base_of
-from rimlight.sinks.naming import candidates
-from rimlight.sinks.pixel_shape import write_pixel_shape
-from rimlight.sinks.sound import Sound
+from rimlight.sinks.made import can_replace, record_result
+from rimlight.sinks.muxing import build_faststart_options, choose_time_base
+from rimlight.sinks.naming import generate_names
+from rimlight.sinks.pixel_shape import write_pixel_aspect
+from rimlight.sinks.sound import StreamCopy
 from rimlight.system.atomic_io import create_partial_file, move_into_place
 
 
-class WholeWriter:
+class SingleFileWriter:
     """Writes `path` with one encoder.
 
     Args:
@@ -35,15 +35,15 @@ class WholeWriter:
     resume_at: Fraction | None = None
     is_complete = False
     notes: Sequence[str] = ()
-    earlier = 0
+    earlier_frames = 0
 
     def __init__(
         self,
         path: Path,
-        plan: Plan,
+        plan: EncodingPlan,
         *,
         info: SourceInfo,
-        sound: Sound | None,
+        sound: StreamCopy | None,
         threads: int,
         overwrite: bool = False,
         record: Path | None = None,
@@ -56,15 +56,15 @@ class WholeWriter:
         self._info = info
         self._sound = sound
         self._threads = threads
-        self._base = time_base_of(info)
+        self._base = choose_time_base(info)
         self._encoder: Encoder | None = None
         self._last_s = Fraction(0)
 
-    def ticks(self, time_s: Fraction) -> int:
+    def to_ticks(self, time_s: Fraction) -> int:
         """Return `time_s` in units of the video's time base."""
         return round(time_s / self._base)
 
-    def begin(self, first: Frame) -> None:
+    def open(self, first: Frame) -> None:
         """Open the encoder for frames like `first`.
 
         Raises:
@@ -80,7 +80,7 @@ class WholeWriter:
                 info=self._info,
                 sound=self._sound,
                 threads=self._threads,
-                container_options=final_options(self._plan),
+                container_options=build_faststart_options(self._plan),
             )
 
     def write(self, frame: Frame, duration_s: Fraction) -> None:
@@ -89,7 +89,7 @@ class WholeWriter:
         Raises:
             av.error.FFmpegError: it cannot be encoded, or the disk is full.
         """
-        self.begin(frame)
+        self.open(frame)
         assert self._encoder is not None
         self._encoder.write(frame, duration_s)
         self._last_s = frame.pts
@@ -105,22 +105,22 @@ class WholeWriter:
         assert self._part is not None
         assert end_s is not None
         self._encoder.finish(self._last_s, end_s)
-        write_pixel_shape(self._part, self._plan, self._info)
+        write_pixel_aspect(self._part, self._plan, self._info)
         try:
-            note(self._record, self._path, self._part)
-            may = may_replace(self._path, self._record, overwrite=self._overwrite)
+            record_result(self._record, self._path, self._part)
+            may = can_replace(self._path, self._record, overwrite=self._overwrite)
             move_into_place(self._part, self._path, overwrite=may)
         except FileExistsError as exc:
-            kept = self._kept()
+            kept = self._move_to_free_name()
             raise SinkError(
                 f"{self._path} was written by somebody else during the run",
                 hint=f"this run's result is {kept}",
             ) from exc
 
-    def _kept(self) -> Path:
+    def _move_to_free_name(self) -> Path:
         """Give the file the first free name next to the one that is taken, and return that."""
         assert self._part is not None
-        for name in candidates(self._path.name, self._path.suffix):
+        for name in generate_names(self._path.name, self._path.suffix):
             with suppress(FileExistsError):
                 move_into_place(self._part, self._path.with_name(name), overwrite=False)
                 return self._path.with_name(name)

@@ -61,7 +61,7 @@ class WindowSink:
         try:
             if self._shown and not _is_visible(title):  # imshow would open it anew
                 raise StopStream("the window was closed")
-            cv2.imshow(title, self._picture(frame))
+            cv2.imshow(title, self._render(frame))
             self._shown = True
             key = cv2.waitKey(1) & 0xFF
         except cv2.error as exc:
@@ -89,10 +89,10 @@ class WindowSink:
         """Close the window."""
         self.close()
 
-    def _picture(self, frame: Frame) -> Image:
+    def _render(self, frame: Frame) -> Image:
         picture = frame.bgr
         if frame.alpha is not None:
-            picture = over_checkerboard(picture, frame.alpha)
+            picture = blend_over_checkerboard(picture, frame.alpha)
         width, height = frame.size
         most = self._options.max_size
         scale = self._options.scale or min(1.0, most[0] / width, most[1] / height)
@@ -102,16 +102,16 @@ class WindowSink:
         return cast(Image, cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
-def over_checkerboard(bgr: Image, alpha: Image) -> Image:
+def blend_over_checkerboard(bgr: Image, alpha: Image) -> Image:
     """Return uint8 (h, w, 3) `bgr` seen through uint8 (h, w) `alpha` in front of gray squares."""
     front = np.multiply(alpha, 1 / 255, dtype=np.float32)
     behind = np.subtract(1, front, dtype=np.float32)
-    board = _checkerboard(alpha.shape[0], alpha.shape[1])
+    board = _make_checkerboard(alpha.shape[0], alpha.shape[1])
     return cast(Image, cv2.blendLinear(bgr, board, front, behind))
 
 
 @lru_cache(maxsize=2)
-def _checkerboard(height: int, width: int) -> Image:
+def _make_checkerboard(height: int, width: int) -> Image:
     rows, columns = np.ogrid[:height, :width]
     light = (rows // _CHECK_PX + columns // _CHECK_PX) % 2 == 0
     gray = np.where(light, _CHECK_LIGHT, _CHECK_DARK).astype(np.uint8)
