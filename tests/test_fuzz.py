@@ -25,7 +25,7 @@ from rimlight.core.errors import RimlightError
 from rimlight.core.model_card import load_card
 from rimlight.live.control_socket import ControlSocket
 from rimlight.road.gpx import read_gpx
-from rimlight.sinks.journal import SegmentIndex, get_index_folder
+from rimlight.sinks.video.segment_index import SegmentIndex, get_index_folder
 from rimlight.system.app_paths import find_data_folder
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from rimlight.batch.places import Finished, check_manifest, check_places
 from rimlight.batch.plan import Task, make_plan
 from rimlight.core.errors import SinkError
 from rimlight.reporting.pages import file_href
-from rimlight.sinks.made import record_result
+from rimlight.sinks.result_record import record_result
 
 
 def fill(folder, *names):

@@ -22,7 +22,7 @@ from rimlight.core.config import ComponentConfig, parse_run
 from rimlight.core.errors import MissingDependencyError, SinkError, SourceOpenError
 from rimlight.factory.pipeline import open_pipeline
 from rimlight.factory.presets import build_config
-from rimlight.sinks.journal import Segment, get_index_folder
+from rimlight.sinks.video.segment_index import Segment, get_index_folder
 from rimlight.system import app_paths
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra [ray]")

@@ -21,7 +21,12 @@ from rimlight.batch.work import Counted, attempt, carry_out
 from rimlight.core.config import parse_run
 from rimlight.core.errors import SinkError
 from rimlight.factory.presets import build_config
-from rimlight.sinks.made import RecordedResults, ResultRecord, read_file_stamp, record_result
+from rimlight.sinks.result_record import (
+    RecordedResults,
+    ResultRecord,
+    read_file_stamp,
+    record_result,
+)
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra [ray]")
 

@@ -23,8 +23,8 @@ from rimlight.effects.replace import ReplaceEffect
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import Settings
 from rimlight.segmenters.threshold import ThresholdSegmenter
-from rimlight.sinks.background import ConstantRateSink
 from rimlight.sinks.null import NullSink
+from rimlight.sinks.threaded import ConstantRateSink
 from rimlight.sources import reconnect
 from rimlight.sources.test_pattern import PatternSource
 

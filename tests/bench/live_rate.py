@@ -16,7 +16,7 @@ from rimlight.core.frame_queue import Overflow
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import Settings
-from rimlight.sinks.background import ConstantRateSink
+from rimlight.sinks.threaded import ConstantRateSink
 from rimlight.sources.test_pattern import PatternSource
 
 MASK_S = 0.120

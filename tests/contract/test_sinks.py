@@ -7,7 +7,7 @@ from fakes import make_frame, make_info
 from xvfb import display
 
 from rimlight.sinks import SINKS
-from rimlight.sinks.background import ThreadedSink
+from rimlight.sinks.threaded import ThreadedSink
 from rimlight.system.v4l2loopback import list_loopbacks
 
 

@@ -16,7 +16,7 @@ from rimlight.factory.presets import build_config
 from rimlight.factory.segment_state import PerSegmentSegmenter
 from rimlight.refiners.restarts import RestartingRefiner
 from rimlight.refiners.smooth import SmoothRefiner
-from rimlight.sinks.journal import is_partial_result
+from rimlight.sinks.video.segment_index import is_partial_result
 from rimlight.system import app_paths
 from rimlight.system.fingerprints import compute_fingerprint
 

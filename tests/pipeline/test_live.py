@@ -15,7 +15,7 @@ from rimlight.pipeline.fallback import NEUTRAL
 from rimlight.pipeline.fanout import Fanout
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import LiveSettings, Settings
-from rimlight.sinks.background import ConstantRateSink
+from rimlight.sinks.threaded import ConstantRateSink
 
 NEWEST = Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest", queue_size=2)
 OWN = Settings(overflow=Overflow.BLOCK, mask_sync="exact")

@@ -18,7 +18,7 @@ from rimlight.core.errors import ConfigError, SinkError
 from rimlight.core.frame import Frame
 from rimlight.core.options import validate
 from rimlight.imaging.color import ColorSpace
-from rimlight.sinks.video import VideoSink
+from rimlight.sinks.video.sink import VideoSink
 from rimlight.system import app_paths
 from rimlight.system.av import av
 
@@ -196,8 +196,8 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from fakes import make_frame, make_info
-from rimlight.sinks.codecs import plan_encoding
-from rimlight.sinks.encoder import Encoder
+from rimlight.sinks.video.codecs import plan_encoding
+from rimlight.sinks.video.encoder import Encoder
 
 path, frames = Path(sys.argv[1]), [make_frame(index) for index in range(int(sys.argv[2]))]
 plan = plan_encoding(path, codec="h265", transparent=False, crf=None, preset="veryfast")

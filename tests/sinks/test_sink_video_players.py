@@ -10,7 +10,7 @@ from media import pictures
 
 from rimlight.core.frame import Frame
 from rimlight.imaging.color import ColorSpace
-from rimlight.sinks.video import VideoSink
+from rimlight.sinks.video.sink import VideoSink
 from rimlight.system.av import av
 
 WAYS = [{"resume": None}, {"resume": "a run", "segment_s": 1}]

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 from media import make_clip, source_frames, source_info
-from test_sink_video_sound import add_subtitles
+from test_sink_video_stream_copy import add_subtitles
 
 from rimlight.core.config import parse_run
 from rimlight.factory.sinks import make_private, open_sinks

@@ -4,7 +4,7 @@ from clip_maker import write_video
 
 from rimlight.core.config import parse_run
 from rimlight.factory.sinks import predict_track_changes
-from rimlight.sinks.video import VideoSink
+from rimlight.sinks.video.sink import VideoSink
 from rimlight.sources.concat import DriveSource
 from rimlight.sources.video import VideoSource
 from rimlight.system.av import av

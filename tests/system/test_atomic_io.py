@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rimlight.core.errors import ConfigError, ModelError, SinkError
-from rimlight.sinks.paths import check_report
+from rimlight.sinks.output_paths import check_report
 from rimlight.system.atomic_io import (
     GENERATOR,
     atomic_write,

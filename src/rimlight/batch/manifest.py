@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Literal
 from rimlight.batch import storage
 from rimlight.batch.plan import Task, pictures_in
 from rimlight.core.errors import RimlightError, SinkError
-from rimlight.sinks.journal import is_partial_result
+from rimlight.sinks.video.segment_index import is_partial_result
 from rimlight.system.fingerprints import compute_fingerprint
 from rimlight.system.locks import flush_to_disk
 

@@ -29,7 +29,12 @@ from rimlight.core.config import RunConfig
 from rimlight.core.errors import RimlightError, SourceReadError
 from rimlight.factory import resume
 from rimlight.media.container import MediaLocation, find_video_stream, open_container
-from rimlight.sinks.journal import Segment, SegmentIndex, get_index_folder, parse_segments
+from rimlight.sinks.video.segment_index import (
+    Segment,
+    SegmentIndex,
+    get_index_folder,
+    parse_segments,
+)
 from rimlight.system.av import av
 
 _NAME = "pieces"

@@ -10,8 +10,8 @@ from rimlight.batch import storage
 from rimlight.batch.manifest import Manifest
 from rimlight.batch.plan import Task, pictures_in, result_names
 from rimlight.core.errors import SinkError
-from rimlight.sinks.made import RecordedResults, ResultRecord
-from rimlight.sinks.paths import get_file_id, get_file_ids
+from rimlight.sinks.output_paths import get_file_id, get_file_ids
+from rimlight.sinks.result_record import RecordedResults, ResultRecord
 
 FINISHED = ".rimlight-finished"
 

@@ -14,7 +14,7 @@ from typing import Literal
 from rimlight.batch import storage
 from rimlight.core.addresses import hide_secrets
 from rimlight.core.errors import ConfigError, SourceOpenError
-from rimlight.sinks.naming import NameKey, find_name_key, generate_names, plan_names
+from rimlight.sinks.output_paths import NameKey, find_name_key, generate_names, plan_names
 from rimlight.sources import guess
 from rimlight.system.file_kinds import choose_result_suffix, is_image, is_video
 from rimlight.system.folders import (

@@ -23,7 +23,7 @@ from rimlight.core.config import RunConfig
 from rimlight.core.errors import SinkError
 from rimlight.factory.identity import describe_contents
 from rimlight.models.catalog import Catalog
-from rimlight.sinks.paths import check_report
+from rimlight.sinks.output_paths import check_report
 from rimlight.system.atomic_io import make_folder, translate_os_errors
 from rimlight.system.locks import LockResult, try_lock
 

@@ -95,7 +95,7 @@ def bench(
 
       rimlight bench --networks -m person/best.keras --pictures data/people --json networks.json
     """
-    from rimlight.sinks.paths import check_report
+    from rimlight.sinks.output_paths import check_report
 
     if json_file:
         check_report(json_file, overwrite=overwrite)

@@ -143,7 +143,7 @@ def _list_existing_results(config: RunConfig) -> str:
 
 def _make_resume_hint(config: RunConfig) -> str:
     """Return what becomes of a stopped run: whether the same command resumes it."""
-    from rimlight.sinks.journal import get_index_folder
+    from rimlight.sinks.video.segment_index import get_index_folder
 
     paths = [Path(str(part.options.get("path", ""))) for part in config.sinks]
     can_resume = any(get_index_folder(path).is_dir() for path in paths if path.name)

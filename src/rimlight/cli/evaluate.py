@@ -85,7 +85,7 @@ def evaluate(
     from rimlight.lab.evaluation.opening import open_data
     from rimlight.lab.evaluation.outlines import is_outlined
     from rimlight.lab.evaluation.report import write_html, write_json
-    from rimlight.sinks.paths import check_report, check_writable_file
+    from rimlight.sinks.output_paths import check_report, check_writable_file
 
     for report in (json, html):
         if report:

@@ -140,7 +140,7 @@ def import_openvino(
     """
     from rimlight.core.options import validate
     from rimlight.lab.importers.road import ImportOptions, import_road
-    from rimlight.sinks.paths import check_can_be_folder
+    from rimlight.sinks.output_paths import check_can_be_folder
     from rimlight.system import app_paths
 
     given = {"sizes": size} if size else {}

@@ -149,7 +149,7 @@ def _open_watchers(
     from rimlight.core.frame import SourceInfo
     from rimlight.offline.objects import CutoutWriter, ObjectLog
     from rimlight.sinks.images import ImagesSink
-    from rimlight.sinks.paths import check_report
+    from rimlight.sinks.output_paths import check_report
 
     watchers: list[Refiner] = []
     if cutouts is not None:

@@ -230,7 +230,7 @@ def demo(
     from rimlight.cli.console import run_with_progress
     from rimlight.factory.validation import validate_config
     from rimlight.offline.demo import make_demo_runs, write_contact_sheet
-    from rimlight.sinks.paths import check_report
+    from rimlight.sinks.output_paths import check_report
     from rimlight.system.atomic_io import make_folder
 
     make_folder(output)
@@ -257,7 +257,7 @@ def _make_extra_outputs(
 def _write_preview(run: RunConfig, count: int, *, overwrite: bool) -> None:
     from rimlight.cli.console import console
     from rimlight.offline.preview import get_preview_path, write_preview
-    from rimlight.sinks.paths import check_report
+    from rimlight.sinks.output_paths import check_report
 
     path = get_preview_path(run)
     check_report(path, overwrite=overwrite)

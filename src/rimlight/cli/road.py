@@ -156,7 +156,7 @@ def road(
     from rimlight.road.frame_metrics import ClassCoverage
     from rimlight.road.inputs import find_videos
     from rimlight.road.report import FILES
-    from rimlight.sinks.paths import check_can_be_folder, check_reports
+    from rimlight.sinks.output_paths import check_can_be_folder, check_reports
 
     if report:
         check_can_be_folder(report)

@@ -231,7 +231,7 @@ def export(
             "--quantize int8 and --calibration need each other",
             hint="--quantize int8 --calibration FOLDER, with typical images in it",
         )
-    from rimlight.sinks.paths import check_can_be_folder, check_unused
+    from rimlight.sinks.output_paths import check_can_be_folder, check_unused
 
     check_can_be_folder(output.parent)
     for path in (output, output.with_suffix(".yaml")):
@@ -263,7 +263,7 @@ def _check_training_folder(output: Path) -> None:
         SinkError: it cannot, or the folder holds a model without a training to resume.
     """
     from rimlight.core.errors import SinkError
-    from rimlight.sinks.paths import check_can_be_folder
+    from rimlight.sinks.output_paths import check_can_be_folder
 
     check_can_be_folder(output)
     existing = [name for name in _RESULTS if os.path.lexists(output / name)]

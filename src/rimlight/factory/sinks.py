@@ -17,7 +17,7 @@ from rimlight.core.protocols import HasFixedRate, Sink, SupportsParallelWrites, 
 from rimlight.core.registry import Registry
 from rimlight.effects import OPAQUE
 from rimlight.sinks import SINKS
-from rimlight.sinks.background import ConstantRateSink, ThreadedSink
+from rimlight.sinks.threaded import ConstantRateSink, ThreadedSink
 
 
 def load_component(registry: Registry, part: ComponentConfig) -> tuple[type[Any], Any]:
@@ -98,9 +98,9 @@ def predict_track_changes(config: RunConfig) -> list[str]:
     Raises:
         ConfigError: an option of a sink is wrong.
     """
-    from rimlight.sinks.sound import (
-        describe_track_changes,
-    )  # opens FFmpeg, which most runs do later
+    from rimlight.sinks.video.stream_copy import (
+        describe_track_changes,  # opens FFmpeg, which most runs do later
+    )
 
     place = config.source.options.get("path")
     path = Path(os.path.expanduser(str(place))) if place else None

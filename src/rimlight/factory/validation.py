@@ -16,16 +16,16 @@ from rimlight.factory.segmenter import check_segmenter, read_foreground
 from rimlight.factory.sinks import is_transparent, load_component
 from rimlight.refiners import REFINERS
 from rimlight.sinks import SINKS
-from rimlight.sinks.journal import is_partial_result
-from rimlight.sinks.made import can_replace
-from rimlight.sinks.naming import find_name_key
-from rimlight.sinks.paths import (
+from rimlight.sinks.output_paths import (
     can_hold_alpha,
     check_writable_file,
+    find_name_key,
     get_file_id,
     get_file_ids,
     is_single_image,
 )
+from rimlight.sinks.result_record import can_replace
+from rimlight.sinks.video.segment_index import is_partial_result
 from rimlight.sources import SOURCES
 from rimlight.sources.rotate import split_turn
 from rimlight.system.atomic_io import is_special_file

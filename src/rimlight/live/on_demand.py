@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from rimlight.core.errors import ConfigError
 from rimlight.factory.pipeline import OpenPipeline
-from rimlight.sinks.background import ConstantRateSink
+from rimlight.sinks.threaded import ConstantRateSink
 from rimlight.sinks.virtual_camera import VirtualCameraSink
 from rimlight.sources.reconnect import ReconnectingSource
 from rimlight.system.camera_consumers import ConsumerCounter

@@ -10,7 +10,7 @@ from rimlight.core.config import ComponentConfig
 from rimlight.factory.pipeline import OpenPipeline
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.stats import Stats
-from rimlight.sinks.background import ConstantRateSink, ThreadedSink
+from rimlight.sinks.threaded import ConstantRateSink, ThreadedSink
 from rimlight.sources.reconnect import ReconnectingSource
 
 

@@ -16,7 +16,7 @@ SINKS = Registry(
     "sink",
     {
         "window": Entry("rimlight.sinks.window:WindowSink", summary="a window on the screen"),
-        "video": Entry("rimlight.sinks.video:VideoSink", summary="a video file, with sound"),
+        "video": Entry("rimlight.sinks.video.sink:VideoSink", summary="a video file, with sound"),
         "virtual-camera": Entry(
             "rimlight.sinks.virtual_camera:VirtualCameraSink",
             summary="a camera that Zoom, Meet or OBS can choose",

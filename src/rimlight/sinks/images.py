@@ -20,16 +20,23 @@ from rimlight.core.errors import ConfigError, PartialOutputError, SinkError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.color import Image
 from rimlight.imaging.image_files.metadata import encode
-from rimlight.sinks.made import RecordedResults, ResultRecord, read_file_stamp, record_result
-from rimlight.sinks.naming import find_name_key, generate_names, plan_names
-from rimlight.sinks.paths import (
+from rimlight.sinks.output_paths import (
     ALPHA_SUFFIXES,
     check_can_be_folder,
     check_not_source,
     check_writable_file,
+    find_name_key,
+    generate_names,
     get_file_id,
     get_file_ids,
     is_single_image,
+    plan_names,
+)
+from rimlight.sinks.result_record import (
+    RecordedResults,
+    ResultRecord,
+    read_file_stamp,
+    record_result,
 )
 from rimlight.system.atomic_io import create_partial_file, move_into_place
 from rimlight.system.file_kinds import WRITABLE_IMAGE_SUFFIXES, choose_result_suffix

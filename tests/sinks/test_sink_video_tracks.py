@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from media import make_clip, packets, source_frames, source_info, times
-from test_sink_video_sound import add_subtitles, copy
+from test_sink_video_stream_copy import add_subtitles, copy
 
-from rimlight.sinks.pcm import PcmGapFiller
-from rimlight.sinks.video import VideoSink
+from rimlight.sinks.video.pcm import PcmGapFiller
+from rimlight.sinks.video.sink import VideoSink
 from rimlight.system.av import av
 
 WAYS = [{"resume": None}, {"resume": "a run", "segment_s": 1}]

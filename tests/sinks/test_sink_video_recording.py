@@ -15,7 +15,7 @@ from rimlight.core.config import SinkConfig
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import SourceInfo
 from rimlight.factory.sinks import open_sink
-from rimlight.sinks.video import VideoSink
+from rimlight.sinks.video.sink import VideoSink
 from rimlight.system.av import av
 
 INFO = SourceInfo(

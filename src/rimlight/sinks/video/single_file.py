@@ -9,13 +9,12 @@ from pathlib import Path
 
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.sinks.codecs import EncodingPlan
-from rimlight.sinks.encoder import Encoder
-from rimlight.sinks.made import can_replace, record_result
-from rimlight.sinks.muxing import build_faststart_options, choose_time_base
-from rimlight.sinks.naming import generate_names
-from rimlight.sinks.pixel_shape import write_pixel_aspect
-from rimlight.sinks.sound import StreamCopy
+from rimlight.sinks.output_paths import generate_names
+from rimlight.sinks.result_record import can_replace, record_result
+from rimlight.sinks.video.codecs import EncodingPlan, build_faststart_options, choose_time_base
+from rimlight.sinks.video.encoder import Encoder
+from rimlight.sinks.video.metadata import write_pixel_aspect
+from rimlight.sinks.video.stream_copy import StreamCopy
 from rimlight.system.atomic_io import create_partial_file, move_into_place
 
 

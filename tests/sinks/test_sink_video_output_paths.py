@@ -8,7 +8,7 @@ from limits import files_of_at_most
 from media import make_clip, source_info
 
 from rimlight.core.errors import SinkError
-from rimlight.sinks.video import VideoSink
+from rimlight.sinks.video.sink import VideoSink
 
 
 def open_sink(path, info=None, **options):

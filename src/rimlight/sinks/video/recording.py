@@ -11,10 +11,9 @@ from pathlib import Path
 
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.sinks.codecs import EncodingPlan
-from rimlight.sinks.encoder import Encoder
-from rimlight.sinks.muxing import choose_time_base, is_quicktime
-from rimlight.sinks.sound import StreamCopy
+from rimlight.sinks.video.codecs import EncodingPlan, choose_time_base, is_quicktime
+from rimlight.sinks.video.encoder import Encoder
+from rimlight.sinks.video.stream_copy import StreamCopy
 from rimlight.system.av import av
 from rimlight.system.locks import LockResult, try_lock
 

@@ -6,7 +6,7 @@ from itertools import islice
 import pytest
 from media import make_clip, packets, source_frames, source_info, times
 
-from rimlight.sinks.video import VideoSink
+from rimlight.sinks.video.sink import VideoSink
 from rimlight.system.av import av
 
 

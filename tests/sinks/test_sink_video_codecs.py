@@ -4,9 +4,8 @@ import pytest
 from fakes import make_frame, make_info
 
 from rimlight.core.errors import ConfigError
-from rimlight.sinks.codecs import CODECS, plan_encoding
-from rimlight.sinks.hardware import check_available, find_available
-from rimlight.sinks.video import VideoSink
+from rimlight.sinks.video.codecs import CODECS, check_available, find_available, plan_encoding
+from rimlight.sinks.video.sink import VideoSink
 from rimlight.system.av import av
 
 HARDWARE = [codec for codec in CODECS.values() if codec.vendor]

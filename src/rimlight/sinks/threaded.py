@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from rimlight.core.errors import StopStream
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.core.frame_queue import FrameQueue, Overflow
-from rimlight.sinks.pace import FramePacer
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
     from rimlight.core.protocols import Sink
@@ -120,9 +119,9 @@ class ThreadedSink:
 class ConstantRateSink:
     """Writes to `sink` at a constant rate, on a thread of its own: the newest frame, or it again.
 
-    Whatever the run is busy with, readers of the sink get their pictures. Its turns drift to
-    just after the frames arrive, so that they wait little (see `FramePacer`). Nothing is written before
-    the first frame. What `sink` raises comes out of the next `write` or of `close`.
+    Readers of the sink get frames whatever the run is busy with. The write times drift to just
+    after the frames arrive, which keeps the delay short (see `FramePacer`). Nothing is written
+    before the first frame. What `sink` raises is raised by the next `write` or by `close`.
 
     Args:
         sink: the sink that does the work; this one closes it.
@@ -251,3 +250,45 @@ def _close_or_abort(sink: Sink, error: BaseException | None) -> None:
 def _count_bytes(frame: Frame) -> int:
     alpha = frame.alpha.nbytes if frame.alpha is not None else 0
     return frame.nbytes + alpha
+
+
+MAX_DRIFT = 0.005
+"""The most by which intervals differ from the rate: 0.15 frames a second of 30."""
+
+MIN_WAIT = 0.15
+"""How long, in intervals, a frame should have waited for its turn: less, and some would miss it."""
+
+MAX_BEHIND = 10
+"""Intervals that are made up for by turns without a wait; what is more is given up."""
+
+
+class FramePacer:
+    """Turns at a constant rate, which drift, within `MAX_DRIFT`, to just after the frames arrive.
+
+    Args:
+        rate: turns a second.
+        now_s: when the first turn is; as all times here, by one clock of the caller's.
+    """
+
+    def __init__(self, rate: float, now_s: float) -> None:
+        self._interval_s = 1 / rate
+        self._due_s = now_s
+
+    def advance(self, now_s: float) -> float:
+        """Go on to the next turn, and return how long it is until then; 0.0 when it is late."""
+        earliest_s = now_s - MAX_BEHIND * self._interval_s
+        self._due_s = max(self._due_s + self._interval_s, earliest_s)
+        return max(0.0, self._due_s - now_s)
+
+    def adjust(self, put_s: float, *, is_new: bool) -> None:
+        """Let the turns after this one come a little later or sooner, as the frames come.
+
+        Args:
+            put_s: when the newest frame came.
+            is_new: it came since the turn before.
+        """
+        waited = (self._due_s - put_s) / self._interval_s
+        if waited > 2:  # no frames come: there is nothing to follow
+            return
+        is_early = not is_new or waited < MIN_WAIT
+        self._due_s += (MAX_DRIFT if is_early else -MAX_DRIFT) * self._interval_s

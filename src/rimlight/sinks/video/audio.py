@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rimlight.sinks.pcm import MIN_GAP_S
+from rimlight.sinks.video.pcm import MIN_GAP_S
 from rimlight.system.av import av
 
 Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when it runs

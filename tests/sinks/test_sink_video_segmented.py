@@ -10,9 +10,9 @@ from fakes import make_frame, make_info
 from media import make_clip, packets, pictures, source_frames, source_info, times
 
 from rimlight.core.errors import SinkError
-from rimlight.sinks import journal as segment_index
-from rimlight.sinks.journal import SegmentIndex, is_partial_result
-from rimlight.sinks.video import VideoSink
+from rimlight.sinks.video import segment_index
+from rimlight.sinks.video.segment_index import SegmentIndex, is_partial_result
+from rimlight.sinks.video.sink import VideoSink
 from rimlight.system.av import av
 
 SIZE = (128, 96)  # x264 does not give the same bytes twice for pictures of 64x48

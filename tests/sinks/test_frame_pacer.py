@@ -2,7 +2,7 @@
 
 import pytest
 
-from rimlight.sinks.pace import MAX_BEHIND, MAX_DRIFT, MIN_WAIT, FramePacer
+from rimlight.sinks.threaded import MAX_BEHIND, MAX_DRIFT, MIN_WAIT, FramePacer
 
 INTERVAL_S = 0.1
 

@@ -16,17 +16,22 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, SinkError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.sinks.codecs import CodecName, EncodingPlan, Preset, plan_encoding
-from rimlight.sinks.extras import log_tags
-from rimlight.sinks.hardware import check_available
-from rimlight.sinks.journal import SegmentIndex
-from rimlight.sinks.made import can_replace
-from rimlight.sinks.muxing import DEFAULT_RATE
-from rimlight.sinks.paths import check_not_source, check_writable_file
-from rimlight.sinks.recording import RecordingWriter
-from rimlight.sinks.segments import SegmentedWriter
-from rimlight.sinks.sound import StreamCopy
-from rimlight.sinks.whole import SingleFileWriter
+from rimlight.sinks.output_paths import check_not_source, check_writable_file
+from rimlight.sinks.result_record import can_replace
+from rimlight.sinks.video.codecs import (
+    DEFAULT_RATE,
+    CodecName,
+    EncodingPlan,
+    Preset,
+    check_available,
+    plan_encoding,
+)
+from rimlight.sinks.video.metadata import log_tags
+from rimlight.sinks.video.recording import RecordingWriter
+from rimlight.sinks.video.segment_index import SegmentIndex
+from rimlight.sinks.video.segmented import SegmentedWriter
+from rimlight.sinks.video.single_file import SingleFileWriter
+from rimlight.sinks.video.stream_copy import StreamCopy
 from rimlight.system.av import av
 from rimlight.system.cpu import count_usable_cores
 

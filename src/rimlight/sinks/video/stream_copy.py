@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from rimlight.core.errors import SinkError, SourceOpenError
 from rimlight.media.container import MediaLocation, find_video_stream, reopen_file
 from rimlight.media.timestamps import DEFAULT_TIME_BASE, StreamAligner, track_discontinuities
-from rimlight.sinks.tracks import Track, plan_tracks
+from rimlight.sinks.video.tracks import Track, plan_tracks
 from rimlight.system.av import av
 
 Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when it runs

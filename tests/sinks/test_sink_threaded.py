@@ -4,7 +4,7 @@ import pytest
 from fakes import RecordingSink, make_frame, make_info
 
 from rimlight.core.errors import SinkError, StopStream
-from rimlight.sinks.background import ThreadedSink
+from rimlight.sinks.threaded import ThreadedSink
 
 
 class GatedSink(RecordingSink):

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
-from rimlight.sinks.converted import ConvertedAudioTrack, choose_audio_codec
-from rimlight.sinks.pcm import PcmGapFiller
-from rimlight.sinks.subtitles import ConvertedSubtitleTrack, choose_subtitle_codec
+from rimlight.sinks.video.audio import ConvertedAudioTrack, choose_audio_codec
+from rimlight.sinks.video.pcm import PcmGapFiller
+from rimlight.sinks.video.subtitles import ConvertedSubtitleTrack, choose_subtitle_codec
 from rimlight.system.av import av
 
 Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when it runs

@@ -5,7 +5,7 @@ import pytest
 from fakes import RecordingSink, make_frame
 
 from rimlight.core.errors import SinkError
-from rimlight.sinks.background import ConstantRateSink
+from rimlight.sinks.threaded import ConstantRateSink
 
 
 class CountingSink(RecordingSink):

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from rimlight.sinks.naming import find_name_key, plan_names
+from rimlight.sinks.output_paths import find_name_key, plan_names
 
 
 def to_png(name):

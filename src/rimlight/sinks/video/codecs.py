@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from fractions import Fraction
+from functools import cache, lru_cache
+from math import lcm
 from pathlib import Path
 from typing import Literal, get_args
 
 from rimlight.core.errors import ConfigError
+from rimlight.core.frame import SourceInfo
+from rimlight.system.av import av
 
 CodecName = Literal[
     "auto", "h264", "h265", "av1", "vp9", "ffv1", "prores",
@@ -226,3 +231,109 @@ def _build_hardware_options(vendor: Vendor, quality: int, preset: Preset) -> dic
         },
     }  # fmt: skip
     return every[vendor]
+
+
+_TRIAL_SIDE_PX = 256  # some encoders refuse pictures that are much smaller
+_TRIAL_RATE = Fraction(30)
+
+
+def check_available(codec: Codec) -> None:
+    """Check that an encoder can be opened on this machine; those of software always can.
+
+    Raises:
+        ConfigError: the card, its driver, or FFmpeg's part for it is missing; the hint names the
+            hardware encoders that there are.
+    """
+    if codec.vendor is None:
+        return
+    reason = _try_open(codec)
+    if reason is None:
+        return
+    usual = codec.name.removesuffix(f"-{codec.vendor}")
+    there = find_available()
+    others = f"here: {', '.join(there)}" if there else "no hardware encoder works here"
+    raise ConfigError(
+        f"there is no {codec.name} on this machine: {reason}", hint=f"{others}; or take {usual}"
+    )
+
+
+def find_available() -> list[str]:
+    """Return the names of the hardware encoders that can be opened here."""
+    return [codec.name for codec in CODECS.values() if codec.vendor and _try_open(codec) is None]
+
+
+@lru_cache(maxsize=32)
+def _try_open(codec: Codec) -> str | None:
+    """Open the encoder and close it again; return why that fails, None if it does not."""
+    try:
+        context = av.CodecContext.create(codec.encoder, "w")
+    except ValueError:
+        return f"this FFmpeg is built without {codec.encoder}"
+    assert isinstance(context, av.VideoCodecContext)
+    context.width = context.height = _TRIAL_SIDE_PX
+    context.pix_fmt, context.framerate = codec.pixel_format, _TRIAL_RATE
+    context.time_base = 1 / _TRIAL_RATE
+    try:
+        context.open()
+    except (av.error.FFmpegError, OSError) as exc:
+        return f"{codec.encoder} does not open ({str(exc.strerror or exc).lower()})"
+    return None
+
+
+MICROSECOND = Fraction(1, 1_000_000)
+DEFAULT_RATE = Fraction(30)
+_MIN_TICKS_PER_S = 10_000
+_MAX_TICKS = (1 << 31) - 1
+_QUICKTIME = ("mp4", "mov")
+_TAGS = {("hevc", None): "hvc1", ("prores", "4"): "ap4h", ("prores", "2"): "apcn"}
+
+
+def is_quicktime(plan: EncodingPlan) -> bool:
+    """Say whether the container takes the sum of the decoding steps for the duration."""
+    return plan.format in _QUICKTIME
+
+
+def choose_time_base(info: SourceInfo) -> Fraction:
+    """Return the unit of the written time stamps: the input's own where it has one."""
+    if info.time_base is not None:
+        return info.time_base
+    if info.is_live or info.rate is None:
+        return MICROSECOND
+    return 1 / info.rate
+
+
+def set_codec_tag(stream: av.VideoStream, plan: EncodingPlan) -> None:
+    """Call the codec in mp4 and mov what players look for: libav's own choice may not play."""
+    tag = _TAGS.get((plan.codec.standard, plan.options.get("profile")))
+    if is_quicktime(plan) and tag:
+        stream.codec_context.codec_tag = tag
+
+
+def build_faststart_options(plan: EncodingPlan) -> dict[str, str]:
+    """Return muxer options of a finished file: mp4 and mov begin with their index.
+
+    The file is read and written once more for that; browsers then play before they have all of it.
+    """
+    return {"movflags": "+faststart"} if is_quicktime(plan) else {}
+
+
+def build_muxer_options(
+    plan: EncodingPlan, base: Fraction, others: Sequence[Fraction] = ()
+) -> dict[str, str]:
+    """Return muxer options that keep every pts, and every start offset, as exact as can be.
+
+    Args:
+        plan: the container.
+        base: the unit of the video's time stamps.
+        others: the units of the sound's and the subtitles' ones.
+    """
+    if not is_quicktime(plan):
+        # Sound often starts a little before zero; mkv would move the pictures along with it.
+        return {"avoid_negative_ts": "disabled"}
+    ticks = base.denominator
+    while ticks < _MIN_TICKS_PER_S:
+        ticks *= 2
+    # In mp4 the tracks' start offsets are counted in units of the whole file.
+    common = lcm(ticks, *(unit.denominator for unit in others))
+    movie = common if common <= _MAX_TICKS else ticks
+    return {"video_track_timescale": str(ticks), "movie_timescale": str(movie)}

@@ -1,0 +1,1 @@
+"""The video file sink: encoding, resuming, live recording, copied audio and subtitles."""
