@@ -35,7 +35,7 @@ def test_a_file_that_no_run_made_is_refused_for_the_whole_batch(tmp_path):
     fill(tmp_path, "v.mov", "w.mov", "out/v.mp4")
     with pytest.raises(SinkError, match="no earlier run made it") as caught:
         check([tmp_path / "w.mov", tmp_path / "v.mov"], tmp_path / "out")
-    assert "--overwrite" in caught.value.hint
+    assert "overwrite=true" in caught.value.hint
     check([tmp_path / "w.mov", tmp_path / "v.mov"], tmp_path / "out", overwrite=True)
 
 

@@ -126,7 +126,7 @@ def test_no_virtual_camera(refused):
 def test_no_display(refused):
     refused(
         "live", "--source", "pattern:64x48", "--sink", "window",
-        code=5, says="display", hint="--sink",
+        code=5, says="display", hint="sink virtual-camera",
     )  # fmt: skip
 
 

@@ -12,17 +12,21 @@ GROUP = typer.main.get_command(cli.app)
 @pytest.mark.parametrize(
     ("words", "hint", "fitted"),
     [
-        ("process", "choose another name, or add --overwrite", None),
-        ("batch", "or leave the sound out: --no-audio", None),
+        (
+            "process",
+            "choose another name, or set overwrite=true",
+            "choose another name, or add --overwrite",
+        ),
+        ("batch", "or leave the sound out: audio=false", "or leave the sound out: --no-audio"),
         (
             "live",
-            "leave it out, or add --no-audio",
+            "leave it out, or set audio=false",
             "leave it out, or add --set sinks.0.audio=false",
         ),
-        ("process", "write png pictures: --format png", None),
-        ("batch", "pictures: --format png", "pictures: --set sinks.0.format=png"),
+        ("process", "write png images: set format=png", "write png images: add --format png"),
+        ("batch", "pictures: format=png", "pictures: --set sinks.0.format=png"),
         ("models show", "correct the value; --dry-run prints the run", "correct the value"),
-        ("ctl", "add --no-audio", ""),
+        ("ctl", "set audio=false", ""),
         ("ctl", "start one with: rimlight live --blur 20", None),
     ],
 )

@@ -35,7 +35,7 @@ def test_a_file_of_somebody_else_is_refused_before_any_work(tmp_path, make):
     make(tmp_path / "b.png")
     with pytest.raises(SinkError, match=r"b\.png exists") as caught:
         opened(tmp_path, ["a.jpg", "b.jpg"], format="png")
-    assert "--overwrite" in caught.value.hint and len(os.listdir(tmp_path)) == 1
+    assert "overwrite=true" in caught.value.hint and len(os.listdir(tmp_path)) == 1
 
 
 def test_it_is_replaced_where_that_is_asked_for(tmp_path):

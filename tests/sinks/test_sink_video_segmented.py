@@ -366,7 +366,7 @@ def test_a_file_that_appears_during_the_run_is_not_replaced(tmp_path):
     path.write_bytes(b"precious")
     with pytest.raises(SinkError, match="exists") as caught:
         sink.close()
-    assert "--overwrite" in caught.value.hint and path.read_bytes() == b"precious"
+    assert "overwrite=true" in caught.value.hint and path.read_bytes() == b"precious"
     path.unlink()
     again = open_sink(path, overwrite=False)
     assert again.is_complete

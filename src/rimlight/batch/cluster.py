@@ -205,5 +205,5 @@ def _lost(exc: Exception) -> Outcome:
     reason = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
     return Outcome(
         error=f"its worker was lost {TRIES + 1} times: {reason}",
-        hint="it may need more memory than a node has: try a smaller --max-size",
+        hint="it may need more memory than a node has: try a smaller max_size",
     )

@@ -144,7 +144,7 @@ class LocalPool:
             return None
         return Outcome(
             error=f"its worker was killed {TRIES} times ({_cause(worker.process.exitcode)})",
-            hint="it may need more memory than there is: try a smaller --max-size",
+            hint="it may need more memory than there is: try a smaller max_size",
         )
 
     def _stop(self) -> None:

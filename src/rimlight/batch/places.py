@@ -70,7 +70,7 @@ def check_places(
         more = f", and {len(foreign) - 1} more" if foreign[1:] else ""
         raise SinkError(
             f"{foreign[0]}{more}: a result would lie there, and no earlier run made it",
-            hint="choose another output folder, or add --overwrite",
+            hint="choose another output folder, or set overwrite=true",
         )
 
 

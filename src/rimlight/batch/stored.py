@@ -74,7 +74,7 @@ def _is_there(place: str, listed: list[list[Any]]) -> bool:
         return False
     if any(size == known for known, _ in listed) and [size, _digest_at(place)] in listed:
         return True
-    raise SinkError(f"{place} exists", hint="move it, or add --overwrite, and repeat")
+    raise SinkError(f"{place} exists", hint="move it, or set overwrite=true, and repeat")
 
 
 def _digest_at(place: str) -> str:

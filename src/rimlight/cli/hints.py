@@ -6,23 +6,27 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-# Flags that errors name, as the keys they stand for: for the commands that lack them. One that
-# ends in "=" is followed by its value.
-_KEYS = {
-    "--no-audio": "--set sinks.0.audio=false",
-    "--overwrite": "--set sinks.0.overwrite=true",
-    "--no-resume": "--set sinks.0.resume=null",
-    "--codec": "--set sinks.0.codec=...",
-    "--max-size": "--set source.max_size=...",
-    "--format": "--set sinks.0.format=",
-    "--allow-passthrough": "--set pipeline.allow_passthrough=true",
+# What errors of the library say in terms of options -> the flag, and the key for commands without
+# that flag.
+_OPTIONS = {
+    "overwrite=true": ("--overwrite", "sinks.0.overwrite=true"),
+    "audio=false": ("--no-audio", "sinks.0.audio=false"),
+    "private=true": ("--private", "sinks.0.private=true"),
+    "format=png": ("--format png", "sinks.0.format=png"),
+    "max_size": ("--max-size", "source.max_size=..."),
+    "models_dir": ("--models-dir", "segmenter.models_dir=..."),
+    "model=yolov8n-seg": ("--model yolov8n-seg", "segmenter.model=yolov8n-seg"),
+    "allow_passthrough=true": ("--allow-passthrough", "pipeline.allow_passthrough=true"),
 }
+_OPTION = re.compile(
+    r"(?<![\w.])(?:set |use )?(" + "|".join(map(re.escape, _OPTIONS)) + r")(?![\w.])"
+)
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 _PROGRAM = re.compile(r"\b(rimlight|pip|ffmpeg|ffplay|systemctl|modprobe|apt|magick|ray) ")
 
 
 def fit_hint(hint: str, command: Any) -> str:
-    """Return `hint` with flags that `command` knows, without the clauses that name others.
+    """Return `hint` with options as flags of `command`, without clauses about other flags.
 
     A hint that holds a whole command line, of rimlight or of another program, is left as it is.
 
@@ -33,8 +37,13 @@ def fit_hint(hint: str, command: Any) -> str:
     if command is None or _PROGRAM.search(hint):
         return hint
     known = set(_options(command))
-    fitted = _FLAG.sub(lambda m: m[0] if m[0] in known else _KEYS.get(m[0], m[0]), hint)
-    fitted = re.sub(r"(--set \S+=) ", r"\1", fitted)
+
+    def fit(match: re.Match[str]) -> str:
+        flag, key = _OPTIONS[match[1]]
+        verb = "add " if match[0].startswith("set ") else ""
+        return verb + (flag if flag.split()[0] in known else f"--set {key}")
+
+    fitted = _OPTION.sub(fit, hint)
     clauses = [c for c in fitted.split("; ") if not set(_FLAG.findall(c)) - known]
     return "; ".join(clauses)
 

@@ -18,7 +18,7 @@ MIN_BLUR_PX = 2.0
 BACKGROUND_CLASSES = frozenset({"background", "void", "rest"})
 """Classes that are the room: an effect that keeps one covers nothing."""
 
-_OR_ASK = "or ask for the room with --allow-passthrough"
+_OR_ASK = "or set allow_passthrough=true to show the room"
 
 
 def compute_min_blur_px(height: int | None) -> float:

@@ -77,8 +77,8 @@ def validate_live(config: RunConfig) -> None:
     if config.pipeline.fallback is None and not config.pipeline.allow_passthrough:
         raise ConfigError(
             "without pipeline.fallback nothing sees to it that a live run covers the room",
-            hint="leave it at last, blur or background; or ask for the room with "
-            "--allow-passthrough",
+            hint="keep it at last, blur or background; or set allow_passthrough=true to show the "
+            "room",
         )
 
 

@@ -171,7 +171,7 @@ def _checked(line: bytes, path: Path) -> Answer:
         return {"ok": True, "status": status}
     raise ConfigError(
         f"what listens at {path} is no live run of this version",
-        hint="see what --control-socket or XDG_RUNTIME_DIR names; start a run with: rimlight live",
+        hint="check the path of the socket and XDG_RUNTIME_DIR; start a run with: rimlight live",
     )
 
 
@@ -192,7 +192,7 @@ def _listen(path: Path) -> socket.socket:
         listener.close()
         raise ConfigError(
             f"cannot listen for controls at {path}: {exc.strerror or exc}",
-            hint="choose another place with --control-socket",
+            hint="choose another path for the control socket",
         ) from exc
     return listener
 

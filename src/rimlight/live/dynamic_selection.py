@@ -67,7 +67,7 @@ class SwitchedChoice:
         if self._classes and self._seen is None and any(w.startswith("id:") for w in keep):
             raise ConfigError(
                 "this model knows no single objects, so none has a number",
-                hint="--model yolov8n-seg knows them",
+                hint="use model=yolov8n-seg, which knows them",
             )
         self._choosers = (chooser,)
 

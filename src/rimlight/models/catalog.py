@@ -44,7 +44,7 @@ class Catalog:
 
     def __init__(self, models_dir: Path | None = None, cache: Path | None = None) -> None:
         if models_dir is not None and not os.path.isdir(models_dir):
-            raise ModelNotFoundError(f"there is no folder {models_dir}", hint="check --models-dir")
+            raise ModelNotFoundError(f"there is no folder {models_dir}", hint="check models_dir")
         self.cache = cache or app_paths.get_cache_folder() / "models"
         shared = app_paths.find_shared_folder()
         custom = [SearchFolder("models-dir", models_dir)] if models_dir else []
@@ -221,5 +221,5 @@ def _make_missing_error(card: ModelCard, cache: Path) -> ModelNotFoundError:
     if all(file.url for file in card.files):
         hint = f"fetch it: rimlight models pull {card.name}"
     else:
-        hint = f"put {names} into {cache}, or name its folder with --models-dir"
+        hint = f"put {names} into {cache}, or name its folder with models_dir"
     return ModelNotFoundError(f"model {card.name!r} is not on this machine ({names})", hint=hint)

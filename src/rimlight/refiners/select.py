@@ -119,7 +119,7 @@ class ChooseRefiner:
         if self._ids:
             raise ConfigError(
                 "this model knows no single objects, so none has a number",
-                hint="--model yolov8n-seg knows them",
+                hint="use model=yolov8n-seg, which knows them",
             )
         if not self._ones:
             return _reduced(mask, names)

@@ -88,7 +88,7 @@ class HttpSink:
         except OSError as exc:
             raise SinkError(
                 f"cannot serve at {HOST}:{options.port}: {exc.strerror}",
-                hint="choose another port: --sink http:8788",
+                hint="choose another port, such as http:8788",
             ) from exc
         self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()

@@ -57,7 +57,7 @@ _ERROR_HINTS = {
 }
 _NAME_ERRORS = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ)
 """What the disk says when it can hold the picture, but not under this name."""
-_PNG_HINT = "write png pictures: --format png"
+_PNG_HINT = "write png images: set format=png"
 
 
 class ImagesSink:
@@ -213,7 +213,7 @@ class ImagesSink:
             more = f", and {len(foreign) - 1} more results" if foreign[1:] else ""
             raise SinkError(
                 f"{self._path / foreign[0]} exists{more}",
-                hint="choose another folder, or add --overwrite",
+                hint="choose another folder, or set overwrite=true",
             )
 
     def _find_numbered_frames(self) -> set[str]:
@@ -251,7 +251,7 @@ class ImagesSink:
             self._write_file(data, target, file, frame.name, overwrite=is_ours)
         except FileExistsError as exc:
             raise PartialOutputError(
-                f"{target} exists", hint="choose another place, or add --overwrite"
+                f"{target} exists", hint="choose another place, or set overwrite=true"
             ) from exc
         except SinkError:
             raise

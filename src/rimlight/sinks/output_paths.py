@@ -39,7 +39,7 @@ def check_writable_file(path: Path, *, overwrite: bool) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SinkError(f"no permission to write in {folder}", hint="choose another folder")
     if os.path.lexists(path) and not overwrite:
-        raise SinkError(f"{path} exists", hint="choose another name, or add --overwrite")
+        raise SinkError(f"{path} exists", hint="choose another name, or set overwrite=true")
 
 
 def check_report(path: Path, *, overwrite: bool = False) -> None:
@@ -65,7 +65,7 @@ def check_reports(folder: Path, names: Iterable[str], *, overwrite: bool = False
         if os.path.lexists(path) and not overwrite and not is_own_report(path):
             raise SinkError(
                 f"{path} exists, and is no report of rimlight",
-                hint="choose another folder, or add --overwrite",
+                hint="choose another folder, or set overwrite=true",
             )
 
 

@@ -61,7 +61,7 @@ class PipeSink:
         if frame.size != self._size:
             raise SinkError(
                 f"frame {frame.index} is {frame.size}, the raw stream is {self._size}",
-                hint="raw frames need one size: use --sink images:FOLDER/",
+                hint="raw frames need one size: use the sink images:FOLDER/",
             )
         if frame.alpha is not None and self._format != "rgba":
             raise SinkError(

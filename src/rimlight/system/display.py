@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from rimlight.core.errors import SinkError
 
-_HINT = "log in to a desktop, or use --sink virtual-camera or --sink video:out.mp4"
+_HINT = "log in to a desktop, or use the sink virtual-camera or video:out.mp4"
 _TIMEOUT_S = 2.0
 _FIRST_PORT = 6000
 

@@ -53,7 +53,7 @@ def narrowed(model: Any, share: float) -> keras.Model:
     if not found:
         raise ModelError(
             f"{model.name} has no inverted residuals to take filters from",
-            hint="prune its weights instead, without --structured",
+            hint="prune its weights instead: what=weights",
         )
     kept = {block.widen.name: _most_important(block, share) for block in found}
     smaller = keras.models.clone_model(model, clone_function=lambda x: _resized(x, kept))

@@ -97,7 +97,7 @@ def prune(
             be written.
     """
     if file.resolve().parent == out.resolve():
-        raise ConfigError(f"{out} holds the model itself", hint="name another folder with --output")
+        raise ConfigError(f"{out} holds the model itself", hint="choose another output folder")
     start(training)
     model = _opened(file, training)
     samples = usable_samples(training)
@@ -176,7 +176,7 @@ def _opened(file: Path, training: TrainOptions) -> Any:
         raise ModelFormatError(
             f"{file} gives {found[1:]}, its training would need {wanted[1:]} "
             "(height, width, classes)",
-            hint="name the file that it was trained with: --config",
+            hint="give the configuration file that it was trained with",
         )
     return model
 

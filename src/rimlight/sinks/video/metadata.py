@@ -67,7 +67,7 @@ def log_tags(path: Path, *, private: bool) -> None:
         log.warning("%s: its tags are left out: %s", path.name, join_names(keys))
     elif places and not private:
         log.warning(
-            "%s says where it was taken (%s), and so will the result; --private leaves that out",
+            "%s says where it was taken (%s), and so will the result; private=true leaves that out",
             path.name,
             join_names(places),
         )

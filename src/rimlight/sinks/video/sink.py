@@ -341,13 +341,13 @@ class VideoSink:
         elif code == errno.EFBIG:
             hint = "free some space, or raise the limit of a file's size (ulimit -f)"
         elif code == errno.EEXIST:
-            hint = "somebody put it there during the run; move it, or add --overwrite, and repeat"
+            hint = "it appeared during the run; move it, or set overwrite=true, and repeat"
         elif code == errno.EINVAL and self._size is not None and self._is_size_suspect():
             width, height = self._size
             size, codec = f"{width}x{height}", self._plan.codec.name
             hint = f"{codec} may not do the size {size}; try a .mkv, or images"
         elif code == errno.EINVAL:
-            hint = "try a .mkv, or --no-audio"
+            hint = "try a .mkv, or set audio=false"
         raise SinkError(f"cannot write {self._path}: {reason}", hint=hint) from exc
 
 

@@ -67,7 +67,7 @@ class StreamCopy:
         for note in self._plan.notes:
             log.warning("%s: %s", path.name, note)
         if private and any(track.stream.type == "audio" for track in self._plan.tracks):
-            log.warning("%s: its sound is kept; --no-audio leaves it out", path.name)
+            log.warning("%s: its sound is kept; audio=false leaves it out", path.name)
         self._tracks = {track.stream.index: track for track in self._plan.tracks}
         self._video = _find_video_stream(self._input, path)
         self._video_end = NOTHING
@@ -278,7 +278,7 @@ def _open_input(path: Path) -> Input:
         return reopen_file(path)
     except av.error.FFmpegError as exc:
         raise SinkError(
-            f"cannot read the sound of {path}: {exc.strerror}", hint="add --no-audio"
+            f"cannot read the sound of {path}: {exc.strerror}", hint="set audio=false"
         ) from exc
 
 

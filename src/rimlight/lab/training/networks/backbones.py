@@ -97,7 +97,7 @@ def backbone(
 
 def _load(model: keras.Model, weights: Path) -> None:
     if not weights.is_file():
-        raise ModelNotFoundError(f"there is no file {weights}", hint="check --backbone-weights")
+        raise ModelNotFoundError(f"there is no file {weights}", hint="check backbone_weights")
     try:
         if weights.suffix == ".keras":
             model.set_weights(keras.saving.load_model(weights, compile=False).get_weights())
