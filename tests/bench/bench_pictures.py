@@ -29,7 +29,7 @@ from rimlight.factory.pipeline import open_effect, open_pipeline, open_source
 from rimlight.factory.presets import background_effects, build_config
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.factory.sinks import load_component
-from rimlight.imaging.image_files.read import read_tagged
+from rimlight.imaging.image_files.read import read_image_file
 from rimlight.sinks import SINKS
 from rimlight.system import app_paths
 
@@ -62,7 +62,7 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 def alone(config: RunConfig, paths: Sequence[Path], out: Path) -> dict[str, float]:
     """Return the CPU seconds of each stage for one picture, one thread, one after the other."""
     sample = paths[: 2 * DISTINCT]
-    spent = {"decode": timed(lambda: [read_tagged(path) for path in sample])[1]}
+    spent = {"decode": timed(lambda: [read_image_file(path) for path in sample])[1]}
     with closing(open_source(config.source)) as source:
         frames = [frame for frame, _ in zip(source, sample, strict=False)]
         info = source.info

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.effects.alpha import full_alpha
+from rimlight.effects.alpha import compute_frame_alpha
 from rimlight.imaging.geometry import letterbox
 from rimlight.models.catalog import Catalog
-from rimlight.refiners.select import ChooseRefiner
+from rimlight.refiners.select import SelectRefiner
 from rimlight.refiners.track import TrackRefiner
 from rimlight.segmenters.preprocess import InputMaker
 from rimlight.segmenters.tflite import TfliteEngine
@@ -48,7 +48,7 @@ def main() -> None:
     candidates = engine.run(InputMaker(card.input, engine.input).make(frames[0]), 0)[0].copy()
     prototypes = engine.read(1)[0].copy()
     track = TrackRefiner(TrackRefiner.Options())
-    choose = ChooseRefiner(ChooseRefiner.Options(keep=("person",)))
+    choose = SelectRefiner(SelectRefiner.Options(keep=("person",)))
     place = letterbox(frames[0].size, card.input.size)
     steps: dict[str, list[float]] = {
         "decode": [],
@@ -67,7 +67,7 @@ def main() -> None:
         at.append(time.process_time())
         mask = choose.refine(mask, frame)
         at.append(time.process_time())
-        full_alpha(frame, mask, None)
+        compute_frame_alpha(frame, mask, None)
         at.append(time.process_time())
         for name, spent in zip(steps, np.diff(at), strict=True):
             steps[name].append(spent * 1e3)

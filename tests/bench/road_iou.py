@@ -17,7 +17,7 @@ import numpy as np
 
 from rimlight.core.frame import Frame
 from rimlight.core.model_card import load_card
-from rimlight.imaging.image_files.read import read_picture
+from rimlight.imaging.image_files.read import read_image
 from rimlight.lab.evaluation.labels import CAMVID, COMMA10K, COMMA10K_OUTSIDE, VOID, Scheme
 from rimlight.lab.evaluation.pairs import find_pairs, read_mask
 from rimlight.segmenters.tflite import TfliteSegmenter
@@ -63,7 +63,7 @@ def measure(segmenter, folder, scheme, questions):
     pairs = find_pairs(folder)
     for pair in pairs:
         truth = scheme.decode(read_mask(pair.mask))
-        found = winners(segmenter, read_picture(pair.image)[0], truth.shape[::-1])
+        found = winners(segmenter, read_image(pair.image)[0], truth.shape[::-1])
         for tally in tallies:
             wanted = [classes.index(name) for name in tally.given]
             tally.add(np.isin(found, wanted), truth)

@@ -8,7 +8,7 @@ import pytest
 from media_files import frame_times
 
 from rimlight.factory.presets import build_config
-from rimlight.imaging.edge_color import foreground_colors
+from rimlight.imaging.edge_color import estimate_foreground
 from rimlight.offline.preview import get_preview_path
 from rimlight.system.av import av
 
@@ -45,7 +45,7 @@ def test_a_foreground_has_no_background_in_it():
     alpha[:, 497:503] = 128
     share = alpha[..., None] / 255
     mixed = (share * (40, 60, 220) + (1 - share) * (30, 220, 30)).astype(np.uint8)
-    found = foreground_colors(mixed, alpha)[:, :503].astype(int)
+    found = estimate_foreground(mixed, alpha)[:, :503].astype(int)
     assert np.abs(mixed[:, 500].astype(int) - (40, 60, 220)).max() > 75
     assert np.abs(found - (40, 60, 220)).max() < 30
 

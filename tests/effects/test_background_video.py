@@ -87,7 +87,7 @@ def test_a_video_of_one_picture_shows_it_for_ever(tmp_path):
 def test_uneven_times_are_kept(tmp_path):
     path = write_video(tmp_path / "a.mkv", stamps=[0, 40, 400, 440])
     video = LoopingVideo(path)
-    pictures = [video.picture(Fraction(ms, 1000)).copy() for ms in (0, 40, 399, 400, 440)]
+    pictures = [video.read_frame(Fraction(ms, 1000)).copy() for ms in (0, 40, 399, 400, 440)]
     assert (pictures[1] == pictures[2]).all()
     changes = [(a != b).any() for a, b in itertools.pairwise(pictures)]
     assert changes == [True, False, True, True]
@@ -96,9 +96,9 @@ def test_uneven_times_are_kept(tmp_path):
 
 def test_the_same_array_comes_as_long_as_the_picture_lasts(tmp_path):
     video = LoopingVideo(tmp_path / save_levels(tmp_path / "a.mkv", 5, rate=10))
-    first = video.picture(Fraction(0))
-    assert video.picture(Fraction(99, 1000)) is first
-    assert video.picture(Fraction(1, 10)) is not first
+    first = video.read_frame(Fraction(0))
+    assert video.read_frame(Fraction(99, 1000)) is first
+    assert video.read_frame(Fraction(1, 10)) is not first
     video.close()
 
 
@@ -107,7 +107,7 @@ def test_a_turned_video_is_shown_upright(tmp_path, rotation):
     path = write_video(tmp_path / "a.mp4", codec="libx264", rotation=rotation, stamps=[0, 40])
     video, source = LoopingVideo(path), VideoSource(VideoSource.Options(path=str(path)))
     expected = next(iter(source)).bgr
-    assert np.abs(video.picture(Fraction(0)).astype(int) - expected).mean() < 3
+    assert np.abs(video.read_frame(Fraction(0)).astype(int) - expected).mean() < 3
     video.close()
     source.close()
 

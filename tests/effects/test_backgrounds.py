@@ -12,8 +12,8 @@ from rimlight.core.errors import ConfigError
 from rimlight.effects.backgrounds import open_background
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.imaging.color import ColorSpace
-from rimlight.imaging.geometry import fit_picture
-from rimlight.imaging.image_files.metadata import Tags, encode
+from rimlight.imaging.geometry import fit_image
+from rimlight.imaging.image_files.metadata import ImageMetadata, encode_image
 
 HD = ColorSpace("bt709", full_range=False)
 
@@ -50,16 +50,16 @@ def test_a_fitted_background_is_made_once(tmp_path):
     path = tmp_path / "b.png"
     assert cv2.imwrite(str(path), np.full((24, 32, 3), 9, np.uint8))
     opened = open_background(str(path), fit="fill", backdrop=BLACK)
-    first = opened.behind(flat_frame(size=(20, 20)))
-    assert opened.behind(flat_frame((1, 1, 1), (20, 20))) is first
-    assert opened.behind(flat_frame(size=(20, 22))) is not first
+    first = opened.fit_to(flat_frame(size=(20, 20)))
+    assert opened.fit_to(flat_frame((1, 1, 1), (20, 20))) is first
+    assert opened.fit_to(flat_frame(size=(20, 22))) is not first
 
 
 def test_a_color_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "white").write_bytes(b"not a video")
     opened = open_background("white", fit="fill", backdrop=BLACK)
-    assert (opened.behind(flat_frame()) == 255).all()
+    assert (opened.fit_to(flat_frame()) == 255).all()
     with pytest.raises(ConfigError, match="cannot be read"):
         open_background("./white", fit="fill", backdrop=BLACK)
 
@@ -70,7 +70,7 @@ def test_a_background_keeps_its_shape_behind_pixels_that_are_not_square(tmp_path
     cv2.imwrite(str(tmp_path / "disc.png"), disc)
     opened = open_background(str(tmp_path / "disc.png"), fit="fill", backdrop=BLACK)
     frame = replace(flat_frame(size=(120, 90)), sample_aspect=Fraction(4, 3))
-    across, down = extent(opened.behind(frame))
+    across, down = extent(opened.fit_to(frame))
     assert across * 4 / 3 == pytest.approx(down, abs=2)
 
 
@@ -84,7 +84,7 @@ def extent(picture):
 def test_a_film_of_wide_pixels_is_shown_in_its_shape(fit):
     squeezed = np.zeros((90, 80, 3), np.uint8)
     cv2.ellipse(squeezed, (40, 45), (15, 30), 0, 0, 360, WHITE, -1)
-    made = fit_picture(squeezed, (160, 90), how=fit, aspect=Fraction(2))
+    made = fit_image(squeezed, (160, 90), mode=fit, aspect=Fraction(2))
     across, down = extent(made)
     assert across == pytest.approx(down, abs=2)
 
@@ -92,17 +92,19 @@ def test_a_film_of_wide_pixels_is_shown_in_its_shape(fit):
 def test_a_background_takes_the_colors_of_the_photo_it_stands_behind(tmp_path):
     path = tmp_path / "green.png"
     cv2.imwrite(str(path), np.full((24, 32, 3), (60, 160, 30), np.uint8))
-    photo = replace(flat_frame(size=(32, 24)), metadata=Tags(wide_profile()))
+    photo = replace(flat_frame(size=(32, 24)), metadata=ImageMetadata(wide_profile()))
     for text in ("#1ea03c", str(path)):
-        behind = open_background(text, fit="fill", backdrop=BLACK).behind(photo)
+        behind = open_background(text, fit="fill", backdrop=BLACK).fit_to(photo)
         assert np.abs(behind[0, 0].astype(int) - (68, 160, 93)).max() <= 2
 
 
 def test_a_photo_with_a_profile_becomes_srgb_behind_a_film(tmp_path):
     wide = np.full((24, 32, 3), (68, 160, 93), np.uint8)
-    (tmp_path / "wide.png").write_bytes(encode(".png", wide, Tags(wide_profile())) or b"")
+    (tmp_path / "wide.png").write_bytes(
+        encode_image(".png", wide, ImageMetadata(wide_profile())) or b""
+    )
     opened = open_background(str(tmp_path / "wide.png"), fit="fill", backdrop=BLACK)
-    shown = opened.behind(flat_frame(size=(32, 24)))
+    shown = opened.fit_to(flat_frame(size=(32, 24)))
     assert np.abs(shown[0, 0].astype(int) - (60, 160, 30)).max() <= 2
 
 
@@ -117,7 +119,7 @@ def test_an_animated_picture_moves_and_repeats_on_the_backdrop(tmp_path, name):
     opened = open_background(str(tmp_path / name), fit="fill", backdrop=(255, 0, 255))
     shown = []
     for tenth in (0, 1, 2, 3, 1):
-        picture = opened.behind(replace(flat_frame(size=(32, 24)), pts=Fraction(tenth, 10)))
+        picture = opened.fit_to(replace(flat_frame(size=(32, 24)), pts=Fraction(tenth, 10)))
         assert tuple(picture[12, 2]) == (255, 0, 255)
         shown.append(round(int(picture[12, 20, 2]) / 80))
     assert shown == [0, 1, 2, 0, 1]

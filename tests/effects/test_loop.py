@@ -18,7 +18,7 @@ def test_declared_colors_are_followed(tmp_path):
             tmp_path / f"{matrix}.mkv", stamps=[0], codec="libx264", color=(matrix, 1)
         )
         video = LoopingVideo(path)
-        bgr.append(video.picture(Fraction(0)).astype(int))
+        bgr.append(video.read_frame(Fraction(0)).astype(int))
         video.close()
     assert np.abs(bgr[0] - bgr[1]).max() > 8
 
@@ -26,9 +26,9 @@ def test_declared_colors_are_followed(tmp_path):
 def test_a_file_that_vanishes_goes_on_repeating(tmp_path):
     path = Path(write_video(tmp_path / "ten.mkv"))
     video = LoopingVideo(path)
-    first = video.picture(Fraction(0))
+    first = video.read_frame(Fraction(0))
     path.unlink()
-    assert (video.picture(Fraction(4, 10)) == first).all()
+    assert (video.read_frame(Fraction(4, 10)) == first).all()
     video.close()
 
 
@@ -44,7 +44,7 @@ def test_pictures_of_earlier_rounds_are_let_go_of(tmp_path):
     try:
         before = live_frames()
         for index in range(60):
-            video.picture(Fraction(index, 25))
+            video.read_frame(Fraction(index, 25))
         assert live_frames() <= before + 3
     finally:
         gc.enable()
@@ -55,7 +55,7 @@ def test_a_cover_picture_is_not_the_film(tmp_path):
     film = write_video(tmp_path / "film.mkv", codec="mjpeg", pix_fmt="yuvj420p")
     path = with_cover(film, tmp_path / "cover.mp4")
     video = LoopingVideo(path)
-    pictures = [video.picture(Fraction(ms, 1000)).copy() for ms in (0, 200)]
+    pictures = [video.read_frame(Fraction(ms, 1000)).copy() for ms in (0, 200)]
     assert np.abs(pictures[0].astype(int) - pictures[1]).max() > 5
     video.close()
 
@@ -100,7 +100,7 @@ def test_hdr_is_refused_as_it_is_for_sources(tmp_path):
 def test_the_backdrop_shows_through_a_transparent_film(tmp_path, name, codec, pix_fmt):
     path = write_half_transparent(tmp_path / name, codec=codec, pix_fmt=pix_fmt)
     video = LoopingVideo(path, (255, 0, 255))
-    shown = video.picture(Fraction(0)).astype(int)
+    shown = video.read_frame(Fraction(0)).astype(int)
     assert np.abs(shown[24, 8] - (255, 0, 255)).max() <= 2
     assert np.abs(shown[24, 56] - (255, 0, 255)).max() > 50
     video.close()

@@ -6,7 +6,7 @@ import pytest
 from flats import GRAY, GREEN, flat, person, save
 
 from rimlight.core.errors import ConfigError
-from rimlight.effects.product import Canvas, ProductEffect, bounds, place, with_shadow
+from rimlight.effects.product import Canvas, ProductEffect, add_shadow, find_bounds, place_on_canvas
 from rimlight.factory.presets import background_effects
 
 SIZE = (300, 200)
@@ -34,17 +34,17 @@ def made(frame=None, **options):
 
 
 def test_bounds_are_those_of_what_is_seen():
-    assert bounds(ellipse()) == BOX
+    assert find_bounds(ellipse()) == BOX
 
 
 def test_a_speck_far_away_does_not_count():
     alpha = ellipse()
     alpha[5:8, 5:8] = 255
-    assert bounds(alpha) == BOX
+    assert find_bounds(alpha) == BOX
 
 
 def test_where_nothing_is_seen_nothing_is_trimmed():
-    assert bounds(np.zeros((20, 30), np.uint8)) == (0, 0, 30, 20)
+    assert find_bounds(np.zeros((20, 30), np.uint8)) == (0, 0, 30, 20)
     assert made(cut_out(np.zeros(SIZE[::-1], np.uint8)), trim=True).size == SIZE
 
 
@@ -57,7 +57,7 @@ def test_trimming_leaves_the_object_alone():
 @pytest.mark.parametrize(("said", "share"), [("8%", 0.08), (0.2, 0.2), ("12.5 %", 0.125)])
 def test_a_margin_is_a_share_of_the_longer_side(said, share):
     shown = made(trim=True, margin=said)
-    left, top, width, height = bounds(shown.alpha)
+    left, top, width, height = find_bounds(shown.alpha)
     assert (width, height) == BOX[2:]
     assert left / shown.size[0] == pytest.approx(share, abs=0.01)
     assert shown.size[1] - height == shown.size[0] - width == 2 * top
@@ -68,19 +68,19 @@ def test_a_margin_is_a_share_of_the_longer_side(said, share):
 def test_a_square_of_a_size_has_exactly_that_size_and_the_object_in_its_middle(size_px, margin):
     shown = made(trim=True, margin=margin, square=True, size_px=size_px)
     assert shown.size == (size_px, size_px)
-    left, top, width, height = bounds(shown.alpha)
+    left, top, width, height = find_bounds(shown.alpha)
     assert left + width / 2 == pytest.approx(size_px / 2, abs=2)
     assert top + height / 2 == pytest.approx(size_px / 2, abs=2)
     assert width / height == pytest.approx(81 / 41, rel=0.12)
 
 
 def test_without_a_square_the_longer_side_has_the_size():
-    bgr, alpha = place(cut_out().bgr, ellipse(), Canvas(trim=True, size_px=400))
+    bgr, alpha = place_on_canvas(cut_out().bgr, ellipse(), Canvas(trim=True, size_px=400))
     assert alpha.shape == (202, 400) and bgr.shape == (202, 400, 3)
 
 
 def test_a_shadow_lies_below_and_nowhere_on_the_object():
-    bgr, alpha = with_shadow(cut_out().bgr, ellipse(), 0.5)
+    bgr, alpha = add_shadow(cut_out().bgr, ellipse(), 0.5)
     assert (bgr[ellipse() > 0] == GREEN).all() and (alpha[ellipse() > 0] == 255).all()
     assert 20 < alpha[104, 140] < 128 and alpha[104, 140] > alpha[56, 140]
     assert (bgr[104, 140] == 0).all()

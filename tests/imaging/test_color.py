@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from rimlight.imaging.color import ColorSpace, bgr_to_i420, i420_to_bgr, planes
+from rimlight.imaging.color import ColorSpace, bgr_to_i420, i420_to_bgr, split_planes
 
 SPACES = [
     ColorSpace(matrix, full_range)
@@ -23,13 +23,13 @@ def test_flat_colors_survive_the_round_trip(color):
 def test_green_of_bt709_has_the_standard_values():
     green = np.zeros((2, 2, 3), np.uint8)
     green[..., 1] = 255
-    y, u, v = planes(bgr_to_i420(green, ColorSpace("bt709")))
+    y, u, v = split_planes(bgr_to_i420(green, ColorSpace("bt709")))
     assert (y[0, 0], u[0, 0], v[0, 0]) == (173, 42, 26)  # ITU-R BT.709, limited range
 
 
 def test_full_range_white_is_255():
     white = np.full((2, 2, 3), 255, np.uint8)
-    y, u, v = planes(bgr_to_i420(white, ColorSpace("bt601", full_range=True)))
+    y, u, v = split_planes(bgr_to_i420(white, ColorSpace("bt601", full_range=True)))
     assert (y[0, 0], u[0, 0], v[0, 0]) == (255, 128, 128)
 
 
@@ -40,5 +40,5 @@ def test_odd_sides_are_refused():
 
 def test_planes_are_views():
     i420 = np.zeros((6, 4), np.uint8)
-    planes(i420)[2][...] = 7
+    split_planes(i420)[2][...] = 7
     assert (i420.reshape(-1)[-4:] == 7).all() and i420.sum() == 28

@@ -6,7 +6,7 @@ from rimlight.core.frame import Frame, Mask
 from rimlight.effects.cutout import CutoutEffect
 from rimlight.effects.replace import ReplaceEffect
 from rimlight.imaging.color import bgr_to_i420, i420_to_bgr
-from rimlight.imaging.edge_color import spread, with_light, with_own_colors
+from rimlight.imaging.edge_color import apply_light_wrap, decontaminate_edges, extrapolate
 
 SIZE = (128, 96)
 RED, GREEN = np.array([40, 40, 200]), np.array([40, 200, 40])
@@ -80,21 +80,21 @@ def test_light_comes_from_the_background_and_only_at_the_edge():
 def test_light_of_no_strength_changes_nothing():
     picture = bgr_to_i420(red_before_green(soft_mask()))
     back = np.full_like(picture, 200)
-    made = with_light(picture, back, soft_mask(), 0.0, np.empty_like(picture))
+    made = apply_light_wrap(picture, back, soft_mask(), 0.0, np.empty_like(picture))
     assert (made == picture).all()
 
 
 def test_an_empty_and_a_full_mask_are_no_trouble():
     picture = bgr_to_i420(red_before_green(soft_mask()))
     full = np.full((72, 96), 255, np.uint8)
-    made = with_own_colors(picture, full, (0.25, 0.75), np.empty_like(picture))
+    made = decontaminate_edges(picture, full, (0.25, 0.75), np.empty_like(picture))
     assert (made == picture).all()
-    empty = with_own_colors(picture, full * 0, (0.25, 0.75), np.empty_like(picture))
+    empty = decontaminate_edges(picture, full * 0, (0.25, 0.75), np.empty_like(picture))
     assert i420_to_bgr(empty).shape == (*SIZE[::-1], 3)
 
 
 def test_unknown_places_take_the_mean_of_known_ones_nearby():
     values, weight = np.full((40, 40), 10, np.float32), np.zeros((40, 40), np.float32)
     values[:, :20], weight[:, :20] = 200, 1
-    made = spread(values, weight, values)
+    made = extrapolate(values, weight, values)
     assert (made[:, :20] == 200).all() and made[20, 24] == pytest.approx(200, abs=2)

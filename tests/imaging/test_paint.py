@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rimlight.imaging.color import ColorSpace, bgr_to_i420, i420_to_bgr
-from rimlight.imaging.draw import Paint, paint_bgr, paint_i420
+from rimlight.imaging.draw import ColorTable, paint_bgr, paint_i420
 
 COLORS = {1: (0, 0, 200), 2: (200, 30, 0)}
 
@@ -11,7 +11,7 @@ def paint(opacity):
     colors, levels = np.zeros((256, 3), np.uint8), np.zeros(256, np.uint8)
     for index, color in COLORS.items():
         colors[index], levels[index] = color, opacity
-    return Paint(colors, levels)
+    return ColorTable(colors, levels)
 
 
 def stripes(size=(60, 40)):

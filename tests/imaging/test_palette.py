@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from rimlight.imaging.palette import class_colors, is_color, parse_color
+from rimlight.imaging.palette import assign_class_colors, is_color, parse_color
 
 
 @pytest.mark.parametrize(
@@ -37,16 +37,16 @@ def test_anything_else_is_refused_with_examples(text):
 
 
 def test_said_colors_come_before_familiar_ones():
-    colors = class_colors(["road", "person"], {"road": "#010203"})
+    colors = assign_class_colors(["road", "person"], {"road": "#010203"})
     assert colors == [(3, 2, 1), (60, 20, 220)]
 
 
 def test_classes_without_a_color_of_their_own_get_colors_well_apart():
-    colors = np.array(class_colors([f"class {n}" for n in range(20)], {}))
+    colors = np.array(assign_class_colors([f"class {n}" for n in range(20)], {}))
     apart = [np.abs(a - b).max() for a, b in itertools.combinations(colors, 2)]
     assert min(apart) >= 20
 
 
 def test_a_said_color_that_is_none_is_refused():
     with pytest.raises(ValueError, match="'rad' is no color"):
-        class_colors(["road"], {"road": "rad"})
+        assign_class_colors(["road"], {"road": "rad"})

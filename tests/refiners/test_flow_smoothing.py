@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.refiners.flow_smoothing import SteadyRefiner
+from rimlight.refiners.flow_smoothing import FlowSmoothRefiner
 
 SIZE = (128, 96)
 
@@ -29,7 +29,7 @@ def square(left, level=1.0):
 
 
 def refined(*steps, **options):
-    refiner = SteadyRefiner(SteadyRefiner.Options(**options))
+    refiner = FlowSmoothRefiner(FlowSmoothRefiner.Options(**options))
     for index, (picture, mask) in enumerate(steps):
         made = refiner.refine(mask, frame(index, picture))
     return made.scores[..., 0]
@@ -82,7 +82,7 @@ def test_a_cut_of_the_mask_is_taken_over_at_once():
 
 @pytest.mark.parametrize("gap", [-1, 0, 30], ids=["back", "same", "1 s"])
 def test_the_past_is_forgotten_when_time_does_not_go_on_or_jumps(gap):
-    refiner = SteadyRefiner(SteadyRefiner.Options())
+    refiner = FlowSmoothRefiner(FlowSmoothRefiner.Options())
     refiner.refine(square(40, 1.0), frame(5, texture()))
     made = refiner.refine(square(40, 0.0), frame(5 + gap, texture()))
     assert (made.scores == 0).all()
@@ -90,7 +90,7 @@ def test_the_past_is_forgotten_when_time_does_not_go_on_or_jumps(gap):
 
 def test_a_mask_of_another_size_still_knows_the_past():
     small = Mask(cv2.resize(square(40).scores, (64, 48))[..., None], ("person",))
-    refiner = SteadyRefiner(SteadyRefiner.Options(hold=0.9))
+    refiner = FlowSmoothRefiner(FlowSmoothRefiner.Options(hold=0.9))
     refiner.refine(Mask(square(40).scores, ("person",)), frame(0, texture()))
     refiner.refine(small, frame(1, texture()))
     made = refiner.refine(small.with_scores(np.zeros_like(small.scores)), frame(2, texture()))
@@ -99,7 +99,7 @@ def test_a_mask_of_another_size_still_knows_the_past():
 
 def test_scores_that_add_up_to_one_still_do():
     names = ("sky", "road", "car")
-    refiner = SteadyRefiner(SteadyRefiner.Options())
+    refiner = FlowSmoothRefiner(FlowSmoothRefiner.Options())
     for index in range(4):
         noise = np.random.default_rng(index).random((96, 128, 3), np.float32)
         given = Mask(noise / noise.sum(axis=2, keepdims=True), names, foreground=("car",))
@@ -110,7 +110,7 @@ def test_scores_that_add_up_to_one_still_do():
 def test_both_layouts_of_a_picture_give_nearly_the_same():
     results = []
     for layout in ("bgr", "i420"):
-        refiner = SteadyRefiner(SteadyRefiner.Options())
+        refiner = FlowSmoothRefiner(FlowSmoothRefiner.Options())
         for index in range(4):
             given = frame(index, texture(2 * index))
             if layout == "i420":

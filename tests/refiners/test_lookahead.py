@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.refiners.lookahead import MAX_BYTES, MaskLookahead, fitting
+from rimlight.refiners.lookahead import MAX_BYTES, MaskLookahead, limit_frames
 
 SIZE = (128, 96)
 
@@ -103,9 +103,9 @@ def test_a_result_depends_on_the_frames_ahead_alone():
 
 
 def test_large_pictures_are_looked_ahead_by_fewer():
-    assert fitting(8, 1920 * 1080 * 3 // 2) == 8
-    assert fitting(60, 3840 * 2160 * 3 // 2) == MAX_BYTES // (3840 * 2160 * 3 // 2)
-    assert fitting(3, 10 * MAX_BYTES) == 1
+    assert limit_frames(8, 1920 * 1080 * 3 // 2) == 8
+    assert limit_frames(60, 3840 * 2160 * 3 // 2) == MAX_BYTES // (3840 * 2160 * 3 // 2)
+    assert limit_frames(3, 10 * MAX_BYTES) == 1
 
 
 def test_a_mask_without_numbers_stays_alone():

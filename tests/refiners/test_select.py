@@ -5,14 +5,14 @@ from object_masks import at, seen
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Mask
 from rimlight.core.options import validate
-from rimlight.refiners.select import ChooseRefiner
+from rimlight.refiners.select import SelectRefiner
 
 SMALL, LARGE = ("person", 18, 8, 22, 12), ("person", 0, 0, 12, 20)
 DOG = ("dog", 30, 0, 40, 10)
 
 
 def chosen(mask, index=0, **options):
-    return ChooseRefiner(ChooseRefiner.Options(**options)).refine(mask, at(index))
+    return SelectRefiner(SelectRefiner.Options(**options)).refine(mask, at(index))
 
 
 def left(mask):
@@ -44,7 +44,7 @@ def test_an_empty_scene_gives_an_empty_mask():
 
 
 def test_the_largest_stays_the_same_until_another_is_clearly_larger():
-    refiner = ChooseRefiner(ChooseRefiner.Options(keep=("largest",)))
+    refiner = SelectRefiner(SelectRefiner.Options(keep=("largest",)))
     sizes = [(10, 9), (10, 11), (10, 12), (10, 16)]
     kept = []
     for index, (one, other) in enumerate(sizes):
@@ -92,4 +92,4 @@ def test_a_number_needs_a_model_that_knows_objects():
 
 def test_an_id_that_is_no_number_is_refused():
     with pytest.raises(ConfigError, match="id: and a number"):
-        validate(ChooseRefiner.Options, {"keep": ("id:x",)}, where="choose")
+        validate(SelectRefiner.Options, {"keep": ("id:x",)}, where="choose")

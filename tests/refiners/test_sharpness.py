@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from soft_discs import disc, luma_of, mask_of, pixels_of, seen_through
 
-from rimlight.refiners.match_sharpness import look_at_outline
+from rimlight.refiners.match_sharpness import measure_outline
 
 
 def backdrop(kind):
@@ -23,14 +23,14 @@ def backdrop(kind):
 def test_the_blur_of_a_picture_is_told_within_a_quarter(blur_px, kind, planar):
     sharp = disc()
     picture = seen_through(cv2.GaussianBlur(sharp, (0, 0), blur_px), backdrop(kind))
-    seen = look_at_outline(mask_of(sharp), luma_of(picture) if planar else pixels_of(picture))
+    seen = measure_outline(mask_of(sharp), luma_of(picture) if planar else pixels_of(picture))
     assert seen.blur_px == pytest.approx(blur_px, rel=0.25)
 
 
 def test_noise_does_not_pass_for_sharpness():
     picture = seen_through(cv2.GaussianBlur(disc(), (0, 0), 3), backdrop("wall"))
     noisy = picture + np.random.default_rng(4).normal(0, 3, picture.shape)
-    assert look_at_outline(mask_of(disc()), pixels_of(noisy)).blur_px == pytest.approx(3, rel=0.25)
+    assert measure_outline(mask_of(disc()), pixels_of(noisy)).blur_px == pytest.approx(3, rel=0.25)
 
 
 def test_the_slope_of_a_mask_is_told_in_pixels_of_the_picture():
@@ -38,19 +38,19 @@ def test_the_slope_of_a_mask_is_told_in_pixels_of_the_picture():
     alpha = np.repeat(ramp[None], 90, axis=0)
     picture = np.repeat(np.repeat(ramp, 4)[None, :, None], 360, axis=0) * (1, 1, 1) * 200
     # A pixel of the mask is four of the picture, and the ramp is 20 pixels of the mask wide.
-    assert look_at_outline(alpha, pixels_of(picture)).slope == pytest.approx(1 / 80, rel=0.02)
+    assert measure_outline(alpha, pixels_of(picture)).slope == pytest.approx(1 / 80, rel=0.02)
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
 def test_a_mask_without_an_outline_tells_nothing(level):
     alpha = np.full((90, 160), level, np.float32)
-    assert look_at_outline(alpha, pixels_of(seen_through(disc(), backdrop("spots")))) is None
+    assert measure_outline(alpha, pixels_of(seen_through(disc(), backdrop("spots")))) is None
 
 
 def test_an_outline_that_shows_no_edge_tells_nothing():
-    assert look_at_outline(mask_of(disc()), pixels_of(backdrop("wall"))) is None
+    assert measure_outline(mask_of(disc()), pixels_of(backdrop("wall"))) is None
 
 
 def test_a_picture_too_small_to_look_at_tells_nothing():
     small = cv2.resize(seen_through(disc(), backdrop("wall")), (40, 30))
-    assert look_at_outline(mask_of(disc()), pixels_of(small)) is None
+    assert measure_outline(mask_of(disc()), pixels_of(small)) is None

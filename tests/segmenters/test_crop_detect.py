@@ -88,12 +88,12 @@ def test_a_mask_of_the_picture_stands_in_its_place_in_the_whole(layout):
 
 @LAYOUTS
 def test_a_model_of_people_finds_nobody_in_a_bar(layout):
-    from rimlight.imaging.image_files.read import read_picture
+    from rimlight.imaging.image_files.read import read_image
     from rimlight.system import app_paths
 
     card, file = Catalog().resolve("selfie")
     segmenter = TfliteSegmenter(card, file, TfliteSegmenter.Options(threads=1))
-    image, _ = read_picture(app_paths.find_data_folder("samples") / "background.jpg")
+    image, _ = read_image(app_paths.find_data_folder("samples") / "background.jpg")
     whole = np.zeros((240, 240, 3), np.uint8)
     whole[40:200] = image[:160, :240]
     frame = layout(flat_frame(size=(240, 240)).with_bgr(whole))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from labeled import as_frame, at_size, labeled, set_iou
 
-from rimlight.imaging.image_files.read import read_picture
+from rimlight.imaging.image_files.read import read_image
 from rimlight.lab.evaluation.labels import CAMVID as CAMVID_SCHEME
 from rimlight.lab.evaluation.labels import COMMA10K, VOID
 from rimlight.lab.evaluation.pairs import find_pairs, read_mask
@@ -64,7 +64,7 @@ def road_iou(model, folder, scheme, *, step=1):
     wanted = [scheme.classes.index(name) for name in ("road", "lane") if name in scheme.classes]
     for pair in find_pairs(folder)[::step]:
         truth = scheme.decode(read_mask(pair.mask))
-        mask = model.segment(as_frame(read_picture(pair.image)[0], "bgr"))
+        mask = model.segment(as_frame(read_image(pair.image)[0], "bgr"))
         scores = cv2.resize(mask.scores, truth.shape[::-1])
         found = np.isin(scores.argmax(2), [1, 3]) & (truth != VOID)
         there = np.isin(truth, wanted)

@@ -17,7 +17,7 @@ def scores(*values):
 def test_tiles_cover_a_part_and_overlap_by_half():
     seen = np.zeros((40, 40), int)
     for tile in tiles(Rect(0.25, 0.25, 0.5, 0.5)):
-        at = tile.scaled(40, 40)
+        at = tile.scale(40, 40)
         seen[int(at.top) : int(at.top + at.height), int(at.left) : int(at.left + at.width)] += 1
     assert (seen > 0).sum() == 400 and (seen[10:30, 10:30] > 0).all()
     assert seen[20, 20] >= 4

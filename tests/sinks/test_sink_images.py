@@ -7,8 +7,8 @@ from fakes import make_frame, make_info
 from limits import files_of_at_most
 
 from rimlight.core.errors import ConfigError, SinkError
-from rimlight.imaging.image_files.metadata import Tags
-from rimlight.imaging.image_files.read import read_tagged
+from rimlight.imaging.image_files.metadata import ImageMetadata
+from rimlight.imaging.image_files.read import read_image_file
 from rimlight.sinks.images import ImagesSink
 
 
@@ -135,5 +135,5 @@ def test_a_picture_that_comes_again_replaces_its_result(tmp_path):
 
 
 def test_the_resolution_of_the_input_is_kept(tmp_path):
-    save(tmp_path, replace(named("a.png"), metadata=Tags(dpi=(300.0, 300.0))))
-    assert read_tagged(tmp_path / "a.png").tags.dpi == pytest.approx((300, 300), abs=0.1)
+    save(tmp_path, replace(named("a.png"), metadata=ImageMetadata(dpi=(300.0, 300.0))))
+    assert read_image_file(tmp_path / "a.png").metadata.dpi == pytest.approx((300, 300), abs=0.1)

@@ -13,7 +13,7 @@ from clip_maker import (
 )
 
 from rimlight.core.errors import SourceReadError
-from rimlight.imaging.color import ColorSpace, planes
+from rimlight.imaging.color import ColorSpace, split_planes
 from rimlight.media.frame_conversion import YuvConverter
 from rimlight.sources.video import VideoSource
 from rimlight.system.av import av
@@ -76,7 +76,7 @@ def test_planes_come_through_exactly_and_odd_sides_repeat_their_edge(tmp_path, s
     path = write_video(tmp_path / "a.mkv", size=size, codec="rawvideo", stamps=[0, 40])
     _, last = read_all(open_video(path))[0]
     assert last.size == size
-    for plane, written in zip(planes(last.i420), planes_of(1, size), strict=True):
+    for plane, written in zip(split_planes(last.i420), planes_of(1, size), strict=True):
         short = [(0, plane.shape[i] - written.shape[i]) for i in (0, 1)]
         assert (plane == np.pad(written, short, mode="edge")).all()
     assert last.bgr.shape == (size[1], size[0], 3)
@@ -102,7 +102,7 @@ def test_a_turned_video_is_put_upright(tmp_path, rotation, mirrored, turn, size)
     frame = next(iter(source))
     luma = turn(planes_of(0, size)[0])
     assert source.info.size == frame.size == (luma.shape[1], luma.shape[0])
-    assert (planes(frame.i420)[0][: luma.shape[0], : luma.shape[1]] == luma).all()
+    assert (split_planes(frame.i420)[0][: luma.shape[0], : luma.shape[1]] == luma).all()
 
 
 def test_pixels_that_are_not_square_turn_with_the_picture(tmp_path):
@@ -135,7 +135,7 @@ def test_the_color_space_is_the_declared_one_or_what_players_assume(
 @pytest.mark.parametrize("pix_fmt", ["yuv422p", "yuv444p", "yuv420p10le"])
 def test_other_yuv_formats_keep_their_luma_and_are_noted(tmp_path, pix_fmt):
     source = open_video(write_video(tmp_path / "a.mkv", pix_fmt=pix_fmt))
-    luma = planes(next(iter(source)).i420)[0].astype(int)
+    luma = split_planes(next(iter(source)).i420)[0].astype(int)
     assert abs(luma - planes_of(0, (64, 48))[0]).max() <= 1
     assert source.info.notes == (f"{pix_fmt} is converted to 8-bit yuv420p",)
 
@@ -148,7 +148,7 @@ def test_motion_jpeg_keeps_its_full_range(tmp_path):
     with av.open(str(path)) as container:
         raw = next(container.decode(video=0)).to_ndarray(format="gray")
     assert abs(frame.bgr.mean() - raw.mean()) < 12
-    assert abs(planes(frame.i420)[0].astype(int) - raw).max() <= 1
+    assert abs(split_planes(frame.i420)[0].astype(int) - raw).max() <= 1
 
 
 @pytest.mark.parametrize("size", [(64, 48), (1280, 720)], ids=["bt601", "bt709"])
@@ -253,7 +253,7 @@ def combed(path):
 
 def comb_of(frames):
     """How much each row differs from the two around it."""
-    lumas = [planes(frame.i420)[0].astype(int) for frame in frames]
+    lumas = [split_planes(frame.i420)[0].astype(int) for frame in frames]
     return np.mean([np.abs(2 * y[1:-1] - y[:-2] - y[2:]).mean() for y in lumas])
 
 

@@ -18,12 +18,12 @@ from rimlight.imaging.color import (
     BT601,
     ColorSpace,
     bgr_to_i420,
-    even_size,
     i420_to_bgr,
     pad_even,
+    round_up_to_even,
 )
-from rimlight.imaging.edge_color import without_hidden_bgr, without_hidden_i420
-from rimlight.imaging.image_files.metadata import NO_TAGS, Tags
+from rimlight.imaging.edge_color import fill_transparent_bgr, fill_transparent_i420
+from rimlight.imaging.image_files.metadata import NO_METADATA, ImageMetadata
 
 __all__ = ["Box", "Frame", "Instance", "Instances", "Layout", "Mask", "SourceInfo", "is_continuous"]
 
@@ -75,13 +75,13 @@ class Frame:
     color: ColorSpace = BT601
     alpha: NDArray[np.uint8] | None = None
     name: str = ""
-    metadata: Tags = NO_TAGS
+    metadata: ImageMetadata = NO_METADATA
     duration: Fraction | None = None
     sample_aspect: Fraction = Fraction(1)
 
     def __post_init__(self) -> None:
         width, height = self.size
-        columns, rows = even_size(self.size)
+        columns, rows = round_up_to_even(self.size)
         expected = (height, width, 3) if self.layout == "bgr" else (rows * 3 // 2, columns)
         _check("frame image", self.image, expected)
         if self.alpha is not None:
@@ -97,7 +97,7 @@ class Frame:
         captured_at: float,
         alpha: NDArray[np.uint8] | None = None,
         name: str = "",
-        metadata: Tags = NO_TAGS,
+        metadata: ImageMetadata = NO_METADATA,
     ) -> Frame:
         """Wrap a uint8 (height, width, 3) BGR picture."""
         size = (bgr.shape[1], bgr.shape[0])
@@ -167,7 +167,7 @@ class Frame:
         """
         if self.alpha is None or cv2.countNonZero(self.alpha) == self.alpha.size:
             return self
-        clean = without_hidden_bgr if self.layout == "bgr" else without_hidden_i420
+        clean = fill_transparent_bgr if self.layout == "bgr" else fill_transparent_i420
         return replace(self, image=clean(self.image, self.alpha))
 
 

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.registry import suggest
-from rimlight.imaging.color import even_size
-from rimlight.imaging.compositing.i420 import enlarge, quantize
+from rimlight.imaging.color import round_up_to_even
+from rimlight.imaging.compositing.i420 import quantize, upscale_mask
 
 Image = NDArray[np.uint8]
 Keep = tuple[str, ...] | None
 
 
-def small_alpha(mask: Mask, keep: Keep) -> Image:
+def compute_mask_alpha(mask: Mask, keep: Keep) -> Image:
     """Return what of `mask` stays, uint8 (h, w) at the mask's own size.
 
     Args:
@@ -35,12 +35,12 @@ def small_alpha(mask: Mask, keep: Keep) -> Image:
     return quantize(mask.alpha(keep))
 
 
-def full_alpha(frame: Frame, mask: Mask, keep: Keep) -> Image:
+def compute_frame_alpha(frame: Frame, mask: Mask, keep: Keep) -> Image:
     """Return what of `frame` stays, uint8 (height, width), its own transparency included."""
     width, height = frame.size
-    large = enlarge(small_alpha(mask, keep), even_size(frame.size), mask.alpha_range)[
-        :height, :width
-    ]
+    large = upscale_mask(
+        compute_mask_alpha(mask, keep), round_up_to_even(frame.size), mask.alpha_range
+    )[:height, :width]
     if frame.alpha is None:
         return np.ascontiguousarray(large)
     return np.asarray(cv2.multiply(large, frame.alpha, scale=1 / 255), np.uint8)

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from rimlight.core.addresses import hide_secrets
 from rimlight.core.errors import ConfigError, SourceError
 from rimlight.core.frame import Frame
-from rimlight.imaging.color import bgr_to_i420, even_size
+from rimlight.imaging.color import bgr_to_i420, round_up_to_even
 from rimlight.imaging.compositing.blend import composite_bgr
-from rimlight.imaging.geometry import Fit, fit_picture
-from rimlight.imaging.image_files.metadata import converted
-from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, read_tagged, reason_of
+from rimlight.imaging.geometry import Fit, fit_image
+from rimlight.imaging.image_files.metadata import convert_profile
+from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, describe_read_error, read_image_file
 from rimlight.imaging.palette import Bgr, is_color, parse_color
 from rimlight.media.container import MediaLocation, VideoInput, open_video
 from rimlight.media.decoder import Decoder
@@ -43,7 +43,7 @@ from rimlight.system.file_kinds import (
 )
 
 if TYPE_CHECKING:
-    from rimlight.imaging.image_files.pillow import Shot
+    from rimlight.imaging.image_files.pillow import AnimationFrame
 
 Image = NDArray[np.uint8]
 
@@ -63,7 +63,7 @@ class Background(Protocol):
         """The ICC profile of its colors; empty for sRGB."""
         ...
 
-    def picture(self, pts: Fraction) -> Image:
+    def read_frame(self, pts: Fraction) -> Image:
         """Return uint8 (h, w, 3) BGR for that moment; the same array as long as it lasts."""
         ...
 
@@ -72,7 +72,7 @@ class Background(Protocol):
         ...
 
 
-class Still:
+class StillBackground:
     """The same picture at every moment.
 
     Attributes:
@@ -86,7 +86,7 @@ class Still:
         self._picture = picture
         self.icc = icc
 
-    def picture(self, pts: Fraction) -> Image:
+    def read_frame(self, pts: Fraction) -> Image:
         """Return the picture."""
         return self._picture
 
@@ -108,9 +108,9 @@ class FittedBackground:
         self._made_for: tuple[object, ...] = ()
         self._made: Image = np.empty((0, 0), np.uint8)
 
-    def behind(self, frame: Frame) -> Image:
+    def fit_to(self, frame: Frame) -> Image:
         """Return it as uint8 (h, w, 3) for a "bgr" frame, as (rows*3/2, columns) for "i420"."""
-        picture = self._background.picture(frame.pts)
+        picture = self._background.read_frame(frame.pts)
         form = (frame.size, frame.layout, frame.color, frame.sample_aspect, frame.metadata.icc)
         if picture is not self._made_from or form != self._made_for:
             self._made = self._fitted(picture, frame)
@@ -123,15 +123,15 @@ class FittedBackground:
 
     def _fitted(self, picture: Image, frame: Frame) -> Image:
         planar = frame.layout == "i420"
-        size = even_size(frame.size) if planar else frame.size
-        fitted = fit_picture(
+        size = round_up_to_even(frame.size) if planar else frame.size
+        fitted = fit_image(
             picture,
             size,
-            how=self._fit,
-            backdrop=_in_colors_of(self._background.icc, self._backdrop),
+            mode=self._fit,
+            pad_color=_in_colors_of(self._background.icc, self._backdrop),
             aspect=self._background.aspect / frame.sample_aspect,
         )
-        fitted = converted(fitted, self._background.icc, frame.metadata.icc)
+        fitted = convert_profile(fitted, self._background.icc, frame.metadata.icc)
         return bgr_to_i420(fitted, frame.color) if planar else fitted
 
 
@@ -148,7 +148,7 @@ def open_background(text: str, *, fit: Fit, backdrop: Bgr) -> FittedBackground:
     """
     if is_color(text):
         flat = np.full((2, 2, 3), parse_color(text), np.uint8)
-        return FittedBackground(Still(flat), "stretch", backdrop)
+        return FittedBackground(StillBackground(flat), "stretch", backdrop)
     path = Path(os.path.expanduser(strip_file_scheme(text)))
     _check_file(text, path)
     return FittedBackground(_opened(path, backdrop), fit, backdrop)
@@ -183,24 +183,24 @@ def _check_file(text: str, path: Path) -> None:
     raise ConfigError(shown, hint=hint)
 
 
-def _read(path: Path, backdrop: Bgr) -> Still:
+def _read(path: Path, backdrop: Bgr) -> StillBackground:
     """Read a picture; `backdrop` shows where it is transparent."""
     try:
-        read = read_tagged(path)
+        read = read_image_file(path)
     except (OSError, ValueError) as exc:
         raise ConfigError(
-            f"the background {path} cannot be read: {reason_of(exc)}",
+            f"the background {path} cannot be read: {describe_read_error(exc)}",
             hint="use a JPEG, PNG, WebP, BMP or TIFF picture",
         ) from exc
     if read.alpha is None:
-        return Still(read.bgr, read.tags.icc)
-    behind = np.full_like(read.bgr, _in_colors_of(read.tags.icc, backdrop))
-    return Still(composite_bgr(read.bgr, behind, read.alpha), read.tags.icc)
+        return StillBackground(read.bgr, read.metadata.icc)
+    behind = np.full_like(read.bgr, _in_colors_of(read.metadata.icc, backdrop))
+    return StillBackground(composite_bgr(read.bgr, behind, read.alpha), read.metadata.icc)
 
 
 def _in_colors_of(icc: bytes, color: Bgr) -> Bgr:
     """Return an sRGB color as the numbers that stand for it in another profile."""
-    blue, green, red = converted(np.full((1, 1, 3), color, np.uint8), b"", icc)[0, 0]
+    blue, green, red = convert_profile(np.full((1, 1, 3), color, np.uint8), b"", icc)[0, 0]
     return int(blue), int(green), int(red)
 
 
@@ -215,12 +215,12 @@ _THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class _Shot:
+class _TimedFrame:
     """A decoded picture, the second from the video's start at which it shows, and for how long."""
 
     frame: av.VideoFrame
-    at: Fraction
-    lasts: Fraction
+    start: Fraction
+    duration: Fraction
 
 
 class LoopingVideo:
@@ -259,7 +259,7 @@ class LoopingVideo:
         self._turned = read_orientation(self._shown.frame)
         self.aspect = compute_sample_aspect(self._film.stream, self._turned)
 
-    def picture(self, pts: Fraction) -> Image:
+    def read_frame(self, pts: Fraction) -> Image:
         """Return the BGR picture, uint8 (h, w, 3), that shows at `pts` seconds.
 
         Raises:
@@ -267,7 +267,7 @@ class LoopingVideo:
         """
         if self._origin is None:
             self._origin = pts
-        if pts - self._origin < self._round + self._shown.at:
+        if pts - self._origin < self._round + self._shown.start:
             self._origin, self._round = pts, Fraction(0)
             self._rewind()
         moment = pts - self._origin
@@ -333,12 +333,12 @@ class LoopingVideo:
         return True
 
     def _advance(self, at: Fraction) -> None:
-        while self._next is not None and self._next.at <= at:
+        while self._next is not None and self._next.start <= at:
             self._shown, self._next, self._picture = self._next, self._decoded(), None
         if self._next is None:
-            self._length = self._shown.at + self._shown.lasts
+            self._length = self._shown.start + self._shown.duration
 
-    def _decoded(self) -> _Shot | None:
+    def _decoded(self) -> _TimedFrame | None:
         shot = next(self._shots, None)
         broken = self._decoder.error is not None or self._decoder.skipped_packets
         if shot is None and broken and self._length is None:
@@ -358,7 +358,7 @@ class LoopingVideo:
         return np.ascontiguousarray(self._turned.apply(bgr))
 
 
-def _shots(decoder: Decoder, film: VideoInput) -> Iterator[_Shot]:
+def _shots(decoder: Decoder, film: VideoInput) -> Iterator[_TimedFrame]:
     """Decode from the start, with times that begin at 0 and never fall."""
     rate = film.stream.average_rate or _USUAL_RATE
     unit = film.stream.time_base or Fraction(0)
@@ -371,7 +371,7 @@ def _shots(decoder: Decoder, film: VideoInput) -> Iterator[_Shot]:
         at = expected if stamp is None else max(stamp - start, Fraction(0))
         lasts = frame.duration * unit or 1 / rate
         expected = at + lasts
-        yield _Shot(frame, at, lasts)
+        yield _TimedFrame(frame, at, lasts)
 
 
 def _unreadable(path: Path, why: Exception | str) -> ConfigError:
@@ -409,14 +409,14 @@ class LoopingAnimation:
         self._origin: Fraction | None = None
         try:
             self._animation = open_animation(path, MAX_MEGAPIXELS)
-            lengths = [shot.lasts for shot in self._animation]
+            lengths = [shot.duration for shot in self._animation]
         except (OSError, ValueError) as exc:
             raise self._unreadable(exc) from exc
         self._ends = list(accumulate(lengths))
         self._rewind()
         self._advance(0)
 
-    def picture(self, pts: Fraction) -> Image:
+    def read_frame(self, pts: Fraction) -> Image:
         """Return the BGR picture, uint8 (h, w, 3), that shows at `pts` seconds.
 
         Raises:
@@ -435,7 +435,7 @@ class LoopingAnimation:
         self._animation.close()
 
     def _rewind(self) -> None:
-        self._shots: Iterator[Shot] = iter(self._animation)
+        self._shots: Iterator[AnimationFrame] = iter(self._animation)
         self._number = -1
 
     def _advance(self, wanted: int) -> None:
@@ -449,13 +449,13 @@ class LoopingAnimation:
         except (OSError, ValueError) as exc:
             raise self._unreadable(exc) from exc
 
-    def _on_backdrop(self, shot: Shot) -> Image:
+    def _on_backdrop(self, shot: AnimationFrame) -> Image:
         if shot.alpha is None:
             return shot.bgr
         return composite_bgr(shot.bgr, np.full_like(shot.bgr, self._backdrop), shot.alpha)
 
     def _unreadable(self, exc: Exception) -> ConfigError:
         return ConfigError(
-            f"the background {self._path} cannot be read: {reason_of(exc)}",
+            f"the background {self._path} cannot be read: {describe_read_error(exc)}",
             hint="give a picture, a video, or a color such as '#00ff00' or white",
         )

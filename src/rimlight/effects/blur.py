@@ -13,8 +13,8 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.effects.alpha import Keep, full_alpha, small_alpha
-from rimlight.imaging.blur import blurred_bgr, blurred_small
+from rimlight.effects.alpha import Keep, compute_frame_alpha, compute_mask_alpha
+from rimlight.imaging.blur import blur_bgr, blur_i420
 from rimlight.imaging.compositing.blend import composite_bgr
 from rimlight.imaging.compositing.i420 import Compositor
 
@@ -55,11 +55,11 @@ class BlurEffect:
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame` with a blurred background, as transparent as it was."""
         sigma_px, keep = self._options.radius_px, self._options.keep
-        small = small_alpha(mask, keep)
+        small = compute_mask_alpha(mask, keep)
         apart = _kept_apart(small, frame.alpha)
         if frame.layout == "bgr":
-            alpha = full_alpha(replace(frame, alpha=None), mask, keep)
-            back = blurred_bgr(frame.image, apart, sigma_px)
+            alpha = compute_frame_alpha(replace(frame, alpha=None), mask, keep)
+            back = blur_bgr(frame.image, apart, sigma_px)
             return replace(frame, image=composite_bgr(frame.image, back, alpha))
         back = self._background(frame, apart)
         shown = self._compositor.composite(frame.image, back, small, mask.alpha_range)
@@ -70,7 +70,7 @@ class BlurEffect:
         form = (frame.size, frame.color, apart.shape)  # the last tells a cover from the room
         recent = 0 <= frame.pts - self._back_pts < self._interval_s
         if self._back is None or form != self._back_form or not recent:
-            self._back = blurred_small(frame.image, apart, self._options.radius_px)
+            self._back = blur_i420(frame.image, apart, self._options.radius_px)
             self._back_form, self._back_pts = form, frame.pts
         return self._back
 

@@ -13,14 +13,14 @@ from pydantic import Field
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Instance, Mask
 from rimlight.effects.alpha import Keep, check_classes
-from rimlight.imaging.color import ColorSpace, bgr_to_i420, planes
+from rimlight.imaging.color import ColorSpace, bgr_to_i420, split_planes
 from rimlight.imaging.compositing.blend import blend
-from rimlight.imaging.draw import line_height, put_at, text_panel
-from rimlight.imaging.palette import Bgr, class_colors
+from rimlight.imaging.draw import compute_line_height, draw_text_panel, paste_panel
+from rimlight.imaging.palette import Bgr, assign_class_colors
 
 Image = NDArray[np.uint8]
 
-_COLORS = class_colors([str(number) for number in range(24)], {})
+_COLORS = assign_class_colors([str(number) for number in range(24)], {})
 """Well apart from their neighbors."""
 _LINES_IN_PICTURE = 300
 """Lines of a box that would fill a picture from top to bottom."""
@@ -79,10 +79,10 @@ class BoxesEffect:
         words += [f"{item.score:.2f}"] * self._options.scores
         if not words:
             return
-        panel = text_panel([(" ".join(words), color)], line_height(size[1]) * 3 // 4)
+        panel = draw_text_panel([(" ".join(words), color)], compute_line_height(size[1]) * 3 // 4)
         left, top = round(item.box[0] * size[0]), round(item.box[1] * size[1])
         down = top - panel.shape[0] if top >= panel.shape[0] else top
-        put_at(out, panel, (min(left, size[0] - panel.shape[1]), down), color=space)
+        paste_panel(out, panel, (min(left, size[0] - panel.shape[1]), down), color=space)
 
 
 def _levels(color: Bgr, frame: Frame) -> tuple[tuple[int, ...], ...]:
@@ -90,11 +90,11 @@ def _levels(color: Bgr, frame: Frame) -> tuple[tuple[int, ...], ...]:
     if frame.layout == "bgr":
         return (color,)
     patch = bgr_to_i420(np.full((2, 2, 3), color, np.uint8), frame.color)
-    return tuple((int(plane[0, 0]),) for plane in planes(patch))
+    return tuple((int(plane[0, 0]),) for plane in split_planes(patch))
 
 
 def _layers(picture: Image) -> tuple[Image, ...]:
-    return (picture,) if picture.ndim == 3 else planes(picture)
+    return (picture,) if picture.ndim == 3 else split_planes(picture)
 
 
 def _paint(

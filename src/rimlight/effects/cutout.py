@@ -10,14 +10,14 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.effects.alpha import Keep, full_alpha, small_alpha
-from rimlight.imaging.color import even_size, pad_even, planes
+from rimlight.effects.alpha import Keep, compute_frame_alpha, compute_mask_alpha
+from rimlight.imaging.color import pad_even, round_up_to_even, split_planes
 from rimlight.imaging.edge_color import (
-    foreground_colors,
-    with_own_colors,
-    with_own_colors_bgr,
-    without_room,
-    without_room_bgr,
+    decontaminate_edges,
+    decontaminate_edges_bgr,
+    estimate_foreground,
+    fill_hidden,
+    fill_hidden_bgr,
 )
 from rimlight.imaging.pool import ArrayPool
 
@@ -46,19 +46,19 @@ class CutoutEffect:
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame`, seen through the mask."""
-        alpha = full_alpha(frame, mask, self._keep)
+        alpha = compute_frame_alpha(frame, mask, self._keep)
         return self._cleaned(frame, mask).with_alpha(alpha)
 
     def _cleaned(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame` with the foreground's own colors in its soft edge and around it."""
-        small, edges = small_alpha(mask, self._keep), mask.alpha_range
+        small, edges = compute_mask_alpha(mask, self._keep), mask.alpha_range
         if frame.layout == "bgr":
-            clean = with_own_colors_bgr if self._own_colors else without_room_bgr
+            clean = decontaminate_edges_bgr if self._own_colors else fill_hidden_bgr
             return frame.with_bgr(clean(frame.image, small, edges))
         out = self._pool.acquire(frame.image.shape)
         if self._own_colors:
-            return frame.with_i420(with_own_colors(frame.image, small, edges, out, deep=True))
-        return frame.with_i420(without_room(frame.image, small, edges, out))
+            return frame.with_i420(decontaminate_edges(frame.image, small, edges, out, deep=True))
+        return frame.with_i420(fill_hidden(frame.image, small, edges, out))
 
     def close(self) -> None:
         """Nothing to release."""
@@ -83,7 +83,9 @@ class ForegroundEffect:
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return an opaque picture of the same size."""
-        return frame.with_bgr(foreground_colors(frame.bgr, full_alpha(frame, mask, self._keep)))
+        return frame.with_bgr(
+            estimate_foreground(frame.bgr, compute_frame_alpha(frame, mask, self._keep))
+        )
 
     def close(self) -> None:
         """Nothing to release."""
@@ -111,12 +113,12 @@ class MatteEffect:
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return an opaque gray picture of the frame's size and layout."""
-        alpha = full_alpha(frame, mask, self._keep)
+        alpha = compute_frame_alpha(frame, mask, self._keep)
         if frame.layout == "bgr":
             return frame.with_bgr(np.repeat(alpha[..., None], 3, axis=2))
-        columns, rows = even_size(frame.size)
+        columns, rows = round_up_to_even(frame.size)
         out = self._pool.acquire((rows * 3 // 2, columns))
-        luma, *chroma = planes(out)
+        luma, *chroma = split_planes(out)
         luma[...] = pad_even(_luma(alpha, full_range=frame.color.full_range))
         for plane in chroma:
             plane[...] = _GRAY

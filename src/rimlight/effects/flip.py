@@ -11,7 +11,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.imaging.color import even_size, planes
+from rimlight.imaging.color import round_up_to_even, split_planes
 from rimlight.imaging.pool import ArrayPool
 
 Image = NDArray[np.uint8]
@@ -37,10 +37,10 @@ class FlipEffect:
         if self._axis is None:
             return frame
         alpha = None if frame.alpha is None else cast(Image, cv2.flip(frame.alpha, self._axis))
-        if frame.layout == "bgr" or frame.size != even_size(frame.size) or alpha is not None:
+        if frame.layout == "bgr" or frame.size != round_up_to_even(frame.size) or alpha is not None:
             return frame.with_bgr(cast(Image, cv2.flip(frame.bgr, self._axis)), alpha)
         out = self._pool.acquire(frame.image.shape)
-        for source, target in zip(planes(frame.image), planes(out), strict=True):
+        for source, target in zip(split_planes(frame.image), split_planes(out), strict=True):
             cv2.flip(source, self._axis, dst=target)
         return frame.with_i420(out)
 

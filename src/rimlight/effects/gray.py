@@ -11,8 +11,8 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.effects.alpha import Keep, full_alpha, small_alpha
-from rimlight.imaging.color import planes
+from rimlight.effects.alpha import Keep, compute_frame_alpha, compute_mask_alpha
+from rimlight.imaging.color import split_planes
 from rimlight.imaging.compositing.blend import composite_bgr
 from rimlight.imaging.compositing.i420 import Compositor, Image
 from rimlight.imaging.pool import ArrayPool
@@ -38,15 +38,15 @@ class GrayEffect:
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame` with a gray background, as transparent as it was."""
         if frame.layout == "bgr":
-            alpha = full_alpha(frame, mask, self._keep)
+            alpha = compute_frame_alpha(frame, mask, self._keep)
             back = _gray(frame.image)
             return replace(frame, image=composite_bgr(frame.image, back, alpha))
         back = self._pool.acquire(frame.image.shape)
-        luma, *colors = planes(back)
-        np.copyto(luma, planes(frame.image)[0])
+        luma, *colors = split_planes(back)
+        np.copyto(luma, split_planes(frame.image)[0])
         for plane in colors:
             plane[:] = _NO_COLOR
-        small = small_alpha(mask, self._keep)
+        small = compute_mask_alpha(mask, self._keep)
         shown = self._compositor.composite(frame.image, back, small, mask.alpha_range)
         return replace(frame, image=shown)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.imaging.draw import panel_for, put_panel
+from rimlight.imaging.draw import draw_fitting_panel, paste_in_corner
 from rimlight.imaging.pool import ArrayPool
 
 WINDOW = 60
@@ -55,8 +55,8 @@ class HudEffect:
             self._text, self._written = self._figures(), now
         out = self._pool.acquire(frame.image.shape)
         np.copyto(out, frame.image)
-        panel = panel_for([(self._text, None)], frame.size)
-        put_panel(out, panel, color=frame.color, corner="right")
+        panel = draw_fitting_panel([(self._text, None)], frame.size)
+        paste_in_corner(out, panel, color=frame.color, corner="right")
         return replace(frame, image=out)
 
     def close(self) -> None:

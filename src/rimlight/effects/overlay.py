@@ -14,10 +14,16 @@ from rimlight.core import options as opt
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
 from rimlight.effects.alpha import Keep, check_classes
-from rimlight.imaging.compositing.i420 import enlarge, quantize
-from rimlight.imaging.draw import Paint, paint_bgr, paint_i420, panel_for, put_panel
-from rimlight.imaging.masks import enlarge_labels
-from rimlight.imaging.palette import UNPAINTED, Bgr, class_colors, parse_color
+from rimlight.imaging.compositing.i420 import quantize, upscale_mask
+from rimlight.imaging.draw import (
+    ColorTable,
+    draw_fitting_panel,
+    paint_bgr,
+    paint_i420,
+    paste_in_corner,
+)
+from rimlight.imaging.masks import upscale_labels
+from rimlight.imaging.palette import UNPAINTED_CLASSES, Bgr, assign_class_colors, parse_color
 from rimlight.imaging.pool import ArrayPool
 
 Image = NDArray[np.uint8]
@@ -78,7 +84,7 @@ class OverlayEffect:
             paint_i420(frame.image, index, paint, color=frame.color, dst=out)
         lines = self._legend(mask) if self._options.legend else []
         if lines:
-            put_panel(out, panel_for(lines, frame.size), color=frame.color)
+            paste_in_corner(out, draw_fitting_panel(lines, frame.size), color=frame.color)
         return replace(frame, image=out)
 
     def close(self) -> None:
@@ -88,13 +94,15 @@ class OverlayEffect:
         """Look up what the options say about the classes of a model."""
         named = self._options.classes
         check_classes((*(named or ()), *self._options.palette), classes)
-        shown = [name for name in classes if name not in UNPAINTED] if named is None else named
+        shown = (
+            [name for name in classes if name not in UNPAINTED_CLASSES] if named is None else named
+        )
         self._painted = [classes.index(name) for name in shown]
-        self._colors = class_colors(classes, self._options.palette)
+        self._colors = assign_class_colors(classes, self._options.palette)
         self._classes = classes
         self._seen = set()
 
-    def _coat(self, mask: Mask, size: tuple[int, int]) -> tuple[Image, Paint]:
+    def _coat(self, mask: Mask, size: tuple[int, int]) -> tuple[Image, ColorTable]:
         """Return an index for each pixel, and what the indices look like."""
         full = round(self._options.opacity * 255)
         colors, opacity = np.zeros((256, 3), np.uint8), np.zeros(256, np.uint8)
@@ -102,17 +110,17 @@ class OverlayEffect:
         if soft and not self._options.contours and self._options.ahead is None:
             colors[:] = self._colors[0]
             opacity[:] = np.rint(np.arange(256) * full / 255) * bool(self._painted)
-            return score_index(mask, size), Paint(colors, opacity)
+            return compute_score_index(mask, size), ColorTable(colors, opacity)
         count = min(len(self._colors), _OUTLINE)
         colors[:count] = colors[_OUTLINE : _OUTLINE + count] = self._colors[:count]
         opacity[self._painted] = full
         opacity[[_OUTLINE + number for number in self._painted if number < count]] = 255
-        index = class_index(mask, size)
-        index = outlined(index, _OUTLINE) if self._options.contours else index
+        index = compute_class_index(mask, size)
+        index = add_outlines(index, _OUTLINE) if self._options.contours else index
         if self._options.ahead is not None:
             colors[_PATH], opacity[_PATH] = _PATH_COLOR, 255
             index = _with_path(index, self._options.ahead)
-        return index, Paint(colors, opacity)
+        return index, ColorTable(colors, opacity)
 
     def _legend(self, mask: Mask) -> list[tuple[str, Bgr | None]]:
         """Return the lines of the legend, in the order of the classes so that they hold still."""
@@ -144,24 +152,24 @@ _LINES_IN_PICTURE = 360
 """Outlines that would fill a picture from top to bottom."""
 
 
-def score_index(mask: Mask, size: tuple[int, int]) -> Image:
+def compute_score_index(mask: Mask, size: tuple[int, int]) -> Image:
     """Return the score of the only class of `mask` at (width, height), uint8 levels."""
-    return enlarge(quantize(mask.scores[..., 0]), size, mask.alpha_range)
+    return upscale_mask(quantize(mask.scores[..., 0]), size, mask.alpha_range)
 
 
-def class_index(mask: Mask, size: tuple[int, int]) -> Image:
+def compute_class_index(mask: Mask, size: tuple[int, int]) -> Image:
     """Return the number of the class that each pixel of (width, height) shows, uint8.
 
     Only classes that win somewhere at the mask's own size compete. With a single class, 0 is that
     class and 1 stands for none of it.
     """
     if len(mask.classes) == 1 and mask.data.dtype != np.uint8:
-        return np.where(score_index(mask, size) >= 128, np.uint8(0), np.uint8(1))
+        return np.where(compute_score_index(mask, size) >= 128, np.uint8(0), np.uint8(1))
     present = np.flatnonzero(np.bincount(mask.labels.reshape(-1)))
-    return enlarge_labels([(number, _layer(mask, number)) for number in present.tolist()], size)
+    return upscale_labels([(number, _layer(mask, number)) for number in present.tolist()], size)
 
 
-def outlined(index: Image, offset: int) -> Image:
+def add_outlines(index: Image, offset: int) -> Image:
     """Return `index` with `offset`, a power of two, added along the inside of each border."""
     width_px = 1 + 2 * max(1, index.shape[0] // _LINES_IN_PICTURE)
     around = np.ones((width_px, width_px), np.uint8)

@@ -15,7 +15,7 @@ from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
 from rimlight.effects.backgrounds import open_background
 from rimlight.imaging.compositing.blend import composite_bgr
-from rimlight.imaging.edge_color import foreground_colors
+from rimlight.imaging.edge_color import estimate_foreground
 from rimlight.imaging.geometry import Fit
 
 
@@ -67,16 +67,16 @@ class ProductEffect:
             return frame
         if frame.alpha is None:  # nothing was cut out, so all of it is the object
             opaque = np.full(frame.bgr.shape[:2], 255, np.uint8)
-            bgr, alpha = place(frame.bgr, opaque, self._canvas)
+            bgr, alpha = place_on_canvas(frame.bgr, opaque, self._canvas)
         else:
-            bgr, alpha = place(frame.bgr, frame.alpha, self._canvas)
-            bgr = foreground_colors(bgr, alpha)
+            bgr, alpha = place_on_canvas(frame.bgr, frame.alpha, self._canvas)
+            bgr = estimate_foreground(bgr, alpha)
         if self._options.shadow:
-            bgr, alpha = with_shadow(bgr, alpha, self._options.shadow)
+            bgr, alpha = add_shadow(bgr, alpha, self._options.shadow)
         made = frame.with_bgr(bgr, alpha)
         if self._background is None:
             return made
-        return frame.with_bgr(composite_bgr(bgr, self._background.behind(made), alpha))
+        return frame.with_bgr(composite_bgr(bgr, self._background.fit_to(made), alpha))
 
     def close(self) -> None:
         """Close the background."""
@@ -113,7 +113,7 @@ class Canvas:
     size_px: int | None = None
 
 
-def bounds(alpha: Image) -> tuple[int, int, int, int]:
+def find_bounds(alpha: Image) -> tuple[int, int, int, int]:
     """Return (left, top, width, height) of what is seen; all of it where nothing is.
 
     Args:
@@ -130,7 +130,7 @@ def bounds(alpha: Image) -> tuple[int, int, int, int]:
     return int(left), int(top), int(right - left), int(bottom - top)
 
 
-def place(bgr: Image, alpha: Image, canvas: Canvas) -> tuple[Image, Image]:
+def place_on_canvas(bgr: Image, alpha: Image, canvas: Canvas) -> tuple[Image, Image]:
     """Put a cut-out picture on a transparent canvas, in its middle.
 
     Args:
@@ -141,7 +141,7 @@ def place(bgr: Image, alpha: Image, canvas: Canvas) -> tuple[Image, Image]:
     Returns:
         uint8 (height, width, 3) and (height, width); no pixel of the object is cut off.
     """
-    left, top, width, height = bounds(alpha) if canvas.trim else (0, 0, *alpha.shape[::-1])
+    left, top, width, height = find_bounds(alpha) if canvas.trim else (0, 0, *alpha.shape[::-1])
     rows, columns = slice(top, top + height), slice(left, left + width)
     room = canvas.margin * max(width, height) / (1 - 2 * canvas.margin)
     longest = max(width, height) + 2 * room
@@ -158,7 +158,7 @@ def place(bgr: Image, alpha: Image, canvas: Canvas) -> tuple[Image, Image]:
     )
 
 
-def with_shadow(bgr: Image, alpha: Image, strength: float) -> tuple[Image, Image]:
+def add_shadow(bgr: Image, alpha: Image, strength: float) -> tuple[Image, Image]:
     """Let the object of a cut-out picture throw a soft shadow downwards.
 
     Args:

@@ -14,13 +14,13 @@ from pydantic import Field
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask, is_continuous
 from rimlight.effects.alpha import check_classes
-from rimlight.imaging.color import bgr_to_i420, even_size, planes
+from rimlight.imaging.color import bgr_to_i420, round_up_to_even, split_planes
 from rimlight.imaging.compositing.i420 import quantize
 from rimlight.imaging.palette import parse_color
 
 Image = NDArray[np.uint8]
 
-SOFT = 48
+MIN_LEVEL = 48
 """Levels (of 255) from which a pixel counts as found: rather too much is covered."""
 _CELLS = 24
 """Cells of the coarse picture along the shorter side; nobody is known by them."""
@@ -60,7 +60,7 @@ class RedactEffect:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._color = parse_color(options.color)
-        self._memory = CoverMemory(frames=options.memory, hold_s=options.hold_s)
+        self._memory = RedactionMemory(frames=options.memory, hold_s=options.hold_s)
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame` with the regions covered."""
@@ -70,39 +70,41 @@ class RedactEffect:
             return frame
         width, height = frame.size
         if frame.layout == "bgr":
-            over = _cover(frame.image, self._options.style, self._color)
+            over = _make_cover(frame.image, self._options.style, self._color)
             large = cv2.resize(covered, (width, height), interpolation=cv2.INTER_NEAREST) > 0
             return frame.with_bgr(np.where(large[..., None], over, frame.image), frame.alpha)
         return replace(frame, image=self._over_i420(frame, covered))
 
     def close(self) -> None:
         """Forget what was covered."""
-        self._memory.forget()
+        self._memory.reset()
 
     def _covered(self, mask: Mask, frame: Frame) -> Image:
         """Return how many frames each mask pixel stays covered, this one included."""
         if mask.is_finite:
-            found = quantize(mask.alpha(self._options.classes)) >= SOFT
+            found = quantize(mask.alpha(self._options.classes)) >= MIN_LEVEL
         else:  # nobody knows where they are
             found = np.ones(mask.shape, bool)
         radius = round(self._options.margin * mask.shape[0]) + 1
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
         around = cv2.dilate(found.astype(np.uint8), kernel)
-        return self._memory.add(cast(Image, around), frame.pts)
+        return self._memory.update(cast(Image, around), frame.pts)
 
     def _over_i420(self, frame: Frame, covered: Image) -> Image:
         out = frame.image.copy()
         fill = bgr_to_i420(np.full((2, 2, 3), self._color, np.uint8), frame.color)
-        large = cv2.resize(covered, even_size(frame.size), interpolation=cv2.INTER_NEAREST) > 0
+        large = (
+            cv2.resize(covered, round_up_to_even(frame.size), interpolation=cv2.INTER_NEAREST) > 0
+        )
         # A pixel of half size is covered where any of its four is.
         small = large[::2, ::2] | large[1::2, ::2] | large[::2, 1::2] | large[1::2, 1::2]
-        for target, level in zip(planes(out), planes(fill), strict=True):
-            over = _cover(target, self._options.style, (int(level[0, 0]),))
+        for target, level in zip(split_planes(out), split_planes(fill), strict=True):
+            over = _make_cover(target, self._options.style, (int(level[0, 0]),))
             np.copyto(target, over, where=large if target.shape == large.shape else small)
         return out
 
 
-def _cover(picture: Image, style: str, color: tuple[int, ...]) -> Image:
+def _make_cover(picture: Image, style: str, color: tuple[int, ...]) -> Image:
     """Return what stands in for `picture` (h, w) or (h, w, 3), of the same shape."""
     height, width = picture.shape[:2]
     if style == "fill":
@@ -118,11 +120,11 @@ def _cover(picture: Image, style: str, color: tuple[int, ...]) -> Image:
 Reals = NDArray[np.float64]
 Places = NDArray[np.intp]
 
-PART = 0.5
+PARTIAL_SHARE = 0.5
 """A region of which less than this is found is found in part: nobody shrinks so fast."""
 
 
-class CoverMemory:
+class RedactionMemory:
     """Remembers what was found, pixel by pixel.
 
     Everything found stays covered for some frames. A region that was found whole and of which only
@@ -143,7 +145,7 @@ class CoverMemory:
         self._area: Reals = np.zeros(0)
         self._since: Reals = np.zeros(0)
 
-    def add(self, found: Image, at: Fraction) -> Image:
+    def update(self, found: Image, at: Fraction) -> Image:
         """Take in one frame.
 
         Args:
@@ -169,7 +171,7 @@ class CoverMemory:
         self._left = left.reshape(found.shape)
         return self._left
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Cover nothing but what is found from now on."""
         self._left = np.zeros((0, 0), np.uint8)
 
@@ -192,6 +194,6 @@ class CoverMemory:
         np.maximum.at(whole, pieces[known], area[known])
         largest = known & (area == whole[pieces])
         np.maximum.at(when, pieces[largest], since[largest])
-        in_part = (found > 0) & (found < PART * whole)
+        in_part = (found > 0) & (found < PARTIAL_SHARE * whole)
         when, whole = np.where(in_part, when, at_s), np.where(in_part, whole, found)
         return in_part[pieces], whole[pieces], when[pieces]

@@ -9,12 +9,12 @@ from pydantic import Field
 from rimlight.core import options as opt
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
-from rimlight.effects.alpha import Keep, full_alpha, small_alpha
+from rimlight.effects.alpha import Keep, compute_frame_alpha, compute_mask_alpha
 from rimlight.effects.backgrounds import open_background
 from rimlight.imaging.color import bgr_to_i420, i420_to_bgr, pad_even
 from rimlight.imaging.compositing.blend import composite_bgr
 from rimlight.imaging.compositing.i420 import Compositor, Edges, Image
-from rimlight.imaging.edge_color import with_light, with_own_colors
+from rimlight.imaging.edge_color import apply_light_wrap, decontaminate_edges
 from rimlight.imaging.geometry import Fit
 from rimlight.imaging.palette import Bgr, parse_color
 from rimlight.imaging.pool import ArrayPool
@@ -62,30 +62,35 @@ class ReplaceEffect:
         """Return `frame` with the other background, which also shows where it was transparent."""
         if frame.alpha is not None:
             frame = frame.with_bgr(frame.bgr, frame.alpha)  # I420 is for opaque pictures
-        back = self._background.behind(frame)
+        back = self._background.fit_to(frame)
         if frame.layout == "bgr":
-            alpha = full_alpha(frame, mask, self._keep)
+            alpha = compute_frame_alpha(frame, mask, self._keep)
             front = self._front_bgr(frame, back, mask)
             return frame.with_bgr(
                 composite_bgr(front, back, alpha, self._pool.acquire(front.shape))
             )
-        small = small_alpha(mask, self._keep)
+        small = compute_mask_alpha(mask, self._keep)
         front = self._front(frame.image, back, small, mask.alpha_range)
         return frame.with_i420(self._compositor.composite(front, back, small, mask.alpha_range))
 
     def _front(self, image: Image, back: Image, alpha: Image, edges: Edges) -> Image:
         """Return I420 `image` with its edge as the options ask for it."""
         if self._own_colors:
-            image = with_own_colors(image, alpha, edges, self._pool.acquire(image.shape))
+            image = decontaminate_edges(image, alpha, edges, self._pool.acquire(image.shape))
         if self._wrap:
-            image = with_light(image, back, alpha, self._wrap, self._pool.acquire(image.shape))
+            image = apply_light_wrap(
+                image, back, alpha, self._wrap, self._pool.acquire(image.shape)
+            )
         return image
 
     def _front_bgr(self, frame: Frame, back: Image, mask: Mask) -> Image:
         """Return BGR `frame` with its edge as the options ask for it."""
         if not (self._own_colors or self._wrap):
             return frame.image
-        small, behind = small_alpha(mask, self._keep), bgr_to_i420(pad_even(back), frame.color)
+        small, behind = (
+            compute_mask_alpha(mask, self._keep),
+            bgr_to_i420(pad_even(back), frame.color),
+        )
         edged = self._front(frame.i420, behind, small, mask.alpha_range)
         width, height = frame.size
         return i420_to_bgr(edged, frame.color)[:height, :width]

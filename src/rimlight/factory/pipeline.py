@@ -171,9 +171,9 @@ def _look_ahead(config: RunConfig, info: SourceInfo) -> tuple[MaskLookahead | No
         return None, []
     if info.is_live:
         raise ConfigError("a live source has nothing ahead", hint="leave look_ahead out")
-    from rimlight.refiners.lookahead import MaskLookahead, fitting
+    from rimlight.refiners.lookahead import MaskLookahead, limit_frames
 
-    possible = fitting(config.look_ahead, info.size[0] * info.size[1] * 3 // 2)
+    possible = limit_frames(config.look_ahead, info.size[0] * info.size[1] * 3 // 2)
     short = [f"looks {possible} frames ahead, for more the pictures are too large"]
     notes = short if possible < config.look_ahead else []
     return MaskLookahead(MaskLookahead.Options(frames=config.look_ahead)), notes

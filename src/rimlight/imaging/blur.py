@@ -8,23 +8,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.imaging.color import even_size, planes
+from rimlight.imaging.color import round_up_to_even, split_planes
 
 Image = NDArray[np.uint8]
 
-LEAST_SIGMA_PX = 2.0
+MIN_SIGMA_PX = 2.0
 """At this many pixels of the small picture and more, making it large again leaves no blocks."""
 
 # Deep inside the person nothing of the background is near: a little of what is there must do.
 _WEIGHTS = np.maximum(1 - np.arange(256, dtype=np.float32) / 255, np.float32(1 / 4096))
 
 
-def blur_factor(sigma_px: float) -> int:
+def choose_blur_factor(sigma_px: float) -> int:
     """Return how many times smaller (1, 2, 4 .. 32) a picture may be blurred by `sigma_px`."""
-    return next((f for f in (32, 16, 8, 4, 2) if sigma_px / f >= LEAST_SIGMA_PX), 1)
+    return next((f for f in (32, 16, 8, 4, 2) if sigma_px / f >= MIN_SIGMA_PX), 1)
 
 
-def blurred_small(i420: Image, mask: Image, sigma_px: float) -> Image:
+def blur_i420(i420: Image, mask: Image, sigma_px: float) -> Image:
     """Blur the background of an I420 picture, at 1/`blur_factor` of its size.
 
     The blur is normalized: every pixel counts as much as it belongs to the background, so the
@@ -39,27 +39,27 @@ def blurred_small(i420: Image, mask: Image, sigma_px: float) -> Image:
     Returns:
         A new, smaller uint8 I420 picture.
     """
-    factor = blur_factor(sigma_px)
+    factor = choose_blur_factor(sigma_px)
     width, height = i420.shape[1], i420.shape[0] * 2 // 3
-    columns, rows = even_size((max(1, width // factor), max(1, height // factor)))
+    columns, rows = round_up_to_even((max(1, width // factor), max(1, height // factor)))
     out = np.empty((rows * 3 // 2, columns), np.uint8)
-    for source, target in zip(planes(i420), planes(out), strict=True):
+    for source, target in zip(split_planes(i420), split_planes(out), strict=True):
         sigma = sigma_px / factor * target.shape[1] / columns
-        target[...] = _normalized(source, mask, (target.shape[1], target.shape[0]), sigma)
+        target[...] = _blur_normalized(source, mask, (target.shape[1], target.shape[0]), sigma)
     return out
 
 
-def blurred_bgr(bgr: Image, mask: Image, sigma_px: float) -> Image:
+def blur_bgr(bgr: Image, mask: Image, sigma_px: float) -> Image:
     """Blur the background of uint8 (h, w, 3) BGR in the same way; returns it at full size."""
     height, width = bgr.shape[:2]
-    factor = blur_factor(sigma_px)
+    factor = choose_blur_factor(sigma_px)
     size = max(1, width // factor), max(1, height // factor)
-    small = _normalized(bgr, mask, size, sigma_px / factor)
+    small = _blur_normalized(bgr, mask, size, sigma_px / factor)
     return cast(Image, cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def _normalized(plane: Image, mask: Image, size: tuple[int, int], sigma: float) -> Image:
-    small = shrunk(plane, size).astype(np.float32)
+def _blur_normalized(plane: Image, mask: Image, size: tuple[int, int], sigma: float) -> Image:
+    small = downscale(plane, size).astype(np.float32)
     share = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR)
     weight = cv2.LUT(share, _WEIGHTS)
     shaped = cv2.merge([weight] * 3) if small.ndim == 3 else weight
@@ -70,7 +70,7 @@ def _normalized(plane: Image, mask: Image, size: tuple[int, int], sigma: float) 
     return cast(Image, cv2.divide(total, shaped, dtype=cv2.CV_8U))
 
 
-def shrunk(plane: Image, size: tuple[int, int]) -> Image:
+def downscale(plane: Image, size: tuple[int, int]) -> Image:
     """Average down to `size`, by halves as far as they go: each is seven times as fast as AREA."""
     while plane.shape[1] >= 2 * size[0] and plane.shape[0] >= 2 * size[1]:
         half = plane.shape[1] // 2, plane.shape[0] // 2
@@ -83,7 +83,7 @@ def shrunk(plane: Image, size: tuple[int, int]) -> Image:
 _CELLS = 8
 
 
-def smeared(bgr: Image) -> Image:
+def pixelate(bgr: Image) -> Image:
     """Return uint8 (h, w, 3) `bgr` reduced to a few soft patches of color, as large as before.
 
     It is blurred by shrinking to about 8 pixels across: no face or writing is left to restore.

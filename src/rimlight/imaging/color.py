@@ -36,7 +36,7 @@ BT601 = ColorSpace()
 """What webcams, virtual cameras and OpenCV mean by YUV."""
 
 
-def planes(i420: Image) -> tuple[Image, Image, Image]:
+def split_planes(i420: Image) -> tuple[Image, Image, Image]:
     """Return views of Y (h, w), U and V (h/2, w/2) of an I420 picture (h*3/2, w), h and w even."""
     rows, width = i420.shape
     height = rows * 2 // 3
@@ -52,7 +52,7 @@ def planes(i420: Image) -> tuple[Image, Image, Image]:
     )
 
 
-def even_size(size: tuple[int, int]) -> tuple[int, int]:
+def round_up_to_even(size: tuple[int, int]) -> tuple[int, int]:
     """Return `size` with each side rounded up to an even number, as I420 needs it."""
     return size[0] + size[0] % 2, size[1] + size[1] % 2
 
@@ -82,10 +82,12 @@ def bgr_to_i420(bgr: Image, color: ColorSpace = BT601, dst: Image | None = None)
         raise ValueError(f"I420 needs even sides, got {width}x{height}")
     if color == BT601:
         return cast(Image, cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420, dst=dst))
-    yuv = cv2.transform(bgr, _bgr_to_yuv(color))
+    yuv = cv2.transform(bgr, _compute_bgr_to_yuv_matrix(color))
     half = cv2.resize(yuv, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     out = np.empty((height * 3 // 2, width), np.uint8) if dst is None else dst
-    for plane, values in zip(planes(out), (yuv[..., 0], half[..., 1], half[..., 2]), strict=True):
+    for plane, values in zip(
+        split_planes(out), (yuv[..., 0], half[..., 1], half[..., 2]), strict=True
+    ):
         plane[...] = values
     return out
 
@@ -100,18 +102,18 @@ def i420_to_bgr(i420: Image, color: ColorSpace = BT601, dst: Image | None = None
     """
     if color == BT601:
         return cast(Image, cv2.cvtColor(i420, cv2.COLOR_YUV2BGR_I420, dst=dst))
-    luma, *chroma = planes(i420)
+    luma, *chroma = split_planes(i420)
     size = (luma.shape[1], luma.shape[0])
     yuv = cv2.merge([luma, *(cv2.resize(plane, size) for plane in chroma)])
-    return cast(Image, cv2.transform(yuv, yuv_to_bgr_matrix(color), dst=dst))
+    return cast(Image, cv2.transform(yuv, compute_yuv_to_bgr_matrix(color), dst=dst))
 
 
 @cache
-def yuv_to_bgr_matrix(color: ColorSpace) -> NDArray[np.float32]:
+def compute_yuv_to_bgr_matrix(color: ColorSpace) -> NDArray[np.float32]:
     """Return float32 (3, 4): [B, G, R] = M @ [Y, Cb, Cr, 1], all in 0..255."""
     kr, kb = _LUMA_WEIGHTS[color.matrix]
     kg = 1 - kr - kb
-    luma_scale, chroma_scale, black = _range(color)
+    luma_scale, chroma_scale, black = _get_scales(color)
     red = 2 * (1 - kr) * chroma_scale
     blue = 2 * (1 - kb) * chroma_scale
     rows = np.array(
@@ -126,12 +128,12 @@ def yuv_to_bgr_matrix(color: ColorSpace) -> NDArray[np.float32]:
 
 
 @cache
-def _bgr_to_yuv(color: ColorSpace) -> NDArray[np.float32]:
-    inverse = yuv_to_bgr_matrix(color).astype(np.float64)
+def _compute_bgr_to_yuv_matrix(color: ColorSpace) -> NDArray[np.float32]:
+    inverse = compute_yuv_to_bgr_matrix(color).astype(np.float64)
     rows = np.linalg.inv(inverse[:, :3])
     return np.column_stack([rows, -rows @ inverse[:, 3]]).astype(np.float32)
 
 
-def _range(color: ColorSpace) -> tuple[float, float, float]:
+def _get_scales(color: ColorSpace) -> tuple[float, float, float]:
     """Return (luma scale, chroma scale, luma black level)."""
     return (1.0, 1.0, 0.0) if color.full_range else (255 / 219, 255 / 224, 16.0)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.imaging.color import ColorSpace, bgr_to_i420, even_size, pad_even, planes
+from rimlight.imaging.color import ColorSpace, bgr_to_i420, pad_even, round_up_to_even, split_planes
 from rimlight.imaging.palette import Bgr
 
 Image = NDArray[np.uint8]
@@ -18,13 +18,13 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 INK = (255, 255, 255)
 PAPER = (32, 32, 32)
 
-LINES_IN_PICTURE = 26
+LINES_PER_FRAME = 26
 """Lines of text that would fill a picture from top to bottom."""
-LEAST_LINE_PX = 10
-MOST_LINE_PX = 64
+MIN_LINE_PX = 10
+MAX_LINE_PX = 64
 
 
-def panel_for(lines: Sequence[tuple[str, Bgr | None]], size: tuple[int, int]) -> Image:
+def draw_fitting_panel(lines: Sequence[tuple[str, Bgr | None]], size: tuple[int, int]) -> Image:
     """Draw lines of text as large as a picture of (width, height) has room for.
 
     Args:
@@ -32,32 +32,32 @@ def panel_for(lines: Sequence[tuple[str, Bgr | None]], size: tuple[int, int]) ->
         size: of the picture; the panel is larger where even the smallest letters do not fit.
     """
     width, height = size
-    line_px = line_height(height)
-    line_px = max(LEAST_LINE_PX, min(line_px, height // (len(lines) + 1)))
-    panel = text_panel(lines, line_px)
-    if panel.shape[1] <= width or line_px == LEAST_LINE_PX:
+    line_px = compute_line_height(height)
+    line_px = max(MIN_LINE_PX, min(line_px, height // (len(lines) + 1)))
+    panel = draw_text_panel(lines, line_px)
+    if panel.shape[1] <= width or line_px == MIN_LINE_PX:
         return panel
-    return text_panel(lines, max(LEAST_LINE_PX, line_px * width // panel.shape[1]))
+    return draw_text_panel(lines, max(MIN_LINE_PX, line_px * width // panel.shape[1]))
 
 
-def line_height(height: int) -> int:
+def compute_line_height(height: int) -> int:
     """Return the usual height of a line of text in a picture of `height` pixels."""
-    return min(max(height // LINES_IN_PICTURE, LEAST_LINE_PX), MOST_LINE_PX)
+    return min(max(height // LINES_PER_FRAME, MIN_LINE_PX), MAX_LINE_PX)
 
 
-def text_panel(lines: Sequence[tuple[str, Bgr | None]], line_px: int) -> Image:
+def draw_text_panel(lines: Sequence[tuple[str, Bgr | None]], line_px: int) -> Image:
     """Draw lines of text, each with a color patch before it or none, as a BGR panel of even sides.
 
     Args:
         lines: (text, color of the patch or None), at least one.
-        line_px: height of one line, `LEAST_LINE_PX` or more.
+        line_px: height of one line, `MIN_LINE_PX` or more.
     """
     scale = line_px / 32
     thickness = max(1, round(scale * 1.5))
     widths = [cv2.getTextSize(text, FONT, scale, thickness)[0][0] for text, _ in lines]
     indent = line_px if any(color for _, color in lines) else 0
     margin = line_px // 3
-    size = even_size((max(widths) + indent + 2 * margin, line_px * len(lines) + 2 * margin))
+    size = round_up_to_even((max(widths) + indent + 2 * margin, line_px * len(lines) + 2 * margin))
     panel = np.full((size[1], size[0], 3), PAPER, np.uint8)
     for number, (text, color) in enumerate(lines):
         top = margin + number * line_px
@@ -69,7 +69,7 @@ def text_panel(lines: Sequence[tuple[str, Bgr | None]], line_px: int) -> Image:
     return panel
 
 
-def put_panel(
+def paste_in_corner(
     picture: Image, panel: Image, *, color: ColorSpace, corner: Literal["left", "right"] = "left"
 ) -> None:
     """Write a BGR `panel` into an upper corner of a picture; what does not fit is cut off.
@@ -81,33 +81,35 @@ def put_panel(
         corner: which one.
     """
     start = picture.shape[1] - panel.shape[1] if corner == "right" else 0
-    put_at(picture, panel, (start, 0), color=color)
+    paste_panel(picture, panel, (start, 0), color=color)
 
 
-def put_at(picture: Image, panel: Image, place: tuple[int, int], *, color: ColorSpace) -> None:
+def paste_panel(
+    picture: Image, panel: Image, position: tuple[int, int], *, color: ColorSpace
+) -> None:
     """Write a BGR `panel` into a picture at (left, top), or near it where it would stick out.
 
     Args:
-        picture: as for `put_panel`.
+        picture: as for `paste_in_corner`.
         panel: uint8 (h, w, 3), BGR, of even sides; what does not fit is cut off.
-        place: where its corner goes, in pixels; made even where I420 needs it.
+        position: where its corner goes, in pixels; made even where I420 needs it.
         color: what YUV means in an I420 picture.
     """
     planar = picture.ndim == 2
     height = picture.shape[0] * 2 // 3 if planar else picture.shape[0]
     part = panel[:height, : picture.shape[1]]
     step = 2 if planar else 1
-    left = min(max(0, place[0]), picture.shape[1] - part.shape[1]) // step * step
-    top = min(max(0, place[1]), height - part.shape[0]) // step * step
-    layers = planes(bgr_to_i420(np.ascontiguousarray(part), color)) if planar else (part,)
-    for source, target in zip(layers, planes(picture) if planar else (picture,), strict=True):
+    left = min(max(0, position[0]), picture.shape[1] - part.shape[1]) // step * step
+    top = min(max(0, position[1]), height - part.shape[0]) // step * step
+    layers = split_planes(bgr_to_i420(np.ascontiguousarray(part), color)) if planar else (part,)
+    for source, target in zip(layers, split_planes(picture) if planar else (picture,), strict=True):
         half = 2 if source.shape[0] < part.shape[0] else 1
         rows = slice(top // half, top // half + source.shape[0])
         target[rows, left // half : left // half + source.shape[1]] = source
 
 
 @dataclass(frozen=True, slots=True)
-class Paint:
+class ColorTable:
     """What each of 256 indices looks like.
 
     Attributes:
@@ -119,7 +121,7 @@ class Paint:
     opacity: Image
 
 
-def paint_bgr(picture: Image, index: Image, paint: Paint, *, dst: Image) -> Image:
+def paint_bgr(picture: Image, index: Image, paint: ColorTable, *, dst: Image) -> Image:
     """Lay `paint` over a BGR picture.
 
     Args:
@@ -132,13 +134,13 @@ def paint_bgr(picture: Image, index: Image, paint: Paint, *, dst: Image) -> Imag
         `dst`.
     """
     shares = cv2.LUT(index, 255 - paint.opacity)
-    channels = [cv2.LUT(index, _coat(level, paint.opacity)) for level in paint.colors.T]
+    channels = [cv2.LUT(index, _premultiply(level, paint.opacity)) for level in paint.colors.T]
     cv2.multiply(picture, cv2.merge([shares, shares, shares]), dst=dst, scale=1 / 255)
     return cast(Image, cv2.add(dst, cv2.merge(channels), dst=dst))
 
 
 def paint_i420(
-    picture: Image, index: Image, paint: Paint, *, color: ColorSpace, dst: Image
+    picture: Image, index: Image, paint: ColorTable, *, color: ColorSpace, dst: Image
 ) -> Image:
     """Lay `paint` over an I420 picture; see `paint_bgr`.
 
@@ -149,23 +151,23 @@ def paint_i420(
         color: what YUV means in the picture.
         dst: takes the result; the shape of `picture`.
     """
-    levels = _yuv_levels(paint.colors, color)
+    levels = _convert_to_yuv(paint.colors, color)
     whole = pad_even(index)
-    for source, level, target in zip(planes(picture), levels, planes(dst), strict=True):
+    for source, level, target in zip(split_planes(picture), levels, split_planes(dst), strict=True):
         size = (source.shape[1], source.shape[0])
         part = cv2.resize(whole, size, interpolation=cv2.INTER_NEAREST)
         cv2.multiply(source, cv2.LUT(part, 255 - paint.opacity), dst=target, scale=1 / 255)
-        cv2.add(target, cv2.LUT(part, _coat(level, paint.opacity)), dst=target)
+        cv2.add(target, cv2.LUT(part, _premultiply(level, paint.opacity)), dst=target)
     return dst
 
 
-def _coat(level: Image, opacity: Image) -> Image:
+def _premultiply(level: Image, opacity: Image) -> Image:
     """Return what each index adds to the picture under it."""
     return np.rint(level * (opacity / 255)).astype(np.uint8)
 
 
-def _yuv_levels(colors: Image, color: ColorSpace) -> list[Image]:
+def _convert_to_yuv(colors: Image, color: ColorSpace) -> list[Image]:
     """Return Y, U and V of each color."""
     patches = np.repeat(np.repeat(colors[None], 2, axis=0), 2, axis=1)
-    luma, *chroma = planes(bgr_to_i420(patches, color))
+    luma, *chroma = split_planes(bgr_to_i420(patches, color))
     return [luma[0, ::2], *(plane[0] for plane in chroma)]

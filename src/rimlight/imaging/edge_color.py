@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.imaging.blur import shrunk
-from rimlight.imaging.color import even_size, planes
+from rimlight.imaging.blur import downscale
+from rimlight.imaging.color import round_up_to_even, split_planes
 from rimlight.imaging.compositing.blend import composite_bgr
-from rimlight.imaging.compositing.i420 import Edges, Image, composite, enlarge
+from rimlight.imaging.compositing.i420 import Edges, Image, composite_i420, upscale_mask
 
 SURE = 0.9
 """From this alpha on a pixel shows nothing but the foreground."""
@@ -33,7 +33,7 @@ _BLACK = (16.0, 128.0, 128.0)
 """Of the planes of I420."""
 
 
-def with_own_colors(
+def decontaminate_edges(
     front: Image, mask: Image, edges: Edges, dst: Image, *, deep: bool = False
 ) -> Image:
     """Return I420 `front` with the old background's colors taken out of its soft edge.
@@ -50,10 +50,10 @@ def with_own_colors(
         deep: reach into the sure part too, for backgrounds of quite another color.
     """
     band, least = _band(edges, deep=deep)
-    return composite(front, _pure(front, mask, edges, least, deep=deep), mask, band, dst)
+    return composite_i420(front, _pure(front, mask, edges, least, deep=deep), mask, band, dst)
 
 
-def without_room(front: Image, mask: Image, edges: Edges, dst: Image) -> Image:
+def fill_hidden(front: Image, mask: Image, edges: Edges, dst: Image) -> Image:
     """Return I420 `front` with the foreground's own colors where the mask hides nearly all.
 
     What a cut-out hides is written all the same, and players that leave the alpha out show it.
@@ -66,16 +66,18 @@ def without_room(front: Image, mask: Image, edges: Edges, dst: Image) -> Image:
         dst: takes the result; the shape of `front`, and not `front`.
     """
     least = _band(edges, deep=True)[1]
-    return composite(front, _pure(front, mask, edges, least, deep=True), mask, _faint(edges), dst)
+    return composite_i420(
+        front, _pure(front, mask, edges, least, deep=True), mask, _faint(edges), dst
+    )
 
 
-def with_own_colors_bgr(front: Image, mask: Image, edges: Edges) -> Image:
+def decontaminate_edges_bgr(front: Image, mask: Image, edges: Edges) -> Image:
     """Do what a deep `with_own_colors` does, for uint8 (h, w, 3) BGR; return a new picture."""
     return _over_pure_bgr(front, mask, edges, _band(edges, deep=True)[0])
 
 
-def without_room_bgr(front: Image, mask: Image, edges: Edges) -> Image:
-    """Do what `without_room` does, for uint8 (h, w, 3) BGR; return a new picture."""
+def fill_hidden_bgr(front: Image, mask: Image, edges: Edges) -> Image:
+    """Do what `fill_hidden` does, for uint8 (h, w, 3) BGR; return a new picture."""
     return _over_pure_bgr(front, mask, edges, _faint(edges))
 
 
@@ -86,25 +88,27 @@ def _over_pure_bgr(front: Image, mask: Image, edges: Edges, band: Edges) -> Imag
     small = np.asarray(cv2.resize(front, (few.shape[1], few.shape[0])), np.float32)
     solid = _solid(few, edges)
     channels = (small[..., channel] for channel in range(3))
-    pure = cv2.merge([spread(c, sure, _rest(c, sure, solid, 0.0), last=_SHORT) for c in channels])
-    alpha = enlarge(mask, whole, band)
+    pure = cv2.merge(
+        [extrapolate(c, sure, _rest(c, sure, solid, 0.0), last=_SHORT) for c in channels]
+    )
+    alpha = upscale_mask(mask, whole, band)
     return composite_bgr(front, cast(Image, cv2.resize(pure, whole)), alpha)
 
 
 def _pure(front: Image, mask: Image, edges: Edges, least: float, *, deep: bool) -> Image:
     """Return a small I420 picture of the foreground's colors, spread over what is around it."""
     few = _few(mask)
-    size = even_size((few.shape[1], few.shape[0]))
+    size = round_up_to_even((few.shape[1], few.shape[0]))
     whole_sure, whole_solid = (few >= least).astype(np.float32), _solid(few, edges)
     small = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
-    for plane, out, black in zip(planes(front), planes(small), _BLACK, strict=True):
+    for plane, out, black in zip(split_planes(front), split_planes(small), _BLACK, strict=True):
         shape = (out.shape[1], out.shape[0])
         values = cv2.resize(plane, shape).astype(np.float32)
         sure, solid = _resized(whole_sure, shape), _resized(whole_solid, shape)
         if deep:
-            out[...] = spread(values, sure, _rest(values, sure, solid, black), last=_SHORT)
+            out[...] = extrapolate(values, sure, _rest(values, sure, solid, black), last=_SHORT)
         else:
-            out[...] = spread(values, sure, values)
+            out[...] = extrapolate(values, sure, values)
     return small
 
 
@@ -131,16 +135,16 @@ def _rest(
     empty: float,
 ) -> NDArray[np.float32]:
     """Return what `spread` takes far from sure pixels: solid ones as they are, else one color."""
-    flat = next((mean(values, w) for w in (sure, solid) if w.any()), empty)
+    flat = next((compute_weighted_mean(values, w) for w in (sure, solid) if w.any()), empty)
     return np.float32(flat) + solid * (values - np.float32(flat))
 
 
-def mean(values: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
+def compute_weighted_mean(values: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
     """Return the mean of `values`, each as much as its `weight`, which is not 0 everywhere."""
     return float((values * weight).sum(dtype=np.float64) / weight.sum(dtype=np.float64))
 
 
-def with_light(front: Image, back: Image, mask: Image, strength: float, dst: Image) -> Image:
+def apply_light_wrap(front: Image, back: Image, mask: Image, strength: float, dst: Image) -> Image:
     """Return I420 `front` with the light of the blurred `back` on its edge (light wrap).
 
     Args:
@@ -150,18 +154,18 @@ def with_light(front: Image, back: Image, mask: Image, strength: float, dst: Ima
         strength: in [0, 1]; how much of the light is seen where the foreground ends.
         dst: takes the result; the shape of `front`, and not `front`.
     """
-    size = even_size((max(2, mask.shape[1] // 4), max(2, mask.shape[0] // 4)))
+    size = round_up_to_even((max(2, mask.shape[1] // 4), max(2, mask.shape[0] // 4)))
     light = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
-    for plane, out in zip(planes(back), planes(light), strict=True):
+    for plane, out in zip(split_planes(back), split_planes(light), strict=True):
         small = cv2.resize(plane, (out.shape[1], out.shape[0]), interpolation=cv2.INTER_AREA)
         out[...] = cv2.blur(small, (3, 3))
     depth = cv2.GaussianBlur(mask, (0, 0), _NEAR_PX)
     # Half of the blurred mask lies inside: 127 at the edge, 255 where no light comes through.
     inside = cv2.convertScaleAbs(depth, alpha=2 * strength, beta=255 - 510 * strength)
-    return composite(front, light, cast(Image, inside), (0.0, 1.0), dst)
+    return composite_i420(front, light, cast(Image, inside), (0.0, 1.0), dst)
 
 
-def spread(
+def extrapolate(
     values: NDArray[np.float32],
     weight: NDArray[np.float32],
     rest: NDArray[np.float32],
@@ -215,7 +219,7 @@ _HIDDEN_SHORT = 0.02
 _BLACK2 = (16.0, 128.0, 128.0)
 
 
-def without_hidden_bgr(bgr: Image, alpha: Image) -> Image:
+def fill_transparent_bgr(bgr: Image, alpha: Image) -> Image:
     """Return a picture with nothing of its own where it is wholly transparent.
 
     Args:
@@ -228,15 +232,15 @@ def without_hidden_bgr(bgr: Image, alpha: Image) -> Image:
     return cast(Image, cv2.copyTo(bgr, alpha, large))
 
 
-def without_hidden_i420(i420: Image, alpha: Image) -> Image:
+def fill_transparent_i420(i420: Image, alpha: Image) -> Image:
     """Do what `without_hidden_bgr` does for uint8 (rows*3/2, columns) I420."""
     out = np.empty_like(i420)
     down, right = i420.shape[0] * 2 // 3 - alpha.shape[0], i420.shape[1] - alpha.shape[1]
     full = np.asarray(cv2.copyMakeBorder(alpha, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
     half = np.maximum(full[::2], full[1::2])
     half = np.ascontiguousarray(np.maximum(half[:, ::2], half[:, 1::2]))
-    small = even_size(_small((i420.shape[1], full.shape[0])))
-    for plane, target, black in zip(planes(i420), planes(out), _BLACK2, strict=True):
+    small = round_up_to_even(_small((i420.shape[1], full.shape[0])))
+    for plane, target, black in zip(split_planes(i420), split_planes(out), _BLACK2, strict=True):
         seen = full if plane.shape == full.shape else half
         back = _continued(plane, seen, small, black)
         large = cv2.resize(back, (plane.shape[1], plane.shape[0]), interpolation=cv2.INTER_LINEAR)
@@ -252,9 +256,9 @@ def _small(size: tuple[int, int]) -> tuple[int, int]:
 def _continued(picture: Image, alpha: Image, size: tuple[int, int], empty: float) -> Image:
     """Return a small picture (h, w) or (h, w, 3) of what is seen, spread over what is hidden."""
     seen = cv2.copyTo(picture, alpha)
-    cover = shrunk(_seen(alpha), size).astype(np.float32)
-    weight = shrunk(alpha, size).astype(np.float32) * np.float32(1 / 255)
-    small = shrunk(cast(Image, seen), size).astype(np.float32)
+    cover = downscale(_seen(alpha), size).astype(np.float32)
+    weight = downscale(alpha, size).astype(np.float32) * np.float32(1 / 255)
+    small = downscale(cast(Image, seen), size).astype(np.float32)
     channels = [small[..., c] for c in range(small.shape[2])] if small.ndim == 3 else [small]
     values = [
         np.divide(c * np.float32(255), cover, out=c.copy(), where=cover > 0) for c in channels
@@ -268,8 +272,8 @@ def _seen(alpha: Image) -> Image:
 
 
 def _spread_far(values: Floats, weight: Floats, empty: float) -> Image:
-    flat = mean(values, weight) if weight.any() else empty
-    return spread(values, weight, np.full_like(values, flat), last=_HIDDEN_SHORT)
+    flat = compute_weighted_mean(values, weight) if weight.any() else empty
+    return extrapolate(values, weight, np.full_like(values, flat), last=_HIDDEN_SHORT)
 
 
 _WIDE, _NARROW = 91, 7
@@ -280,7 +284,7 @@ _LEAST_TOLD = np.float32(0.25)
 """A share up to which a pixel's color is left out; from twice as much on it counts in full."""
 
 
-def foreground_colors(bgr: Image, alpha: Image) -> Image:
+def estimate_foreground(bgr: Image, alpha: Image) -> Image:
     """Estimate the pure foreground color of every pixel.
 
     Blur-fusion foreground estimation, two passes: M. Forte, "Approximate Fast Foreground Color

@@ -18,7 +18,7 @@ _LEAST_SIDE = 16
 """Dense inverse search needs pictures of a few of its patches."""
 
 
-class MotionField:
+class FlowEstimator:
     """Dense inverse search flow (Kroeger et al., ECCV 2016), at its quickest setting.
 
     One field belongs to one thread: OpenCV keeps its buffers between calls.
@@ -27,7 +27,7 @@ class MotionField:
     def __init__(self) -> None:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
 
-    def origins(self, before: Luma, now: Luma) -> Values:
+    def estimate_remap(self, before: Luma, now: Luma) -> Values:
         """Return where each pixel of `now` was in `before`: float32 (h, w, 2), x then y.
 
         Args:
@@ -35,31 +35,31 @@ class MotionField:
             now: the same shape. Below 16 pixels a side nothing is taken to have moved.
         """
         if min(now.shape) < _LEAST_SIDE:
-            return _grid(now.shape)
+            return _make_identity_remap(now.shape)
         start: Any = None  # OpenCV's stubs ask for an array, which would be a first guess
         flow = self._flow.calc(now, before, start)
-        return cast(Values, cv2.add(flow, _grid(now.shape), dst=flow))
+        return cast(Values, cv2.add(flow, _make_identity_remap(now.shape), dst=flow))
 
 
-def carry(values: NDArray[Any], origins: Values) -> NDArray[Any]:
+def warp(values: NDArray[Any], origins: Values) -> NDArray[Any]:
     """Return `values`, uint8 or float32 (h, w) or (h, w, channels), read at `origins` (h, w, 2)."""
     rows: Any = None  # both coordinates are in the first map, which the stubs do not know
     return cv2.remap(values, origins, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def origins_at(origins: Values, source: tuple[int, int], shape: tuple[int, int]) -> Values:
+def resize_remap(remap: Values, source: tuple[int, int], shape: tuple[int, int]) -> Values:
     """Return `origins` for every pixel of a mask of `shape`, as places in a mask of `source`."""
-    if origins.shape[:2] == source == shape:
-        return origins
-    ratio = np.array([source[1] / origins.shape[1], source[0] / origins.shape[0]], np.float32)
+    if remap.shape[:2] == source == shape:
+        return remap
+    ratio = np.array([source[1] / remap.shape[1], source[0] / remap.shape[0]], np.float32)
     # Pixel centers lie half a pixel in, whatever the size.
-    places = (origins + np.float32(0.5)) * ratio - np.float32(0.5)
-    if origins.shape[:2] == shape:
+    places = (remap + np.float32(0.5)) * ratio - np.float32(0.5)
+    if remap.shape[:2] == shape:
         return cast(Values, places)
     return cast(Values, cv2.resize(places, (shape[1], shape[0])))
 
 
-def shrunk_luma(picture: Luma, shape: tuple[int, ...]) -> Luma:
+def downscale_luma(picture: Luma, shape: tuple[int, ...]) -> Luma:
     """Return the luma of a picture as motion is looked for in it.
 
     Args:
@@ -72,7 +72,7 @@ def shrunk_luma(picture: Luma, shape: tuple[int, ...]) -> Luma:
 
 
 @lru_cache(maxsize=4)
-def _grid(shape: tuple[int, ...]) -> Values:
+def _make_identity_remap(shape: tuple[int, ...]) -> Values:
     rows, columns = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     grid: Values = np.dstack([columns, rows])
     grid.flags.writeable = False

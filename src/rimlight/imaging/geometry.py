@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.imaging.color import planes
+from rimlight.imaging.color import split_planes
 
 Values = TypeVar("Values", NDArray[np.float32], NDArray[np.uint8])
 
@@ -25,7 +25,7 @@ class Rect:
     width: float
     height: float
 
-    def scaled(self, x: float, y: float) -> Rect:
+    def scale(self, x: float, y: float) -> Rect:
         """Return the rectangle in a picture that is `x` times as wide and `y` times as high."""
         return Rect(self.left * x, self.top * y, self.width * x, self.height * y)
 
@@ -46,7 +46,7 @@ def letterbox(size: tuple[int, int], box: tuple[int, int]) -> Rect:
     return Rect((box[0] - width) // 2, (box[1] - height) // 2, width, height)
 
 
-def overlaps(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+def compute_iou(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the intersection over union of each pair, (n, m), for boxes (n, 4) and (m, 4)."""
     low = np.maximum(one[:, None, :2], other[None, :, :2])
     high = np.minimum(one[:, None, 2:], other[None, :, 2:])
@@ -56,7 +56,7 @@ def overlaps(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np
     return np.asarray(both / np.maximum(either, 1e-12))
 
 
-def cut(values: Values, rect: Rect, *, smooth: bool = True) -> Values:
+def crop(values: Values, rect: Rect, *, smooth: bool = True) -> Values:
     """Return what lies under `rect`, which may begin and end between two pixels.
 
     Args:
@@ -95,10 +95,10 @@ class Orientation:
     """
 
     transpose: bool = False
-    mirror: bool = False
-    flip: bool = False
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
 
-    def size(self, size: tuple[int, int]) -> tuple[int, int]:
+    def transform_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return the (width, height) that a picture of `size` has afterwards."""
         return (size[1], size[0]) if self.transpose else size
 
@@ -110,8 +110,8 @@ class Orientation:
             dst: an array of the result's shape to write into.
         """
         turned = cast(Image, cv2.transpose(picture)) if self.transpose else picture
-        if self.mirror or self.flip:
-            code = -1 if self.mirror and self.flip else int(self.mirror)
+        if self.flip_horizontal or self.flip_vertical:
+            code = -1 if self.flip_horizontal and self.flip_vertical else int(self.flip_horizontal)
             return cast(Image, cv2.flip(turned, code, dst=dst))
         if dst is None:
             return turned
@@ -122,47 +122,47 @@ class Orientation:
 UPRIGHT = Orientation()
 
 
-def from_display_matrix(matrix: bytes) -> Orientation:
+def parse_display_matrix(matrix: bytes) -> Orientation:
     """Read FFmpeg's display matrix: nine int32 (a, b, u, c, d, v, x, y, w) in native order.
 
     Turns by other angles than quarters are taken for the nearest one.
     """
     a, b, _, c, d = struct.unpack("=9i", matrix)[:5]
     if abs(b) + abs(c) > abs(a) + abs(d):
-        return Orientation(transpose=True, mirror=c < 0, flip=b < 0)
-    return Orientation(mirror=a < 0, flip=d < 0)
+        return Orientation(transpose=True, flip_horizontal=c < 0, flip_vertical=b < 0)
+    return Orientation(flip_horizontal=a < 0, flip_vertical=d < 0)
 
 
 Fit = Literal["fill", "fit", "stretch", "tile"]
 
 
-def fit_picture(
-    picture: Image,
+def fit_image(
+    image: Image,
     size: tuple[int, int],
     *,
-    how: Fit,
-    backdrop: tuple[int, int, int] = (0, 0, 0),
+    mode: Fit,
+    pad_color: tuple[int, int, int] = (0, 0, 0),
     aspect: Fraction = Fraction(1),
 ) -> Image:
-    """Return `picture` at another size.
+    """Return `image` at another size.
 
     Args:
-        picture: uint8 (height, width, 3), BGR.
+        image: uint8 (height, width, 3), BGR.
         size: the result's (width, height).
-        how: "fill" covers it and cuts off what is over; "fit" shows all, between bars;
+        mode: "fill" covers it and cuts off what is over; "fit" shows all, between bars;
             "stretch" ignores proportions; "tile" repeats it at its own size.
-        backdrop: (blue, green, red) of the bars.
+        pad_color: (blue, green, red) of the bars.
         aspect: width to height of the picture's pixels, where the result's are square.
 
     Returns:
-        uint8 (size[1], size[0], 3); `picture` itself where nothing needs to be done.
+        uint8 (size[1], size[0], 3); `image` itself where nothing needs to be done.
     """
-    if how == "tile":
-        height, width = picture.shape[:2]
-        return _tiled(_resize(picture, (max(1, round(width * aspect)), height)), size)
-    if how == "fit":
-        return _between_bars(picture, size, backdrop, aspect)
-    return _resize(_middle(picture, size, aspect) if how == "fill" else picture, size)
+    if mode == "tile":
+        height, width = image.shape[:2]
+        return _tile(_resize(image, (max(1, round(width * aspect)), height)), size)
+    if mode == "fit":
+        return _letterbox_image(image, size, pad_color, aspect)
+    return _resize(_crop_center(image, size, aspect) if mode == "fill" else image, size)
 
 
 def stretch_i420(i420: Image, size: tuple[int, int], dst: Image) -> Image:
@@ -175,7 +175,7 @@ def stretch_i420(i420: Image, size: tuple[int, int], dst: Image) -> Image:
     """
     width, height = size
     sizes = ((width, height), (width // 2, height // 2), (width // 2, height // 2))
-    for plane, wanted, out in zip(planes(i420), sizes, planes(dst), strict=True):
+    for plane, wanted, out in zip(split_planes(i420), sizes, split_planes(dst), strict=True):
         cv2.resize(plane, wanted, dst=out, interpolation=cv2.INTER_LINEAR)
     return dst
 
@@ -189,7 +189,7 @@ def _resize(picture: Image, size: tuple[int, int]) -> Image:
     return cast(Image, cv2.resize(picture, size, interpolation=how))
 
 
-def _middle(picture: Image, size: tuple[int, int], aspect: Fraction) -> Image:
+def _crop_center(picture: Image, size: tuple[int, int], aspect: Fraction) -> Image:
     """Cut out the middle part that has the proportions of `size`."""
     shown = size[0] * aspect.denominator, size[1] * aspect.numerator
     box = letterbox(shown, (picture.shape[1], picture.shape[0]))
@@ -197,7 +197,7 @@ def _middle(picture: Image, size: tuple[int, int], aspect: Fraction) -> Image:
     return picture[top : top + height, left : left + width]
 
 
-def _between_bars(
+def _letterbox_image(
     picture: Image, size: tuple[int, int], backdrop: tuple[int, int, int], aspect: Fraction
 ) -> Image:
     height, width = picture.shape[:2]
@@ -208,7 +208,7 @@ def _between_bars(
     return out
 
 
-def _tiled(picture: Image, size: tuple[int, int]) -> Image:
+def _tile(picture: Image, size: tuple[int, int]) -> Image:
     height, width = picture.shape[:2]
     times = -(-size[1] // height), -(-size[0] // width), 1
     return np.ascontiguousarray(np.tile(picture, times)[: size[1], : size[0]])

@@ -18,7 +18,7 @@ _RIM = np.ones((5, 5), np.uint8)
 
 
 @lru_cache(maxsize=1)
-def entropy_squared() -> Alpha:
+def compute_squared_entropy() -> Alpha:
     """Return E(p)^2 for each of 256 levels of p, float32; E is the binary entropy in bits."""
     p = np.arange(1, 255) / 255
     entropy = np.zeros(256)  # none at both ends
@@ -26,7 +26,7 @@ def entropy_squared() -> Alpha:
     return cast(Alpha, (entropy**2).astype(np.float32))
 
 
-def label_shares(
+def compute_label_shares(
     labels: NDArray[np.uint8], count: int, within: NDArray[np.uint8] | None = None
 ) -> NDArray[np.float64]:
     """Return the share of each of the first `count` labels, float64 (count,), in [0, 1].
@@ -41,7 +41,7 @@ def label_shares(
     return cast(NDArray[np.float64], pixels[:count] / max(pixels.sum(), 1))
 
 
-def mean_entropy(scores: Alpha, *, stride: int = 4) -> float:
+def compute_mean_entropy(scores: Alpha, *, stride: int = 4) -> float:
     """Return the mean entropy of a pixel's classes, 0 (sure) to 1 (all classes alike).
 
     Shannon's entropy in units of log(classes); of one class, that of the class and its contrary.
@@ -62,25 +62,25 @@ def feather(alpha: Alpha, sigma_px: float) -> Alpha:
     return cast(Alpha, cv2.GaussianBlur(alpha, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE))
 
 
-def without_specks(alpha: Alpha, min_share: float) -> Alpha:
+def remove_small_regions(alpha: Alpha, min_region: float) -> Alpha:
     """Return float32 (h, w) without separate regions smaller than `min_share` of the mask.
 
     A region is what is joined where alpha is 0.5 or more; its soft rim goes with it.
     """
-    specks = _small_regions(alpha >= 0.5, min_share, connectivity=8)
+    specks = _find_small_regions(alpha >= 0.5, min_region, connectivity=8)
     return alpha if specks is None else np.where(specks, np.float32(0), alpha)
 
 
-def without_holes(alpha: Alpha, max_share: float) -> Alpha:
+def fill_holes(alpha: Alpha, max_hole: float) -> Alpha:
     """Return float32 (h, w) with enclosed holes smaller than `max_share` of the mask filled.
 
     What touches the mask's border is open to the outside, and stays.
     """
-    holes = _small_regions(alpha < 0.5, max_share, connectivity=4, enclosed=True)
+    holes = _find_small_regions(alpha < 0.5, max_hole, connectivity=4, enclosed=True)
     return alpha if holes is None else np.where(holes, np.float32(1), alpha)
 
 
-def enlarge_labels(layers: Sequence[tuple[int, Image]], size: tuple[int, int]) -> Image:
+def upscale_labels(layers: Sequence[tuple[int, Image]], size: tuple[int, int]) -> Image:
     """Return which of some classes is the strongest at each pixel of a larger picture.
 
     The scores are made larger, not the labels: borders come out smooth, not as stairs.
@@ -104,7 +104,7 @@ def enlarge_labels(layers: Sequence[tuple[int, Image]], size: tuple[int, int]) -
     return winner
 
 
-def _small_regions(
+def _find_small_regions(
     solid: NDArray[np.bool_], min_share: float, *, connectivity: int, enclosed: bool = False
 ) -> NDArray[np.bool_] | None:
     """Return where regions below `min_share` lie, with their rims; None if there are none.
@@ -117,7 +117,7 @@ def _small_regions(
     small = stats[:, cv2.CC_STAT_AREA] < min_share * solid.size
     small[0] = False
     if enclosed:
-        small &= _inside(np.asarray(stats, np.int32), solid.shape)
+        small &= _is_enclosed(np.asarray(stats, np.int32), solid.shape)
     if count == 1 or not small.any():
         return None
     regions = small[labels]
@@ -126,7 +126,7 @@ def _small_regions(
     return cast(NDArray[np.bool_], regions | (around > kept))
 
 
-def _inside(stats: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _is_enclosed(stats: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return which regions do not touch the border."""
     left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
     right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 Bgr = tuple[int, int, int]
 
 # The sixteen basic color keywords of CSS 2.1 (W3C, section 4.3.6), and a few that people try.
-_NAMES = {
+_CSS_COLORS = {
     "aqua": "00ffff", "black": "000000", "blue": "0000ff", "brown": "a52a2a", "cyan": "00ffff",
     "fuchsia": "ff00ff", "gray": "808080", "green": "008000", "grey": "808080", "lime": "00ff00",
     "magenta": "ff00ff", "maroon": "800000", "navy": "000080", "olive": "808000",
@@ -17,7 +17,7 @@ _NAMES = {
     "silver": "c0c0c0", "teal": "008080", "white": "ffffff", "yellow": "ffff00",
 }  # fmt: skip
 
-_FAMILIAR = {
+_CITYSCAPES_COLORS = {
     "person": "dc143c", "pedestrian": "dc143c", "rider": "ff0000", "road": "804080",
     "mark": "ffffff", "curb": "f423e8", "sidewalk": "f423e8", "car": "00008e", "truck": "000046",
     "bus": "003c64", "train": "005064", "motorcycle": "0000e6", "bicycle": "770b20",
@@ -27,13 +27,13 @@ _FAMILIAR = {
 }  # fmt: skip
 """Colors that people know from the Cityscapes benchmark (Cordts et al., CVPR 2016)."""
 
-UNPAINTED = ("background", "void")
+UNPAINTED_CLASSES = ("background", "void")
 """Classes that stand for nothing in particular."""
 
 
 def is_color(text: str) -> bool:
     """Whether `parse_color` understands `text`."""
-    return _rgb(text) is not None
+    return _parse_rgb(text) is not None
 
 
 def parse_color(text: str) -> Bgr:
@@ -44,7 +44,7 @@ def parse_color(text: str) -> Bgr:
     Raises:
         ValueError: `text` is no color; the message gives examples.
     """
-    rgb = _rgb(text)
+    rgb = _parse_rgb(text)
     if rgb is None:
         raise ValueError(
             f"{text!r} is no color; write '#00ff00', '0,255,0' (red, green, blue) "
@@ -53,7 +53,7 @@ def parse_color(text: str) -> Bgr:
     return rgb[2], rgb[1], rgb[0]
 
 
-def _rgb(text: str) -> tuple[int, ...] | None:
+def _parse_rgb(text: str) -> tuple[int, ...] | None:
     plain = text.strip().lower()
     if called := re.fullmatch(r"rgb ?\((.*)\)", plain):
         plain = called[1].strip()
@@ -61,7 +61,7 @@ def _rgb(text: str) -> tuple[int, ...] | None:
         levels = tuple(int(number) for number in numbers.groups())
         return levels if max(levels) <= 255 else None
     is_hex = plain.startswith("#") or re.fullmatch(r"[0-9a-f]{6}", plain)
-    digits = _NAMES.get(plain) or (plain.removeprefix("#") if is_hex else "")
+    digits = _CSS_COLORS.get(plain) or (plain.removeprefix("#") if is_hex else "")
     if re.fullmatch(r"[0-9a-f]{3}", digits):
         digits = "".join(digit * 2 for digit in digits)
     if not re.fullmatch(r"[0-9a-f]{6}", digits):
@@ -69,20 +69,20 @@ def _rgb(text: str) -> tuple[int, ...] | None:
     return tuple(bytes.fromhex(digits))
 
 
-def class_colors(classes: Sequence[str], said: Mapping[str, str]) -> list[Bgr]:
+def assign_class_colors(classes: Sequence[str], overrides: Mapping[str, str]) -> list[Bgr]:
     """Return a color for each class: the one said, a familiar one, or one well apart from others.
 
     Raises:
         ValueError: a said color is none.
     """
-    return [_class_color(i, name, said) for i, name in enumerate(classes)]
+    return [_assign_color(i, name, overrides) for i, name in enumerate(classes)]
 
 
-def _class_color(index: int, name: str, said: Mapping[str, str]) -> Bgr:
-    if name in said:
-        return parse_color(said[name])
-    if name in _FAMILIAR:
-        return parse_color(f"#{_FAMILIAR[name]}")
+def _assign_color(index: int, name: str, overrides: Mapping[str, str]) -> Bgr:
+    if name in overrides:
+        return parse_color(overrides[name])
+    if name in _CITYSCAPES_COLORS:
+        return parse_color(f"#{_CITYSCAPES_COLORS[name]}")
     # Steps of the golden ratio put neighbors far apart on the color circle.
     red, green, blue = colorsys.hsv_to_rgb(index * 0.618034 % 1, 0.75, 0.95)
     return round(blue * 255), round(green * 255), round(red * 255)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rimlight.imaging import fast
-from rimlight.imaging.compositing.i420 import composite, grid
+from rimlight.imaging.compositing.i420 import composite_i420, make_grid
 
 
 def warm_up() -> None:
@@ -16,8 +16,8 @@ def warm_up() -> None:
     picture, small = np.zeros((12, 8), np.uint8), np.zeros((6, 4), np.uint8)
     mask = np.full((2, 2), 128, np.uint8)
     for back in (picture.copy(), small):
-        composite(picture, back, mask, (0.0, 1.0), np.empty_like(picture))
-    grids = grid((4, 4), (8, 8)), grid((4, 4), (4, 4))
+        composite_i420(picture, back, mask, (0.0, 1.0), np.empty_like(picture))
+    grids = make_grid((4, 4), (8, 8)), make_grid((4, 4), (4, 4))
     kernels.fetch(picture)
     kernels.resample(picture, 8, *grids, *np.zeros((3, 4, 4), np.uint8))
     plane, line = np.zeros((1, 1), np.uint8), np.zeros(3, np.float32)

@@ -9,7 +9,7 @@ from rimlight.core.frame import Frame, Instances, Mask
 from rimlight.core.options import validate
 from rimlight.core.protocols import Refiner
 from rimlight.core.registry import suggest
-from rimlight.refiners.select import ChooseRefiner
+from rimlight.refiners.select import SelectRefiner
 from rimlight.refiners.track import TrackRefiner
 
 ALL = "all"
@@ -58,7 +58,7 @@ class SwitchedChoice:
             ConfigError: the model has no such class, or no single objects for "id:3".
         """
         said = {"keep": tuple(word for word in keep if word != ALL), "drop": drop}
-        chooser = ChooseRefiner(validate(ChooseRefiner.Options, said, where="the choice"))
+        chooser = SelectRefiner(validate(SelectRefiner.Options, said, where="the choice"))
         for name in (*chooser.names, *drop):
             if self._classes and name not in self._classes:
                 raise ConfigError(

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import SourceOpenError, SourceReadError
 from rimlight.core.frame import Layout
-from rimlight.imaging.color import ColorSpace, Matrix, even_size, planes
-from rimlight.imaging.geometry import UPRIGHT, Orientation, Rect, from_display_matrix, letterbox
+from rimlight.imaging.color import ColorSpace, Matrix, round_up_to_even, split_planes
+from rimlight.imaging.geometry import UPRIGHT, Orientation, Rect, letterbox, parse_display_matrix
 from rimlight.imaging.pool import ArrayPool
 from rimlight.system.av import av
 
@@ -56,7 +56,7 @@ def read_orientation(frame: av.VideoFrame) -> Orientation:
     Call it once per video: PyAV's side data keep their frame until garbage collection.
     """
     matrix = frame.side_data.get("DISPLAYMATRIX")
-    return UPRIGHT if matrix is None else from_display_matrix(bytes(cast(bytes, matrix)))
+    return UPRIGHT if matrix is None else parse_display_matrix(bytes(cast(bytes, matrix)))
 
 
 def read_color_space(frame: av.VideoFrame) -> ColorSpace:
@@ -185,15 +185,15 @@ class YuvConverter:
     ) -> None:
         self._source_size = largest or (first.width, first.height)
         orientation = read_orientation(first)
-        self._scaled_size = orientation.size(
-            fit_within(orientation.size(self._source_size), max_size)
+        self._scaled_size = orientation.transform_size(
+            fit_within(orientation.transform_size(self._source_size), max_size)
         )
         self._pool = ArrayPool()
         self._converter = SwscaleConverter()
         self._warned = largest is not None
         self.layout: Layout = "bgr" if has_alpha(first) else "i420"
         self.orientation = orientation
-        self.size = self.orientation.size(self._scaled_size)
+        self.size = self.orientation.transform_size(self._scaled_size)
         self.color = read_color_space(first)
         self.primaries = normalize_code_point(first.color_primaries)
         self.transfer = normalize_code_point(first.color_trc)
@@ -214,11 +214,11 @@ class YuvConverter:
         return self._to_bgr(frame) if self.layout == "bgr" else (self._to_i420(frame), None)
 
     def _to_i420(self, frame: av.VideoFrame) -> Image:
-        columns, rows = even_size(self.size)
+        columns, rows = round_up_to_even(self.size)
         i420: Image = self._pool.acquire((rows * 3 // 2, columns))
         content = self._find_content_box(frame)
         uniform = self._to_yuv420p(frame, content)
-        for index, target in enumerate(planes(i420)):
+        for index, target in enumerate(split_planes(i420)):
             stored = _view_plane(uniform, index)
             if content is not None:
                 stored = _pad_plane(
@@ -240,7 +240,7 @@ class YuvConverter:
         return np.ascontiguousarray(turn(bgr)), upright
 
     def _copy(self, stored: Image, target: Image) -> None:
-        width, height = self.orientation.size((stored.shape[1], stored.shape[0]))
+        width, height = self.orientation.transform_size((stored.shape[1], stored.shape[0]))
         self.orientation.apply(stored, dst=target[:height, :width])
         if width < target.shape[1]:
             target[:height, width] = target[:height, width - 1]

@@ -13,8 +13,8 @@ import numpy as np
 from rimlight.core.frame import Frame, Instance, Mask
 from rimlight.core.interchange import to_json
 from rimlight.core.protocols import Sink
-from rimlight.effects.alpha import full_alpha
-from rimlight.imaging.edge_color import without_room_bgr
+from rimlight.effects.alpha import compute_frame_alpha
+from rimlight.imaging.edge_color import fill_hidden_bgr
 from rimlight.system.atomic_io import open_text, translate_os_errors
 
 Box = tuple[int, int, int, int]
@@ -56,13 +56,13 @@ def cut_out_objects(frame: Frame, mask: Mask) -> Iterator[Cutout]:
     for number, item in enumerate(mask.instances):
         single = mask.instances.select([number])
         alone = Mask.from_instances(single, foreground=classes, alpha_range=mask.alpha_range)
-        alpha = full_alpha(frame, alone, None)
+        alpha = compute_frame_alpha(frame, alone, None)
         box = _find_bounds(alpha)
         if box is not None:
             left, top, right, bottom = box
             area = np.s_[top:bottom, left:right]
             visible = np.ascontiguousarray(alpha[area])
-            colors = without_room_bgr(np.ascontiguousarray(frame.bgr[area]), visible, (0.0, 1.0))
+            colors = fill_hidden_bgr(np.ascontiguousarray(frame.bgr[area]), visible, (0.0, 1.0))
             cut = frame.with_bgr(colors, visible).blank_transparent()
             yield Cutout(item, number + 1, cut, box)
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame, Layout, Mask
 from rimlight.core.protocols import Effect
-from rimlight.imaging.blur import smeared
-from rimlight.imaging.color import planes
+from rimlight.imaging.blur import pixelate
+from rimlight.imaging.color import split_planes
 
 Image = NDArray[np.uint8]
 
@@ -65,7 +65,7 @@ def changed(one: Frame, other: Frame) -> float:
 def _cells(frame: Frame) -> Image:
     """Mean luma of each cell, of a few samples: uint8 (9, 16)."""
     if frame.layout == "i420":
-        few = cv2.resize(planes(frame.image)[0], _SAMPLES, interpolation=cv2.INTER_NEAREST)
+        few = cv2.resize(split_planes(frame.image)[0], _SAMPLES, interpolation=cv2.INTER_NEAREST)
     else:
         few = cv2.resize(frame.image, _SAMPLES, interpolation=cv2.INTER_NEAREST)
         few = cv2.cvtColor(few, cv2.COLOR_BGR2GRAY)
@@ -124,7 +124,7 @@ class Holding:
         if how == "last":
             return self._last
         if self._smeared is None:
-            self._smeared = self._last.with_bgr(smeared(self._last.bgr))
+            self._smeared = self._last.with_bgr(pixelate(self._last.bgr))
         return self._smeared
 
     def _background(self, effects: Sequence[Effect], pts: Fraction) -> Frame:

@@ -5,16 +5,16 @@ from rimlight.core.registry import Entry, Registry
 REFINERS = Registry(
     "refiner",
     {
-        "choose": Entry("rimlight.refiners.select:ChooseRefiner", summary="who and what stays"),
+        "choose": Entry("rimlight.refiners.select:SelectRefiner", summary="who and what stays"),
         "clean": Entry("rimlight.refiners.spatial:CleanRefiner", summary="no specks, no holes"),
         "feather": Entry("rimlight.refiners.spatial:FeatherRefiner", summary="softer edges"),
         "match": Entry(
-            "rimlight.refiners.match_sharpness:MatchRefiner",
+            "rimlight.refiners.match_sharpness:MatchSharpnessRefiner",
             summary="edges as sharp as the picture",
         ),
         "smooth": Entry("rimlight.refiners.smooth:SmoothRefiner", summary="steady in time"),
         "steady": Entry(
-            "rimlight.refiners.flow_smoothing:SteadyRefiner",
+            "rimlight.refiners.flow_smoothing:FlowSmoothRefiner",
             summary="steady along the picture's motion",
         ),
         "track": Entry("rimlight.refiners.track:TrackRefiner", summary="numbers for objects"),

@@ -14,8 +14,8 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask, is_continuous
-from rimlight.imaging.flow import Luma, MotionField, carry, origins_at, shrunk_luma
-from rimlight.imaging.masks import entropy_squared
+from rimlight.imaging.flow import FlowEstimator, Luma, downscale_luma, resize_remap, warp
+from rimlight.imaging.masks import compute_squared_entropy
 
 Scores = NDArray[np.float32]
 
@@ -26,7 +26,7 @@ CUT_LEVELS = 18
 within a scene and 22 at least from one to another."""
 
 
-class Holding(opt.Options):
+class FlowOptions(opt.Options):
     """How much a neighboring frame's mask counts."""
 
     hold: Annotated[
@@ -41,7 +41,7 @@ class Holding(opt.Options):
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class FlowLink:
     """How the mask of one frame comes over from a neighbor.
 
     Attributes:
@@ -49,11 +49,11 @@ class Link:
         weight: float32 (h, w) in [0, 1): how much the neighbor counts there.
     """
 
-    origins: Scores
+    remap: Scores
     weight: Scores
 
 
-class Linker:
+class FlowLinker:
     """Says how much a neighboring frame's mask counts, pixel by pixel.
 
     The neighbor is carried along the optical flow of the small luma pictures. Where what was
@@ -62,22 +62,22 @@ class Linker:
     at least.
     """
 
-    def __init__(self, holding: Holding) -> None:
+    def __init__(self, holding: FlowOptions) -> None:
         self._trust = _trust_levels(holding.hold, holding.slack)
-        self._unsure = np.float32(holding.ratio) * entropy_squared()
-        self._motion = MotionField()
+        self._unsure = np.float32(holding.ratio) * compute_squared_entropy()
+        self._motion = FlowEstimator()
 
-    def link(self, mask: Mask, luma: Luma, *, other: Mask, other_luma: Luma) -> Link | None:
+    def link(self, mask: Mask, luma: Luma, *, other: Mask, other_luma: Luma) -> FlowLink | None:
         """Return how `mask` comes over from `other`; None where the pictures show a cut.
 
         Args:
-            mask: scores, of the frame that `luma` is the small picture of (see `shrunk_luma`).
+            mask: scores, of the frame that `luma` is the small picture of (see `downscale_luma`).
             luma: uint8 (h, w).
             other: scores of the neighbor, of the same classes.
             other_luma: uint8 (h, w), the same shape as `luma`.
         """
-        origins = self._motion.origins(other_luma, luma)
-        difference = cv2.absdiff(carry(other_luma, origins), luma)
+        origins = self._motion.estimate_remap(other_luma, luma)
+        difference = cv2.absdiff(warp(other_luma, origins), luma)
         if cv2.mean(difference)[0] >= CUT_LEVELS:
             return None
         trust = cv2.LUT(cv2.blur(difference, (3, 3)), self._trust)
@@ -85,16 +85,16 @@ class Linker:
         if len(mask.classes) == 1:
             levels = cv2.convertScaleAbs(mask.scores[..., 0], alpha=255)
             weight = cast(Scores, cv2.max(weight, cv2.LUT(levels, self._unsure)))
-        return Link(origins_at(origins, other.shape, mask.shape), weight)
+        return FlowLink(resize_remap(origins, other.shape, mask.shape), weight)
 
 
-def drawn(mask: Mask, other: Mask, link: Link) -> Mask:
+def blend_towards(mask: Mask, other: Mask, link: FlowLink) -> Mask:
     """Return `mask`, drawn towards `other` along `link`; `mask` itself where that is a cut.
 
     One weight goes for all classes: scores that added up to 1 still do.
     """
     new = mask.scores
-    change = cv2.subtract(carry(other.scores, link.origins).reshape(new.shape), new)
+    change = cv2.subtract(warp(other.scores, link.remap).reshape(new.shape), new)
     change = change.reshape(new.shape)
     if float(cv2.norm(change.reshape(-1), cv2.NORM_L1)) >= CUT * change.size:
         return mask
@@ -124,7 +124,7 @@ EMPTY = 3
 """After so many masks without anyone in a row nobody is there, whatever the past says."""
 
 
-class SteadyRefiner:
+class FlowSmoothRefiner:
     """Temporal smoothing along the motion of the picture.
 
     The mask before is carried along the optical flow of the small luma picture. Where that
@@ -140,11 +140,11 @@ class SteadyRefiner:
     masks have no scores and pass unchanged.
     """
 
-    class Options(Holding):
+    class Options(FlowOptions):
         """How steady: the other mask is that of the frame before."""
 
     def __init__(self, options: Options) -> None:
-        self._linker = Linker(options)
+        self._linker = FlowLinker(options)
         self._empty = 0
         self._past: Mask | None = None
         self._luma: Luma = np.empty((0, 0), np.uint8)
@@ -155,12 +155,12 @@ class SteadyRefiner:
         if mask.data.dtype == np.uint8:
             return mask
         self._empty = self._empty + 1 if is_empty(mask) else 0
-        luma = shrunk_luma(frame.luma_or_bgr, mask.shape)
+        luma = downscale_luma(frame.luma_or_bgr, mask.shape)
         past, counts = self._past, is_continuous(self._pts, frame.pts) and self._empty < EMPTY
         counts = counts and luma.shape == self._luma.shape
         if past is not None and counts and past.classes == mask.classes:
             link = self._linker.link(mask, luma, other=past, other_luma=self._luma)
-            mask = mask if link is None else drawn(mask, past, link)
+            mask = mask if link is None else blend_towards(mask, past, link)
         self._past, self._luma, self._pts = mask, luma, frame.pts
         return mask
 

@@ -12,8 +12,15 @@ import numpy as np
 from pydantic import Field
 
 from rimlight.core.frame import Frame, Mask, is_continuous
-from rimlight.imaging.flow import Luma, carry, shrunk_luma
-from rimlight.refiners.flow_smoothing import EMPTY, Holding, Link, Linker, drawn, is_empty
+from rimlight.imaging.flow import Luma, downscale_luma, warp
+from rimlight.refiners.flow_smoothing import (
+    EMPTY,
+    FlowLink,
+    FlowLinker,
+    FlowOptions,
+    blend_towards,
+    is_empty,
+)
 
 MAX_FRAMES = 60
 MAX_BYTES = 64 << 20
@@ -27,13 +34,13 @@ class _Waiting:
     frame: Frame
     mask: Mask
     luma: Luma
-    link: Link | None = None
+    link: FlowLink | None = None
 
 
 class MaskLookahead:
     """Holds frames back until the next `frames` are known, and draws their masks towards those.
 
-    It runs `SteadyRefiner`'s filter backwards, from `frames` ahead down to the frame itself, over
+    It runs `FlowSmoothRefiner`'s filter backwards, from `frames` ahead to the frame itself, over
     masks that refiners have smoothed forwards: what either of the two delays, the other advances
     (forward-backward filtering, J. Kormylo and V. Jain, 1974). At a cut, a gap of a second, and
     where three masks in a row show nobody, what comes after no longer counts. Label masks wait
@@ -43,28 +50,30 @@ class MaskLookahead:
     run that is gone on with makes the same.
     """
 
-    class Options(Holding):
+    class Options(FlowOptions):
         """How far, and how steady: the other mask is that of the frame after."""
 
         frames: Annotated[int, Field(ge=1, le=MAX_FRAMES, description="frames that are waited for")]
 
     def __init__(self, options: Options) -> None:
         self._frames = options.frames
-        self._linker = Linker(options)
+        self._linker = FlowLinker(options)
         self._waiting: deque[_Waiting] = deque()
 
     def push(self, frame: Frame, mask: Mask) -> list[tuple[Frame, Mask]]:
         """Take the next frame; return those, in order, whose turn has come."""
         has_scores = mask.data.dtype != np.uint8
         luma = (
-            shrunk_luma(frame.luma_or_bgr, mask.shape) if has_scores else np.empty((0, 0), np.uint8)
+            downscale_luma(frame.luma_or_bgr, mask.shape)
+            if has_scores
+            else np.empty((0, 0), np.uint8)
         )
         one = _Waiting(frame, mask, luma)
         if self._waiting:
             self._waiting[-1].link = self._link(self._waiting[-1], one)
         self._waiting.append(one)
         due = []
-        while len(self._waiting) > fitting(self._frames, frame.nbytes):
+        while len(self._waiting) > limit_frames(self._frames, frame.nbytes):
             due.append(self._next())
         return due
 
@@ -77,7 +86,7 @@ class MaskLookahead:
         """Forget what waits."""
         self._waiting.clear()
 
-    def _link(self, here: _Waiting, there: _Waiting) -> Link | None:
+    def _link(self, here: _Waiting, there: _Waiting) -> FlowLink | None:
         fits = here.mask.classes == there.mask.classes and here.luma.shape == there.luma.shape
         fits = fits and here.mask.is_finite and there.mask.is_finite
         if not (fits and here.luma.size and is_continuous(here.frame.pts, there.frame.pts)):
@@ -106,15 +115,15 @@ def _steady(scene: Sequence[_Waiting]) -> Mask:
     for one in reversed(scene[:-1]):
         empty = empty + 1 if is_empty(one.mask) else 0
         assert one.link is not None
-        later = cv2.multiply(carry(known, one.link.origins), one.link.weight)
+        later = cv2.multiply(warp(known, one.link.remap), one.link.weight)
         known = np.add(later, 1, dtype=np.float32)
-        mixed = drawn(one.mask, mask, replace(one.link, weight=later / known))
+        mixed = blend_towards(one.mask, mask, replace(one.link, weight=later / known))
         if mixed is one.mask or empty >= EMPTY:
             mixed, known = one.mask, np.ones(one.mask.shape, np.float32)
         mask = mixed
     return mask
 
 
-def fitting(frames: int, frame_bytes: int) -> int:
+def limit_frames(frames: int, frame_bytes: int) -> int:
     """Return how many of `frames` are looked ahead at pictures of `frame_bytes` bytes each."""
     return max(1, min(frames, MAX_BYTES // max(1, frame_bytes)))

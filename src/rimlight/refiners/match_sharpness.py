@@ -26,7 +26,7 @@ STEPS = 64
 """Widths of the ramp that are told apart: compositors remember tables for each."""
 
 
-class MatchRefiner:
+class MatchSharpnessRefiner:
     """Makes the edge of the mask as soft as the picture is there.
 
     Once a second it looks how blurred the picture is along the outline, and chooses the width of
@@ -51,7 +51,7 @@ class MatchRefiner:
     def __init__(self, options: Options) -> None:
         self._every_s = Fraction(options.every_s)
         self._least = options.least
-        self._seen: Outline | None = None
+        self._seen: OutlineSharpness | None = None
         self._looked: Fraction | None = None
         self._pts = Fraction(0)
 
@@ -64,14 +64,14 @@ class MatchRefiner:
         self._pts = frame.pts
         if self._looked is None or frame.pts - self._looked >= self._every_s:
             self._looked = frame.pts
-            self._seen = _mean(self._seen, look_at_outline(mask.scores[..., 0], frame.luma_or_bgr))
+            self._seen = _mean(self._seen, measure_outline(mask.scores[..., 0], frame.luma_or_bgr))
         return mask if self._seen is None else self._matched(mask, self._seen, frame)
 
     def close(self) -> None:
         """Forget how soft the picture was."""
         self._seen = self._looked = None
 
-    def _matched(self, mask: Mask, seen: Outline, frame: Frame) -> Mask:
+    def _matched(self, mask: Mask, seen: OutlineSharpness, frame: Frame) -> Mask:
         """Return `mask` rising at the outline as the picture does."""
         width = max(self._least, SMOOTH_STEP * GAUSSIAN * seen.slope * seen.blur_px)
         if width > 1:
@@ -84,12 +84,12 @@ class MatchRefiner:
         return replace(mask, alpha_range=(middle - half, middle + half))
 
 
-def _mean(before: Outline | None, now: Outline | None) -> Outline | None:
+def _mean(before: OutlineSharpness | None, now: OutlineSharpness | None) -> OutlineSharpness | None:
     """Return the running mean of looks; one that told nothing does not count."""
     if before is None or now is None:
         return now or before
     slope = before.slope + NEW * (now.slope - before.slope)
-    return Outline(slope, before.blur_px + NEW * (now.blur_px - before.blur_px))
+    return OutlineSharpness(slope, before.blur_px + NEW * (now.blur_px - before.blur_px))
 
 
 Alpha = NDArray[np.float32]
@@ -113,7 +113,7 @@ _RIM = 8  # pixels of a patch that its end spoils: three sigmas of the wider loo
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class OutlineSharpness:
     """How soft a mask's outline is, and the picture there.
 
     Attributes:
@@ -126,7 +126,7 @@ class Outline:
     blur_px: float
 
 
-def look_at_outline(alpha: Alpha, picture: Image) -> Outline | None:
+def measure_outline(alpha: Alpha, picture: Image) -> OutlineSharpness | None:
     """Return how soft the outline of a mask is, and by how much the picture is blurred there.
 
     A step that was blurred by sigma s has, after another blur of sigma a, a slope that falls with
@@ -153,7 +153,7 @@ def look_at_outline(alpha: Alpha, picture: Image) -> Outline | None:
         return None
     # Cells lie just inside of the outline: there a logistic slope is 4 p (1 - p) of its greatest.
     level = alpha[rows, columns].clip(0.5, _DEEPEST)
-    return Outline(float(np.median(steepness[:, 0] / (4 * level * (1 - level)))), blur_px)
+    return OutlineSharpness(float(np.median(steepness[:, 0] / (4 * level * (1 - level)))), blur_px)
 
 
 def _blur_px(patches: Alpha, normals: Alpha) -> float | None:

@@ -15,15 +15,15 @@ from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Instances, Mask
 from rimlight.core.registry import suggest
 
-ONES = ("largest", "center")
+SINGLE_OBJECT_WORDS = ("largest", "center")
 """Words that choose one object, or one region."""
-NOTHING = ("background", "void")
+BACKGROUND_CLASSES = ("background", "void")
 """Classes that are never chosen unless they are named."""
 KEPT = "kept"
 REST = "rest"
 
 
-class ChooseRefiner:
+class SelectRefiner:
     """Leaves only what was chosen in a mask; an empty choice gives an empty mask.
 
     With single objects the choice is among objects; otherwise among classes and, for "largest"
@@ -60,8 +60,10 @@ class ChooseRefiner:
         self._options = options
         words = options.keep
         self._ids = tuple(int(word[3:]) for word in words if word.startswith("id:"))
-        self._ones = tuple(word for word in words if word in ONES)
-        self._names = tuple(w for w in words if w not in ONES and not w.startswith("id:"))
+        self._ones = tuple(word for word in words if word in SINGLE_OBJECT_WORDS)
+        self._names = tuple(
+            w for w in words if w not in SINGLE_OBJECT_WORDS and not w.startswith("id:")
+        )
         self._held: dict[str, int] = {}
 
     @property
@@ -91,7 +93,7 @@ class ChooseRefiner:
                 raise ConfigError(
                     f"the model has no class {name!r}", hint=suggest(name, mask.classes)
                 )
-        usual = tuple(name for name in mask.classes if name not in NOTHING)
+        usual = tuple(name for name in mask.classes if name not in BACKGROUND_CLASSES)
         if self._ones and not self._names and mask.instances is None and not self._options.drop:
             usual = mask.foreground
         return tuple(name for name in self._names or usual if name not in self._options.drop)

@@ -14,7 +14,7 @@ from pydantic import Field
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask, is_continuous
 from rimlight.imaging import fast
-from rimlight.imaging.masks import entropy_squared
+from rimlight.imaging.masks import compute_squared_entropy
 from rimlight.imaging.pool import ArrayPool
 
 Scores = NDArray[np.float32]
@@ -41,7 +41,7 @@ class SmoothRefiner:
 
     def __init__(self, options: Options) -> None:
         self._ratio = options.ratio
-        self._weights = np.float32(options.ratio) * entropy_squared()
+        self._weights = np.float32(options.ratio) * compute_squared_entropy()
         self._past: Mask | None = None
         self._pts = Fraction(0)
         self._pool = ArrayPool()
@@ -80,7 +80,7 @@ def _curve(ratio: float) -> tuple[np.float32, ...]:
     """
     scores = np.arange(256) / 255
     powers = (scores * (1 - scores))[:, None] ** np.arange(7, 0, -1)
-    factors = np.linalg.lstsq(powers, entropy_squared(), rcond=None)[0]
+    factors = np.linalg.lstsq(powers, compute_squared_entropy(), rcond=None)[0]
     return tuple((ratio * factors).astype(np.float32))
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.imaging.masks import feather, without_holes, without_specks
+from rimlight.imaging.masks import feather, fill_holes, remove_small_regions
 
 
 class CleanRefiner:
@@ -31,8 +31,8 @@ class CleanRefiner:
         """Return `mask` without specks and holes."""
         if mask.data.dtype == np.uint8 or len(mask.classes) > 1:
             return mask
-        alpha = without_specks(mask.scores[..., 0], self._options.specks)
-        return mask.with_scores(without_holes(alpha, self._options.holes)[..., None])
+        alpha = remove_small_regions(mask.scores[..., 0], self._options.specks)
+        return mask.with_scores(fill_holes(alpha, self._options.holes)[..., None])
 
     def close(self) -> None:
         """Nothing to forget."""

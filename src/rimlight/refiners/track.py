@@ -12,7 +12,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Instances, Mask, is_continuous
-from rimlight.imaging.geometry import overlaps
+from rimlight.imaging.geometry import compute_iou
 
 
 @dataclass
@@ -89,7 +89,7 @@ class TrackRefiner:
             return []
         expected = np.array([track.filter.box for track in self._tracks])
         same = np.array([track.class_id for track in self._tracks])[:, None] == class_ids[None]
-        shared = np.where(same, overlaps(expected, boxes), 0.0)
+        shared = np.where(same, compute_iou(expected, boxes), 0.0)
         pairs: list[tuple[_Track, int]] = []
         while shared.max() >= self._options.overlap:
             row, column = np.unravel_index(int(shared.argmax()), shared.shape)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.imaging.masks import label_shares, mean_entropy
+from rimlight.imaging.masks import compute_label_shares, compute_mean_entropy
 from rimlight.road.ego_path import DEFAULT_EGO_PATH, GROUND_CLASSES, Trapezoid, rasterize_ego_path
 
 MARK_CLASSES = ("mark", "lane")
@@ -48,11 +48,11 @@ class Measurer:
 
 def compute_entropy(mask: Mask) -> float | None:
     """Return the mean entropy of a mask, 0 (sure) to 1; None for labels without scores."""
-    return mask.mean_entropy if mask.data.dtype == np.uint8 else mean_entropy(mask.scores)
+    return mask.mean_entropy if mask.data.dtype == np.uint8 else compute_mean_entropy(mask.scores)
 
 
 def _compute_shares(mask: Mask, within: NDArray[np.uint8] | None = None) -> dict[str, float]:
-    shares = label_shares(mask.labels, len(mask.classes), within)
+    shares = compute_label_shares(mask.labels, len(mask.classes), within)
     return dict(zip(mask.classes, shares.tolist(), strict=True))
 
 
@@ -73,7 +73,7 @@ class ClassCoverage:
         if mask.classes != self._classes:
             self._classes, self._frames = mask.classes, 0
             self._sum = np.zeros(len(mask.classes))
-        self._sum += label_shares(mask.labels, len(mask.classes))
+        self._sum += compute_label_shares(mask.labels, len(mask.classes))
         self._frames += 1
         return mask
 

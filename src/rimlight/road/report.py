@@ -9,7 +9,7 @@ from pathlib import Path
 from rimlight.core.config import read_yaml
 from rimlight.core.interchange import to_json
 from rimlight.core.options import validate
-from rimlight.imaging.palette import UNPAINTED, class_colors
+from rimlight.imaging.palette import UNPAINTED_CLASSES, assign_class_colors
 from rimlight.reporting.pages import file_href, render_page
 from rimlight.road.recorder import UNSURE_ENTROPY, DriveRecorder
 from rimlight.road.rules import Event, Rule, Rules
@@ -141,11 +141,11 @@ def _relative_href(video: Path, folder: Path) -> str:
 def _select_classes(recorder: DriveRecorder, palette: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return (name, color) of the classes to plot."""
     known = {name: color for name, color in palette.items() if name in recorder.classes}
-    colors = class_colors(recorder.classes, known)
+    colors = assign_class_colors(recorder.classes, known)
     return [
         (name, f"#{red:02x}{green:02x}{blue:02x}")
         for name, (blue, green, red) in zip(recorder.classes, colors, strict=True)
-        if name not in UNPAINTED
+        if name not in UNPAINTED_CLASSES
         and max(recorder.series.get(f"share.{name}", [0.0])) >= _MIN_VISIBLE
     ]
 

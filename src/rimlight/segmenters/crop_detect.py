@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame, Mask, is_continuous
-from rimlight.imaging.color import planes
-from rimlight.imaging.roi import cut_i420, put_back
+from rimlight.imaging.color import split_planes
+from rimlight.imaging.roi import crop_i420, paste_roi
 
 Image = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
@@ -63,14 +63,14 @@ def cut_frame(frame: Frame, box: Box) -> Frame:
     if frame.layout == "bgr":
         return frame.with_bgr(frame.image[top:bottom, left:right])
     size = (right - left, bottom - top)
-    return replace(frame, image=cut_i420(frame.image, box), size=size, alpha=None)
+    return replace(frame, image=crop_i420(frame.image, box), size=size, alpha=None)
 
 
 def in_whole(mask: Mask, box: Box, size: tuple[int, int]) -> Mask:
     """Return a mask of the picture in `box` as one of the whole frame of (width, height) `size`."""
     scale = max(mask.shape) / max(box[2] - box[0], box[3] - box[1])
     side = min(_MOST_SIDE, round(scale * max(size)))
-    return mask.with_scores(put_back(mask.scores[..., 0], box, size, side)[..., None])
+    return mask.with_scores(paste_roi(mask.scores[..., 0], box, size, side)[..., None])
 
 
 def _picture(frame: Frame) -> Image:
@@ -78,7 +78,7 @@ def _picture(frame: Frame) -> Image:
     if frame.layout == "bgr":
         return frame.image
     width, height = frame.size
-    return planes(frame.image)[0][:height, :width, None]
+    return split_planes(frame.image)[0][:height, :width, None]
 
 
 def _found(picture: Image, *, even: bool) -> Box | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.frame import Box, Instances
 from rimlight.core.model_card import ModelCard
-from rimlight.imaging.geometry import Rect, overlaps
+from rimlight.imaging.geometry import Rect, compute_iou
 
 Floats = NDArray[np.float32]
 Reals = NDArray[np.float64]
@@ -200,7 +200,7 @@ def _agreement(found: Instances, number: int) -> float:
         return 0.0
     box = found.boxes[number : number + 1].astype(np.float64)
     mask = found.masks[number]
-    return float(overlaps(box, own[None])[0, 0] * mask[mask > _SOLID].mean() / 255)
+    return float(compute_iou(box, own[None])[0, 0] * mask[mask > _SOLID].mean() / 255)
 
 
 def _round_mask(found: Instances, number: int) -> NDArray[np.float64] | None:

@@ -13,7 +13,7 @@ from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.protocols import Segmenter
 from rimlight.imaging.compositing.i420 import quantize
-from rimlight.imaging.masks import enlarge_labels, mean_entropy
+from rimlight.imaging.masks import compute_mean_entropy, upscale_labels
 from rimlight.segmenters.ensemble import enlarged
 
 Labels = NDArray[np.uint8]
@@ -153,7 +153,7 @@ def _labels_at(mask: Mask, shape: tuple[int, int]) -> Labels:
     if len(mask.classes) == 1:
         return mask.with_scores(enlarged(mask.scores, shape)).labels
     layers = [(n, quantize(mask.scores[..., n])) for n in range(len(mask.classes))]
-    return enlarge_labels(layers, size)
+    return upscale_labels(layers, size)
 
 
 def _sure_at(mask: Mask, shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -166,4 +166,4 @@ def _sure_at(mask: Mask, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def _doubt(mask: Mask) -> float | None:
-    return mask.mean_entropy if mask.data.dtype == np.uint8 else mean_entropy(mask.scores)
+    return mask.mean_entropy if mask.data.dtype == np.uint8 else compute_mean_entropy(mask.scores)

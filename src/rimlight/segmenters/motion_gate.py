@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.protocols import Segmenter
-from rimlight.imaging.color import planes
-from rimlight.imaging.flow import Luma, MotionField, carry, origins_at, shrunk_luma
+from rimlight.imaging.color import split_planes
+from rimlight.imaging.flow import FlowEstimator, Luma, downscale_luma, resize_remap, warp
 from rimlight.imaging.geometry import Rect
 
 LOOK = (256, 144)
@@ -75,7 +75,7 @@ class GatedSegmenter:
 def _levels(frame: Frame) -> Levels:
     """Mean luma of each cell, float32 (36, 64)."""
     if frame.layout == "i420":
-        small = cv2.resize(planes(frame.image)[0], LOOK, interpolation=cv2.INTER_LINEAR)
+        small = cv2.resize(split_planes(frame.image)[0], LOOK, interpolation=cv2.INTER_LINEAR)
     else:
         small = cv2.cvtColor(cv2.resize(frame.image, LOOK), cv2.COLOR_BGR2GRAY)
     cells = cv2.resize(small.astype(np.float32), CELLS, interpolation=cv2.INTER_AREA)
@@ -93,7 +93,7 @@ class MovingMask:
     """Carries the mask of one frame over to the next. One belongs to one thread."""
 
     def __init__(self) -> None:
-        self._motion = MotionField()
+        self._motion = FlowEstimator()
         self._mask: Mask | None = None
         self._luma: Luma = np.empty((0, 0), np.uint8)
 
@@ -120,14 +120,14 @@ class MovingMask:
         if mask is None:
             return None
         luma = _small(frame)
-        origins = self._motion.origins(self._luma, luma)
-        difference = cv2.absdiff(carry(self._luma, origins), luma)
-        place = part.scaled(luma.shape[1], luma.shape[0])
+        origins = self._motion.estimate_remap(self._luma, luma)
+        difference = cv2.absdiff(warp(self._luma, origins), luma)
+        place = part.scale(luma.shape[1], luma.shape[0])
         left, top = int(place.left), int(place.top)
         right, bottom = left + max(1, round(place.width)), top + max(1, round(place.height))
         if cv2.mean(difference[top:bottom, left:right])[0] >= UNEXPLAINED:
             return None
-        moved = carry(mask.scores, origins_at(origins, mask.shape, mask.shape)).reshape(
+        moved = warp(mask.scores, resize_remap(origins, mask.shape, mask.shape)).reshape(
             mask.scores.shape
         )
         return mask.with_scores(cast(Scores, moved))
@@ -135,4 +135,4 @@ class MovingMask:
 
 def _small(frame: Frame) -> Luma:
     picture = frame.luma_or_bgr
-    return shrunk_luma(picture, picture.shape)
+    return downscale_luma(picture, picture.shape)

@@ -13,7 +13,7 @@ from rimlight.core.errors import ModelFormatError
 from rimlight.core.frame import Mask
 from rimlight.core.model_card import ModelCard
 from rimlight.imaging import fast
-from rimlight.imaging.geometry import Rect, cut
+from rimlight.imaging.geometry import Rect, crop
 from rimlight.imaging.pool import ArrayPool
 from rimlight.segmenters.runtime import TensorInfo
 
@@ -43,14 +43,14 @@ class MaskMaker:
         values = output[0]
         card = self._card
         x, y = values.shape[1] / card.input.size[0], values.shape[0] / card.input.size[1]
-        rect = place.scaled(x, y)
+        rect = place.scale(x, y)
         whole = rect == Rect(0, 0, values.shape[1], values.shape[0])
         if card.output.kind == "labels":
             labels = self._labels(values)
-            labels = labels if whole else cut(labels, rect, smooth=False)
+            labels = labels if whole else crop(labels, rect, smooth=False)
             return Mask.from_labels(labels, card.classes, foreground=card.foreground)
         scores = self._scores(values)
-        scores = scores if whole else cut(scores, rect)
+        scores = scores if whole else crop(scores, rect)
         return Mask(scores, card.classes, card.foreground, card.alpha_range)
 
     def _labels(self, values: NDArray[Any]) -> Labels:

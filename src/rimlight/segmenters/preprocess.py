@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rimlight.core.frame import Frame
 from rimlight.core.model_card import InputSpec
 from rimlight.imaging import fast
-from rimlight.imaging.color import ColorSpace, planes, yuv_to_bgr_matrix
-from rimlight.imaging.compositing.i420 import grid
+from rimlight.imaging.color import ColorSpace, compute_yuv_to_bgr_matrix, split_planes
+from rimlight.imaging.compositing.i420 import make_grid
 from rimlight.imaging.geometry import Rect, letterbox
 from rimlight.segmenters.runtime import TensorInfo
 
@@ -48,14 +48,14 @@ class Shrinker:
 def small_planes(frame: Frame, size: tuple[int, int]) -> list[Image]:
     """Return Y, Cb and Cr of an "i420" frame, each uint8 at `size` (width, height)."""
     width, height = frame.size
-    luma, *chroma = planes(frame.image)
+    luma, *chroma = split_planes(frame.image)
     kernels = fast.kernels()
     if kernels is None or chroma[0].shape[1] < 2:
         # LINEAR for the same reason as above.
         return [cast(Image, cv2.resize(plane, size)) for plane in (luma[:height, :width], *chroma)]
     small: list[Image] = [np.empty(size[::-1], np.uint8) for _ in range(3)]
     half = chroma[0].shape[1], chroma[0].shape[0]
-    kernels.resample(frame.image, width, grid(size, frame.size), grid(size, half), *small)
+    kernels.resample(frame.image, width, make_grid(size, frame.size), make_grid(size, half), *small)
     return small
 
 
@@ -140,7 +140,7 @@ def limit_size(size: tuple[int, int], longest_px: int) -> tuple[int, int]:
 def _folded(weights: Weights, layout: str, color: ColorSpace) -> Weights:
     if layout == "bgr":
         return weights
-    to_bgr1 = np.vstack([yuv_to_bgr_matrix(color), [0, 0, 0, 1]])
+    to_bgr1 = np.vstack([compute_yuv_to_bgr_matrix(color), [0, 0, 0, 1]])
     return cast(Weights, (weights @ to_bgr1).astype(np.float32))
 
 

@@ -13,7 +13,7 @@ from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask, is_continuous
 from rimlight.core.protocols import Segmenter
 from rimlight.imaging.geometry import Rect
-from rimlight.imaging.roi import bounds, even_pixels, holds, put_back, widened
+from rimlight.imaging.roi import contains, find_mask_bounds, pad_roi, paste_roi, to_even_pixels
 from rimlight.segmenters.crop_detect import cut_frame
 from rimlight.segmenters.ensemble import enlarged, with_surer
 from rimlight.segmenters.motion_gate import MovingMask
@@ -107,13 +107,13 @@ class FocusSegmenter:
             sure = _one_class(model.segment(frame))
             whole = _surer(whole, sure)
         self._last, self._since = whole, 0
-        self._track.include(bounds(whole.alpha(), least=LEAST))
+        self._track.include(find_mask_bounds(whole.alpha(), min_share=LEAST))
         people = self._track.people
         if people is None:
             return whole
         near = self._averaged(frame, people)
         for _ in range(ROUNDS):
-            self._track.follow(bounds(near[..., 0], least=LEAST))
+            self._track.follow(find_mask_bounds(near[..., 0], min_share=LEAST))
             if self._track.people is None or self._track.people == people:
                 break
             # A closer look often finds the arms of a head: look again, at all of them.
@@ -121,7 +121,7 @@ class FocusSegmenter:
             near = self._averaged(frame, people)
         if self._detail:
             near = detailed(near, self._tile_looks(frame, people))
-        part = widened(people, self._margins[0], frame.size)
+        part = pad_roi(people, self._margins[0], frame.size)
         far = enlarged(whole.scores, near.shape[:2])
         # The smaller the people are, the less the look at the whole can see of them.
         share = np.float32(FAR_WEIGHT * part.width * part.height)
@@ -139,13 +139,13 @@ class FocusSegmenter:
     def _tile_looks(self, frame: Frame, people: Rect) -> Iterator[tuple[Scores, Scores]]:
         """Yield the scores and the weight of each tile, in their place in the whole frame."""
         weight = tile_weight()
-        for tile in tiles(widened(people, min(self._margins), frame.size)):
+        for tile in tiles(pad_roi(people, min(self._margins), frame.size)):
             box = _box(tile, frame)
-            there = put_back(weight, box, frame.size, self._side)[..., None]
+            there = paste_roi(weight, box, frame.size, self._side)[..., None]
             yield self._near(frame, tile, self._first, self._side), there
 
     def _averaged(self, frame: Frame, people: Rect) -> Scores:
-        parts = [widened(people, margin, frame.size) for margin in self._margins]
+        parts = [pad_roi(people, margin, frame.size) for margin in self._margins]
         looks = [self._near(frame, part, self._first, self._side) for part in parts]
         return cast(Scores, np.mean(looks, axis=0, dtype=np.float32))
 
@@ -171,7 +171,7 @@ class FocusSegmenter:
         left, top, right, bottom = _box(rect, frame)
         model = self._model((right - left, bottom - top))
         near = self._last.with_scores(self._near(frame, rect, model, self._follow_side))
-        found = bounds(near.alpha(), least=LEAST)
+        found = find_mask_bounds(near.alpha(), min_share=LEAST)
         if found is None:
             return self._whole(frame)
         self._track.follow(found)
@@ -182,14 +182,14 @@ class FocusSegmenter:
     def _whole(self, frame: Frame) -> Mask:
         self._since = 0
         mask = self._last = _one_class(self._model(frame.size).segment(frame))
-        self._track.follow(bounds(mask.alpha(), least=LEAST))
+        self._track.follow(find_mask_bounds(mask.alpha(), min_share=LEAST))
         return mask
 
     def _near(self, frame: Frame, rect: Rect, model: Segmenter, side: int) -> Scores:
         """Return the scores of what lies in `rect`, in their place in the whole frame."""
         box = _box(rect, frame)
         mask = model.segment(cut_frame(frame, box))
-        return put_back(mask.alpha(), box, frame.size, side)[..., None]
+        return paste_roi(mask.alpha(), box, frame.size, side)[..., None]
 
 
 class _Track:
@@ -205,7 +205,7 @@ class _Track:
         """What to look at; None for the whole."""
         if self.people is None:
             return None
-        part = widened(self.people, self._margin, self.size)
+        part = pad_roi(self.people, self._margin, self.size)
         return part if part.width * part.height < LARGE else None
 
     def follow(self, found: Rect | None) -> None:
@@ -221,7 +221,7 @@ class _Track:
 
     def _still_fits(self, people: Rect, found: Rect, *, least: float = SMALL) -> bool:
         roomy = found.width * found.height < least * people.width * people.height
-        return holds(widened(people, self._margin / 2, self.size), found) and not roomy
+        return contains(pad_roi(people, self._margin / 2, self.size), found) and not roomy
 
     def forget(self, size: tuple[int, int]) -> None:
         """Know nothing yet of frames of (width, height) `size`."""
@@ -230,7 +230,7 @@ class _Track:
 
 def _box(rect: Rect, frame: Frame) -> tuple[int, int, int, int]:
     """Return `rect` as (left, top, right, bottom) pixels that `frame` has in its layout."""
-    left, top, right, bottom = even_pixels(rect, frame.size)
+    left, top, right, bottom = to_even_pixels(rect, frame.size)
     if frame.layout == "i420":
         return left, top, right, bottom
     return left, top, min(right, frame.size[0]), min(bottom, frame.size[1])

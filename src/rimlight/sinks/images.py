@@ -19,7 +19,7 @@ from rimlight.core import options
 from rimlight.core.errors import ConfigError, PartialOutputError, SinkError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.color import Image
-from rimlight.imaging.image_files.metadata import encode
+from rimlight.imaging.image_files.metadata import encode_image
 from rimlight.sinks.output_paths import (
     ALPHA_SUFFIXES,
     check_can_be_folder,
@@ -349,7 +349,7 @@ class ImagesSink:
         settings = [flag, self._options.quality] if flag else []
         data = None
         with suppress(cv2.error):
-            data = encode(suffix, picture, frame.metadata, settings)
+            data = encode_image(suffix, picture, frame.metadata, settings)
         if data is None:
             raise PartialOutputError(f"{target} cannot be encoded as {suffix[1:]}", hint=_PNG_HINT)
         return data

@@ -13,7 +13,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, SinkError, StopStream
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.color import Image, planes
+from rimlight.imaging.color import Image, split_planes
 
 _STDOUT = 1  # the descriptor: sys.stdout may stand for something else where this is closed
 
@@ -106,7 +106,7 @@ def _open_stdout() -> BinaryIO:
 def _split_planes(frame: Frame, pixel_format: PixelFormat) -> Iterator[Image]:
     """Yield uint8 arrays that hold `frame` in `pixel_format`, in the order they are sent."""
     if pixel_format == "yuv420p":
-        luma, *chroma = planes(frame.i420)
+        luma, *chroma = split_planes(frame.i420)
         width, height = frame.size
         yield from (luma[:height, :width], *chroma)
     elif pixel_format == "bgr24":

@@ -12,7 +12,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.color import BT601, Image, bgr_to_i420, even_size, pad_even
+from rimlight.imaging.color import BT601, Image, bgr_to_i420, pad_even, round_up_to_even
 from rimlight.system.v4l2loopback import list_loopbacks, reset_stuck_device
 
 _USUAL_RATE = 30
@@ -45,7 +45,7 @@ class VirtualCameraSink:
         )
 
     def __init__(self, options: Options, info: SourceInfo) -> None:
-        self._size = even_size(options.size or info.size)
+        self._size = round_up_to_even(options.size or info.size)
         self.rate = float(options.fps or info.rate or _USUAL_RATE)
         """Frames a second that it announces."""
         if options.device is not None and not os.path.exists(options.device):
@@ -91,7 +91,7 @@ class VirtualCameraSink:
         self.close()
 
     def _to_i420(self, frame: Frame) -> Image:
-        if even_size(frame.size) != self._size:
+        if round_up_to_even(frame.size) != self._size:
             stretched = cv2.resize(frame.bgr, self._size, interpolation=cv2.INTER_AREA)
             return bgr_to_i420(cast(Image, stretched))
         return frame.i420 if frame.color == BT601 else bgr_to_i420(pad_even(frame.bgr))

@@ -18,8 +18,8 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.image_files.pillow import Shot, open_animation
-from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, reason_of
+from rimlight.imaging.image_files.pillow import AnimationFrame, open_animation
+from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, describe_read_error
 from rimlight.media.frame_conversion import fit_within
 from rimlight.sources.frame_reader import Span
 
@@ -75,7 +75,7 @@ class AnimationSource:
     def _set_up(self, path: Path, options: Options) -> None:
         shots: list[tuple[Fraction, bool]] = []
         try:
-            shots.extend((shot.lasts, _is_clear(shot)) for shot in self._animation)
+            shots.extend((shot.duration, _is_clear(shot)) for shot in self._animation)
         except ValueError as exc:  # what comes before the damage is read, and then it is told
             if not shots:
                 raise _unreadable(path, exc) from exc
@@ -145,7 +145,9 @@ class AnimationSource:
                 taken += 1
             at += length
 
-    def _frame(self, shot: Shot, index: int, at: Fraction, lasts: Fraction | None) -> Frame:
+    def _frame(
+        self, shot: AnimationFrame, index: int, at: Fraction, lasts: Fraction | None
+    ) -> Frame:
         bgr, alpha = self._scaled(shot.bgr), shot.alpha
         if alpha is not None:
             alpha = None if int(alpha.min()) == 255 else self._scaled(alpha)
@@ -158,11 +160,11 @@ class AnimationSource:
         return cast(Image, cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA))
 
 
-def _is_clear(shot: Shot) -> bool:
+def _is_clear(shot: AnimationFrame) -> bool:
     return shot.alpha is not None and int(shot.alpha.min()) < 255
 
 
 def _unreadable(path: Path, exc: Exception) -> SourceOpenError:
     return SourceOpenError(
-        f"cannot read {path}: {reason_of(exc)}", hint="check that the file is whole"
+        f"cannot read {path}: {describe_read_error(exc)}", hint="check that the file is whole"
     )

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 from rimlight.core import options
 from rimlight.core.errors import SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.color import Image, bgr_to_i420, even_size, pad_even
+from rimlight.imaging.color import Image, bgr_to_i420, pad_even, round_up_to_even
 from rimlight.imaging.pool import ArrayPool
 from rimlight.media.interruptible import ReleaseGuard
 from rimlight.system import v4l2
@@ -109,7 +109,7 @@ class CameraSource:
 
     def _planar(self, picture: Image) -> Image:
         """Convert once, here: from this on everything to the virtual camera speaks I420."""
-        columns, rows = even_size((picture.shape[1], picture.shape[0]))
+        columns, rows = round_up_to_even((picture.shape[1], picture.shape[0]))
         return bgr_to_i420(pad_even(picture), dst=self._pool.acquire((rows * 3 // 2, columns)))
 
     def close(self) -> None:

@@ -17,11 +17,11 @@ from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.image_files.read import (
     MAX_BYTES,
     MAX_MEGAPIXELS,
-    Picture,
+    DecodedImage,
     TooLargeError,
-    decode,
-    read_tagged,
-    reason_of,
+    decode_image,
+    describe_read_error,
+    read_image_file,
 )
 from rimlight.media.interruptible import PipeReader
 from rimlight.sources.image_paths import find
@@ -136,22 +136,22 @@ class ImagesSource:
                 captured_at=time.monotonic(),
                 alpha=picture.alpha,
                 name=name,
-                metadata=picture.tags,
+                metadata=picture.metadata,
             )
             index += 1
 
-    def _opened(self, path: Path) -> Picture:
+    def _opened(self, path: Path) -> DecodedImage:
         limit = self._options.max_megapixels
         # A pipe can be read once, so it is waited for where it is all that the user names.
         if len(self._paths) == 1 and path.is_fifo():
-            return decode(_from_pipe(path), max_megapixels=limit)
-        return read_tagged(path, max_megapixels=limit)
+            return decode_image(_from_pipe(path), max_megapixels=limit)
+        return read_image_file(path, max_megapixels=limit)
 
 
 def why_unread(error: Exception) -> str:
     """Say why a picture could not be read, and which option helps."""
     more = " (the option max_megapixels raises it)" if isinstance(error, TooLargeError) else ""
-    return reason_of(error) + more
+    return describe_read_error(error) + more
 
 
 def _from_pipe(path: Path) -> bytes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from rimlight.core.config import ComponentConfig
 from rimlight.core.errors import SourceError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.geometry import fit_picture, stretch_i420
+from rimlight.imaging.geometry import fit_image, stretch_i420
 from rimlight.imaging.pool import ArrayPool
 from rimlight.system import v4l2
 from rimlight.system.camera_identity import make_camera_finder
@@ -217,7 +217,7 @@ class ReconnectingSource:
             dst = self._pool.acquire((height * 3 // 2, width))
             stretched = stretch_i420(frame.image, (width, height), dst)
             return replace(frame, image=stretched, size=self.info.size)
-        fitted = fit_picture(frame.bgr, self.info.size, how="fit", backdrop=_BLACK)
+        fitted = fit_image(frame.bgr, self.info.size, mode="fit", pad_color=_BLACK)
         return frame.with_bgr(fitted)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rimlight.core.config import ComponentConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.color import planes
+from rimlight.imaging.color import split_planes
 from rimlight.imaging.geometry import UPRIGHT, Orientation
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
@@ -26,9 +26,9 @@ KEY = "rotate"
 
 TURNS = {
     0: UPRIGHT,
-    90: Orientation(transpose=True, mirror=True),
-    180: Orientation(mirror=True, flip=True),
-    270: Orientation(transpose=True, flip=True),
+    90: Orientation(transpose=True, flip_horizontal=True),
+    180: Orientation(flip_horizontal=True, flip_vertical=True),
+    270: Orientation(transpose=True, flip_vertical=True),
 }
 """How far clockwise, in degrees."""
 
@@ -73,7 +73,7 @@ class Turned:
         """What the source is, its size and the shape of its pixels turned."""
         info: SourceInfo = self._source.info
         shape = 1 / info.sample_aspect if self._turn.transpose else info.sample_aspect
-        return replace(info, size=self._turn.size(info.size), sample_aspect=shape)
+        return replace(info, size=self._turn.transform_size(info.size), sample_aspect=shape)
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames, turned.
@@ -117,8 +117,8 @@ def turned_frame(frame: Frame, turn: Orientation) -> Frame:
     if frame.layout == "bgr" or any(side % 2 for side in frame.size):
         bgr = np.ascontiguousarray(turn.apply(frame.bgr))
         return replace(frame.with_bgr(bgr, alpha), sample_aspect=shape)
-    width, height = size = turn.size(frame.size)
+    width, height = size = turn.transform_size(frame.size)
     out = np.empty((height * 3 // 2, width), np.uint8)
-    for plane, target in zip(planes(frame.image), planes(out), strict=True):
+    for plane, target in zip(split_planes(frame.image), split_planes(out), strict=True):
         target[...] = turn.apply(plane)
     return replace(frame, image=out, size=size, alpha=alpha, sample_aspect=shape)

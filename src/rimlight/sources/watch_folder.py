@@ -17,7 +17,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import SourceOpenError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, check_whole, read_tagged
+from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, check_complete, read_image_file
 from rimlight.sources.images import why_unread
 from rimlight.system.file_kinds import (
     HEIF_SUFFIXES,
@@ -185,8 +185,8 @@ class WatchSource:
     def _read(self, path: Path) -> Frame | None:
         self._done[path] = self._seen[path]
         try:
-            check_whole(path)
-            picture = read_tagged(path, max_megapixels=self._limit)
+            check_complete(path)
+            picture = read_image_file(path, max_megapixels=self._limit)
         except (OSError, ValueError) as exc:
             _log.warning("left out %s until it changes: %s", path, why_unread(exc))
             return None
@@ -200,14 +200,14 @@ class WatchSource:
             captured_at=time.monotonic(),
             alpha=picture.alpha,
             name=path.relative_to(self._folder).as_posix(),
-            metadata=picture.tags,
+            metadata=picture.metadata,
         )
 
     def _usual_size(self) -> tuple[int, int]:
         """Return the size of a picture that is there already: the model is chosen by its shape."""
         for path in sorted(self._states(), key=path_sort_key)[:3]:
             try:
-                bgr = read_tagged(path).bgr
+                bgr = read_image_file(path).bgr
             except (OSError, ValueError):
                 continue
             return bgr.shape[1], bgr.shape[0]

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from rimlight.imaging import fast
-from rimlight.imaging.color import planes
-from rimlight.imaging.compositing.i420 import Compositor, composite, enlarge, quantize
+from rimlight.imaging.color import split_planes
+from rimlight.imaging.compositing.i420 import Compositor, composite_i420, quantize, upscale_mask
 
 SIZES = [(64, 48), (640, 360), (642, 362), (256, 96), (2, 2), (2, 40), (200, 14), (34, 1080)]
 MASKS = [(144, 256), (9, 16), (1, 1), (3, 700), (10, 51)]  # the last: weights to be rounded at .5
@@ -29,8 +29,10 @@ def masks(shape, seed=1):
 def exact(front, back, mask, edges):
     """The definition, in floating point."""
     out = np.empty_like(front)
-    for f, b, target in zip(planes(front), planes(back), planes(out), strict=True):
-        alpha = enlarge(mask, (f.shape[1], f.shape[0]), edges) / 255
+    for f, b, target in zip(
+        split_planes(front), split_planes(back), split_planes(out), strict=True
+    ):
+        alpha = upscale_mask(mask, (f.shape[1], f.shape[0]), edges) / 255
         target[...] = np.rint(f * alpha + b * (1 - alpha))
     return out
 
@@ -43,7 +45,7 @@ def test_both_paths_are_within_one_level_of_the_definition(size, edges, on):
     for shape in MASKS:
         for mask in masks(shape):
             with fast.switched(on=on):
-                made = composite(front, back, mask, edges, np.empty_like(front))
+                made = composite_i420(front, back, mask, edges, np.empty_like(front))
             wrong = np.abs(made.astype(int) - exact(front, back, mask, edges))
             assert wrong.max() <= 1, (shape, wrong.max())
 
@@ -58,7 +60,7 @@ def test_both_paths_agree_on_a_small_back(size):
             for on in (True, False):
                 with fast.switched(on=on):
                     dst = np.empty_like(front)
-                    made.append(composite(front, back, mask, (0.1, 0.9), dst).astype(int))
+                    made.append(composite_i420(front, back, mask, (0.1, 0.9), dst).astype(int))
             assert np.abs(made[0] - made[1]).max() <= 1
 
 
@@ -69,14 +71,14 @@ def test_quantize_rounds_to_the_nearest_level():
 
 def test_enlarge_is_the_bilinear_mask_through_a_smooth_step():
     mask = np.array([[0, 255]], np.uint8)
-    row = enlarge(mask, (8, 1), (0.0, 1.0))[0]
+    row = upscale_mask(mask, (8, 1), (0.0, 1.0))[0]
     line = np.clip((np.arange(8) + 0.5) / 4 - 0.5, 0, 1)
     assert np.abs(row - 255 * line**2 * (3 - 2 * line)).max() <= 1.5
 
 
 def test_edges_sharpen():
     mask = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (4, 1))
-    soft, sharp = (enlarge(mask, (64, 4), e) for e in ((0.0, 1.0), (0.4, 0.6)))
+    soft, sharp = (upscale_mask(mask, (64, 4), e) for e in ((0.0, 1.0), (0.4, 0.6)))
     assert ((sharp > 0) & (sharp < 255)).mean() < 0.3 < ((soft > 0) & (soft < 255)).mean()
 
 
@@ -99,7 +101,7 @@ def test_a_picture_used_again_shows_nothing_of_what_it_held(on, scale):
         back = backs[step // 5 % 2]
         with fast.switched(on=on):
             shown = made.composite(front, back, mask, (0.1, 0.9))
-            composite(front, back, mask, (0.1, 0.9), expected)
+            composite_i420(front, back, mask, (0.1, 0.9), expected)
         assert np.array_equal(shown, expected), step
         held = [*held[-2:], shown]  # as a sink does that is a little behind
 

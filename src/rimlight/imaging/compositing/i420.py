@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.imaging import fast
-from rimlight.imaging.color import planes
-from rimlight.imaging.compositing.opencv import mix_bands, smooth_step
+from rimlight.imaging.color import split_planes
+from rimlight.imaging.compositing.opencv import composite_bands, make_smooth_step
 from rimlight.imaging.pool import ArrayPool
 
 Image = NDArray[np.uint8]
@@ -40,13 +40,13 @@ def quantize(alpha: NDArray[np.float32]) -> Image:
     return cast(Image, np.fmin(levels, 255, out=levels).astype(np.uint8))
 
 
-def enlarge(mask: Image, size: tuple[int, int], edges: Edges = (0.0, 1.0)) -> Image:
+def upscale_mask(mask: Image, size: tuple[int, int], edges: Edges = (0.0, 1.0)) -> Image:
     """Return a uint8 mask (h, w) at `size` (width, height), through the smooth step of `edges`."""
     large = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR_EXACT)
-    return cast(Image, cv2.LUT(large, smooth_step(edges), dst=large))
+    return cast(Image, cv2.LUT(large, make_smooth_step(edges), dst=large))
 
 
-def composite(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) -> Image:
+def composite_i420(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) -> Image:
     """Show I420 `front` where the mask is 1 and I420 `back` where it is 0.
 
     Args:
@@ -100,7 +100,7 @@ def _composite(
     if small != size and (kernels is None or min(small) < _LEAST_BACK):
         back, small = _enlarge_picture(back, size), size
     if kernels is None:
-        return mix_bands(front, back, mask, edges, dst)
+        return composite_bands(front, back, mask, edges, dst)
     if mask.shape[1] == 1:
         mask = np.repeat(mask, 2, axis=1)  # the loops read two columns at once
     grids = _grids(size, (mask.shape[1], mask.shape[0]))
@@ -132,16 +132,16 @@ class _Grids:
 def _grids(
     large: tuple[int, int], small: tuple[int, int], small_half: tuple[int, int] | None = None
 ) -> _Grids:
-    luma = grid(large, small)
+    luma = make_grid(large, small)
     starts = np.arange(0, large[0], KERNEL_BLOCK)
     ends = np.minimum(starts + KERNEL_BLOCK, large[0]) - 1
     spans = luma[0][starts].astype(np.uint64), luma[0][ends].astype(np.uint64) + np.uint64(1)
-    return _Grids(luma, grid(_half(large), small_half or small), spans)
+    return _Grids(luma, make_grid(_half(large), small_half or small), spans)
 
 
 def _enlarge_picture(small: Image, size: tuple[int, int]) -> Image:
     large = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
-    for source, target in zip(planes(small), planes(large), strict=True):
+    for source, target in zip(split_planes(small), split_planes(large), strict=True):
         shape = (target.shape[1], target.shape[0])
         target[...] = cv2.resize(source, shape, interpolation=cv2.INTER_LINEAR_EXACT)
     return large
@@ -161,7 +161,7 @@ one behind it in 256ths; both neighbors of each row, and the weight of the lower
 
 
 @lru_cache(maxsize=64)
-def grid(size: tuple[int, int], on: tuple[int, int]) -> Grid:
+def make_grid(size: tuple[int, int], on: tuple[int, int]) -> Grid:
     """Return where the pixels of a picture of `size` (width, height) lie on one of the size `on`.
 
     Their values are mixed as OpenCV's INTER_LINEAR_EXACT does.

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.imaging.color import planes
+from rimlight.imaging.color import split_planes
 from rimlight.imaging.compositing.blend import blend
 
 Image = NDArray[np.uint8]
@@ -32,10 +32,10 @@ ROWS, COLUMNS = 24, 8
 """Mask rows and columns that are mixed together."""
 
 
-def mix_bands(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) -> Image:
+def composite_bands(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) -> Image:
     """Show I420 `front` where the mask is 1 and I420 `back`, of the same size, where it is 0."""
     some, mixed = _cells(mask, edges)
-    luma, *chroma = zip(planes(front), planes(back), planes(dst), strict=True)
+    luma, *chroma = zip(split_planes(front), split_planes(back), split_planes(dst), strict=True)
     np.copyto(dst, back)
     for rows, columns in _parts(some, luma[0].shape):
         cells = rows.cells, columns.cells
@@ -51,7 +51,7 @@ def mix_bands(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) 
 
 
 @lru_cache(maxsize=16)
-def smooth_step(edges: Edges) -> Image:
+def make_smooth_step(edges: Edges) -> Image:
     """Levels 0..255 through 3t^2 - 2t^3, t rising from 0 to 1 between the edges."""
     low, high = (np.float32(edge * 255) for edge in edges)
     t = np.clip((np.arange(256, dtype=np.float32) - low) / (high - low), 0, 1)
@@ -73,7 +73,7 @@ def _mix(
     for is_mixed, top, bottom, left, right in boxes:
         rows = slice(int(top * high), math.ceil(bottom * high))
         box = rows, slice(int(left * wide), math.ceil(right * wide))
-        alpha = cast(Image, cv2.LUT(large[box], smooth_step(edges))) if is_mixed else None
+        alpha = cast(Image, cv2.LUT(large[box], make_smooth_step(edges))) if is_mixed else None
         for front, back, out in triples:
             if alpha is None:
                 out[box] = front[box]

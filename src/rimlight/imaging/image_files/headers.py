@@ -68,16 +68,16 @@ def count_frames(path: str) -> int:
         return 0
 
 
-def end_of(data: bytes) -> int | None:
+def find_end(data: bytes) -> int | None:
     """Return where the picture in a JPEG, PNG, WebP, GIF, AVIF or HEIC file ends.
 
     None: before it ends, the file does. Programs write on behind it: phones add a film.
     """
     kind = detect_image_format(data)
     if kind == "jpeg":
-        return next((at + 2 for marker, at in jpeg_segments(data) if marker == _EOI), None)
+        return next((at + 2 for marker, at in read_jpeg_segments(data) if marker == _EOI), None)
     if kind == "png":
-        return next((at + 12 for name, at, _ in png_chunks(data) if name == b"IEND"), None)
+        return next((at + 12 for name, at, _ in read_png_chunks(data) if name == b"IEND"), None)
     if kind == "webp":
         end = 8 + int.from_bytes(data[4:8], "little")
         return end if end <= len(data) else None
@@ -86,7 +86,7 @@ def end_of(data: bytes) -> int | None:
     return _boxes_end(data) if kind in {"avif", "heif"} else len(data)
 
 
-def jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
+def read_jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
     """Yield (marker, its place) up to the end of the first picture."""
     found = _MARKER.search(data, 2)
     while found is not None:
@@ -98,7 +98,7 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
         found = _MARKER.search(data, at + 2 + int.from_bytes(data[at + 2 : at + 4], "big"))
 
 
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
+def read_png_chunks(data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
     """Yield (name, place, content) of the whole chunks."""
     at = 8
     while at + 12 <= len(data):
@@ -111,7 +111,7 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
 
 def _jpeg(data: bytes) -> tuple[tuple[int, int], int]:
     others = 0
-    for marker, at in jpeg_segments(data):
+    for marker, at in read_jpeg_segments(data):
         if marker == _APP2 and data[at + 4 : at + 8] == b"MPF\x00":
             others = _others(data, at + 8)
         if marker in _SIZES:
@@ -123,7 +123,7 @@ def _jpeg(data: bytes) -> tuple[tuple[int, int], int]:
 def _others(data: bytes, base: int) -> int:
     """Return how many full pictures follow the first (CIPA DC-007, MP entries of 16 bytes)."""
     order = "<" if data[base : base + 2] == b"II" else ">"
-    found = next(iter(directories(data[base : base + 0x10000])), {})
+    found = next(iter(read_directories(data[base : base + 0x10000])), {})
     entries = found.get(0xB002, (b"",))[0]
     if not isinstance(entries, bytes):
         return 0
@@ -141,7 +141,7 @@ def _is_full(data: bytes, base: int, attributes: int, length: int, offset: int) 
 def _png(data: bytes) -> tuple[tuple[int, int], int]:
     width, height = struct.unpack_from(">II", data, 16)
     count = 1
-    for name, _, content in png_chunks(data):
+    for name, _, content in read_png_chunks(data):
         if name == b"acTL":
             count = int.from_bytes(content[:4], "big")
         if name == b"IDAT":
@@ -209,7 +209,7 @@ def _bmp(data: bytes) -> tuple[tuple[int, int], int]:
 
 
 def _tiff(data: bytes) -> tuple[tuple[int, int] | None, int]:
-    found = list(directories(data))
+    found = list(read_directories(data))
     if not found:
         return None, 0  # BigTIFF, for instance
     pages = sum(not _number(one, _SUBFILE, 0) & _REDUCED_OR_MASK for one in found)
@@ -234,7 +234,7 @@ def _boxes_end(data: bytes) -> int | None:
     return at if at <= len(data) else None
 
 
-def announce_alpha(data: bytes) -> bytes:
+def set_alpha_flag(data: bytes) -> bytes:
     """Return a WebP that announces alpha, which decoders drop where it is there unannounced.
 
     Other files are returned as they are.
@@ -254,15 +254,15 @@ _MOST = 4096
 """More directories than that are taken for a circle."""
 
 
-def first_directory(data: bytes) -> dict[int, Values]:
+def read_first_directory(data: bytes) -> dict[int, Values]:
     """Return tag -> values of the first directory; a fraction is two numbers.
 
     What is damaged, empty or of another type is left out: the picture itself may be fine.
     """
-    return next(iter(directories(data)), {})
+    return next(iter(read_directories(data)), {})
 
 
-def directories(data: bytes) -> Iterator[dict[int, Values]]:
+def read_directories(data: bytes) -> Iterator[dict[int, Values]]:
     """Yield each directory of a TIFF file as `first_directory` does; none if it is no TIFF."""
     data = data.removeprefix(b"Exif\x00\x00")
     order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(data[:4])

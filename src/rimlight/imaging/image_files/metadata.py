@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.imaging.geometry import UPRIGHT, Orientation
-from rimlight.imaging.image_files.headers import first_directory
+from rimlight.imaging.image_files.headers import read_first_directory
 
 Image = NDArray[np.uint8]
 
@@ -31,7 +31,7 @@ _WITH_ICC = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 
 @dataclass(frozen=True, slots=True)
-class Tags:
+class ImageMetadata:
     """Beside the pixels.
 
     Attributes:
@@ -42,15 +42,15 @@ class Tags:
     icc: bytes = b""
     dpi: tuple[float, float] | None = None
 
-    def turned(self, *, transpose: bool) -> Tags:
+    def turned(self, *, transpose: bool) -> ImageMetadata:
         """Return the tags of the picture with rows for columns, if it is to be transposed."""
         return replace(self, dpi=self.dpi[::-1]) if transpose and self.dpi else self
 
 
-NO_TAGS = Tags()
+NO_METADATA = ImageMetadata()
 
 
-def read_tags(data: bytes, blocks: Mapping[int, bytes]) -> Tags:
+def read_metadata(data: bytes, blocks: Mapping[int, bytes]) -> ImageMetadata:
     """Read the tags of a picture file.
 
     Args:
@@ -61,36 +61,38 @@ def read_tags(data: bytes, blocks: Mapping[int, bytes]) -> Tags:
         What is damaged is left out; so is a profile of other colors than RGB, as the pixels are
         read as RGB.
     """
-    own = first_directory(data) if data[:2] in (b"II", b"MM") else {}
-    exif = first_directory(blocks.get(cv2.IMAGE_METADATA_EXIF, b""))
+    own = read_first_directory(data) if data[:2] in (b"II", b"MM") else {}
+    exif = read_first_directory(blocks.get(cv2.IMAGE_METADATA_EXIF, b""))
     icc = blocks.get(cv2.IMAGE_METADATA_ICCP) or own.get(_ICC, (b"",))[0]
     is_rgb = isinstance(icc, bytes) and icc[16:20] == b"RGB "
     dpi = _jfif_dpi(data) or _png_dpi(data) or _directory_dpi(own) or _directory_dpi(exif)
-    return Tags(icc if isinstance(icc, bytes) and is_rgb else b"", dpi)
+    return ImageMetadata(icc if isinstance(icc, bytes) and is_rgb else b"", dpi)
 
 
-def encode(suffix: str, pixels: Image, tags: Tags, settings: Sequence[int] = ()) -> bytes | None:
+def encode_image(
+    suffix: str, pixels: Image, metadata: ImageMetadata, settings: Sequence[int] = ()
+) -> bytes | None:
     """Return `pixels` as a picture file with `tags`, None when they cannot be encoded.
 
     Args:
         suffix: such as ".png". JPEG, PNG, WebP and TIFF hold both tags; where no profile fits in,
             the colors are converted to sRGB.
         pixels: uint8 (h, w, 3) BGR or (h, w, 4) BGRA.
-        tags: what to say beside them.
+        metadata: what to store with them.
         settings: OpenCV's own, such as the quality.
     """
     kinds: list[int] = []
     is_tiff = suffix in (".tif", ".tiff")
-    if tags.icc and suffix in _WITH_ICC:
+    if metadata.icc and suffix in _WITH_ICC:
         kinds.append(cv2.IMAGE_METADATA_ICCP)
-    elif tags.icc and not is_tiff:
-        pixels = converted(pixels[..., :3], tags.icc, b"")
-    blocks = [tags.icc] * len(kinds)
-    if tags.dpi and suffix == ".webp":
+    elif metadata.icc and not is_tiff:
+        pixels = convert_profile(pixels[..., :3], metadata.icc, b"")
+    blocks = [metadata.icc] * len(kinds)
+    if metadata.dpi and suffix == ".webp":
         kinds.append(cv2.IMAGE_METADATA_EXIF)
-        blocks.append(_exif(tags.dpi))
-    if tags.dpi and is_tiff:
-        settings = [*settings, *_tiff_settings(tags.dpi)]
+        blocks.append(_exif(metadata.dpi))
+    if metadata.dpi and is_tiff:
+        settings = [*settings, *_tiff_settings(metadata.dpi)]
     arrays: Any = [np.frombuffer(block, np.uint8) for block in blocks]
     if kinds:
         done, data = cv2.imencodeWithMetadata(suffix, pixels, kinds, arrays, list(settings))
@@ -100,8 +102,8 @@ def encode(suffix: str, pixels: Image, tags: Tags, settings: Sequence[int] = ())
         return None
     encoded = cast(Image, data).tobytes()
     if is_tiff:
-        return _as_finished_tiff(encoded, tags.icc, has_alpha=pixels.shape[2] == 4)
-    return _with_dpi(encoded, tags.dpi)
+        return _as_finished_tiff(encoded, metadata.icc, has_alpha=pixels.shape[2] == 4)
+    return _with_dpi(encoded, metadata.dpi)
 
 
 def _as_finished_tiff(data: bytes, icc: bytes, *, has_alpha: bool) -> bytes:
@@ -195,7 +197,7 @@ def _tiff_settings(dpi: tuple[float, float]) -> list[int]:
 _log = logging.getLogger(__name__)
 
 
-def converted(bgr: Image, source: bytes, target: bytes) -> Image:
+def convert_profile(bgr: Image, source: bytes, target: bytes) -> Image:
     """Return a picture so that it looks the same in another color space.
 
     Relative colorimetric; colors that the target cannot show are clipped.
@@ -250,20 +252,20 @@ def _profile(icc: bytes) -> Any:
 
 
 _EXIF = {
-    2: Orientation(mirror=True),
-    3: Orientation(mirror=True, flip=True),
-    4: Orientation(flip=True),
+    2: Orientation(flip_horizontal=True),
+    3: Orientation(flip_horizontal=True, flip_vertical=True),
+    4: Orientation(flip_vertical=True),
     5: Orientation(transpose=True),
-    6: Orientation(transpose=True, mirror=True),
-    7: Orientation(transpose=True, mirror=True, flip=True),
-    8: Orientation(transpose=True, flip=True),
+    6: Orientation(transpose=True, flip_horizontal=True),
+    7: Orientation(transpose=True, flip_horizontal=True, flip_vertical=True),
+    8: Orientation(transpose=True, flip_vertical=True),
 }
 
 
-def from_exif(exif: bytes) -> Orientation:
+def parse_exif_orientation(exif: bytes) -> Orientation:
     """Read the orientation tag out of an EXIF block, which is laid out as a TIFF file.
 
     Upright when there is no such tag, or the block is damaged: the picture itself may be fine.
     """
-    values = first_directory(exif).get(_EXIF_TAG, (1,))
+    values = read_first_directory(exif).get(_EXIF_TAG, (1,))
     return _EXIF.get(cast(int, values[0]), UPRIGHT) if values else UPRIGHT

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pil
 from PIL import ImageFile
 
-from rimlight.imaging.image_files.headers import announce_alpha
+from rimlight.imaging.image_files.headers import set_alpha_flag
 from rimlight.system.file_kinds import can_read_heif, detect_image_format, read_header
 
 Image = NDArray[np.uint8]
@@ -39,7 +39,7 @@ _EXACT = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2"}
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedImage:
     """The first picture of a file.
 
     Attributes:
@@ -58,7 +58,7 @@ class Opened:
 
 
 @contextmanager
-def opened(data: bytes) -> Iterator[Opened]:
+def open_image(data: bytes) -> Iterator[OpenedImage]:
     """Open a picture file without decoding it.
 
     Raises:
@@ -66,7 +66,7 @@ def opened(data: bytes) -> Iterator[Opened]:
     """
     with _as_value_error(), _open(io.BytesIO(data), data[:64]) as image:
         exif = image.getexif()
-        yield Opened(
+        yield OpenedImage(
             image.size,
             getattr(image, "n_frames", 1),
             exif.tobytes() if exif else b"",
@@ -75,7 +75,7 @@ def opened(data: bytes) -> Iterator[Opened]:
         )
 
 
-def pixels_of(image: Any) -> tuple[Image, Image | None]:
+def decode_pixels(image: Any) -> tuple[Image, Image | None]:
     """Decode to BGR, uint8 (h, w, 3), and alpha, uint8 (h, w); None where all is opaque.
 
     Raises:
@@ -94,7 +94,7 @@ def pixels_of(image: Any) -> tuple[Image, Image | None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class AnimationFrame:
     """A frame of an animation.
 
     Attributes:
@@ -105,7 +105,7 @@ class Shot:
 
     bgr: Image
     alpha: Image | None
-    lasts: Fraction
+    duration: Fraction
 
 
 class Animation:
@@ -134,7 +134,7 @@ class Animation:
             self._image.close()
             raise
 
-    def __iter__(self) -> Iterator[Shot]:
+    def __iter__(self) -> Iterator[AnimationFrame]:
         """Yield the frames as they are shown, each whole.
 
         Raises:
@@ -145,10 +145,10 @@ class Animation:
                 # A frame of a damaged GIF may reach far beyond the picture, and enlarge it.
                 with _max_pixels(self.size[0] * self.size[1]):
                     self._image.seek(number)
-                bgr, alpha = pixels_of(self._image)
+                bgr, alpha = decode_pixels(self._image)
                 lasts = float(self._image.info.get("duration") or 0)
             shown_ms = lasts if lasts >= _SHORTEST_MS else _USUAL_MS
-            yield Shot(bgr, alpha, Fraction(round(shown_ms * 1000), 1_000_000))
+            yield AnimationFrame(bgr, alpha, Fraction(round(shown_ms * 1000), 1_000_000))
 
     def close(self) -> None:
         """Close the file."""
@@ -175,7 +175,7 @@ def open_animation(path: Path, max_megapixels: float) -> Animation:
 
 def _with_alpha(path: Path, head: bytes) -> IO[bytes] | None:
     """Let an animated WebP announce alpha: where no frame covers the canvas, it is transparent."""
-    return io.BytesIO(announce_alpha(path.read_bytes())) if head[12:16] == b"VP8X" else None
+    return io.BytesIO(set_alpha_flag(path.read_bytes())) if head[12:16] == b"VP8X" else None
 
 
 def _open(file: Path | IO[bytes], head: bytes) -> ImageFile.ImageFile:

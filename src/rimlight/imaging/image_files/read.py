@@ -15,13 +15,17 @@ from numpy.typing import NDArray
 from rimlight.imaging.geometry import UPRIGHT, Orientation
 from rimlight.imaging.image_files.headers import (
     Header,
-    announce_alpha,
-    end_of,
-    first_directory,
-    png_chunks,
+    find_end,
+    read_first_directory,
     read_header,
+    read_png_chunks,
+    set_alpha_flag,
 )
-from rimlight.imaging.image_files.metadata import Tags, from_exif, read_tags
+from rimlight.imaging.image_files.metadata import (
+    ImageMetadata,
+    parse_exif_orientation,
+    read_metadata,
+)
 from rimlight.system.file_kinds import (
     RAW_SUFFIXES,
     describe_other_format,
@@ -54,7 +58,7 @@ class TooLargeError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class DecodedImage:
     """A picture file's content.
 
     Attributes:
@@ -67,23 +71,23 @@ class Picture:
 
     bgr: Image
     alpha: Image | None
-    tags: Tags
+    metadata: ImageMetadata
     count: int = 1
     orientation: Orientation = UPRIGHT
 
 
-def read_picture(path: Path) -> tuple[Image, Image | None]:
-    """Read the pixels of one picture: `bgr` and `alpha` of `read_tagged`, which see.
+def read_image(path: Path) -> tuple[Image, Image | None]:
+    """Read the pixels of one picture: `bgr` and `alpha` of `read_image_file`, which see.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: it is no picture that can be decoded.
     """
-    read = read_tagged(path)
+    read = read_image_file(path)
     return read.bgr, read.alpha
 
 
-def read_tagged(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
+def read_image_file(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> DecodedImage:
     """Read one picture, turned the way its orientation tag says, and its tags.
 
     Grayscale, 16-bit, paletted and CMYK pictures are converted.
@@ -96,10 +100,12 @@ def read_tagged(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Pictur
         OSError: the file cannot be read.
         ValueError: it is no regular file, larger than 2 GiB, or as `decode`.
     """
-    return decode(read_bytes(path), get_suffix(path), max_megapixels=max_megapixels)
+    return decode_image(read_regular_file(path), get_suffix(path), max_megapixels=max_megapixels)
 
 
-def decode(data: bytes, suffix: str = "", *, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
+def decode_image(
+    data: bytes, suffix: str = "", *, max_megapixels: float = MAX_MEGAPIXELS
+) -> DecodedImage:
     """Read one picture from what its file holds.
 
     Args:
@@ -125,28 +131,28 @@ def decode(data: bytes, suffix: str = "", *, max_megapixels: float = MAX_MEGAPIX
         raise ValueError("it is damaged, or not a picture") from exc
 
 
-def reason_of(error: Exception) -> str:
+def describe_read_error(error: Exception) -> str:
     """Say in a few words why a picture could not be read."""
     return str(error.strerror if isinstance(error, OSError) and error.strerror else error)
 
 
-def check_whole(path: Path) -> None:
+def check_complete(path: Path) -> None:
     """Check that the end of a picture is there, as decoders make up what is missing.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: its end is missing, or it is no regular file.
     """
-    data = read_bytes(path)
+    data = read_regular_file(path)
     try:
-        cut = end_of(data) is None
+        cut = find_end(data) is None
     except (ValueError, IndexError, struct.error):
         cut = True
     if cut:
         raise ValueError("its end is missing")
 
 
-def read_bytes(path: Path) -> bytes:
+def read_regular_file(path: Path) -> bytes:
     """Read a whole regular file; anything else could block, or never end.
 
     Raises:
@@ -162,7 +168,7 @@ def read_bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _picture(data: bytes, suffix: str, max_megapixels: float) -> Picture:
+def _picture(data: bytes, suffix: str, max_megapixels: float) -> DecodedImage:
     _check_format(data, suffix)
     header = _header(data)
     if header.size is not None:
@@ -170,7 +176,7 @@ def _picture(data: bytes, suffix: str, max_megapixels: float) -> Picture:
     if _needs_pillow(data, header):
         by_pillow = _odd_tiff if header.kind == "tiff" else _by_pillow
         return by_pillow(data, max_megapixels)
-    if header.kind == "png" and end_of(data) is None:
+    if header.kind == "png" and find_end(data) is None:
         # The decoder would make room for a chunk of 2 GiB that is announced and not there.
         raise ValueError("it is damaged, or its end is missing")
     try:
@@ -182,7 +188,7 @@ def _picture(data: bytes, suffix: str, max_megapixels: float) -> Picture:
     return _by_opencv(data, header, *decoded)
 
 
-def _odd_tiff(data: bytes, max_megapixels: float) -> Picture:
+def _odd_tiff(data: bytes, max_megapixels: float) -> DecodedImage:
     """Try Pillow, which knows other kinds of TIFF than OpenCV."""
     try:
         return _by_pillow(data, max_megapixels)
@@ -201,7 +207,7 @@ def _check_format(data: bytes, suffix: str) -> None:
     """Name what is no picture, or none that is read, by what it is."""
     other = describe_other_format(data[:4096])
     is_raw = suffix in RAW_SUFFIXES or (
-        data[:2] in {b"II", b"MM"} and _DNG in first_directory(data)
+        data[:2] in {b"II", b"MM"} and _DNG in read_first_directory(data)
     )
     if is_raw or other == "a raw photo":
         raise ValueError("it is a raw photo: make a JPEG or TIFF of it first")
@@ -227,7 +233,7 @@ def _needs_pillow(data: bytes, header: Header) -> bool:
     """
     if header.kind != "tiff":
         return header.kind in {"gif", "avif", "heif"}
-    tags = first_directory(data)
+    tags = read_first_directory(data)
     samples, bits = tags.get(_SAMPLES, (1,))[0], tags.get(_BITS, (8,))[0]
     if _EXTRA in tags and samples in {2, 4}:
         is_multiplied = tags[_EXTRA][0] == 1
@@ -236,21 +242,21 @@ def _needs_pillow(data: bytes, header: Header) -> bool:
     return not tags or colors == _CMYK or (colors == _LAB and bits == 8)
 
 
-def _by_pillow(data: bytes, max_megapixels: float) -> Picture:
+def _by_pillow(data: bytes, max_megapixels: float) -> DecodedImage:
     from rimlight.imaging.image_files import pillow
 
-    with pillow.opened(data) as found:
+    with pillow.open_image(data) as found:
         _check_size(found.size, max_megapixels)
-        bgr, alpha = pillow.pixels_of(found.image)
+        bgr, alpha = pillow.decode_pixels(found.image)
     # Pillow turns TIFF and HEIC itself, and drops the tag.
-    orientation = UPRIGHT if data[:2] in {b"II", b"MM"} else from_exif(found.exif)
+    orientation = UPRIGHT if data[:2] in {b"II", b"MM"} else parse_exif_orientation(found.exif)
     blocks = {cv2.IMAGE_METADATA_EXIF: found.exif, cv2.IMAGE_METADATA_ICCP: found.icc}
-    return _upright(bgr, alpha, orientation, read_tags(data, blocks), found.count)
+    return _upright(bgr, alpha, orientation, read_metadata(data, blocks), found.count)
 
 
 def _by_opencv(
-    data: bytes, header: Header, pixels: NDArray[Any], orientation: Orientation, tags: Tags
-) -> Picture:
+    data: bytes, header: Header, pixels: NDArray[Any], orientation: Orientation, tags: ImageMetadata
+) -> DecodedImage:
     alpha = (
         _alpha(pixels) if header.kind != "png" or pixels.ndim == 3 else _gray_alpha(data, pixels)
     )
@@ -260,30 +266,30 @@ def _by_opencv(
 
 
 def _upright(
-    bgr: Image, alpha: Image | None, orientation: Orientation, tags: Tags, count: int
-) -> Picture:
+    bgr: Image, alpha: Image | None, orientation: Orientation, tags: ImageMetadata, count: int
+) -> DecodedImage:
     if alpha is not None:
         is_opaque = int(alpha.min()) == 255
         alpha = None if is_opaque else np.ascontiguousarray(orientation.apply(alpha))
     turned = np.ascontiguousarray(orientation.apply(bgr))
     upright = tags.turned(transpose=orientation.transpose)
-    return Picture(turned, alpha, upright, count, orientation)
+    return DecodedImage(turned, alpha, upright, count, orientation)
 
 
-def _decode(data: bytes) -> tuple[NDArray[Any], Orientation, Tags]:
+def _decode(data: bytes) -> tuple[NDArray[Any], Orientation, ImageMetadata]:
     """Return the pixels as stored, which way they lie, and the file's tags.
 
     IMREAD_UNCHANGED keeps alpha but ignores EXIF, except in TIFF, where OpenCV turns the pixels
     and reports no EXIF block.
     """
-    array = np.frombuffer(announce_alpha(data), np.uint8)
+    array = np.frombuffer(set_alpha_flag(data), np.uint8)
     pixels, kinds, blocks = cv2.imdecodeWithMetadata(array, flags=cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ValueError("it is damaged, or not a picture")
     found = {kind: bytes(block) for kind, block in zip(kinds, blocks, strict=True)}
     exif = found.get(cv2.IMAGE_METADATA_EXIF)
-    orientation = UPRIGHT if exif is None else from_exif(exif)
-    return pixels, orientation, read_tags(data, found)
+    orientation = UPRIGHT if exif is None else parse_exif_orientation(exif)
+    return pixels, orientation, read_metadata(data, found)
 
 
 def _as_8_bit(pixels: NDArray[Any]) -> Image:
@@ -308,7 +314,7 @@ def _alpha(pixels: NDArray[Any]) -> Image | None:
 
 def _gray_alpha(data: bytes, gray: NDArray[Any]) -> Image | None:
     """Return the alpha of a gray PNG, one level of which is transparent: OpenCV drops that."""
-    for name, _, content in png_chunks(data):
+    for name, _, content in read_png_chunks(data):
         if name == b"tRNS" and len(content) >= 2 and data[25] == 0:
             level = int.from_bytes(content[:2], "big") * (255 // (2 ** min(8, data[24]) - 1))
             return np.where(gray == level, np.uint8(0), np.uint8(255))
@@ -318,7 +324,7 @@ def _gray_alpha(data: bytes, gray: NDArray[Any]) -> Image | None:
 
 
 def _unread_tiff(data: bytes) -> str:
-    tags = first_directory(data)
+    tags = read_first_directory(data)
     bits, samples, form, colors = (
         cast(int, tags.get(tag, (1,))[0]) for tag in (_BITS, _SAMPLES, _FORMAT, _PHOTOMETRIC)
     )

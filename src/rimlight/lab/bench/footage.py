@@ -18,7 +18,7 @@ from rimlight.core.config import SinkConfig
 from rimlight.core.frame import Frame, Mask, SourceInfo
 from rimlight.factory.api import open_source
 from rimlight.factory.sinks import open_sink
-from rimlight.imaging.color import even_size, planes
+from rimlight.imaging.color import round_up_to_even, split_planes
 from rimlight.system import app_paths
 
 RATE = Fraction(30)
@@ -36,7 +36,7 @@ def load_frames(clip: Path, size: tuple[int, int], count: int) -> list[Frame]:
         SourceError: the clip does not open or decode.
     """
     with closing(open_source(str(clip))) as source:
-        return [_scaled(frame, even_size(size)) for frame in islice(source, count)]
+        return [_scaled(frame, round_up_to_even(size)) for frame in islice(source, count)]
 
 
 def repeated(frames: Sequence[Frame], count: int) -> Iterator[Frame]:
@@ -102,7 +102,7 @@ class BlankSegmenter:
 
 def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:
     out: NDArray[np.uint8] = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
-    for source, target in zip(planes(frame.i420), planes(out), strict=True):
+    for source, target in zip(split_planes(frame.i420), split_planes(out), strict=True):
         shape = (target.shape[1], target.shape[0])
         target[...] = cast(
             NDArray[np.uint8], cv2.resize(source, shape, interpolation=cv2.INTER_AREA)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame
-from rimlight.imaging.image_files.read import read_picture
+from rimlight.imaging.image_files.read import read_image
 from rimlight.lab.evaluation.crops import Crop
 from rimlight.lab.evaluation.labels import Scheme, guess_scheme
 from rimlight.lab.evaluation.masks import TURNED, read_mask
@@ -96,7 +96,7 @@ class FolderData:
         self.rate = rate if crop is None and runs_on(pairs) else None
         self._pairs = pairs[:limit]
         self.count: int | None = len(self._pairs)
-        first = read_picture(pairs[0].image)[0]
+        first = read_image(pairs[0].image)[0]
         self.size = (first.shape[1], first.shape[0])
 
     def __iter__(self) -> Iterator[Sample]:

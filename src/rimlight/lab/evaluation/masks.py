@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
 from rimlight.imaging.geometry import UPRIGHT, Orientation
-from rimlight.imaging.image_files.read import read_bytes, reason_of
+from rimlight.imaging.image_files.read import describe_read_error, read_regular_file
 
 Image = NDArray[np.uint8]
 
@@ -42,9 +42,9 @@ def read_mask(path: Path, *, colors: bool = False) -> Image:
         ConfigError: it cannot be read, or has more than 8 bits.
     """
     try:
-        data = read_bytes(path)
+        data = read_regular_file(path)
     except (OSError, ValueError) as exc:
-        raise ConfigError(f"cannot read {path}: {reason_of(exc)}") from exc
+        raise ConfigError(f"cannot read {path}: {describe_read_error(exc)}") from exc
     decoded = _decoded(data, path)
     if not colors and _is_colored(decoded) and (ids := _ids(data)) is not None:
         return ids
@@ -64,12 +64,12 @@ def turned_along(mask: Image, size: tuple[int, int], turned: Orientation) -> Ima
         turned: how the picture was turned.
     """
     stored = (mask.shape[1], mask.shape[0])
-    return turned.apply(mask) if turned.size(stored) == size else mask
+    return turned.apply(mask) if turned.transform_size(stored) == size else mask
 
 
 def is_unsure(size: tuple[int, int], turned: Orientation) -> bool:
     """Return True if the size does not tell whether a mask was drawn on the upright picture."""
-    return turned != UPRIGHT and turned.size(size) == size
+    return turned != UPRIGHT and turned.transform_size(size) == size
 
 
 def one_channel(mask: Image) -> Image:
@@ -107,5 +107,5 @@ def _ids(data: bytes) -> Image | None:
     """Return the values behind a palette, of which OpenCV gives the colors only; None without."""
     from rimlight.imaging.image_files import pillow
 
-    with pillow.opened(data) as found:
+    with pillow.open_image(data) as found:
         return np.array(found.image, np.uint8) if found.image.mode == "P" else None

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError, MissingDependencyError
 from rimlight.core.frame import Frame, Instances
-from rimlight.imaging.image_files.read import read_picture
+from rimlight.imaging.image_files.read import read_image
 from rimlight.lab.evaluation.layout import pictures_in, what_lies_in
 from rimlight.lab.evaluation.outlines import read_outlines
 from rimlight.lab.evaluation.results import Result
@@ -66,7 +66,7 @@ class ObjectData:
             ConfigError: a line of labels is none.
         """
         for index, path in enumerate(self._pictures):
-            picture = read_picture(path)[0]
+            picture = read_image(path)[0]
             frame = Frame.from_bgr(
                 picture,
                 index=index,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
-from rimlight.imaging.image_files.read import read_picture, read_tagged
+from rimlight.imaging.image_files.read import read_image, read_image_file
 from rimlight.lab.evaluation.layout import pictures_in, sides, what_lies_in
 from rimlight.lab.evaluation.masks import is_unsure, read_mask, turned_along
 
@@ -95,7 +95,7 @@ def read_pair(
         ValueError: it is none.
         ConfigError: the mask cannot be read.
     """
-    read = read_tagged(picture)
+    read = read_image_file(picture)
     size = (read.bgr.shape[1], read.bgr.shape[0])
     stored = read_mask(mask, colors=colors)
     return read.bgr, turned_along(stored, size, read.orientation), is_unsure(size, read.orientation)
@@ -167,7 +167,7 @@ def _without_partner(images: dict[str, Path], masks: dict[str, Path]) -> list[st
 
 
 def _thumbnail(path: Path) -> NDArray[np.float64]:
-    gray = cv2.cvtColor(read_picture(path)[0], cv2.COLOR_BGR2GRAY)
+    gray = cv2.cvtColor(read_image(path)[0], cv2.COLOR_BGR2GRAY)
     small = cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float64)
     return cast(NDArray[np.float64], small - small.mean())
 

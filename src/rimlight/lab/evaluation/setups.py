@@ -39,7 +39,7 @@ def plain(mask: Mask, frame: Frame) -> Alpha:
 
 def as_shown(mask: Mask, frame: Frame) -> Alpha:
     """Enlarge through the smooth step of the mask's `edges`, exactly as effects do."""
-    levels = i420.enlarge(i420.quantize(mask.alpha()), frame.size, mask.alpha_range)
+    levels = i420.upscale_mask(i420.quantize(mask.alpha()), frame.size, mask.alpha_range)
     return cast(Alpha, levels * np.float32(1 / 255))
 
 

@@ -14,7 +14,14 @@ import cv2
 import numpy as np
 
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.color import ColorSpace, Image, bgr_to_i420, even_size, pad_even, planes
+from rimlight.imaging.color import (
+    ColorSpace,
+    Image,
+    bgr_to_i420,
+    pad_even,
+    round_up_to_even,
+    split_planes,
+)
 from rimlight.imaging.pool import ArrayPool
 from rimlight.sinks.video.codecs import (
     DEFAULT_RATE,
@@ -197,7 +204,7 @@ def _set_missing_dts(packets: list[av.Packet[Any]]) -> None:
 
 def _choose_size(plan: EncodingPlan, first: Frame) -> tuple[int, int]:
     """Return the size to encode, padded to even sides where the encoder cannot do without."""
-    even = even_size(first.size)
+    even = round_up_to_even(first.size)
     if plan.codec.has_odd_sizes or even == first.size:
         return first.size
     log.info("%s needs even sides: %s is written as %s", plan.codec.name, first.size, even)
@@ -266,20 +273,20 @@ class AvFrameConverter:
 
     def _to_yuv420p(self, frame: Frame) -> av.VideoFrame:
         i420 = self._to_i420(frame)
-        if self._size == even_size(frame.size):
+        if self._size == round_up_to_even(frame.size):
             return av.VideoFrame.from_numpy_buffer(i420, format="yuv420p")
         picture = av.VideoFrame(*self._size, "yuv420p")
-        self._fill_planes(picture, planes(i420))
+        self._fill_planes(picture, split_planes(i420))
         return picture
 
     def _to_yuva420p(self, frame: Frame) -> av.VideoFrame:
         picture = av.VideoFrame(*self._size, "yuva420p")
-        self._fill_planes(picture, (*planes(self._to_i420(frame)), _get_alpha(frame)))
+        self._fill_planes(picture, (*split_planes(self._to_i420(frame)), _get_alpha(frame)))
         return picture
 
     def _reformat(self, frame: Frame) -> av.VideoFrame:
         picture = av.VideoFrame(*self._size, "yuv420p")
-        self._fill_planes(picture, planes(self._to_i420(frame)))
+        self._fill_planes(picture, split_planes(self._to_i420(frame)))
         self.set_color_tags(picture)
         return picture.reformat(format=self._pixel_format)
 
@@ -298,7 +305,7 @@ class AvFrameConverter:
     def _to_i420(self, frame: Frame) -> Image:
         if frame.color == self._color:
             return frame.i420
-        width, height = even_size(frame.size)
+        width, height = round_up_to_even(frame.size)
         out = self._pool.acquire((height * 3 // 2, width))
         return bgr_to_i420(pad_even(frame.bgr), self._color, out)
 

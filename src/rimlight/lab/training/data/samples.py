@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
 from rimlight.imaging.geometry import UPRIGHT, Orientation
-from rimlight.imaging.image_files.read import read_tagged
+from rimlight.imaging.image_files.read import read_image_file
 from rimlight.lab.evaluation.masks import one_channel, read_mask, turned_along
 from rimlight.lab.training.data.mapping import ColorTable, IdTable
 from rimlight.lab.training.data.options import IGNORED
@@ -179,7 +179,10 @@ class Shapes:
 
     def _is_stored(self, size: tuple[int, int], turned: Orientation) -> bool:
         """Return True if it was drawn on the stored picture, which lies on its side."""
-        return self.drawn_on not in (None, size) and turned.size(self.drawn_on or size) == size
+        return (
+            self.drawn_on not in (None, size)
+            and turned.transform_size(self.drawn_on or size) == size
+        )
 
     def _drawn(self, size: tuple[int, int]) -> Labels:
         labels = np.zeros((size[1], size[0]), np.uint8)
@@ -216,7 +219,7 @@ def read_oriented(path: Path) -> tuple[Image, Orientation]:
         ConfigError: it cannot be read.
     """
     try:
-        read = read_tagged(path)
+        read = read_image_file(path)
     except (OSError, ValueError) as exc:
         raise ConfigError(
             f"cannot read {path}: {exc}", hint="data.check=true leaves out what cannot be read"
