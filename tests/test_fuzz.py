@@ -23,7 +23,7 @@ from rimlight.batch.manifest import Manifest
 from rimlight.core.config import read_yaml
 from rimlight.core.errors import RimlightError
 from rimlight.core.model_card import load_card
-from rimlight.live.control_socket import ControlSocket
+from rimlight.live.control_socket import ControlServer
 from rimlight.road.gpx import read_gpx
 from rimlight.sinks.video.segment_index import SegmentIndex, get_index_folder
 from rimlight.system.app_paths import find_data_folder
@@ -131,7 +131,7 @@ def read_manifest(path):
 def ask_run(path):
     """Send a file's bytes to a live run's control socket, as any program of the user can."""
     place = path.with_name("s")
-    control = ControlSocket(place, lambda words: pytest.fail(f"{words} are no words to a run"))
+    control = ControlServer(place, lambda words: pytest.fail(f"{words} are no words to a run"))
     try:
         with socket.socket(socket.AF_UNIX) as talk:
             talk.connect(str(place))
@@ -153,7 +153,7 @@ KINDS = {
     "gpx": (make_texts("a.gpx", GPX), read_gpx),
     "journal": (make_texts("a.json", json.dumps(STATE)), read_journal),
     "manifest": (make_texts("a.jsonl", MANIFEST), read_manifest),
-    "control": (make_texts("a.txt", '{"say": 3}\n'), ask_run),
+    "control": (make_texts("a.txt", '{"command": 3}\n'), ask_run),
 }
 
 

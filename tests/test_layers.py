@@ -132,7 +132,7 @@ def test_the_pipeline_knows_no_implementation():
 def test_threads_are_started_in_two_places_only():
     # Locks, Events and Conditions are free: close() may be called from another thread.
     starters = {relative(path) for path in modules() if names_in(path) & {"Thread", "Timer"}}
-    assert starters == {"pipeline/pipeline.py", "sinks/threaded.py"}
+    assert starters == {"pipeline/stages.py", "sinks/threaded.py"}
     assert not importers_of("_thread")
 
 

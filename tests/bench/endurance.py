@@ -80,12 +80,17 @@ def main() -> None:
         seen[0] += 1
         if seen[0] % BREAKS_EVERY == 0:
             color = f"#{seen[0] // BREAKS_EVERY % 256:02x}ff00"
-            for old in pipeline.swap_effects([replacing(color)]):
+            for old in pipeline.components.replace_effects([replacing(color)]):
                 old.close()
-            pipeline.swap_segmenter(ThresholdSegmenter(ThresholdSegmenter.Options()))
+            pipeline.components.replace_segmenter(ThresholdSegmenter(ThresholdSegmenter.Options()))
         if seen[0] % max(1, frames // 20) == 0:
             samples.append(usage())
             print(seen[0], "frames: {} kB, {} handles, {} threads".format(*samples[-1]), flush=True)
+
+    ticks = count()
+
+    def blank_at_times() -> None:
+        pipeline.set_blanked(on=next(ticks) % COVERS_EVERY == 0)
 
     sink = ConstantRateSink(NullSink(NullSink.Options(), Breaking(1).info), 1000)
     pipeline = LivePipeline(
@@ -95,16 +100,11 @@ def main() -> None:
         effects=[replacing("white")],
         settings=Settings(overflow=Overflow.BLOCK, mask_sync="exact"),
         on_frame=on_frame,
+        on_control_tick=blank_at_times,
     )
-    ticks = count()
-
-    def attend() -> None:
-        pipeline.panicking = next(ticks) % COVERS_EVERY == 0
-
-    pipeline.attend = attend
     stats = pipeline.run()
     sink.close()
-    print(f"{stats.frames} frames in {stats.elapsed_s:.0f} s, {pipeline.faults}")
+    print(f"{stats.frames} frames in {stats.elapsed_s:.0f} s, {pipeline.errors}")
     early, late = samples[1], samples[-1]
     grown = late[0] - early[0] > GROWTH_KB or late[1] > early[1] or late[2] > early[2]
     sys.exit("it grows" if grown or stats.frames < frames else 0)

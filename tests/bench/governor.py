@@ -20,14 +20,14 @@ import numpy as np
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.frame_queue import Overflow
 from rimlight.effects.blur import BlurEffect
-from rimlight.live.governor import Governor, Step, ladder, smaller_pictures
+from rimlight.live.governor import Governor, QualityStep, build_quality_ladder, make_downscale_step
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import Settings
 from rimlight.sinks.null import NullSink
 from rimlight.sources.reconnect import ReconnectingSource
 from rimlight.sources.test_pattern import PatternSource
 
-LIMITS = {"cpu": {"most_cpu": 0.40}, "fps": {"least_fps": 30.0}}
+LIMITS = {"cpu": {"max_cpu": 0.40}, "fps": {"min_fps": 30.0}}
 MASK_S, SMALL_MASK_S = 0.015, 0.005
 BUSY = 8
 BURN = "while True: pass"
@@ -76,7 +76,9 @@ def busy_core() -> Iterator[None]:
             each.wait()
 
 
-def governed(limits: dict[str, float]) -> tuple[LivePipeline, Governor]:
+def governed(
+    limits: dict[str, float], on_frame_tick: Callable[[], None]
+) -> tuple[LivePipeline, Governor]:
     """Make the run and its governor."""
     again = PatternAgain()
     source = ReconnectingSource(again(), again)
@@ -84,15 +86,24 @@ def governed(limits: dict[str, float]) -> tuple[LivePipeline, Governor]:
     settings = Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest")
     sink = NullSink(NullSink.Options(), source.info)
     pipeline = LivePipeline(
-        source, BurningSegmenter(MASK_S), [sink], effects=[effect], settings=settings
+        source,
+        BurningSegmenter(MASK_S),
+        [sink],
+        effects=[effect],
+        settings=settings,
+        on_frame_tick=on_frame_tick,
     )
 
     def think(mask_s: float) -> Callable[[], None]:
-        return lambda: pipeline.swap_segmenter(BurningSegmenter(mask_s))
+        return lambda: pipeline.components.replace_segmenter(BurningSegmenter(mask_s))
 
-    lighter = Step("the larger model", think(SMALL_MASK_S), think(MASK_S))
-    steps = ladder(pipeline, (), lighter=lighter, smaller=smaller_pictures(source))
-    return pipeline, Governor(steps, lambda: pipeline.stats.frames - pipeline.faults.held, **limits)
+    lighter = QualityStep("the larger model", think(SMALL_MASK_S), think(MASK_S))
+    steps = build_quality_ladder(
+        pipeline, (), lighter_model=lighter, downscale=make_downscale_step(source)
+    )
+    return pipeline, Governor(
+        steps, lambda: pipeline.stats.frames - pipeline.errors.fallback_frames, **limits
+    )
 
 
 def main() -> None:
@@ -100,7 +111,12 @@ def main() -> None:
     kind = sys.argv[1] if len(sys.argv) > 1 else "cpu"
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 90
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    pipeline, governor = governed(LIMITS[kind])
+    tick: list[Callable[[], None]] = []
+
+    def on_frame_tick() -> None:
+        tick[0]()
+
+    pipeline, governor = governed(LIMITS[kind], on_frame_tick)
     start = time.monotonic()
     marks = [(start, time.process_time(), 0)]
     said: list[tuple[str, ...]] = [()]
@@ -109,8 +125,8 @@ def main() -> None:
     def poll() -> None:
         governor.poll()
         now = time.monotonic()
-        if governor.given_up != said[-1]:
-            said.append(governor.given_up)
+        if governor.degraded != said[-1]:
+            said.append(governor.degraded)
             figures = f"{governor.share:.0%}, {governor.fps:.1f} fps"
             print(f"{now - start:5.1f} s, {figures}: without {', '.join(said[-1]) or 'nothing'}")
         if now - marks[-1][0] >= seconds / 6:
@@ -128,7 +144,7 @@ def main() -> None:
             crowd.close()
             print(f"{time.monotonic() - start:5.1f} s: alone again")
 
-    pipeline.poll = poll
+    tick.append(poll)
     with crowd:
         pipeline.run()
 

@@ -67,7 +67,8 @@ def main() -> None:
     print(f"rate {(len(times) - 1) / (times[-1] - times[0]):.2f} fps over {seconds} s")
     print(f"per second: least {min(whole)}, most {max(whole)}")
     print(f"written {sink.written}, repeats {sink.repeated}, shown {stats.frames}")
-    print(f"held {pipeline.faults.held}, mask age {stats.stages['mask age'].median_ms:.0f} ms")
+    age_ms = stats.stages["mask age"].median_ms
+    print(f"held {pipeline.errors.fallback_frames}, mask age {age_ms:.0f} ms")
     print(f"longest gap {np.diff(times).max() * 1000:.1f} ms")
 
 

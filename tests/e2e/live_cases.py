@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from rimlight.core.errors import ConfigError
-from rimlight.live.control_socket import ask
+from rimlight.live.control_socket import send_command
 from rimlight.pipeline.fallback import NEUTRAL
 
 CAMERA, VIRTUAL = os.environ["RIG_CAM"], os.environ["RIG_VCAM"]
@@ -116,7 +116,7 @@ class Live:
 
     def say(self, *words: str) -> dict[str, Any]:
         try:
-            return ask(self.socket, words)
+            return send_command(self.socket, words)
         except ConfigError as exc:
             return {"ok": False, "text": str(exc), "status": {}}
 

@@ -18,7 +18,7 @@ from rimlight.effects.replace import ReplaceEffect
 from rimlight.factory import cover
 from rimlight.factory.pipeline import open_pipeline
 from rimlight.factory.validation import validate_config
-from rimlight.live.commands import KEYS, Controls
+from rimlight.live.commands import KEYS, LiveCommands
 from rimlight.system import app_paths
 
 TALL = "64x400"
@@ -45,7 +45,7 @@ def controls():
     """The controls of a run that is open, with a background of one color."""
     run_config = config([{"kind": "replace", "background": "white"}])
     with open_pipeline(run_config) as run:
-        opened = Controls(run, run_config)
+        opened = LiveCommands(run, run_config)
         yield opened
         opened.close()
 
@@ -88,15 +88,15 @@ def test_it_is_fine_offline():
 @pytest.mark.parametrize("words", [["blur", "3"], ["blur", "0.0001"]])
 def test_a_word_that_makes_a_blur_too_little_is_refused(controls, words):
     with pytest.raises(ConfigError, match="400 pixels high") as caught:
-        controls.do(words)
+        controls.execute(words)
     assert "blur 4 pixels" in caught.value.hint
 
 
 def test_the_key_for_less_blur_ends_where_it_still_covers(controls):
-    controls.do(["blur", "20"])
-    said = [controls.do(list(KEYS["-"])) for _ in range(8)]
+    controls.execute(["blur", "20"])
+    said = [controls.execute(list(KEYS["-"])) for _ in range(8)]
     assert said[-1] == "blur 4"
-    assert controls.do(["blur", "-1000"]) == "blur 4"
+    assert controls.execute(["blur", "-1000"]) == "blur 4"
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_a_profile_that_does_not_cover_is_refused(controls, effects, tmp_path):
     path = tmp_path / "thin.yaml"
     path.write_text(yaml.safe_dump({"effects": effects}))
     with pytest.raises(ConfigError):
-        controls.do(["profile", str(path)])
-    assert controls.status().effects == ["replace"]
+        controls.execute(["profile", str(path)])
+    assert controls.get_status().effects == ["replace"]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_choice_of_the_background_is_refused(controls):
     with pytest.raises(ConfigError, match="room would be seen"):
         validate_config(config([blur(20)], refiners=[{"kind": "choose", "keep": ["background"]}]))
     with pytest.raises(ConfigError, match="room would be seen"):
-        controls.do(["keep", "background"])
+        controls.execute(["keep", "background"])
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_card_that_calls_the_background_foreground_is_refused_live(room_card, 
     with pytest.raises(ConfigError, match="the model keeps 'background'"):
         validate_config(config([blur(20)], segmenter=model))
     with pytest.raises(ConfigError, match="the model keeps 'background'"):
-        controls.do(["model", str(room_card)])
+        controls.execute(["model", str(room_card)])
 
 
 @pytest.mark.parametrize("more", [[], ["--blur", "20"], ["--dry-run"]])

@@ -8,7 +8,7 @@ from rimlight.core.config import RunConfig
 from rimlight.core.options import validate
 from rimlight.factory.pipeline import open_pipeline
 from rimlight.factory.presets import build_config
-from rimlight.imaging import fast
+from rimlight.imaging import jit
 from rimlight.system import app_paths
 
 
@@ -32,7 +32,7 @@ def test_an_overlay_paints_in_the_colors_of_the_models_card(tmp_path):
     assert 0.15 < green.mean() < 0.7
 
 
-@pytest.mark.skipif(fast.kernels() is None, reason="needs numba")
+@pytest.mark.skipif(jit.get_kernels() is None, reason="needs numba")
 @pytest.mark.parametrize(
     ("compiled", "expected"), [("auto", False), ("always", True), ("never", False)]
 )
@@ -47,7 +47,9 @@ def test_files_do_without_compiled_loops_unless_asked(compiled, expected):
         },
         where="config",
     )
-    before = fast.is_on()
-    with open_pipeline(config):
-        assert (fast.kernels() is not None) == expected
-    assert fast.is_on() == before
+    before = jit.is_enabled()
+    used = []
+    with open_pipeline(config, on_frame=lambda _: used.append(jit.get_kernels())) as opened:
+        opened.pipeline.run()
+        assert jit.is_enabled() == before
+    assert [kernels is not None for kernels in used] == [expected] * 2

@@ -7,8 +7,8 @@ import pytest
 from rimlight.core.config import parse_run
 from rimlight.core.errors import ConfigError, ModelNotFoundError
 from rimlight.factory.pipeline import open_pipeline
-from rimlight.live.commands import Controls
-from rimlight.live.session import answer
+from rimlight.live.commands import LiveCommands
+from rimlight.live.session import execute
 from rimlight.segmenters.roi import FocusSegmenter
 from rimlight.segmenters.tflite import TfliteSegmenter
 
@@ -40,7 +40,7 @@ def play():
 
         run_config = config(**more)
         with open_pipeline(run_config, on_frame=on_frame) as run:
-            controls = Controls(run, run_config)
+            controls = LiveCommands(run, run_config)
             run.pipeline.run()
             controls.close()
         return answers[0], shown
@@ -59,7 +59,7 @@ def is_near(color, other):
 def test_another_background_from_the_next_frame_on(play, tmp_path):
     path = tmp_path / "red.png"
     cv2.imwrite(str(path), np.full((48, 64, 3), (0, 0, 255), np.uint8))
-    text, shown = play(lambda controls: controls.do(["background", str(path)]))
+    text, shown = play(lambda controls: controls.execute(["background", str(path)]))
     assert text == f"background {path}"
     assert is_near(corner(shown[9]), (0, 255, 0))
     assert all(is_near(corner(picture), (0, 0, 255)) for picture in shown[10:])
@@ -68,7 +68,7 @@ def test_another_background_from_the_next_frame_on(play, tmp_path):
 def test_a_background_that_cannot_be_read_changes_nothing(play):
     def fail(controls):
         with pytest.raises(ConfigError, match="no background"):
-            controls.do(["background", "/no/such.jpg"])
+            controls.execute(["background", "/no/such.jpg"])
 
     _, shown = play(fail)
     assert all(is_near(corner(picture), (0, 255, 0)) for picture in shown)
@@ -80,15 +80,15 @@ def test_the_next_background_passes_over_what_cannot_be_read_and_says_so(play, t
         cv2.imwrite(str(tmp_path / name), np.full((48, 64, 3), color, np.uint8))
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
     effects = [{"kind": "replace", "background": str(tmp_path / "a.png")}]
-    text, shown = play(lambda controls: controls.do(["next"]), effects=effects)
+    text, shown = play(lambda controls: controls.execute(["next"]), effects=effects)
     assert text.startswith(f"background {tmp_path}/c.png; ") and "b.png cannot be read" in text
     assert is_near(corner(shown[-1]), (0, 0, 255))
 
 
 def test_panic_covers_the_next_frame_and_status_says_so(play):
     def panic(controls):
-        controls.do(["panic"])
-        return controls.status()
+        controls.execute(["panic"])
+        return controls.get_status()
 
     status, shown = play(panic)
     assert status.panic
@@ -97,21 +97,21 @@ def test_panic_covers_the_next_frame_and_status_says_so(play):
 
 
 def test_the_status_tells_how_late_the_picture_is_and_what_was_left_out(play):
-    status, _ = play(lambda controls: controls.status())
+    status, _ = play(lambda controls: controls.get_status())
     assert status.delay_ms == pytest.approx(status.stages["latency"], abs=0.1)
     assert status.dropped == {}
 
 
 def test_words_after_status_are_ignored(play):
-    told, _ = play(lambda controls: answer(controls, ("status", "now")))
+    told, _ = play(lambda controls: execute(controls, ("status", "now")))
     assert told["ok"] and told["status"]["panic"] is False
 
 
 def test_a_model_that_is_not_there_changes_nothing(play):
     def fail(controls):
         with pytest.raises(ModelNotFoundError):
-            controls.do(["model", "nosuch"])
-        return controls.status().model
+            controls.execute(["model", "nosuch"])
+        return controls.get_status().model
 
     name, shown = play(fail)
     assert name == "threshold"
@@ -121,7 +121,7 @@ def test_a_model_that_is_not_there_changes_nothing(play):
 def test_a_profile_changes_effects_and_model_together(play, tmp_path):
     path = tmp_path / "meeting.yaml"
     path.write_text("effects: [{kind: replace, background: white}]\nsegmenter: {kind: threshold}\n")
-    text, shown = play(lambda controls: controls.do(["profile", str(path)]))
+    text, shown = play(lambda controls: controls.execute(["profile", str(path)]))
     assert text == f"profile {path}"
     assert is_near(corner(shown[-1]), (255, 255, 255))
 
@@ -132,7 +132,7 @@ def test_a_profile_that_would_show_the_room_is_refused(play, tmp_path):
 
     def fail(controls):
         with pytest.raises(ConfigError, match="covers"):
-            controls.do(["profile", str(path)])
+            controls.execute(["profile", str(path)])
 
     _, shown = play(fail)
     assert all(is_near(corner(picture), (0, 255, 0)) for picture in shown)
@@ -145,8 +145,8 @@ def test_a_profile_that_cannot_be_worn_leaves_the_model_too(play, tmp_path, effe
 
     def fail(controls):
         with pytest.raises(ConfigError):
-            controls.do(["profile", str(path)])
-        return controls.status().model
+            controls.execute(["profile", str(path)])
+        return controls.get_status().model
 
     name, _ = play(fail)
     assert name == "threshold"
@@ -158,17 +158,17 @@ def test_a_profile_whose_model_is_not_there_leaves_the_effects(play, tmp_path):
 
     def fail(controls):
         with pytest.raises(ModelNotFoundError):
-            controls.do(["profile", str(path)])
-        return controls.status().effects
+            controls.execute(["profile", str(path)])
+        return controls.get_status().effects
 
     assert play(fail)[0] == ["replace"]
 
 
 def test_the_mirror_keeps_the_background_that_is_open(play):
     def mirror(controls):
-        before = controls._effects[0]
-        controls.do(["mirror"])
-        return controls._effects[0] is before, controls.status().effects
+        before = controls._open_effects[0]
+        controls.execute(["mirror"])
+        return controls._open_effects[0] is before, controls.get_status().effects
 
     (same, effects), _ = play(mirror)
     assert same
@@ -177,7 +177,7 @@ def test_the_mirror_keeps_the_background_that_is_open(play):
 
 def test_stop_ends_the_run(play):
     def stop(controls):
-        return controls.do(["stop"])
+        return controls.execute(["stop"])
 
     endless = {"kind": "pattern", "size": "64x48"}
     text, shown = play(stop, source=endless)
@@ -191,7 +191,7 @@ def test_stop_ends_the_run(play):
 def test_what_makes_no_sense_is_refused(play, words):
     def fail(controls):
         with pytest.raises(ConfigError):
-            controls.do(words)
+            controls.execute(words)
 
     _, shown = play(fail)
     assert len(shown) == DONE
@@ -222,15 +222,15 @@ def test_the_governor_leaves_out_no_refiner_that_says_who_is_seen():
     refiners = [{"kind": "smooth"}, {"kind": "choose", "drop": ["cat"]}]
     run_config = config(refiners=refiners)
     with open_pipeline(run_config) as run:
-        controls = Controls(run, run_config)
-        chooser, _ = run.pipeline.refiners
-        step(controls, "refinement").give_up()
-        assert list(run.pipeline.refiners) == [chooser]
+        controls = LiveCommands(run, run_config)
+        chooser, _ = run.pipeline.components.refiners
+        step(controls, "refinement").degrade()
+        assert list(run.pipeline.components.refiners) == [chooser]
 
 
-def step(controls, what):
-    governor = controls.govern(most_cpu=0.1, least_fps=None)
-    return next(step for step in governor._steps if step.what == what)
+def step(controls, name):
+    governor = controls.make_governor(0.1, None)
+    return next(step for step in governor._steps if step.name == name)
 
 
 CLOSE_UP = {"kind": "model", "roi": "track"}
@@ -239,14 +239,14 @@ CLOSE_UP = {"kind": "model", "roi": "track"}
 def test_the_lighter_model_does_not_look_closer():
     run_config = config(segmenter=CLOSE_UP)
     with open_pipeline(run_config) as run:
-        controls = Controls(run, run_config)
+        controls = LiveCommands(run, run_config)
         lighter = step(controls, "the larger model")
-        assert lighter.helps()
-        lighter.give_up()
+        assert lighter.can_degrade()
+        lighter.degrade()
         run.pipeline.run()
-        assert isinstance(run.pipeline._segmenter, TfliteSegmenter)
-        lighter.take_back()
-        assert isinstance(run.pipeline._brought, FocusSegmenter)
+        assert isinstance(run.pipeline.components._segmenter, TfliteSegmenter)
+        lighter.restore()
+        assert isinstance(run.pipeline.components._pending, FocusSegmenter)
         controls.close()
 
 
@@ -262,14 +262,14 @@ def test_the_lighter_model_does_not_look_closer():
 def test_no_lighter_model_stands_in_where_it_would_show_less(more):
     run_config = config(**more)
     with open_pipeline(run_config) as run:
-        assert not step(Controls(run, run_config), "the larger model").helps()
+        assert not step(LiveCommands(run, run_config), "the larger model").can_degrade()
 
 
 def test_keep_and_all_change_what_stays_while_the_run_goes_on(play):
     def keep(controls):
         with pytest.raises(ConfigError, match="no class 'dog'"):
-            controls.do(["keep", "dog"])
-        return controls.do(["drop", "person"])
+            controls.execute(["keep", "dog"])
+        return controls.execute(["drop", "person"])
 
     text, shown = play(keep)
     assert text == "drop person"
@@ -279,13 +279,13 @@ def test_keep_and_all_change_what_stays_while_the_run_goes_on(play):
 
 def test_a_choice_that_an_effect_makes_is_left_to_it(play):
     def keep(controls):
-        with pytest.raises(ConfigError, match="chooses by itself"):
-            controls.do(["keep", "all"])
+        with pytest.raises(ConfigError, match="selection of its own"):
+            controls.execute(["keep", "all"])
 
     own = [{"kind": "replace", "background": "#00ff00", "keep": ["person"]}]
     assert len(play(keep, effects=own)[1]) == DONE
 
 
 def test_objects_are_listed_for_models_that_know_them(play):
-    text, _ = play(lambda controls: controls.do(["objects"]))
-    assert text == "this model knows no single objects"
+    text, _ = play(lambda controls: controls.execute(["objects"]))
+    assert text == "this model finds no single objects"

@@ -8,8 +8,8 @@ from contextlib import suppress
 import pytest
 
 from rimlight.core.errors import ConfigError
-from rimlight.live.command_queue import Errands
-from rimlight.live.control_socket import ControlSocket, ask
+from rimlight.live.command_queue import CommandQueue
+from rimlight.live.control_socket import ControlServer, send_command
 
 
 def answer(words):
@@ -20,13 +20,13 @@ def answer(words):
     return {"ok": True, "text": " ".join(words)}
 
 
-def hear(words):
-    return Errands(answer, frozenset(["blur", "fail", "panic"])).hear(words)
+def submit(words):
+    return CommandQueue(answer, frozenset(["blur", "fail", "panic"])).submit(words)
 
 
 @pytest.fixture
 def server(tmp_path):
-    listening = ControlSocket(tmp_path / "run" / "x.sock", hear)
+    listening = ControlServer(tmp_path / "run" / "x.sock", submit)
     yield listening
     listening.close()
 
@@ -36,7 +36,7 @@ def spoken(server, *words):
     answers = []
 
     def talk():
-        answers.append(ask(server.path, words))
+        answers.append(send_command(server.path, words))
 
     thread = threading.Thread(target=talk)
     thread.start()
@@ -80,7 +80,7 @@ def test_only_the_user_may_open_it(server):
     assert stat.S_IMODE(server.path.parent.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("text", [b"hello\n", b"[]\n", b'{"say": 3}\n', b"\xff\xfe\n"])
+@pytest.mark.parametrize("text", [b"hello\n", b"[]\n", b'{"command": 3}\n', b"\xff\xfe\n"])
 def test_what_is_no_word_is_answered_too(server, text):
     assert json.loads(raw(server, text))["ok"] is False
 
@@ -106,7 +106,7 @@ def test_whoever_makes_room_for_another_while_speaking_does_no_harm(server):
         client.connect(str(server.path))
         server.poll()
     crowd[8].connect(str(server.path))
-    crowd[0].sendall(b'{"say": ["blur"]}\n')
+    crowd[0].sendall(b'{"command": ["blur"]}\n')
     server.poll()
     assert spoken(server, "panic")["ok"]
     for client in crowd:
@@ -117,39 +117,39 @@ def test_the_socket_of_a_killed_run_is_replaced(tmp_path):
     path = tmp_path / "x.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-    ControlSocket(path, hear).close()
+    ControlServer(path, submit).close()
     assert not path.exists()
 
 
 def test_two_runs_do_not_share_a_socket(server):
     with pytest.raises(ConfigError, match="another live run"):
-        ControlSocket(server.path, hear)
+        ControlServer(server.path, submit)
     assert server.path.exists()
 
 
 def test_nobody_listening_is_an_error_that_says_what_to_do(tmp_path):
     with pytest.raises(ConfigError, match="no live run") as caught:
-        ask(tmp_path / "none.sock", ["panic"])
+        send_command(tmp_path / "none.sock", ["panic"])
     assert "rimlight live" in caught.value.hint
 
 
 def test_closing_leaves_no_handle_behind(tmp_path):
     before = len(os.listdir("/proc/self/fd"))
-    server = ControlSocket(tmp_path / "x.sock", hear)
+    server = ControlServer(tmp_path / "x.sock", submit)
     server.close()
     server.close()
     assert len(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.fixture
-def errands():
+def queue():
     """Those of `queued`: they are done when a test says so, but for panic."""
-    return Errands(answer, frozenset({"panic"}))
+    return CommandQueue(answer, frozenset({"panic"}))
 
 
 @pytest.fixture
-def queued(tmp_path, errands):
-    listening = ControlSocket(tmp_path / "x.sock", errands.hear)
+def queued(tmp_path, queue):
+    listening = ControlServer(tmp_path / "x.sock", queue.submit)
     yield listening
     listening.close()
 
@@ -161,20 +161,20 @@ def speaking(server, text):
     return client
 
 
-def test_panic_is_answered_while_another_errand_waits(queued, errands):
-    with speaking(queued, b'{"say": ["model", "large"]}\n') as patient:
+def test_panic_is_answered_while_another_command_waits(queued, queue):
+    with speaking(queued, b'{"command": ["model", "large"]}\n') as patient:
         assert spoken(queued, "panic")["text"] == "panic"
-        errands.work()
+        queue.run_pending()
         queued.poll()
         assert json.loads(patient.recv(4096))["text"] == "model large"
 
 
-def test_whoever_leaves_before_the_answer_does_no_harm(queued, errands):
-    with speaking(queued, b'{"say": ["blur", "3"]}\n'):
+def test_whoever_leaves_before_the_answer_does_no_harm(queued, queue):
+    with speaking(queued, b'{"command": ["blur", "3"]}\n'):
         queued.poll()
         queued.poll()
     queued.poll()
-    errands.work()
+    queue.run_pending()
     assert spoken(queued, "panic")["ok"]
 
 
@@ -209,16 +209,16 @@ def test_what_is_no_live_run_is_told_in_one_line(tmp_path, said):
 
         thread = threading.Thread(target=speak)
         thread.start()
-        with pytest.raises(ConfigError, match="no live run"):
-            ask(path, ["status"])
+        with pytest.raises(ConfigError, match="not a live run"):
+            send_command(path, ["status"])
         thread.join()
 
 
 def test_the_end_of_a_run_leaves_the_socket_of_another(tmp_path):
     path = tmp_path / "x.sock"
-    first = ControlSocket(path, hear)
+    first = ControlServer(path, submit)
     path.unlink()
-    second = ControlSocket(path, hear)
+    second = ControlServer(path, submit)
     first.close()
     assert spoken(second, "blur", "20") == {"ok": True, "text": "blur 20"}
     second.close()
@@ -236,7 +236,7 @@ def test_of_many_runs_that_find_a_dead_socket_one_gets_it(tmp_path):
         def begin(start=start, opened=opened):
             start.wait()
             with suppress(ConfigError):
-                opened.append(ControlSocket(path, hear))
+                opened.append(ControlServer(path, submit))
 
         threads = [threading.Thread(target=begin) for _ in range(6)]
         for thread in threads:
@@ -249,11 +249,11 @@ def test_of_many_runs_that_find_a_dead_socket_one_gets_it(tmp_path):
 
 def test_words_that_are_too_long_are_refused_before_they_are_sent(tmp_path):
     with pytest.raises(ConfigError, match="too long"):
-        ask(tmp_path / "nobody.sock", ["background", "x" * 5000])
+        send_command(tmp_path / "nobody.sock", ["background", "x" * 5000])
 
 
 @pytest.mark.parametrize(
-    "text", [b"[" * 3000 + b"\n", b'{"say":' + b"[" * 3000 + b"\n", b"x" * 5000]
+    "text", [b"[" * 3000 + b"\n", b'{"command":' + b"[" * 3000 + b"\n", b"x" * 5000]
 )
 def test_a_line_that_is_deep_or_long_gets_an_answer(server, text):
     assert json.loads(raw(server, text))["ok"] is False

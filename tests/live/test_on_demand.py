@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from rimlight.live.on_demand import GRACE_S, LOOK_EVERY_S, OnDemand
+from rimlight.live.on_demand import CHECK_INTERVAL_S, GRACE_S, OnDemandCamera
 from rimlight.system.camera_consumers import ConsumerCounter, count_holders
 
 
@@ -24,7 +24,7 @@ class Scene:
 
     def __init__(self):
         self.camera, self.watching, self.now = Camera(), 0, 0.0
-        self.demand = OnDemand(self.camera, [lambda: self.watching], clock=lambda: self.now)
+        self.demand = OnDemandCamera(self.camera, [lambda: self.watching], clock=lambda: self.now)
 
     def after(self, seconds):
         self.now += seconds
@@ -40,7 +40,7 @@ def test_it_opens_when_somebody_comes():
     scene = Scene()
     scene.after(0.0)
     scene.watching = 1
-    assert scene.after(LOOK_EVERY_S)
+    assert scene.after(CHECK_INTERVAL_S)
 
 
 def test_it_stays_open_for_a_while_when_they_leave():
@@ -49,14 +49,14 @@ def test_it_stays_open_for_a_while_when_they_leave():
     scene.after(0.0)
     scene.watching = 0
     assert scene.after(GRACE_S - 0.1)
-    assert not scene.after(LOOK_EVERY_S)
+    assert not scene.after(CHECK_INTERVAL_S)
 
 
 def test_it_looks_only_so_often():
     scene = Scene()
     scene.after(0.0)
     scene.watching = 1
-    assert not scene.after(LOOK_EVERY_S / 2)
+    assert not scene.after(CHECK_INTERVAL_S / 2)
 
 
 def test_other_programs_that_have_a_file_open_are_counted(tmp_path):

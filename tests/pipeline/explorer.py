@@ -122,7 +122,7 @@ class Viewer:
         self.world, self.name, self.pictures = world, name, 0
 
     def write(self, frame):
-        covered = self.world.pipeline.panicking
+        covered = self.world.pipeline.is_blanked
         if self.name == "fragile" and self.world.sink_fails:
             self.world.sink_fails = False
             raise SinkError("the disk is full")
@@ -193,9 +193,9 @@ class World:
                 self.breaks, self.size = True, OTHER_SIZE if self.size == SIZE else SIZE
                 self._read(turned=self.turned)
             case "mask" | "mask fails" | "mask is no number":
-                if len(p._frames) and not self._waits(p._masked):
+                if len(p._stages.frames) and not self._waits(p._stages.masked):
                     self.meanwhile, self.outcome = how, what.removeprefix("mask").strip()
-                    p._put_mask_of(next(iter(p._frames)))
+                    p._stages.infer_frame(next(iter(p._stages.frames)))
                     self.meanwhile = self.outcome = ""
             case "send" | "send, effect fails" | "send, sink fails":
                 self.effect_fails, self.sink_fails = "effect" in what, "sink" in what
@@ -204,23 +204,24 @@ class World:
                 self.effect_fails = self.sink_fails = False
                 self.in_sink = ""
             case "panic" | "calm":
-                p.panicking = not p.panicking if step == "panic" and not how else what == "panic"
+                is_toggle = step == "panic" and not how
+                p.set_blanked(on=not p.is_blanked if is_toggle else what == "panic")
             case "freeze":
-                p.frozen = not p.frozen
+                p.is_frozen = not p.is_frozen
             case "effect" | "profile":
                 self.worn += 1
-                p.swap_effects(self._effects())
+                p.components.replace_effects(self._effects())
                 if what == "profile":
-                    p.swap_segmenter(Model(self))
+                    p.components.replace_segmenter(Model(self))
             case "wait":
                 self.now += LONG_S
 
     def _read(self, *, turned):
         p = self.pipeline
-        if self._waits(p._frames):
+        if self._waits(p._stages.frames):
             return
         self.now, self.turned = self.now + TICK_S, turned
-        p._take_in(next(self.frames))
+        p._stages.accept_frame(next(self.frames))
 
     def _waits(self, buffer):
         """Whether a thread that has something for `buffer` waits for room."""
@@ -228,7 +229,8 @@ class World:
 
     def check_that_it_comes_back(self):
         """Look whether a person is seen again once all is well."""
-        self.pipeline.panicking = self.pipeline.frozen = False
+        self.pipeline.set_blanked(on=False)
+        self.pipeline.is_frozen = False
         for step in ("send", "mask", "send", "frame", "mask", "send", "frame", "mask", "send") * 2:
             self.do(step)
         if not self.last_is_live:
@@ -237,17 +239,17 @@ class World:
     def state(self):
         """What the future depends on."""
         p = self.pipeline
-        fanout, holding = p._fanout, p._holding
+        fanout, fallback = p._fanout, p._fallback
         return (
-            (p.panicking, p.frozen, p._is_covered, p._has_masked, p._has_shown, self.turned),
-            (self.size, self.worn % 2, p._brought is not None, len(fanout._sinks)),
-            tuple(self._seen(f) for f in p._frames._items),
-            tuple(self._seen(f) for f in p._shown._items),
-            tuple(self._masked(m) for m in p._masked._items),
-            p._newest_mask and self._masked(p._newest_mask),
-            self._age(p._safe_at),
+            (p.is_blanked, p.is_frozen, p._was_blanked, p._has_inferred, p._has_shown, self.turned),
+            (self.size, self.worn % 2, p.components._pending is not None, len(fanout.sinks)),
+            tuple(self._seen(f) for f in p._stages.frames._items),
+            tuple(self._seen(f) for f in p._stages.shown._items),
+            tuple(self._masked(m) for m in p._stages.masked._items),
+            p._gate.latest and self._masked(p._gate.latest),
+            self._age(p._shown_at),
             self._age(fanout.sent_at) > 0,
-            holding._last and holding._last.bgr.tobytes(),
+            fallback.last and fallback.last.bgr.tobytes(),
         )
 
     def _age(self, moment):

@@ -156,12 +156,12 @@ class PromptSink(BrightestSink):
 class Passerby:
     """Covers and uncovers at random, on the thread that attends to those who speak to a run."""
 
-    def __init__(self, seed, pipeline):
-        self.chance, self.pipeline = Chance(seed), pipeline
+    def __init__(self, seed):
+        self.chance, self.pipeline = Chance(seed), None
 
     def __call__(self):
         if self.chance.strikes():
-            self.pipeline.panicking = not self.pipeline.panicking
+            self.pipeline.set_blanked(on=not self.pipeline.is_blanked)
         if self.chance.strikes():
             raise self.chance.error()
 
@@ -173,8 +173,8 @@ def replace_effect(color="#0a140a"):
 class Meddler:
     """Presses every control at random, between the frames."""
 
-    def __init__(self, seed, pipeline, witness):
-        self.chance, self.pipeline, self.witness = Chance(seed), pipeline, witness
+    def __init__(self, seed, witness):
+        self.chance, self.pipeline, self.witness = Chance(seed), None, witness
         self.seed = seed
 
     def __call__(self):
@@ -182,18 +182,22 @@ class Meddler:
             return
         pick = self.chance.random.randrange(6)
         if pick == 0:
-            self.pipeline.panicking = not self.pipeline.panicking
+            self.pipeline.set_blanked(on=not self.pipeline.is_blanked)
         elif pick == 1:
-            self.pipeline.frozen = not self.pipeline.frozen
+            self.pipeline.is_frozen = not self.pipeline.is_frozen
         elif pick == 2:
-            for old in self.pipeline.swap_effects([self.witness, replace_effect("#141414")]):
+            for old in self.pipeline.components.replace_effects(
+                [self.witness, replace_effect("#141414")]
+            ):
                 old.close()
         elif pick == 3:
-            self.pipeline.swap_effects([self.witness, CutoutEffect(CutoutEffect.Options())])
+            self.pipeline.components.replace_effects(
+                [self.witness, CutoutEffect(CutoutEffect.Options())]
+            )
         elif pick == 4:
-            self.pipeline.mask_every = self.chance.random.randint(1, 3)
+            self.pipeline.inference_interval = self.chance.random.randint(1, 3)
         else:
-            self.pipeline.swap_segmenter(FaultySegmenter(self.seed))
+            self.pipeline.components.replace_segmenter(FaultySegmenter(self.seed))
 
 
 def run_schedule(seed):
@@ -202,6 +206,7 @@ def run_schedule(seed):
     seeds = [rng.randrange(1 << 30) for _ in range(7)]
     source, witness = RoomSource(seeds[1]), Witness(seeds[0])
     sink = rng.choice([BrightestSink, PromptSink])(source)
+    meddler, passerby = Meddler(seeds[5], witness), Passerby(seeds[6])
     pipeline = LivePipeline(
         ReconnectingSource(source, lambda: source),
         FaultySegmenter(seeds[2]),
@@ -217,9 +222,10 @@ def run_schedule(seed):
         if rng.random() < 0.5
         else Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest", max_mask_age_s=MAX_AGE_S),
         live=LiveSettings(rng.choice(["last", "blur", "background"]), hold_after_s=0.0),
+        on_frame_tick=meddler,
+        on_control_tick=passerby,
     )
-    pipeline.poll = Meddler(seeds[5], pipeline, witness)
-    pipeline.attend = Passerby(seeds[6], pipeline)
+    meddler.pipeline = passerby.pipeline = pipeline
     try:
         pipeline.run()
     except INJECTED as exc:

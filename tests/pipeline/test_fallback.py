@@ -13,7 +13,7 @@ from faulty import DARK, replace_effect, rimlight_threads, run_schedule
 from rimlight import open_source
 from rimlight.core.frame import Frame, Mask
 from rimlight.effects.blur import BlurEffect
-from rimlight.pipeline.fallback import Holding, covers
+from rimlight.pipeline.fallback import FallbackFrame, is_mask_valid_for
 from rimlight.system import app_paths
 
 QUICK, THOROUGH = 300, 10_000
@@ -69,20 +69,22 @@ def test_whatever_fails_no_frame_of_the_room_is_shown_in_ten_thousand_schedules(
 
 
 def test_a_mask_covers_its_own_frame():
-    assert covers((at(5), mask_of()), at(5), 0.5)
+    assert is_mask_valid_for((at(5), mask_of()), at(5), 0.5)
 
 
 def test_a_mask_that_is_too_old_covers_nothing():
-    assert not covers((at(5), mask_of()), at(5.6), 0.5)
+    assert not is_mask_valid_for((at(5), mask_of()), at(5.6), 0.5)
 
 
 def test_a_mask_of_another_size_covers_nothing():
-    assert not covers((at(5), mask_of()), at(5, size=(48, 64)), 0.5)
+    assert not is_mask_valid_for((at(5), mask_of()), at(5, size=(48, 64)), 0.5)
 
 
 def test_a_mask_goes_on_covering_while_people_move(portrait):
     pairs = list(zip(portrait, portrait[6:], strict=False))
-    assert all(covers((old, mask_of()), new, 0.5, most_changed=0.1) for old, new in pairs)
+    assert all(
+        is_mask_valid_for((old, mask_of()), new, 0.5, max_scene_change=0.1) for old, new in pairs
+    )
     assert all((old.i420 != new.i420).mean() > 0.1 for old, new in pairs)
 
 
@@ -96,35 +98,35 @@ def test_a_mask_of_a_torn_picture_covers_no_whole_one(portrait, layout):
         frame = Frame.from_i420(
             frame.i420, size=frame.size, index=0, pts=frame.pts, captured_at=frame.captured_at
         )
-    assert not covers((frame, mask_of()), whole, 0.5, most_changed=0.1)
-    assert covers((frame, mask_of()), whole, 0.5)
-    assert covers((frame, mask_of()), frame, 0.5, most_changed=0.1)
+    assert not is_mask_valid_for((frame, mask_of()), whole, 0.5, max_scene_change=0.1)
+    assert is_mask_valid_for((frame, mask_of()), whole, 0.5)
+    assert is_mask_valid_for((frame, mask_of()), frame, 0.5, max_scene_change=0.1)
 
 
 def test_scores_that_are_not_numbers_cover_nothing():
-    assert not covers((at(5), mask_of(np.nan)), at(5), 0.5)
+    assert not is_mask_valid_for((at(5), mask_of(np.nan)), at(5), 0.5)
 
 
 @pytest.mark.parametrize("how", ["last", "blur", "background"])
 def test_before_the_first_safe_picture_the_holding_picture_is_plain_or_background(how):
-    picture = Holding((64, 48), how).picture([replace_effect()], Fraction(0))
+    picture = FallbackFrame((64, 48), how).make([replace_effect()], Fraction(0))
     assert picture.size == (64, 48)
     assert len(np.unique(picture.bgr.reshape(-1, 3), axis=0)) == 1
 
 
 def test_the_background_alone_shows_nobody():
-    holding = Holding((64, 48), "background")
-    holding.remember(make_frame(3), make_frame(3), mask_of())
-    picture = holding.picture([replace_effect("#0000ff")], Fraction(0))
+    fallback = FallbackFrame((64, 48), "background")
+    fallback.update(make_frame(3), make_frame(3), mask_of())
+    picture = fallback.make([replace_effect("#0000ff")], Fraction(0))
     assert (picture.bgr == (255, 0, 0)).all()
 
 
 def test_a_blurred_holding_picture_is_made_of_the_last_safe_one():
-    holding = Holding((64, 48), "blur")
+    fallback = FallbackFrame((64, 48), "blur")
     checks = np.indices((48, 64)).sum(axis=0) % 2 * 255
     safe = make_frame(0).with_bgr(np.repeat(checks[..., None], 3, axis=2).astype(np.uint8))
-    holding.remember(safe, safe, mask_of())
-    picture = holding.picture([], Fraction(0)).bgr.astype(int)
+    fallback.update(safe, safe, mask_of())
+    picture = fallback.make([], Fraction(0)).bgr.astype(int)
     assert abs(picture - 127).max() < 10
 
 
@@ -132,10 +134,10 @@ def test_a_blur_of_a_moment_ago_is_no_background_that_shows_nobody():
     room = np.random.default_rng(0).integers(0, 255, (48 * 3 // 2, 64), np.uint8)
     frame = Frame.from_i420(room, size=(64, 48), index=0, pts=Fraction(1), captured_at=1.0)
     blur = BlurEffect(BlurEffect.Options(radius_px=1, refresh_hz=15))
-    holding = Holding((64, 48), "background")
+    fallback = FallbackFrame((64, 48), "background")
     mask = Mask(np.zeros((9, 16, 1), np.float32), ("person",))
-    holding.remember(blur.apply(frame, mask), frame, mask)
-    picture = holding.picture([blur], Fraction(101, 100))
+    fallback.update(blur.apply(frame, mask), frame, mask)
+    picture = fallback.make([blur], Fraction(101, 100))
     assert picture.bgr.std(axis=(0, 1)).max() < 1
 
 
@@ -146,5 +148,5 @@ def test_a_background_that_fails_leaves_a_plain_picture():
 
         def close(self): ...
 
-    picture = Holding((64, 48), "background").picture([Broken()], Fraction(0))
+    picture = FallbackFrame((64, 48), "background").make([Broken()], Fraction(0))
     assert picture.size == (64, 48)

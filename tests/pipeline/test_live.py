@@ -10,11 +10,11 @@ from rimlight.core.errors import ModelError, SinkError, StopStream
 from rimlight.core.frame import Mask
 from rimlight.core.frame_queue import Overflow
 from rimlight.effects.cutout import CutoutEffect
-from rimlight.pipeline.error_log import FaultLog
 from rimlight.pipeline.fallback import NEUTRAL
 from rimlight.pipeline.fanout import Fanout
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import LiveSettings, Settings
+from rimlight.pipeline.stats import ErrorLog
 from rimlight.sinks.threaded import ConstantRateSink
 
 NEWEST = Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest", queue_size=2)
@@ -75,8 +75,8 @@ def test_a_model_error_is_survived():
     pipeline = live(ListSource(10), [sink], Nobody(fails={4, 5}))
     pipeline.run()
     assert sink.indices == [0, 1, 2, 3, 6, 7, 8, 9]
-    assert pipeline.faults.counts == {"model": 2}
-    assert pipeline.faults.last == "model: bad tensor"
+    assert pipeline.errors.counts == {"model": 2}
+    assert pipeline.errors.last == "model: bad tensor"
 
 
 def test_a_model_that_never_worked_ends_the_run():
@@ -137,14 +137,14 @@ def test_output_goes_on_while_the_source_is_silent():
     pipeline.run()
     times = [frame.pts for frame in sink.frames]
     assert times == sorted(set(times))
-    assert pipeline.faults.held == 4
+    assert pipeline.errors.fallback_frames == 4
 
 
 def test_panic_covers_while_the_source_is_silent():
     class Enough(RecordingSink):
         def write(self, frame):
             super().write(frame)
-            pipeline.panicking = True
+            pipeline.set_blanked(on=True)
             if len(self.frames) == 2:
                 raise StopStream
 
@@ -159,7 +159,7 @@ def test_panic_covers_the_very_next_picture():
     sink = RecordingSink()
 
     def panic(frame):
-        pipeline.panicking = frame.index >= 4
+        pipeline.set_blanked(on=frame.index >= 4)
 
     pipeline = live(ListSource(10), [sink], HalfSegmenter(), on_frame=panic)
     pipeline.run()
@@ -171,7 +171,7 @@ def test_a_frozen_picture_stays():
     sink = RecordingSink()
 
     def freeze(frame):
-        pipeline.frozen = 2 <= frame.index < 6
+        pipeline.is_frozen = 2 <= frame.index < 6
 
     pipeline = live(ListSource(20), [sink], HalfSegmenter(), on_frame=freeze)
     pipeline.run()
@@ -180,14 +180,15 @@ def test_a_frozen_picture_stays():
     assert levels[-1] == 19
 
 
-@pytest.mark.parametrize("word", ["panicking", "frozen"])
-def test_the_model_rests_while_nobody_sees_its_masks(word):
+@pytest.mark.parametrize("is_blanked", [True, False])
+def test_the_model_rests_while_nobody_sees_its_masks(is_blanked):
     model, sink = Nobody(fails=range(100)), RecordingSink()
     pipeline = live(ListSource(10), [sink], model)
-    setattr(pipeline, word, True)
+    pipeline.set_blanked(on=is_blanked)
+    pipeline.is_frozen = not is_blanked
     pipeline.run()
     assert len(sink.frames) >= 10
-    assert pipeline.faults.counts == {}
+    assert pipeline.errors.counts == {}
 
 
 class StuckSink(RecordingSink):
@@ -220,14 +221,13 @@ def test_panic_covers_the_virtual_camera_while_another_sink_is_stuck():
     steady = ConstantRateSink(camera, 1000)
 
     def attend():
-        if window.is_stuck.is_set() and not pipeline.panicking:
-            pipeline.panicking = True
+        if window.is_stuck.is_set() and not pipeline.is_blanked:
+            pipeline.set_blanked(on=True)
             assert camera.covered.wait(10)
             stages.append("covered")
             window.let_go.set()
 
-    pipeline = live(ListSource(3), [window, steady], HalfSegmenter())
-    pipeline.attend = attend
+    pipeline = live(ListSource(3), [window, steady], HalfSegmenter(), on_control_tick=attend)
     pipeline.run()
     steady.close()
     assert stages == ["covered"]
@@ -240,9 +240,9 @@ def test_the_cover_counts_as_taken_when_it_was_asked_for():
             self.write(frame)
 
     camera, now = Camera(), [1000.0]
-    fanout = Fanout([camera], make_frame(), FaultLog(), clock=lambda: now[0])
+    fanout = Fanout([camera], make_frame(), ErrorLog(), clock=lambda: now[0])
     now[0] = 1007.0
-    fanout.covered = True
+    fanout.set_blanked(on=True)
     assert camera.frames[0].captured_at == 1007.0
 
 
@@ -252,7 +252,7 @@ def test_panic_covers_while_the_model_is_stuck():
 
     class StuckModel(Nobody):
         def segment(self, frame):
-            pipeline.panicking = True
+            pipeline.set_blanked(on=True)
             assert camera.covered.wait(10)
             let_go.set()
             return super().segment(frame)
@@ -266,12 +266,12 @@ def test_panic_covers_while_the_model_is_stuck():
 def test_what_was_made_before_the_cover_is_not_shown_behind_it():
     camera = RecordingSink()
     camera.write_immediately = camera.write
-    fanout = Fanout([camera], make_frame(0), FaultLog())
-    fanout.covered = True
-    fanout.send(make_frame(1), is_cover=False, worked=True)
-    fanout.send(make_frame(2), is_cover=True, worked=True)
-    fanout.covered = False
-    fanout.send(make_frame(3), is_cover=False, worked=True)
+    fanout = Fanout([camera], make_frame(0), ErrorLog())
+    fanout.set_blanked(on=True)
+    fanout.send(make_frame(1), is_blank=False, has_worked=True)
+    fanout.send(make_frame(2), is_blank=True, has_worked=True)
+    fanout.set_blanked(on=False)
+    fanout.send(make_frame(3), is_blank=False, has_worked=True)
     assert camera.indices == [0, 2, 3]
 
 
@@ -281,11 +281,15 @@ def test_whoever_attends_may_fail():
         raise OSError("gone")
 
     failed = threading.Event()
-    pipeline = live(ListSource(10**6, is_live=True), [RecordingSink()], settings=NEWEST)
-    pipeline.attend = attend
-    pipeline.poll = lambda: failed.is_set() and pipeline.stop()
+    pipeline = live(
+        ListSource(10**6, is_live=True),
+        [RecordingSink()],
+        settings=NEWEST,
+        on_control_tick=attend,
+        on_frame_tick=lambda: failed.is_set() and pipeline.stop(),
+    )
     pipeline.run()
-    assert pipeline.faults.counts["controls"] >= 1
+    assert pipeline.errors.counts["controls"] >= 1
 
 
 def test_frames_that_the_output_was_too_slow_for_are_counted_while_it_runs():
@@ -318,7 +322,7 @@ def test_effects_are_swapped_between_two_frames():
 
     def swap(frame):
         if frame.index == 4:
-            pipeline.swap_effects([replace_effect("#0000ff")])
+            pipeline.components.replace_effects([replace_effect("#0000ff")])
 
     pipeline = live(ListSource(10), [sink], on_frame=swap)
     pipeline.run()
@@ -330,7 +334,7 @@ def test_a_model_is_swapped_and_the_old_one_closed():
     first, second = Nobody(), Nobody(fails=range(100))
     source = ListSource(100)
     pipeline = live(source, [RecordingSink()], first)
-    pipeline.swap_segmenter(second)
+    pipeline.components.replace_segmenter(second)
     with pytest.raises(ModelError):
         pipeline.run()
     assert first.closed
@@ -340,7 +344,7 @@ def test_models_that_are_brought_while_no_frame_comes_hold_nothing_up():
     brought = [Nobody() for _ in range(20)]
     pipeline = live(ListSource(3), [RecordingSink()])
     for each in brought:
-        pipeline.swap_segmenter(each)
+        pipeline.components.replace_segmenter(each)
     assert [each.closed for each in brought] == [True] * 19 + [False]
     pipeline.run()
     assert brought[-1].closed
@@ -348,7 +352,7 @@ def test_models_that_are_brought_while_no_frame_comes_hold_nothing_up():
 
 def test_a_model_that_no_frame_came_for_is_closed_at_the_end():
     pipeline, brought = live(ListSource(0), [RecordingSink()]), Nobody()
-    pipeline.swap_segmenter(brought)
+    pipeline.components.replace_segmenter(brought)
     pipeline.run()
     assert brought.closed
 
@@ -360,21 +364,21 @@ def test_an_old_model_that_does_not_close_is_survived():
 
     def swap(frame):
         if frame.index == 4:
-            pipeline.swap_segmenter(Nobody())
+            pipeline.components.replace_segmenter(Nobody())
 
     sink = RecordingSink()
     pipeline = live(ListSource(20), [sink], Sticky(), on_frame=swap)
     pipeline.run()
     assert sink.indices[-1] == 19
-    assert pipeline.faults.counts == {"model": 1}
+    assert pipeline.errors.counts == {"model": 1}
 
 
 def test_a_late_frame_is_left_out_where_there_is_a_newer_one():
     pipeline = live(ListSource(3), [RecordingSink()], settings=NEWEST, clock=lambda: 1.0)
     for index, captured in enumerate((0.0, 0.99)):
-        pipeline._shown.put(replace(make_frame(index), captured_at=captured))
-    assert pipeline._next_frame().index == 1
-    assert pipeline.faults.counts == {"too late": 1}
+        pipeline._stages.shown.put(replace(make_frame(index), captured_at=captured))
+    assert pipeline._next_shown_frame().index == 1
+    assert pipeline.errors.counts == {"too late": 1}
 
 
 def test_masks_of_every_third_frame_serve_the_two_between():
@@ -386,7 +390,7 @@ def test_masks_of_every_third_frame_serve_the_two_between():
             return super().segment(frame)
 
     pipeline = live(ListSource(10), [RecordingSink()], Asked())
-    pipeline.mask_every = 3
+    pipeline.inference_interval = 3
     pipeline.run()
     assert asked == [0, 3, 6, 9]
 
@@ -399,11 +403,11 @@ def test_refinement_can_be_left_out():
         def close(self): ...
 
     pipeline = live(ListSource(5), [RecordingSink()], refiners=[Failing()])
-    pipeline.swap_refiners(())
+    pipeline.components.replace_refiners(())
     assert pipeline.run().frames == 5
 
 
 def test_its_figures_can_be_asked_for_before_there_are_any():
     pipeline = live(ListSource(1), [RecordingSink()])
-    assert pipeline._patience_s() >= 0
+    assert pipeline._stages.compute_patience_s() >= 0
     assert pipeline.stats.stages == {}

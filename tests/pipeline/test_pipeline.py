@@ -130,7 +130,7 @@ def test_stop_finishes_what_is_under_way():
 
 
 def test_a_source_that_blocks_is_closed_under_its_reader(monkeypatch):
-    monkeypatch.setattr("rimlight.pipeline.pipeline.STOP_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("rimlight.pipeline.stages.STOP_TIMEOUT_S", 0.05)
 
     class Stuck(ListSource):
         closed = threading.Event()
@@ -206,14 +206,14 @@ def test_a_machine_without_room_for_another_thread_ends_those_it_has(monkeypatch
                 raise RuntimeError("can't start new thread")
             super().start()
 
-    monkeypatch.setattr("rimlight.pipeline.pipeline.threading.Thread", Scarce)
+    monkeypatch.setattr("rimlight.pipeline.stages.threading.Thread", Scarce)
     with pytest.raises(RuntimeError, match="new thread"):
         run(ListSource(10**6), RecordingSink())
     assert not [one for one in threading.enumerate() if one.name.startswith("rimlight")]
 
 
 def test_a_model_that_does_not_come_back_is_said_to_be_left_behind(monkeypatch, caplog):
-    monkeypatch.setattr("rimlight.pipeline.pipeline.STOP_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("rimlight.pipeline.stages.STOP_TIMEOUT_S", 0.05)
     let_go, stuck = threading.Event(), threading.Event()
 
     class Stuck(HalfSegmenter):
@@ -235,7 +235,7 @@ def test_a_model_that_does_not_come_back_is_said_to_be_left_behind(monkeypatch, 
         for thread in threading.enumerate():
             if thread.name == "rimlight-infer":
                 thread.join(10)
-    assert "rimlight-infer does not come back" in caplog.text
+    assert "rimlight-infer does not return" in caplog.text
 
 
 def test_dropped_frames_are_counted_with_their_cause():

@@ -6,7 +6,7 @@ import pytest
 from fakes import HalfSegmenter, ListSource, RecordingSink
 
 from rimlight.core.errors import ModelError, SourceReadError
-from rimlight.pipeline.stills import StillsPipeline
+from rimlight.pipeline.pipeline import Pipeline
 
 
 class Photos(ListSource):
@@ -44,28 +44,31 @@ class Fails:
 @pytest.mark.parametrize("where", ["segmenter", "effect"])
 def test_a_picture_at_which_a_part_fails_is_named_and_the_others_are_done(where):
     sink, part = RecordingSink(), Fails(MemoryError())
-    pipeline = StillsPipeline(
+    pipeline = Pipeline(
         Photos(),
         part if where == "segmenter" else HalfSegmenter(),
         [sink],
         effects=[part] if where == "effect" else [],
+        skip_failed=True,
     )
-    with pytest.raises(SourceReadError, match=r"1 of 3 pictures .* 1\.jpg: .*not enough memory"):
+    with pytest.raises(SourceReadError, match=r"1 of 3 images .* 1\.jpg: .*not enough memory"):
         pipeline.run()
     assert sink.indices == [0, 2]
 
 
 def test_a_failure_at_every_picture_is_raised_as_it_is():
     with pytest.raises(IndexError):
-        StillsPipeline(Photos(), Fails(IndexError(), at=(0, 1, 2)), [RecordingSink()]).run()
+        Pipeline(
+            Photos(), Fails(IndexError(), at=(0, 1, 2)), [RecordingSink()], skip_failed=True
+        ).run()
 
 
 def test_what_a_part_raises_on_purpose_ends_the_run():
     with pytest.raises(ModelError):
-        StillsPipeline(Photos(), Fails(ModelError("broken")), [RecordingSink()]).run()
+        Pipeline(Photos(), Fails(ModelError("broken")), [RecordingSink()], skip_failed=True).run()
 
 
 def test_a_watched_folder_goes_through_failures():
     sink = RecordingSink()
-    StillsPipeline(Photos(endless=True), Fails(ValueError("odd")), [sink]).run()
+    Pipeline(Photos(endless=True), Fails(ValueError("odd")), [sink], skip_failed=True).run()
     assert sink.indices == [0, 2]

@@ -8,7 +8,7 @@ from fakes import make_frame
 from flats import flat
 
 from rimlight.core.frame import Mask
-from rimlight.imaging import fast
+from rimlight.imaging import jit
 from rimlight.imaging.compositing.i420 import quantize
 from rimlight.refiners.smooth import SmoothRefiner
 
@@ -57,7 +57,7 @@ def test_closing_forgets_the_past():
 def test_compiled_and_opencv_smoothing_agree():
     made = []
     for on in (True, False):
-        with fast.switched(on=on):
+        with jit.use_jit(enabled=on):
             refiner = SmoothRefiner(SmoothRefiner.Options())
             rng = np.random.default_rng(3)
             for index in range(4):
@@ -68,7 +68,7 @@ def test_compiled_and_opencv_smoothing_agree():
     assert np.abs(made[0] - made[1]).max() < 0.01  # the level of a score may round either way
 
 
-@pytest.mark.skipif(fast.kernels() is None, reason="needs numba")
+@pytest.mark.skipif(jit.get_kernels() is None, reason="needs numba")
 def test_levels_of_a_steady_mask_are_its_scores_in_255ths():
     refiner = SmoothRefiner(SmoothRefiner.Options())
     rng = np.random.default_rng(3)

@@ -4,7 +4,7 @@ import pytest
 from fakes import make_frame
 
 from rimlight.core.frame import Frame
-from rimlight.imaging import fast
+from rimlight.imaging import jit
 from rimlight.segmenters.preprocess import small_planes
 
 
@@ -22,7 +22,7 @@ def planar(size):
 def test_compiled_and_opencv_planes_are_rounded_differently_at_most(size, small):
     made = []
     for on in (True, False):
-        with fast.switched(on=on):
+        with jit.use_jit(enabled=on):
             made.append(small_planes(planar(size), small))
     for compiled, plain in zip(*made, strict=True):
         assert compiled.shape == plain.shape == small[::-1]

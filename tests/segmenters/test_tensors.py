@@ -5,7 +5,7 @@ from labeled import as_frame
 
 from rimlight.core.errors import ModelFormatError
 from rimlight.core.model_card import InputSpec, ModelCard
-from rimlight.imaging import fast
+from rimlight.imaging import jit
 from rimlight.segmenters.postprocess import MaskMaker
 from rimlight.segmenters.preprocess import InputMaker
 from rimlight.segmenters.runtime import TensorInfo
@@ -170,7 +170,7 @@ def test_compiled_and_opencv_colors_agree(color, size):
     noise = np.random.default_rng(4).integers(0, 256, (50, 90, 3), np.uint8)
     tensors = []
     for on in (True, False):
-        with fast.switched(on=on):
+        with jit.use_jit(enabled=on):
             spec = {"color": color, "scale": (1, 2, 3), "offset": (-5, 0, 9)}
             tensors.append(made(noise, layout="i420", size=size, fit="letterbox", **spec))
     wrong = np.abs(tensors[0] - tensors[1])
@@ -181,6 +181,6 @@ def test_compiled_and_opencv_colors_agree(color, size):
 def test_what_is_no_number_is_not_made_a_score(on):
     values = np.full((1, 8, 8, 1), np.nan, np.float32)
     values[0, 0, :2, 0] = -0.5, 1.5
-    with fast.switched(on=on):
+    with jit.use_jit(enabled=on):
         scores = mask_of("probability", values).scores
     assert scores[0, :2, 0].tolist() == [0, 1] and np.isnan(scores[1:]).all()

@@ -169,14 +169,13 @@ def test_closing_ends_a_rest():
 
 @pytest.mark.parametrize("state", [State.RESTING, State.RETRYING])
 def test_a_run_is_stopped_at_once_while_its_camera_is(state, monkeypatch):
-    monkeypatch.setattr("rimlight.pipeline.pipeline.STOP_TIMEOUT_S", 60)
+    monkeypatch.setattr("rimlight.pipeline.stages.STOP_TIMEOUT_S", 60)
 
     def absent():
         raise SourceOpenError("not there")
 
     source = ReconnectingSource(Shutter() if state is State.RESTING else broken(3), absent)
     newest = Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest")
-    pipeline = LivePipeline(source, HalfSegmenter(), [RecordingSink()], settings=newest)
 
     def poll():
         if pipeline.stats.frames and state is State.RESTING:
@@ -184,7 +183,9 @@ def test_a_run_is_stopped_at_once_while_its_camera_is(state, monkeypatch):
         if source.state is state:
             pipeline.stop()
 
-    pipeline.poll = poll
+    pipeline = LivePipeline(
+        source, HalfSegmenter(), [RecordingSink()], settings=newest, on_frame_tick=poll
+    )
     run = threading.Thread(target=pipeline.run)
     run.start()
     run.join(15)

@@ -22,6 +22,7 @@ from rimlight.system.atomic_io import write_bytes
 if TYPE_CHECKING:
     from rimlight.batch.held import HeldModels
     from rimlight.core.frame import Frame
+    from rimlight.pipeline.live import LivePipeline
     from rimlight.pipeline.pipeline import Pipeline
 
 _log = logging.getLogger(__name__)
@@ -141,7 +142,7 @@ def carry_out(
     counted: Counted,
     *,
     until: Fraction | None = None,
-    on_open: Callable[[Pipeline], list[int]] | None = None,
+    on_open: Callable[[Pipeline | LivePipeline], list[int]] | None = None,
     models: HeldModels | None = None,
 ) -> Outcome:
     """Do one run.
@@ -178,7 +179,7 @@ def carry_out(
     return Outcome(frames, stats.elapsed_s)
 
 
-def _obey_sigterm(pipeline: Pipeline) -> list[int]:
+def _obey_sigterm(pipeline: Pipeline | LivePipeline) -> list[int]:
     """Let SIGTERM end the run in order; the list then holds the signal."""
     received: list[int] = []
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rimlight.core.config import RunConfig
     from rimlight.core.frame import Frame, SourceInfo
     from rimlight.core.protocols import Refiner
+    from rimlight.pipeline.live import LivePipeline
     from rimlight.pipeline.pipeline import Pipeline
     from rimlight.pipeline.stats import Stats
 
@@ -68,7 +69,7 @@ class Stop:
 
 
 @contextmanager
-def stop_on_signals(pipeline: Pipeline) -> Iterator[Stop]:
+def stop_on_signals(pipeline: Pipeline | LivePipeline) -> Iterator[Stop]:
     """End the run in order on Ctrl-C, SIGTERM, SIGHUP or SIGQUIT; a second Ctrl-C interrupts it.
 
     SIGHUP stays ignored where it was, such as under nohup.

@@ -40,9 +40,9 @@ def ctl(
 
     rimlight ctl status --json
     """
-    from rimlight.live.control_socket import ask, default_socket
+    from rimlight.live.control_socket import get_default_socket, send_command
 
-    answer = ask(path or default_socket(), _resolve_files(words))
+    answer = send_command(path or get_default_socket(), _resolve_files(words))
     if as_json:
         typer.echo(json.dumps(answer.get("status", answer)))
     if not answer["ok"]:

@@ -45,8 +45,9 @@ if TYPE_CHECKING:
     from rimlight.core.config import RunConfig
     from rimlight.core.frame import Frame
     from rimlight.factory.pipeline import OpenPipeline
-    from rimlight.live.commands import Controls
-    from rimlight.live.session import Wishes
+    from rimlight.live.commands import LiveCommands
+    from rimlight.live.session import LiveOptions
+    from rimlight.pipeline.live import LivePipeline
     from rimlight.pipeline.pipeline import Pipeline
 
 STATUS_INTERVAL_S = 1.0
@@ -139,17 +140,17 @@ def live(
     if dry_run:
         print_plan(run)
     else:
-        from rimlight.live.session import Wishes
+        from rimlight.live.session import LiveOptions
 
-        wishes = Wishes(control_socket, on_demand, _parse_cpu_share(max_cpu), min_fps)
-        _run(run, wishes, quiet=quiet)
+        options = LiveOptions(control_socket, on_demand, _parse_cpu_share(max_cpu), min_fps)
+        _run(run, options, quiet=quiet)
 
 
-def _run(config: RunConfig, wishes: Wishes, *, quiet: bool) -> None:
+def _run(config: RunConfig, options: LiveOptions, *, quiet: bool) -> None:
     from rimlight.cli.console import console, format_figures, print_notes, stop_on_signals
     from rimlight.factory.pipeline import open_pipeline
-    from rimlight.live.session import live_session
-    from rimlight.live.status import delay_ms
+    from rimlight.live.session import LiveSession
+    from rimlight.live.status import compute_delay_ms
 
     with console.status("opening", spinner="line") as status:
         tick: list[Callable[[], None]] = []
@@ -157,14 +158,19 @@ def _run(config: RunConfig, wishes: Wishes, *, quiet: bool) -> None:
         def on_frame(_: Frame) -> None:
             tick[0]()
 
-        with open_pipeline(config, on_frame=None if quiet else on_frame) as run:
+        session = LiveSession(options, notify=console.print)
+        with open_pipeline(
+            config,
+            on_frame=None if quiet else on_frame,
+            on_frame_tick=session.on_frame_tick,
+            on_control_tick=session.on_control_tick,
+        ) as run:
             print_notes(run.notes)
-            session = live_session(run, config, wishes, notify=console.print)
-            with session as controls, stop_on_signals(run.pipeline):
-                line = partial(_format_status, run.pipeline, controls)
+            with session.attach(run, config) as commands, stop_on_signals(run.pipeline):
+                line = partial(_format_status, run.pipeline, commands)
                 tick.append(make_throttled(STATUS_INTERVAL_S, lambda: status.update(line())))
                 stats = run.pipeline.run()
-                delay = delay_ms(run, stats)
+                delay = compute_delay_ms(run, stats)
             ended = _Ended.of(run)
     if not quiet or ended.failed:
         late = f", {delay:.0f} ms late (sync offset of the sound)" if delay else ""
@@ -217,7 +223,7 @@ def make_throttled(interval_s: float, action: Callable[[], None]) -> Callable[[]
     return tick
 
 
-def _format_status(pipeline: Pipeline, controls: Controls | None) -> str:
+def _format_status(pipeline: Pipeline | LivePipeline, commands: LiveCommands | None) -> str:
     stats = pipeline.stats
     latency = stats.stages["latency"]
     age = stats.stages.get("mask age")
@@ -225,18 +231,18 @@ def _format_status(pipeline: Pipeline, controls: Controls | None) -> str:
     text += f", mask {age.median_ms:.0f} ms older" if age and age.median_ms >= 1 else ""
     lost = sum(stats.dropped.values())
     text += f", {lost} dropped" if lost else ""
-    return text + _format_state(controls) + " (Ctrl-C ends)"
+    return text + _format_state(commands) + " (Ctrl-C ends)"
 
 
-def _format_state(controls: Controls | None) -> str:
+def _format_state(commands: LiveCommands | None) -> str:
     """Return what differs from normal operation."""
-    if controls is None:
+    if commands is None:
         return ""
-    now = controls.status()
+    now = commands.get_status()
     words = [] if now.state == "live" else [now.state.upper()]
     words += [word for word, is_so in (("COVERED", now.panic), ("FROZEN", now.frozen)) if is_so]
     words += [now.problem] if now.problem else []
-    words += [f"without {', '.join(now.given_up)}"] if now.given_up else []
+    words += [f"without {', '.join(now.degraded)}"] if now.degraded else []
     return "".join(f", {word}" for word in words)
 
 

@@ -19,11 +19,10 @@ from rimlight.factory.extra_outputs import open_extra_outputs, split_extra_outpu
 from rimlight.factory.segmenter import open_segmenter, read_palette
 from rimlight.factory.sinks import load_component, make_private, open_sinks
 from rimlight.factory.validation import check_cover, validate_config
-from rimlight.imaging import fast
+from rimlight.imaging import jit
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.pipeline import Pipeline
-from rimlight.pipeline.settings import LiveSettings, Settings
-from rimlight.pipeline.stills import StillsPipeline
+from rimlight.pipeline.settings import LiveSettings, MaskSync, Settings
 from rimlight.refiners import REFINERS
 from rimlight.sources import FILMS, SOURCES
 from rimlight.sources.rotate import Turned, split_turn, turned
@@ -46,7 +45,7 @@ class OpenPipeline:
         notes: what the user should know: settings the camera refused, sinks that were left out.
     """
 
-    pipeline: Pipeline
+    pipeline: Pipeline | LivePipeline
     source: Source
     effects: tuple[Effect, ...]
     sinks: tuple[Sink, ...]
@@ -61,6 +60,8 @@ def open_pipeline(
     *,
     observers: Sequence[Refiner] = (),
     on_frame: Callable[[Frame], None] | None = None,
+    on_frame_tick: Callable[[], None] | None = None,
+    on_control_tick: Callable[[], None] | None = None,
     open_model: Callable[[ComponentConfig, tuple[int, int]], Segmenter] = open_segmenter,
 ) -> Iterator[OpenPipeline]:
     """Open every part of `config`; close all of them when the block ends.
@@ -72,6 +73,8 @@ def open_pipeline(
         config: the run.
         observers: refiners of the caller's own, run last: they see every mask.
         on_frame: called on the caller's thread after each frame.
+        on_frame_tick: of a live run; see `LivePipeline`.
+        on_control_tick: of a live run; see `LivePipeline`.
         open_model: opens the segmenter for pictures of (width, height).
 
     Raises:
@@ -84,8 +87,8 @@ def open_pipeline(
         stack.callback(source.close)
         info = source.info
         check_cover(config, info.size[1])
-        stack.enter_context(fast.switched(on=_is_compiled(config.pipeline, info)))
-        _warm_up(config)
+        settings = _make_settings(config.pipeline, info)
+        _warm_up(config, settings)
         main, beside = split_extra_outputs(config)
         sinks, places, left_out = open_sinks(main, info, stack)
         extra_outputs = open_extra_outputs(beside, info, stack=stack, open_effect=open_effect)
@@ -95,17 +98,18 @@ def open_pipeline(
         refiners = [_closing(stack, one) for one in resume.open_refiners(config, open_refiner)]
         painted = [_with_palette(part, config.segmenter) for part in config.effects]
         effects = [_closing(stack, open_effect(part)) for part in painted]
-        pipeline = _pipeline_kind(config.pipeline, ahead, info)(
+        ticks = on_frame_tick, on_control_tick
+        pipeline = _choose_pipeline(config.pipeline, ahead, info, ticks)(
             source,
             segmenter,
             sinks,
             refiners=[*refiners, *observers],
             effects=[*extra_outputs, *effects],
-            settings=_settings(config.pipeline, is_live=info.is_live),
+            settings=settings,
             on_frame=on_frame,
         )
         every = [*sinks, *(output.sink for output in extra_outputs)]
-        plain = _without_compiled(config.pipeline, info)
+        plain = _explain_missing_jit(config.pipeline, settings)
         notes = (
             *info.notes,
             *left_out,
@@ -179,39 +183,37 @@ def _look_ahead(config: RunConfig, info: SourceInfo) -> tuple[MaskLookahead | No
     return MaskLookahead(MaskLookahead.Options(frames=config.look_ahead)), notes
 
 
-def _pipeline_kind(
-    config: PipelineConfig, ahead: MaskLookahead | None, info: SourceInfo
-) -> Callable[..., Pipeline]:
+def _choose_pipeline(
+    config: PipelineConfig,
+    ahead: MaskLookahead | None,
+    info: SourceInfo,
+    ticks: tuple[Callable[[], None] | None, Callable[[], None] | None],
+) -> Callable[..., Pipeline | LivePipeline]:
     if config.fallback is None:
-        return partial(StillsPipeline if info.is_image_sequence else Pipeline, lookahead=ahead)
+        return partial(Pipeline, lookahead=ahead, skip_failed=info.is_image_sequence)
     live = LiveSettings(
         config.fallback,
         max_latency_s=config.max_latency_ms / 1000,
         max_scene_change=1.0 if config.allow_passthrough else config.max_scene_change,
     )
-    return partial(LivePipeline, live=live)
+    return partial(LivePipeline, live=live, on_frame_tick=ticks[0], on_control_tick=ticks[1])
 
 
-def _is_compiled(config: PipelineConfig, info: SourceInfo) -> bool:
-    """Live, every millisecond counts; for files memory and the first frame count more."""
-    if config.jit == "auto":
-        return fast.is_on() and info.is_live
-    return fast.is_on() and config.jit == "always"
+def _explain_missing_jit(config: PipelineConfig, settings: Settings) -> list[str]:
+    """Return why a run has no compiled loops, if it should; "auto" goes without numba silently."""
+    with jit.use_jit(enabled=settings.jit):
+        reason = jit.find_missing_reason()
+    is_expected = config.jit == "auto" and reason and "not installed" in reason
+    return (
+        [f"without compiled loops, which is slower: {reason}"] if reason and not is_expected else []
+    )
 
 
-def _without_compiled(config: PipelineConfig, info: SourceInfo) -> list[str]:
-    """Say why a run that wants compiled loops has none; where numba is wanted but absent too."""
-    reason = fast.missing_reason() if _is_compiled(config, info) else None
-    is_usual = config.jit == "auto" and reason and "not installed" in reason
-    return [f"without compiled loops, which is slower: {reason}"] if reason and not is_usual else []
-
-
-def _warm_up(config: RunConfig) -> None:
-    """Have the compiled loops ready before a sink opens: what it shows should move from then on."""
+def _warm_up(config: RunConfig, settings: Settings) -> None:
+    """Compile the loops before a sink opens: its first frame should not be a long one."""
     if any(part.kind in COMPOSITING for part in config.effects):
-        from rimlight.imaging.warm import warm_up
-
-        warm_up()
+        with jit.use_jit(enabled=settings.jit):
+            jit.warm_up()
 
 
 def _with_palette(effect: ComponentConfig, segmenter: ComponentConfig) -> ComponentConfig:
@@ -227,16 +229,17 @@ def _closing(stack: ExitStack, part: Any) -> Any:
     return part
 
 
-def _settings(config: PipelineConfig, *, is_live: bool) -> Settings:
-    overflow = (
-        config.overflow if config.overflow != "auto" else ("drop-oldest" if is_live else "block")
-    )
+def _make_settings(config: PipelineConfig, info: SourceInfo) -> Settings:
+    """Return the settings of a run, "auto" resolved.
+
+    Live, every millisecond of a frame counts; for files memory and the first frame count more.
+    """
+    overflow, mask_sync = ("drop-oldest", "latest") if info.is_live else ("block", "exact")
     return Settings(
-        overflow=Overflow(overflow),
-        mask_sync=config.mask_sync
-        if config.mask_sync != "auto"
-        else ("latest" if is_live else "exact"),
+        overflow=Overflow(overflow if config.overflow == "auto" else config.overflow),
+        mask_sync=cast(MaskSync, mask_sync if config.mask_sync == "auto" else config.mask_sync),
         queue_size=config.queue_size,
         max_bytes=int(config.queue_mb * 1e6),
         max_mask_age_s=config.max_mask_age_s,
+        jit=jit.is_enabled() and (info.is_live if config.jit == "auto" else config.jit == "always"),
     )

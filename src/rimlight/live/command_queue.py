@@ -1,4 +1,4 @@
-"""Words that are heard on one thread and done on another."""
+"""A command queue: commands arrive on the control thread and run on the pipeline's thread."""
 
 from __future__ import annotations
 
@@ -14,54 +14,54 @@ log = logging.getLogger(__name__)
 
 Answer = dict[str, Any]
 
-_HINT = "the run goes on; its log says more"
+_HINT = "the run continues; its log has details"
 
 
 @dataclass(slots=True)
-class Errand:
-    """What somebody said, and the answer once it is done.
+class Command:
+    """A command of the user, and its answer.
 
     Attributes:
         words: such as ("blur", "20").
-        answer: None until it is done.
+        answer: None until the command has run.
     """
 
     words: tuple[str, ...]
     answer: Answer | None = None
 
 
-class Errands:
-    """Does what is urgent at once, and keeps the rest for the thread that may do it.
+class CommandQueue:
+    """Runs urgent commands immediately, and queues the others for the pipeline's thread.
 
     Args:
-        do: does what the words say, and returns the answer.
-        urgent: first words of what any thread may do at any moment.
+        execute: executes the words of a command and returns the answer.
+        urgent: first words of the commands that any thread may run at any moment.
     """
 
-    def __init__(self, do: Callable[[Sequence[str]], Answer], urgent: frozenset[str]) -> None:
-        self._do = do
+    def __init__(self, execute: Callable[[Sequence[str]], Answer], urgent: frozenset[str]) -> None:
+        self._execute = execute
         self._urgent = urgent
-        self._waiting: deque[Errand] = deque()
+        self._pending: deque[Command] = deque()
 
-    def hear(self, words: Sequence[str]) -> Errand:
-        """Take an errand. Any thread; does not wait."""
-        errand = Errand(tuple(words))
-        if errand.words[:1] and errand.words[0] in self._urgent:
-            self._run(errand)
+    def submit(self, words: Sequence[str]) -> Command:
+        """Run an urgent command, or queue it. Any thread; does not wait."""
+        command = Command(tuple(words))
+        if command.words[:1] and command.words[0] in self._urgent:
+            self._run(command)
         else:
-            self._waiting.append(errand)
-        return errand
+            self._pending.append(command)
+        return command
 
-    def work(self) -> None:
-        """Do what waits, in order. For the thread that may do it."""
-        while self._waiting:
-            self._run(self._waiting.popleft())
+    def run_pending(self) -> None:
+        """Run the queued commands, in order. For the pipeline's thread."""
+        while self._pending:
+            self._run(self._pending.popleft())
 
-    def _run(self, errand: Errand) -> None:
+    def _run(self, command: Command) -> None:
         try:
-            errand.answer = self._do(errand.words)
+            command.answer = self._execute(command.words)
         except RimlightError as exc:
-            errand.answer = {"ok": False, "text": str(exc), "hint": exc.hint or ""}
-        except Exception as exc:  # whatever was said, it does not end the run
-            log.warning("cannot do %r", " ".join(errand.words), exc_info=exc)
-            errand.answer = {"ok": False, "text": f"that cannot be done: {exc}", "hint": _HINT}
+            command.answer = {"ok": False, "text": str(exc), "hint": exc.hint or ""}
+        except Exception as exc:  # no command may end the run
+            log.warning("cannot execute %r", " ".join(command.words), exc_info=exc)
+            command.answer = {"ok": False, "text": f"the command failed: {exc}", "hint": _HINT}

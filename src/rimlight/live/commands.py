@@ -1,4 +1,4 @@
-"""What a live run can be told while it runs, whoever tells it: a key, a signal, `rimlight ctl`."""
+"""The commands of a live run, from a key, a signal or `rimlight ctl`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from rimlight.factory.cover import check_effects, check_kept, compute_min_blur_p
 from rimlight.factory.pipeline import OpenPipeline, open_effect
 from rimlight.factory.segmenter import read_foreground
 from rimlight.live import effect_edits
-from rimlight.live.effect_edits import Parts
-from rimlight.live.governor import Governor, Step, ladder, smaller_pictures
+from rimlight.live.effect_edits import Effects
+from rimlight.live.governor import (
+    Governor,
+    QualityStep,
+    build_quality_ladder,
+    make_downscale_step,
+)
 from rimlight.live.model_switch import ModelSwitch
-from rimlight.live.object_selection import Selection
-from rimlight.live.status import Status, status_of
+from rimlight.live.object_selection import LiveObjectSelection
+from rimlight.live.status import Status, read_status
 from rimlight.pipeline.live import LivePipeline
 from rimlight.system import app_paths
 
@@ -34,16 +39,16 @@ KEYS = {
     " ": ("panic",),
     "q": ("stop",),
 }
-"""What a key says, in the window and on the terminal."""
+"""The command of each key, in the window and on the terminal."""
 
 URGENT = frozenset({"panic", "freeze", "stop", "status"})
-"""What any thread may say at any moment; the rest is for the thread that runs the run."""
+"""Commands that any thread may execute at any moment; the others are for the pipeline's thread."""
 
 _SWITCH = {"on": True, "off": False}
 
 
 class Profile(Options):
-    """A look with a name: the keys of a run that can change while it runs.
+    """A named set of the keys of a run that can change while it runs.
 
     Attributes:
         effects: the effects that replace those of the run; none: unchanged.
@@ -54,10 +59,10 @@ class Profile(Options):
     segmenter: ComponentConfig | None = None
 
 
-class Controls:
-    """Changes a live run between two of its frames. For the thread that runs it, but for `URGENT`.
+class LiveCommands:
+    """Changes a live run between two frames. For the thread that runs it, except `URGENT`.
 
-    A change is made ready first; if that fails, the run goes on as it was.
+    A change is prepared first; if that fails, the run continues unchanged.
 
     Args:
         run: the open run; its pipeline must be a `LivePipeline`.
@@ -66,17 +71,19 @@ class Controls:
 
     def __init__(self, run: OpenPipeline, config: RunConfig) -> None:
         if not isinstance(run.pipeline, LivePipeline):
-            raise TypeError(f"only a live run has controls, got {type(run.pipeline).__name__}")
+            raise TypeError(f"only a live run has commands, got {type(run.pipeline).__name__}")
         self._run = run
         self._pipeline: LivePipeline = run.pipeline
         self._allow_passthrough = config.pipeline.allow_passthrough
-        self._parts: Parts = config.effects
-        self._effects: list[tuple[ComponentConfig, Effect]] = list(
+        self._effects: Effects = config.effects
+        self._open_effects: list[tuple[ComponentConfig, Effect]] = list(
             zip(config.effects, run.effects, strict=True)
         )
-        self._model_switch = ModelSwitch(run.pipeline, config.segmenter, run.info.size)
+        self._model_switch = ModelSwitch(run.pipeline.components, config.segmenter, run.info.size)
         self._governor: Governor | None = None
-        self._selection = Selection(run.pipeline, config, lambda: self._parts)
+        self._selection = LiveObjectSelection(
+            run.pipeline.components, config, lambda: self._effects
+        )
         self._verbs: dict[str, Callable[[Sequence[str]], str]] = {
             "background": self._background,
             "blur": self._blur,
@@ -84,7 +91,7 @@ class Controls:
             "mirror": self._mirror,
             "keep": self._selection.keep,
             "drop": self._selection.drop,
-            "objects": self._selection.objects,
+            "objects": self._selection.list_objects,
             "freeze": self._freeze,
             "panic": self._panic,
             "model": self._model,
@@ -92,11 +99,11 @@ class Controls:
             "stop": self._stop,
         }
 
-    def do(self, words: Sequence[str]) -> str:
-        """Do what a user says, such as ["blur", "20"]; return what is so now.
+    def execute(self, words: Sequence[str]) -> str:
+        """Execute a command, such as ["blur", "20"]; return the new state.
 
         Raises:
-            RimlightError: the verb or its value is wrong, or the change cannot be made.
+            RimlightError: the verb or its value is invalid, or the change fails.
         """
         verb = words[0] if words else ""
         if verb not in self._verbs:
@@ -104,165 +111,166 @@ class Controls:
             raise ConfigError(f"unknown verb {verb!r}", hint=suggest(verb, known))
         return self._verbs[verb](words[1:])
 
-    def govern(self, *, most_cpu: float | None, least_fps: float | None) -> Governor:
-        """Return what holds the run to a limit when it is polled.
+    def make_governor(self, max_cpu: float | None, min_fps: float | None) -> Governor:
+        """Return the governor that keeps the run within limits when it is polled.
 
         Args:
-            most_cpu: the share of one processor, 0.4 for 40 %; None for any.
-            least_fps: frames a second, or what the source gives if that is less; None for any.
+            max_cpu: share of one core, 0.4 for 40 %; None for no limit.
+            min_fps: frames per second, or the source's rate if that is lower; None for no limit.
         """
         pipeline = self._pipeline
-        steps = ladder(
+        steps = build_quality_ladder(
             pipeline,
-            self._selection.needed,
-            lighter=self._lighter(),
-            smaller=smaller_pictures(self._run.source),
+            self._selection.required,
+            lighter_model=self._make_lighter_step(),
+            downscale=make_downscale_step(self._run.source),
         )
         self._governor = Governor(
             steps,
-            lambda: pipeline.stats.frames - pipeline.faults.held,
-            most_cpu=most_cpu,
-            least_fps=least_fps,
-            came=lambda: pipeline.captured,
-            idle=self._is_idle,
+            lambda: pipeline.stats.frames - pipeline.errors.fallback_frames,
+            max_cpu=max_cpu,
+            min_fps=min_fps,
+            count_input=lambda: pipeline.captured,
+            is_idle=self._is_idle,
         )
         return self._governor
 
     def _is_idle(self) -> bool:
         pipeline = self._pipeline
-        return pipeline.panicking or pipeline.frozen or self.status().state != "live"
+        return pipeline.is_blanked or pipeline.is_frozen or self.get_status().state != "live"
 
-    def status(self) -> Status:
-        """Return how the run stands."""
-        asked = self._model_switch.asked
-        model = str(asked.options.get("model", asked.kind))
-        given_up = self._governor.given_up if self._governor else ()
-        return status_of(
-            self._run, self._pipeline, model=model, parts=self._parts, given_up=given_up
+    def get_status(self) -> Status:
+        """Return the state of the run."""
+        requested = self._model_switch.requested
+        model = str(requested.options.get("model", requested.kind))
+        degraded = self._governor.degraded if self._governor else ()
+        return read_status(
+            self._run, self._pipeline, model=model, effects=self._effects, degraded=degraded
         )
 
     def close(self) -> None:
-        """Close the effects of now: those that came by a change have nobody else to do so."""
-        for _, effect in self._effects:
+        """Close the current effects: nobody else closes those that came by a change."""
+        for _, effect in self._open_effects:
             effect.close()
 
-    def _lighter(self) -> Step:
+    def _make_lighter_step(self) -> QualityStep:
         switch = self._model_switch
-        return Step(
+        return QualityStep(
             "the larger model",
-            lambda: switch.lighten(self._parts, on=True),
-            lambda: switch.lighten(self._parts, on=False),
+            lambda: switch.set_lighter(self._effects, on=True),
+            lambda: switch.set_lighter(self._effects, on=False),
             lambda: (
-                not self._selection.is_narrow and bool(switch.lighter(switch.asked, self._parts))
+                not self._selection.is_narrow
+                and bool(switch.find_lighter(switch.requested, self._effects))
             ),
         )
 
     def _background(self, values: Sequence[str]) -> str:
-        background = _one(values, "background FILE or COLOR")
-        self._wear(effect_edits.with_background(self._parts, background))
+        background = _get_only(values, "background FILE or COLOR")
+        self._apply(effect_edits.replace_background(self._effects, background))
         return f"background {background}"
 
     def _blur(self, values: Sequence[str]) -> str:
         free, height = self._allow_passthrough, self._run.info.size[1]
-        least_px = effect_edits.LEAST_BLUR_PX if free else compute_min_blur_px(height)
-        amount = _one(values, "blur PIXELS")
-        self._wear(effect_edits.with_blur(self._parts, amount, least_px=least_px))
-        radius = next(p.options["radius_px"] for p in self._parts if p.kind == "blur")
+        min_px = effect_edits.MIN_BLUR_PX if free else compute_min_blur_px(height)
+        amount = _get_only(values, "blur PIXELS")
+        self._apply(effect_edits.set_blur(self._effects, amount, min_px=min_px))
+        radius = next(p.options["radius_px"] for p in self._effects if p.kind == "blur")
         return f"blur {radius:g}"
 
     def _next(self, values: Sequence[str]) -> str:
         unread: list[str] = []
-        for parts in effect_edits.with_next_backgrounds(self._parts):
+        for effects in effect_edits.iterate_next_backgrounds(self._effects):
             try:
-                self._wear(parts)
+                self._apply(effects)
             except ConfigError as exc:
                 unread.append(exc.message)
                 continue
-            shown = next(p.options["background"] for p in self._parts if p.kind == "replace")
+            shown = next(p.options["background"] for p in self._effects if p.kind == "replace")
             return f"background {shown}" + (f"; {'; '.join(unread)}" if unread else "")
         raise ConfigError(f"there is no next background: {'; '.join(unread)}")
 
     def _mirror(self, values: Sequence[str]) -> str:
-        self._wear(effect_edits.with_mirror(self._parts, on=_switch(values)))
-        return "mirror on" if self._parts[-1].kind == "flip" else "mirror off"
+        self._apply(effect_edits.toggle_mirror(self._effects, on=_parse_switch(values)))
+        return "mirror on" if self._effects[-1].kind == "flip" else "mirror off"
 
     def _freeze(self, values: Sequence[str]) -> str:
-        on = _switch(values)
-        self._pipeline.frozen = not self._pipeline.frozen if on is None else on
-        return "frozen" if self._pipeline.frozen else "moving"
+        on = _parse_switch(values)
+        self._pipeline.is_frozen = not self._pipeline.is_frozen if on is None else on
+        return "frozen" if self._pipeline.is_frozen else "moving"
 
     def _panic(self, values: Sequence[str]) -> str:
-        on = _switch(values)
-        self._pipeline.panicking = not self._pipeline.panicking if on is None else on
-        return "covered" if self._pipeline.panicking else "shown again"
+        on = _parse_switch(values)
+        self._pipeline.set_blanked(on=not self._pipeline.is_blanked if on is None else on)
+        return "covered" if self._pipeline.is_blanked else "shown again"
 
     def _model(self, values: Sequence[str]) -> str:
-        name = _one(values, "model NAME or FILE")
+        name = _get_only(values, "model NAME or FILE")
         part = ComponentConfig.model_validate({"kind": "model", "model": name})
         if not self._allow_passthrough:
             check_kept(read_foreground(part), "the model")
-        self._model_switch.use(part, self._parts)
+        self._model_switch.switch_to(part, self._effects)
         return f"model {name}"
 
     def _profile(self, values: Sequence[str]) -> str:
-        name = _one(values, "profile NAME or FILE")
-        path = _profile_path(name)
+        name = _get_only(values, "profile NAME or FILE")
+        path = _find_profile(name)
         profile = validate(Profile, read_yaml(path), where=str(path))
-        parts = self._parts if profile.effects is None else profile.effects
-        self._wear(parts, model=profile.segmenter)
+        effects = self._effects if profile.effects is None else profile.effects
+        self._apply(effects, model=profile.segmenter)
         return f"profile {name}"
 
     def _stop(self, values: Sequence[str]) -> str:
         self._pipeline.stop()
         return "stopping"
 
-    def _wear(self, parts: Parts, *, model: ComponentConfig | None = None) -> None:
-        """Open the effects that are new, change over, then close those that are gone.
+    def _apply(self, effects: Effects, *, model: ComponentConfig | None = None) -> None:
+        """Open the effects that are new, switch to them, then close those that are gone.
 
         Args:
-            parts: the effects that are wanted.
-            model: another model, that is changed over to as well.
+            effects: the new effects.
+            model: another model, to switch to at the same time.
         """
         if not self._allow_passthrough:
-            check_effects(parts, self._run.info.size[1])
+            check_effects(effects, self._run.info.size[1])
             if model is not None:
                 check_kept(read_foreground(model), "the model")
-        old = list(self._effects)
-        worn: list[tuple[ComponentConfig, Effect]] = []
+        old = list(self._open_effects)
+        new: list[tuple[ComponentConfig, Effect]] = []
         with ExitStack() as on_error:
-            for part in parts:
-                kept = next((pair for pair in old if pair[0] == part), None)
-                if kept is None:
-                    kept = (part, open_effect(part))
-                    on_error.callback(kept[1].close)
+            for component in effects:
+                pair = next((pair for pair in old if pair[0] == component), None)
+                if pair is None:
+                    pair = (component, open_effect(component))
+                    on_error.callback(pair[1].close)
                 else:
-                    old.remove(kept)
-                worn.append(kept)
+                    old.remove(pair)
+                new.append(pair)
             if model is not None:
-                self._model_switch.use(model, parts)
+                self._model_switch.switch_to(model, effects)
             on_error.pop_all()
-        self._pipeline.swap_effects([effect for _, effect in worn])
-        self._parts, self._effects = parts, worn
+        self._pipeline.components.replace_effects([effect for _, effect in new])
+        self._effects, self._open_effects = effects, new
         for _, effect in old:
             effect.close()
 
 
-def _one(values: Sequence[str], usage: str) -> str:
+def _get_only(values: Sequence[str], usage: str) -> str:
     if len(values) != 1:
-        raise ConfigError(f"this takes one value, got {len(values)}", hint=f"say: {usage}")
+        raise ConfigError(f"this takes one value, got {len(values)}", hint=f"usage: {usage}")
     return values[0]
 
 
-def _switch(values: Sequence[str]) -> bool | None:
+def _parse_switch(values: Sequence[str]) -> bool | None:
     if not values:
         return None
     if len(values) > 1 or values[0] not in _SWITCH:
-        said = " ".join(values)
-        raise ConfigError(f"must be on or off, got {said!r}", hint="without a value it toggles")
+        text = " ".join(values)
+        raise ConfigError(f"must be on or off, got {text!r}", hint="omit the value to toggle")
     return _SWITCH[values[0]]
 
 
-def _profile_path(name: str) -> Path:
+def _find_profile(name: str) -> Path:
     if name.endswith((".yaml", ".yml")):
         return Path(os.path.expanduser(name))
     return app_paths.get_config_folder() / "profiles" / f"{name}.yaml"

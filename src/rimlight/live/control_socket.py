@@ -1,7 +1,7 @@
-"""`rimlight ctl` talks to a live run over a Unix socket: one line of JSON each way.
+"""Controls a live run over a Unix socket: one line of JSON each way.
 
-{"say": ["blur", "20"]}  ->  {"ok": true, "text": "blur 20"}
-{"say": ["status"]}      ->  {"ok": true, "status": {...}}
+{"command": ["blur", "20"]}  ->  {"ok": true, "text": "blur 20"}
+{"command": ["status"]}      ->  {"ok": true, "status": {...}}
 otherwise                ->  {"ok": false, "text": "...", "hint": "..."}
 """
 
@@ -16,147 +16,155 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rimlight.core.errors import ConfigError
-from rimlight.live.command_queue import Answer, Errand
+from rimlight.live.command_queue import Answer, Command
 from rimlight.system import app_paths
 from rimlight.system.locks import wait_for_lock
 
-_LONGEST = 4096
-_CLIENTS = 8
-_PATIENCE_S = 5.0
+_MAX_LINE_BYTES = 4096
+_MAX_CLIENTS = 8
+_TIMEOUT_S = 5.0
 
-_LONGEST_ANSWER = 1 << 20
+_MAX_ANSWER_BYTES = 1 << 20
 
-_NONSENSE: Answer = {"ok": False, "text": 'must be a line such as {"say": ["panic"]}', "hint": ""}
-_TOO_LONG: Answer = {"ok": False, "text": f"that is more than {_LONGEST} characters", "hint": ""}
+_NOT_A_COMMAND: Answer = {
+    "ok": False,
+    "text": 'must be a line such as {"command": ["panic"]}',
+    "hint": "",
+}
+_TOO_LONG: Answer = {
+    "ok": False,
+    "text": f"more than {_MAX_LINE_BYTES} characters",
+    "hint": "",
+}
 
 
-def default_socket() -> Path:
-    """Return where a live run listens if nothing else is said."""
+def get_default_socket() -> Path:
+    """Return the path of the socket that a live run listens at by default."""
     return app_paths.get_runtime_folder() / "rimlight.sock"
 
 
-class ControlSocket:
-    """Listens for one user's words; `poll` hears and answers them, without ever waiting.
+class ControlServer:
+    """Listens for the commands of one user; `poll` reads and answers them, and never waits.
 
     Args:
-        path: the socket's place; only the user may open it (mode 0600).
-        hear: takes the words; whoever said them gets the answer when the errand has one.
+        path: of the socket; only the user may open it (mode 0600).
+        submit: takes a command; the client gets the answer once the command has one.
 
     Raises:
-        ConfigError: another run listens there, or it cannot be made.
+        ConfigError: another run listens there, or the socket cannot be created.
     """
 
-    def __init__(self, path: Path, hear: Callable[[Sequence[str]], Errand]) -> None:
+    def __init__(self, path: Path, submit: Callable[[Sequence[str]], Command]) -> None:
         self.path = path
-        self._hear_words = hear
-        self._owed: dict[socket.socket, Errand] = {}
-        self._heard: dict[socket.socket, bytes] = {}
+        self._submit = submit
+        self._running: dict[socket.socket, Command] = {}
+        self._received: dict[socket.socket, bytes] = {}
         self._listener = _listen(path)
-        self._place = _identity(path)
+        self._file_id = _read_file_id(path)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
 
     def poll(self) -> None:
-        """Hear whoever has said something, and answer whose errand is done."""
+        """Read what clients have sent, and answer the commands that have run."""
         for key, _ in self._selector.select(0):
             if key.fileobj is self._listener:
                 self._accept()
-            elif key.fileobj in self._heard:  # and has not made room for another just now
-                self._hear(key.fileobj)
-        for client, errand in tuple(self._owed.items()):
-            if errand.answer is not None:
-                self._tell(client, errand.answer)
+            elif key.fileobj in self._received:  # not dropped for another client just now
+                self._receive(key.fileobj)
+        for client, command in tuple(self._running.items()):
+            if command.answer is not None:
+                self._answer(client, command.answer)
 
     def close(self) -> None:
-        """Stop listening and remove the socket, unless another run has taken its place."""
-        for client in tuple(self._heard):
-            self._leave(client)
+        """Stop listening and remove the socket, unless another run has replaced it."""
+        for client in tuple(self._received):
+            self._drop(client)
         if self._listener.fileno() >= 0:
             self._selector.close()
             self._listener.close()
-            if self._place is not None and _identity(self.path) == self._place:
+            if self._file_id is not None and _read_file_id(self.path) == self._file_id:
                 self.path.unlink(missing_ok=True)
 
     def _accept(self) -> None:
-        with suppress(OSError):  # it went away again
+        with suppress(OSError):  # the client has disconnected
             client, _ = self._listener.accept()
             client.setblocking(False)
-            if len(self._heard) >= _CLIENTS:  # those that never finish a line make room
-                self._leave(next(iter(self._heard)))
-            self._heard[client] = b""
+            if len(self._received) >= _MAX_CLIENTS:  # drop the one that has waited longest
+                self._drop(next(iter(self._received)))
+            self._received[client] = b""
             self._selector.register(client, selectors.EVENT_READ)
 
-    def _hear(self, client: socket.socket) -> None:
+    def _receive(self, client: socket.socket) -> None:
         try:
-            said = client.recv(_LONGEST)
+            received = client.recv(_MAX_LINE_BYTES)
         except OSError:
-            said = b""
-        line = self._heard[client] = self._heard[client] + said
-        if not said:
-            self._leave(client)
-        elif len(line) > _LONGEST:
-            self._tell(client, _TOO_LONG)
-        elif b"\n" in line and client not in self._owed:
-            self._take(client, line)
+            received = b""
+        line = self._received[client] = self._received[client] + received
+        if not received:
+            self._drop(client)
+        elif len(line) > _MAX_LINE_BYTES:
+            self._answer(client, _TOO_LONG)
+        elif b"\n" in line and client not in self._running:
+            self._parse(client, line)
 
-    def _take(self, client: socket.socket, line: bytes) -> None:
+    def _parse(self, client: socket.socket, line: bytes) -> None:
         try:
-            words = [str(word) for word in json.loads(line)["say"]]
+            words = [str(word) for word in json.loads(line)["command"]]
         except (ValueError, KeyError, TypeError, RecursionError):
-            self._tell(client, _NONSENSE)
+            self._answer(client, _NOT_A_COMMAND)
         else:
-            self._owed[client] = self._hear_words(words)
+            self._running[client] = self._submit(words)
 
-    def _tell(self, client: socket.socket, answer: Answer) -> None:
-        with suppress(OSError):  # whoever asked did not wait for the answer
+    def _answer(self, client: socket.socket, answer: Answer) -> None:
+        with suppress(OSError):  # the client did not wait for the answer
             client.sendall(json.dumps(answer).encode() + b"\n")
-        self._leave(client)
+        self._drop(client)
 
-    def _leave(self, client: socket.socket) -> None:
-        del self._heard[client]
-        self._owed.pop(client, None)
+    def _drop(self, client: socket.socket) -> None:
+        del self._received[client]
+        self._running.pop(client, None)
         self._selector.unregister(client)
         client.close()
 
 
-def ask(path: Path, words: Sequence[str]) -> Answer:
-    """Say `words` to the run that listens at `path`, and return its answer.
+def send_command(path: Path, words: Sequence[str]) -> Answer:
+    """Send `words` to the run that listens at `path`, and return its answer.
 
     Raises:
         ConfigError: no run listens there, it does not answer, or the words are too long.
     """
-    said = json.dumps({"say": list(words)}).encode() + b"\n"
-    if len(said) > _LONGEST:
+    line = json.dumps({"command": list(words)}).encode() + b"\n"
+    if len(line) > _MAX_LINE_BYTES:
         raise ConfigError(
-            f"that is too long for a live run: {len(said)} characters, at most {_LONGEST}",
+            f"the command is too long: {len(line)} characters, at most {_MAX_LINE_BYTES}",
             hint="name a file by a shorter path",
         )
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as talk:
-        talk.settimeout(_PATIENCE_S)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(_TIMEOUT_S)
         try:
-            talk.connect(str(path))
-            talk.sendall(said)
-            with talk.makefile("rb") as answers:
-                line = answers.readline(_LONGEST_ANSWER)
+            client.connect(str(path))
+            client.sendall(line)
+            with client.makefile("rb") as answers:
+                answer = answers.readline(_MAX_ANSWER_BYTES)
         except TimeoutError as exc:
             raise ConfigError(
-                f"the live run at {path} is busy, and does that when it can",
-                hint="see how it stands: rimlight ctl status",
+                f"the live run at {path} is busy; it runs the command as soon as it can",
+                hint="show its state: rimlight ctl status",
             ) from exc
         except OSError as exc:
             raise ConfigError(
                 f"no live run listens at {path}", hint="start one with: rimlight live"
             ) from exc
-    if not line:
+    if not answer:
         raise ConfigError("the live run ended before it answered")
-    return _checked(line, path)
+    return _parse_answer(answer, path)
 
 
-def _checked(line: bytes, path: Path) -> Answer:
-    """Return an answer that has what this module's own text says.
+def _parse_answer(line: bytes, path: Path) -> Answer:
+    """Return an answer that has the keys of this protocol.
 
     Raises:
-        ConfigError: it has not: something else listens there.
+        ConfigError: it does not: something else listens there.
     """
     try:
         answer = json.loads(line)
@@ -170,7 +178,7 @@ def _checked(line: bytes, path: Path) -> Answer:
     if ok is True and isinstance(status, dict) and status:
         return {"ok": True, "status": status}
     raise ConfigError(
-        f"what listens at {path} is no live run of this version",
+        f"the process that listens at {path} is not a live run of this version",
         hint="check the path of the socket and XDG_RUNTIME_DIR; start a run with: rimlight live",
     )
 
@@ -179,14 +187,14 @@ def _listen(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone_in(path.parent):
+        with _lock_folder(path.parent):
             _remove_stale(path)
             before = os.umask(0o177)
             try:
                 listener.bind(str(path))
             finally:
                 os.umask(before)
-            listener.listen(_CLIENTS)
+            listener.listen(_MAX_CLIENTS)
         listener.setblocking(False)
     except OSError as exc:
         listener.close()
@@ -198,8 +206,8 @@ def _listen(path: Path) -> socket.socket:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Let no other run look at, remove or make sockets in `folder` meanwhile, where locks work."""
+def _lock_folder(folder: Path) -> Iterator[None]:
+    """Keep other runs from creating or removing sockets in `folder`, where locks work."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         wait_for_lock(descriptor)
@@ -208,8 +216,8 @@ def _alone_in(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another of the same name; None where there is none."""
+def _read_file_id(path: Path) -> tuple[int, int] | None:
+    """Return what distinguishes a file from another of the same name; None if it is missing."""
     try:
         status = path.lstat()
     except OSError:

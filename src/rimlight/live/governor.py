@@ -1,4 +1,4 @@
-"""Holds a run to a share of the processor, or to a rate, by giving up quality step by step."""
+"""Keeps a run within limits of CPU use or frame rate by reducing quality step by step."""
 
 from __future__ import annotations
 
@@ -15,231 +15,229 @@ from rimlight.pipeline.live import LivePipeline
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 2.0
-"""One look is a mean over this time."""
+CHECK_INTERVAL_S = 2.0
+"""Each check averages over this time."""
 
 DOWN_AFTER, UP_AFTER = 2, 5
-"""Looks in a row that must agree before a step; up takes longer, so that it does not swing."""
+"""Consecutive checks that must agree before a step; up takes longer, to avoid oscillation."""
 
-COMFORT = 0.7
-"""A step up needs the processor's share to be below this part of its limit."""
+UP_SHARE = 0.7
+"""A step up needs the CPU use to be below this fraction of its limit."""
 
-SLACK = 0.95
-"""A rate below this part of the wanted one is too slow."""
+MIN_RATE_SHARE = 0.95
+"""A rate below this fraction of the required one is too slow."""
 
-_ON_THE_WAY = 1
-"""Frames of a look that may come in it and go out in the next one."""
+_IN_FLIGHT = 1
+"""Frames that may come in during one check interval and go out in the next."""
 
-LONGEST_WAIT = 60
-"""Looks before a step up that has failed before is tried again, at most."""
+MAX_PATIENCE = 60
+"""Maximum number of checks before a step up that has failed is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """Something that can be given up.
+class QualityStep:
+    """One step of the quality ladder.
 
     Attributes:
-        what: for people, such as "refinement".
-        give_up: does it.
-        take_back: undoes it.
-        helps: says whether there is anything to give up now.
+        name: what quality is lost, for people, such as "refinement".
+        degrade: reduces the quality.
+        restore: undoes it.
+        can_degrade: returns True if there is anything to reduce now.
     """
 
-    what: str
-    give_up: Callable[[], None]
-    take_back: Callable[[], None]
-    helps: Callable[[], bool] = lambda: True
+    name: str
+    degrade: Callable[[], None]
+    restore: Callable[[], None]
+    can_degrade: Callable[[], bool] = lambda: True
 
 
 class Governor:
-    """Walks down the ladder while too much is asked of the machine, and up when there is room.
+    """Steps down the quality ladder while a limit is exceeded, and up when there is room.
 
     Args:
-        steps: what to give up, in this order.
-        frames: how many frames have gone out, with pictures of their own.
-        cpu: seconds of processor time used; `time.process_time`.
+        steps: the quality ladder, the first to degrade first.
+        count_output: returns the frames that were sent, without fallback frames.
+        get_cpu_s: returns the CPU time used; `time.process_time`.
         clock: monotonic seconds.
-        most_cpu: the share of one processor that may be used, 0.4 for 40 %; None for any.
-        least_fps: frames a second that are wanted; None for any.
-        came: how many frames the source has given; what does not come cannot go out. None if
-            that is not known.
-        idle: says whether nothing can be judged, as nobody wants pictures or there are none.
+        max_cpu: maximum share of one core, 0.4 for 40 %; None for no limit.
+        min_fps: required frames per second; None for no limit.
+        count_input: returns the frames that the source has delivered, which limit the output;
+            None if that is not known.
+        is_idle: returns True if nothing can be measured, e.g. while the output is blanked.
     """
 
     def __init__(
         self,
-        steps: Sequence[Step],
-        frames: Callable[[], int],
+        steps: Sequence[QualityStep],
+        count_output: Callable[[], int],
         *,
-        most_cpu: float | None = None,
-        least_fps: float | None = None,
-        came: Callable[[], int] | None = None,
-        cpu: Callable[[], float] = time.process_time,
-        idle: Callable[[], bool] = lambda: False,
+        max_cpu: float | None = None,
+        min_fps: float | None = None,
+        count_input: Callable[[], int] | None = None,
+        get_cpu_s: Callable[[], float] = time.process_time,
+        is_idle: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._steps = steps
-        self._idle = idle
-        self._sources = (clock, cpu, frames, came or (lambda: 0))
-        self._knows_came = came is not None
+        self._is_idle = is_idle
+        self._counters = (clock, get_cpu_s, count_output, count_input or (lambda: 0))
+        self._counts_input = count_input is not None
         self._clock = clock
-        self._most_cpu = most_cpu
-        self._least_fps = least_fps
-        self._before = self._counted()
+        self._max_cpu = max_cpu
+        self._min_fps = min_fps
+        self._before = self._read_counters()
         self._next = 0
-        self._given_up: list[int] = []
-        self._strained = self._calm = 0
+        self._degraded: list[int] = []
+        self._overloaded_checks = self._relaxed_checks = 0
         self._patience = UP_AFTER
-        self._climbed_at = float("-inf")
+        self._restored_at = float("-inf")
         self._possible_fps = math.inf
         self.share = 0.0
-        """Of one processor, in the last look."""
+        """CPU use as a share of one core, at the last check."""
         self.fps = 0.0
-        """Frames a second in the last look."""
+        """Frames per second at the last check."""
 
     @property
-    def given_up(self) -> tuple[str, ...]:
-        """What is given up now."""
-        return tuple(self._steps[index].what for index in self._given_up)
+    def degraded(self) -> tuple[str, ...]:
+        """The names of the steps that are degraded now."""
+        return tuple(self._steps[index].name for index in self._degraded)
 
     def poll(self) -> None:
-        """Look, if it is time to, and take a step if it must be."""
-        if self._clock() - self._before[0] < LOOK_EVERY_S:
+        """Check the limits, if it is time to, and take a step if necessary."""
+        if self._clock() - self._before[0] < CHECK_INTERVAL_S:
             return
-        now = self._counted()
-        seconds, cpu_s, frames, came = (b - a for a, b in zip(self._before, now, strict=True))
+        now = self._read_counters()
+        seconds, cpu_s, sent, delivered = (b - a for a, b in zip(self._before, now, strict=True))
         self._before = now
-        self.share, self.fps = cpu_s / seconds, frames / seconds
-        self._possible_fps = (came - _ON_THE_WAY) / seconds if self._knows_came else math.inf
-        if self._idle():
-            self._strained = self._calm = 0
+        self.share, self.fps = cpu_s / seconds, sent / seconds
+        self._possible_fps = (delivered - _IN_FLIGHT) / seconds if self._counts_input else math.inf
+        if self._is_idle():
+            self._overloaded_checks = self._relaxed_checks = 0
         else:
-            self._judge()
+            self._check_limits()
 
-    def _counted(self) -> tuple[float, ...]:
-        return tuple(source() for source in self._sources)
+    def _read_counters(self) -> tuple[float, ...]:
+        return tuple(read() for read in self._counters)
 
-    def _judge(self) -> None:
-        strained = self._is_strained()
-        self._strained = self._strained + 1 if strained else 0
-        self._calm = self._calm + 1 if self._is_calm() else 0
-        if self._strained >= DOWN_AFTER and self._next < len(self._steps):
-            self._down()
-        elif self._calm >= self._patience and self._given_up:
-            self._up()
+    def _check_limits(self) -> None:
+        is_overloaded = self._is_overloaded()
+        self._overloaded_checks = self._overloaded_checks + 1 if is_overloaded else 0
+        self._relaxed_checks = self._relaxed_checks + 1 if self._is_relaxed() else 0
+        if self._overloaded_checks >= DOWN_AFTER and self._next < len(self._steps):
+            self._degrade()
+        elif self._relaxed_checks >= self._patience and self._degraded:
+            self._restore()
 
-    def _is_strained(self) -> bool:
-        too_much = self._most_cpu is not None and self.share > self._most_cpu
-        if self._least_fps is None:
-            return too_much
-        return too_much or self.fps < SLACK * min(self._least_fps, self._possible_fps)
+    def _is_overloaded(self) -> bool:
+        exceeds_cpu = self._max_cpu is not None and self.share > self._max_cpu
+        if self._min_fps is None:
+            return exceeds_cpu
+        return exceeds_cpu or self.fps < MIN_RATE_SHARE * min(self._min_fps, self._possible_fps)
 
-    def _is_calm(self) -> bool:
-        room = self._most_cpu is None or self.share < COMFORT * self._most_cpu
-        return room and not self._is_strained()
+    def _is_relaxed(self) -> bool:
+        has_room = self._max_cpu is None or self.share < UP_SHARE * self._max_cpu
+        return has_room and not self._is_overloaded()
 
-    def _down(self) -> None:
-        looks = (self._clock() - self._climbed_at) / LOOK_EVERY_S
-        if looks <= self._patience:  # the last step up was one too many: wait longer next time
-            self._patience = min(2 * self._patience, LONGEST_WAIT)
-        self._strained = self._calm = 0
+    def _degrade(self) -> None:
+        checks = (self._clock() - self._restored_at) / CHECK_INTERVAL_S
+        if checks <= self._patience:  # the last step up was too much: wait longer next time
+            self._patience = min(2 * self._patience, MAX_PATIENCE)
+        self._overloaded_checks = self._relaxed_checks = 0
         while self._next < len(self._steps):
             index, self._next = self._next, self._next + 1
-            if self._done(partial(_give_up, self._steps[index])):
-                self._given_up.append(index)
-                log.warning("%s: goes on without %s", self._said(), self._steps[index].what)
+            step = self._steps[index]
+            if self._try_to(partial(_degrade_if_possible, step)):
+                self._degraded.append(index)
+                log.warning("%s: continuing without %s", self._format_use(), step.name)
                 return
 
-    def _up(self) -> None:
-        self._strained = self._calm = 0
-        self._climbed_at = self._clock()
-        step = self._steps[self._given_up[-1]]
-        if self._done(partial(_take_back, step)):
-            self._next = self._given_up.pop()
-            log.warning("%s: takes up %s again", self._said(), step.what)
+    def _restore(self) -> None:
+        self._overloaded_checks = self._relaxed_checks = 0
+        self._restored_at = self._clock()
+        step = self._steps[self._degraded[-1]]
+        if self._try_to(partial(_restore, step)):
+            self._next = self._degraded.pop()
+            log.warning("%s: restored %s", self._format_use(), step.name)
 
-    def _said(self) -> str:
-        return f"{self.share:.0%} of a processor, {self.fps:.0f} frames a second"
+    def _format_use(self) -> str:
+        return f"{self.share:.0%} of a core, {self.fps:.0f} frames per second"
 
     @staticmethod
-    def _done(change: Callable[[], bool]) -> bool:
-        """Make a change; False if it cannot be made, such as a model that is gone."""
+    def _try_to(change: Callable[[], bool]) -> bool:
+        """Make a change; return False if it fails, e.g. because a model is missing."""
         try:
             return change()
         except RimlightError as exc:
-            log.warning("the governor cannot change that: %s", exc)
+            log.warning("the governor cannot change the quality: %s", exc)
             return False
 
 
-def _give_up(step: Step) -> bool:
-    if not step.helps():
-        return False
-    step.give_up()
-    return True
-
-
-def _take_back(step: Step) -> bool:
-    step.take_back()
-    return True
-
-
-def ladder(
+def build_quality_ladder(
     pipeline: LivePipeline,
-    needed: Sequence[Refiner],
+    required: Sequence[Refiner],
     *,
-    lighter: Step | None = None,
-    smaller: Step | None = None,
-) -> tuple[Step, ...]:
-    """Return what a live run can do without, the least missed first.
+    lighter_model: QualityStep | None = None,
+    downscale: QualityStep | None = None,
+) -> tuple[QualityStep, ...]:
+    """Return the quality steps of a live run, the least visible first.
 
     Args:
         pipeline: the run.
-        needed: the refiners that must stay, as they say who and what is seen.
-        lighter: changes to a smaller model.
-        smaller: takes smaller pictures from the camera.
+        required: the refiners that select who and what is seen, and so must stay.
+        lighter_model: changes to a smaller model.
+        downscale: captures smaller images.
     """
-    every_one = tuple(pipeline.refiners)
+    components = pipeline.components
+    all_refiners = tuple(components.refiners)
+    set_interval = partial(setattr, pipeline, "inference_interval")
 
-    def masks(what: str, before: int, after: int) -> Step:
-        def every(count: int) -> None:
-            pipeline.mask_every = count
+    def make_mask_step(name: str, before: int, after: int) -> QualityStep:
+        degrade, restore = partial(set_interval, after), partial(set_interval, before)
+        return QualityStep(name, degrade, restore, lambda: pipeline.shares_masks)
 
-        return Step(what, partial(every, after), partial(every, before), shared)
-
-    def shared() -> bool:
-        return pipeline.shares_masks
-
-    refinement = Step(
+    refinement = QualityStep(
         "refinement",
-        partial(pipeline.swap_refiners, needed),
-        partial(pipeline.swap_refiners, every_one),
-        lambda: len(needed) < len(every_one),
+        partial(components.replace_refiners, required),
+        partial(components.replace_refiners, all_refiners),
+        lambda: len(required) < len(all_refiners),
     )
-    blur = Step(
+    blur = QualityStep(
         "a blur that keeps up",
-        partial(pipeline.set_reduced_rate, on=True),
-        partial(pipeline.set_reduced_rate, on=False),
-        lambda: pipeline.can_ease,
+        partial(components.set_reduced_rate, on=True),
+        partial(components.set_reduced_rate, on=False),
+        components.can_reduce_rate,
     )
     steps = (
-        masks("the mask of every 2nd frame", 1, 2),
-        lighter,
+        make_mask_step("the mask of every 2nd frame", 1, 2),
+        lighter_model,
         refinement,
         blur,
-        masks("two masks of three", 2, 3),
-        masks("three masks of four", 3, 4),
-        smaller,
+        make_mask_step("two masks of three", 2, 3),
+        make_mask_step("three masks of four", 3, 4),
+        downscale,
     )
     return tuple(step for step in steps if step is not None)
 
 
-def smaller_pictures(source: Source) -> Step | None:
-    """Return the step that takes smaller pictures from a camera, None for what is no camera."""
+def make_downscale_step(source: Source) -> QualityStep | None:
+    """Return the step that captures smaller images, None if `source` cannot."""
     if not isinstance(source, SupportsDownscaling):
         return None
-    return Step(
+    return QualityStep(
         "the camera's full size",
         partial(source.set_downscaled, on=True),
         partial(source.set_downscaled, on=False),
         source.can_downscale,
     )
+
+
+def _degrade_if_possible(step: QualityStep) -> bool:
+    if not step.can_degrade():
+        return False
+    step.degrade()
+    return True
+
+
+def _restore(step: QualityStep) -> bool:
+    step.restore()
+    return True

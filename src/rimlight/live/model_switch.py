@@ -1,4 +1,4 @@
-"""The model that a live run thinks with: the one that was asked for, or a lighter one."""
+"""Switches a live run between the requested model and a lighter one."""
 
 from __future__ import annotations
 
@@ -11,65 +11,67 @@ import numpy as np
 from rimlight.core.config import ComponentConfig
 from rimlight.core.frame import Frame
 from rimlight.factory.segmenter import find_lighter, open_segmenter
-from rimlight.pipeline.hot_swap import SwappablePipeline
+from rimlight.pipeline.hot_swap import HotSwap
 
 PEOPLE_EFFECTS = frozenset({"blur", "cutout", "flip", "hud", "replace"})
-"""Effects that need no other class than people, unless they are told to keep one."""
+"""Effects that need no other class than people, unless they are configured to keep one."""
 
 
 class ModelSwitch:
-    """Changes the model of a run. For the thread that runs it.
+    """Replaces the model of a run. For the thread that runs it.
 
     Args:
-        pipeline: the run.
-        part: what its model was opened from.
-        size: (width, height) of its pictures.
+        components: of the run.
+        component: what its model was opened from.
+        size: (width, height) of its frames.
     """
 
     def __init__(
-        self, pipeline: SwappablePipeline, part: ComponentConfig, size: tuple[int, int]
+        self, components: HotSwap, component: ComponentConfig, size: tuple[int, int]
     ) -> None:
-        self._pipeline = pipeline
+        self._components = components
         self._size = size
         self._is_light = False
-        self.asked = part
-        """What the user wants."""
+        self.requested = component
+        """The model that the user chose."""
 
-    def use(self, part: ComponentConfig, effects: Sequence[ComponentConfig]) -> None:
-        """Open another model, try it on a plain picture, then change over.
-
-        Raises:
-            RimlightError: it does not open or does not run; the run goes on with the old one.
-        """
-        self._change((self._is_light and self.lighter(part, effects)) or part)
-        self.asked = part
-
-    def lighten(self, effects: Sequence[ComponentConfig], *, on: bool) -> None:
-        """Change to the lighter model, or back to what was asked for.
+    def switch_to(self, component: ComponentConfig, effects: Sequence[ComponentConfig]) -> None:
+        """Open another model, try it on a plain frame, then switch to it.
 
         Raises:
-            RimlightError: it does not open or does not run; the run goes on with the old one.
+            RimlightError: it does not open or does not run; the run keeps the old one.
         """
-        self._change((on and self.lighter(self.asked, effects)) or self.asked)
+        self._replace((self._is_light and self.find_lighter(component, effects)) or component)
+        self.requested = component
+
+    def set_lighter(self, effects: Sequence[ComponentConfig], *, on: bool) -> None:
+        """Switch to the lighter model, or back to the requested one.
+
+        Raises:
+            RimlightError: it does not open or does not run; the run keeps the old one.
+        """
+        self._replace((on and self.find_lighter(self.requested, effects)) or self.requested)
         self._is_light = on
 
-    def lighter(
-        self, part: ComponentConfig, effects: Sequence[ComponentConfig]
+    def find_lighter(
+        self, component: ComponentConfig, effects: Sequence[ComponentConfig]
     ) -> ComponentConfig | None:
-        """Return what could stand in for a model, as far as `effects` are concerned."""
+        """Return a lighter model that serves `effects` as well, None if there is none."""
         kept = {name for each in effects for name in each.options.get("keep", ())}
-        people = kept <= {"person"} and all(each.kind in PEOPLE_EFFECTS for each in effects)
-        return find_lighter(part, self._size) if people else None
+        needs_people_only = kept <= {"person"} and all(
+            each.kind in PEOPLE_EFFECTS for each in effects
+        )
+        return find_lighter(component, self._size) if needs_people_only else None
 
-    def _change(self, part: ComponentConfig) -> None:
-        segmenter = open_segmenter(part, self._size)
+    def _replace(self, component: ComponentConfig) -> None:
+        segmenter = open_segmenter(component, self._size)
         with ExitStack() as on_error:
             on_error.callback(segmenter.close)
-            segmenter.segment(_plain(self._size))
+            segmenter.segment(_make_plain(self._size))
             on_error.pop_all()
-        self._pipeline.swap_segmenter(segmenter)
+        self._components.replace_segmenter(segmenter)
 
 
-def _plain(size: tuple[int, int]) -> Frame:
-    picture = np.zeros((size[1], size[0], 3), np.uint8)
-    return Frame.from_bgr(picture, index=0, pts=Fraction(0), captured_at=0.0)
+def _make_plain(size: tuple[int, int]) -> Frame:
+    image = np.zeros((size[1], size[0], 3), np.uint8)
+    return Frame.from_bgr(image, index=0, pts=Fraction(0), captured_at=0.0)

@@ -1,4 +1,4 @@
-"""Who and what stays, changed by word while a live run goes on."""
+"""Selects who and what stays in the picture, while a live run continues."""
 
 from __future__ import annotations
 
@@ -7,75 +7,153 @@ from itertools import zip_longest
 
 from rimlight.core.config import ComponentConfig, RunConfig
 from rimlight.core.errors import ConfigError
+from rimlight.core.frame import Frame, Instances, Mask
+from rimlight.core.options import validate
 from rimlight.core.protocols import Refiner
+from rimlight.core.registry import suggest
 from rimlight.factory.cover import check_kept
 from rimlight.factory.object_filter import parse_object_filter, split_commas
-from rimlight.live.dynamic_selection import SwitchedChoice
-from rimlight.pipeline.live import LivePipeline
+from rimlight.pipeline.hot_swap import HotSwap
 from rimlight.refiners import COSMETIC, LASTING
+from rimlight.refiners.select import SelectRefiner
+from rimlight.refiners.track import TrackRefiner
+
+ALL = "all"
+"""The word that ends a selection."""
 
 
-class Selection:
-    """Takes the place of a run's trackers and choosers, so that the choice may change.
+class LiveObjectSelection:
+    """Replaces a run's trackers and selecting refiners, so that the selection can change.
 
     Args:
-        pipeline: the run, before it begins.
-        config: what it was opened from.
-        effects: returns the effects as they are now.
+        components: of the run, before it begins.
+        config: what the run was opened from.
+        get_effects: returns the current effects.
     """
 
     def __init__(
         self,
-        pipeline: LivePipeline,
+        components: HotSwap,
         config: RunConfig,
-        effects: Callable[[], Sequence[ComponentConfig]],
+        get_effects: Callable[[], Sequence[ComponentConfig]],
     ) -> None:
-        given = list(zip_longest((part.kind for part in config.refiners), pipeline.refiners))
-        rest = [(kind, refiner) for kind, refiner in given if kind not in LASTING]
-        self._choice = SwitchedChoice([refiner for kind, refiner in given if kind in LASTING])
-        self._effects = effects
+        kinds = (component.kind for component in config.refiners)
+        named = list(zip_longest(kinds, components.refiners))
+        others = [(kind, refiner) for kind, refiner in named if kind not in LASTING]
+        self._selection = DynamicSelection([refiner for kind, refiner in named if kind in LASTING])
+        self._get_effects = get_effects
         self._allow_passthrough = config.pipeline.allow_passthrough
-        self.needed: list[Refiner] = [
-            self._choice,
-            *(refiner for kind, refiner in rest if kind not in COSMETIC),
+        self.required: list[Refiner] = [
+            self._selection,
+            *(refiner for kind, refiner in others if kind not in COSMETIC),
         ]
-        """The refiners that say who and what is seen."""
-        pipeline.swap_refiners([self._choice, *(refiner for _, refiner in rest)])
+        """The refiners that select who and what is seen."""
+        components.replace_refiners([self._selection, *(refiner for _, refiner in others)])
 
     @property
     def is_narrow(self) -> bool:
-        """Somebody or something was chosen, so that the model's classes matter."""
-        return self._choice.chooses or len(self.needed) > 1
+        """Somebody or something was selected, so that the model's classes matter."""
+        return self._selection.is_active or len(self.required) > 1
 
     def keep(self, values: Sequence[str]) -> str:
-        """Leave "person,dog", "largest", "id:3", or "all" that the model calls foreground.
+        """Keep "person,dog", "largest", "id:3", or "all" that the model calls foreground.
 
         Raises:
-            ConfigError: the model does not know it, or an effect chooses by itself.
+            ConfigError: the model does not know it, or an effect has a selection of its own.
         """
         return self._change("keep", values, usage="keep person,dog; largest; id:3; or all")
 
     def drop(self, values: Sequence[str]) -> str:
-        """Leave all but "chair,tv".
+        """Keep all but "chair,tv".
 
         Raises:
-            ConfigError: the model does not know it, or an effect chooses by itself.
+            ConfigError: the model does not know it, or an effect has a selection of its own.
         """
         return self._change("drop", values, usage="drop chair,tv")
 
-    def objects(self, values: Sequence[str]) -> str:
+    def list_objects(self, values: Sequence[str]) -> str:
         """Return the objects of the last mask with their numbers."""
-        return self._choice.objects()
+        return self._selection.list_objects()
 
     def _change(self, verb: str, values: Sequence[str], *, usage: str) -> str:
         if not split_commas(values):
-            raise ConfigError("this takes classes, or which one", hint=f"say: {usage}")
-        if any(part.options.get("keep") for part in self._effects()):
-            raise ConfigError("an effect of this run chooses by itself", hint="take `keep` from it")
+            raise ConfigError("this takes classes, or which object", hint=f"usage: {usage}")
+        if any(effect.options.get("keep") for effect in self._get_effects()):
+            raise ConfigError(
+                "an effect of this run has a selection of its own", hint="remove its `keep`"
+            )
         if verb == "keep" and not self._allow_passthrough:
             check_kept(split_commas(values), "this")
-        said = parse_object_filter(values) if verb == "keep" else parse_object_filter(None, values)
-        for part in said.as_refiners:
-            if part["kind"] == "choose":
-                self._choice.choose(tuple(part["keep"]), tuple(part.get("drop", ())))
+        selected = (
+            parse_object_filter(values) if verb == "keep" else parse_object_filter(None, values)
+        )
+        for component in selected.as_refiners:
+            if component["kind"] == "choose":
+                keep, drop = component["keep"], component.get("drop", ())
+                self._selection.select(tuple(keep), tuple(drop))
         return f"{verb} {','.join(split_commas(values))}"
+
+
+class DynamicSelection:
+    """Numbers the objects of every mask, then keeps those that are selected now.
+
+    `select` may be called on another thread than `refine`; it applies from the next mask.
+
+    Args:
+        refiners: the initial trackers and selecting refiners, in order; none for no selection.
+    """
+
+    def __init__(self, refiners: Sequence[Refiner] = ()) -> None:
+        trackers = [each for each in refiners if isinstance(each, TrackRefiner)]
+        self._tracker = trackers[0] if trackers else TrackRefiner(TrackRefiner.Options())
+        self._selectors = tuple(each for each in refiners if each not in trackers)
+        self._classes: tuple[str, ...] = ()
+        self._instances: Instances | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Something was selected: not just what the model calls foreground."""
+        return bool(self._selectors)
+
+    def refine(self, mask: Mask, frame: Frame) -> Mask:
+        """Return `mask` with only what is selected now."""
+        selectors = self._selectors
+        mask = self._tracker.refine(mask, frame)
+        self._classes, self._instances = mask.classes, mask.instances
+        for selector in selectors:
+            mask = selector.refine(mask, frame)
+        return mask
+
+    def close(self) -> None:
+        """Forget the objects, but not the selection."""
+        for refiner in (self._tracker, *self._selectors):
+            refiner.close()
+
+    def select(self, keep: tuple[str, ...], drop: tuple[str, ...] = ()) -> None:
+        """Keep something else from the next mask; "all" keeps what the model calls foreground.
+
+        Raises:
+            ConfigError: the model has no such class, or no single objects for "id:3".
+        """
+        options = {"keep": tuple(word for word in keep if word != ALL), "drop": drop}
+        selector = SelectRefiner(validate(SelectRefiner.Options, options, where="the selection"))
+        for name in (*selector.names, *drop):
+            if self._classes and name not in self._classes:
+                raise ConfigError(
+                    f"the model has no class {name!r}", hint=suggest(name, self._classes)
+                )
+        needs_instances = any(word.startswith("id:") for word in keep)
+        if self._classes and self._instances is None and needs_instances:
+            raise ConfigError(
+                "this model finds no single objects, so none has a number",
+                hint="--model yolov8n-seg finds them",
+            )
+        self._selectors = (selector,)
+
+    def list_objects(self) -> str:
+        """Return the objects of the last frame, such as "id:1 person 0.92, id:3 dog 0.71"."""
+        instances = self._instances
+        if instances is None:
+            return "this model finds no single objects"
+        listed = [f"id:{item.id} {item.name} {item.score:.2f}" for item in instances]
+        return ", ".join(listed) or "no objects now"

@@ -1,4 +1,4 @@
-"""The real camera is open only while somebody watches the virtual one."""
+"""Opens the real camera only while a program reads the virtual one."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from rimlight.sinks.virtual_camera import VirtualCameraSink
 from rimlight.sources.reconnect import ReconnectingSource
 from rimlight.system.camera_consumers import ConsumerCounter
 
-LOOK_EVERY_S = 0.5
+CHECK_INTERVAL_S = 0.5
 GRACE_S = 5.0
 """Programs close a camera and open it again when they change its settings."""
 
 
-class OnDemand:
-    """Wakes the camera when somebody comes, lets it rest when nobody has watched for a while.
+class OnDemandCamera:
+    """Opens the camera when a consumer appears, and suspends it some time after the last one left.
 
     Args:
         source: the camera.
-        counts: one function for each virtual camera, that returns how many watch it.
+        counts: for each virtual camera, a function that returns the number of its consumers.
         clock: monotonic seconds.
     """
 
@@ -36,27 +36,27 @@ class OnDemand:
         self._source = source
         self._counts = counts
         self._clock = clock
-        self._look_at = clock()
-        self._rest_at = clock()  # nobody is here yet: it rests at the first look
+        self._check_at = clock()
+        self._suspend_at = clock()  # no consumer yet: suspend it at the first check
 
     def poll(self) -> None:
-        """Look whether somebody watches, if it is time to."""
+        """Check for consumers, if it is time to."""
         now = self._clock()
-        if now < self._look_at:
+        if now < self._check_at:
             return
-        self._look_at = now + LOOK_EVERY_S
+        self._check_at = now + CHECK_INTERVAL_S
         if any(count() for count in self._counts):
-            self._rest_at = now + GRACE_S
+            self._suspend_at = now + GRACE_S
             self._source.wake()
-        elif now >= self._rest_at:
+        elif now >= self._suspend_at:
             self._source.rest()
 
 
-def watchers_of(run: OpenPipeline) -> tuple[ConsumerCounter, ...]:
-    """Return who watches the virtual cameras of `run`; the caller closes them.
+def open_consumer_counters(run: OpenPipeline) -> tuple[ConsumerCounter, ...]:
+    """Return the consumer counters of the virtual cameras of `run`; the caller closes them.
 
     Raises:
-        ConfigError: the run has other sinks too, or a source that cannot rest.
+        ConfigError: the run has other sinks too, or a source that cannot be suspended.
     """
     inner = [sink.sink for sink in run.sinks if isinstance(sink, ConstantRateSink)]
     devices = [sink.device for sink in inner if isinstance(sink, VirtualCameraSink)]

@@ -1,7 +1,7 @@
-"""The keys, the signal and the socket of a live run.
+"""The controls of one live run: keys, a signal, a socket, limits, and a camera on demand.
 
-They are heard on a thread of their own, so that panic is not held up by a sink that blocks or a
-model that is being opened; what changes the run's parts waits for a place between two frames.
+They are served on a thread of their own, so that a sink that blocks or a model that is being
+opened does not delay `panic`; commands that change components wait for a place between two frames.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, cast
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.protocols import SupportsKeyboard
-from rimlight.live.command_queue import Answer, Errand, Errands
-from rimlight.live.commands import KEYS, URGENT, Controls
-from rimlight.live.control_socket import ControlSocket, default_socket
-from rimlight.live.governor import Governor
+from rimlight.live.command_queue import Answer, Command, CommandQueue
+from rimlight.live.commands import KEYS, URGENT, LiveCommands
+from rimlight.live.control_socket import ControlServer, get_default_socket
 from rimlight.pipeline.live import LivePipeline
 from rimlight.sources.reconnect import ReconnectingSource
 
@@ -31,141 +30,148 @@ if TYPE_CHECKING:
 
     from rimlight.core.config import RunConfig
     from rimlight.factory.pipeline import OpenPipeline
-    from rimlight.live.on_demand import OnDemand
+
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user said about how a live run is led.
+class LiveOptions:
+    """How a live run is controlled.
 
     Attributes:
-        socket: where `rimlight ctl` finds it; None for the usual place, which may be taken.
-        on_demand: open the camera only while somebody watches.
-        most_cpu: the share of one processor that it may take; see `Controls.govern`.
-        least_fps: the rate that it should have.
+        socket: where `rimlight ctl` finds the run; None for the default path, which may be taken.
+        on_demand: open the camera only while a program reads the virtual one.
+        max_cpu: maximum share of one core; see `LiveCommands.make_governor`.
+        min_fps: minimum frame rate.
     """
 
     socket: Path | None = None
     on_demand: bool = False
-    most_cpu: float | None = None
-    least_fps: float | None = None
+    max_cpu: float | None = None
+    min_fps: float | None = None
 
 
-@contextmanager
-def live_session(
-    run: OpenPipeline, config: RunConfig, wishes: Wishes, *, notify: Callable[[str], None]
-) -> Iterator[Controls | None]:
-    """Let keys, SIGUSR1 (panic) and a socket control `run`; yield None if nothing can.
+class LiveSession:
+    """Controls one live run through its two callbacks, which do nothing until it is attached.
 
     Args:
-        run: the open run.
-        config: what it was opened from.
-        wishes: how it is controlled.
+        options: what the user chose.
         notify: receives messages for the user, such as a key that had no effect.
-
-    Raises:
-        ConfigError: the socket that was asked for cannot be made, or `run` cannot be on demand.
     """
-    if not isinstance(run.pipeline, LivePipeline) or sys.platform == "win32":
-        yield None
-        return
-    with ExitStack() as stack:
-        controls = Controls(run, config)
-        stack.callback(controls.close)
-        errands = Errands(partial(answer, controls), URGENT)
-        server = _server(wishes.socket, errands, notify)
-        if server:
+
+    def __init__(self, options: LiveOptions, *, notify: Notify) -> None:
+        self._options = options
+        self._notify = notify
+        self._frame_tasks: Sequence[Callable[[], None]] = ()
+        self._control_tasks: Sequence[Callable[[], None]] = ()
+
+    def on_frame_tick(self) -> None:
+        """Run pending commands. For the thread that runs the pipeline, between two frames."""
+        for task in self._frame_tasks:
+            task()
+
+    def on_control_tick(self) -> None:
+        """Serve the controls. For the control thread."""
+        for task in self._control_tasks:
+            task()
+
+    @contextmanager
+    def attach(self, run: OpenPipeline, config: RunConfig) -> Iterator[LiveCommands | None]:
+        """Control `run` within the block; yield None if it cannot be controlled.
+
+        Args:
+            run: opened with the callbacks of this session.
+            config: what it was opened from.
+
+        Raises:
+            ConfigError: the requested socket cannot be created, or `run` cannot be on demand.
+        """
+        if not isinstance(run.pipeline, LivePipeline) or sys.platform == "win32":
+            yield None
+            return
+        with ExitStack() as stack:
+            commands = LiveCommands(run, config)
+            stack.callback(commands.close)
+            queue = CommandQueue(partial(execute, commands), URGENT)
+            keys = KeyCommands(queue, self._notify)
+            frame_tasks = [
+                lambda: keys.press(_take_window_keys(run)),
+                queue.run_pending,
+                keys.report_failed,
+            ]
+            control_tasks = list(self._open_server(queue, stack))
+            if self._options.on_demand:
+                control_tasks.append(_open_on_demand(run, stack))
+            keyboard = stack.enter_context(open_keyboard())
+            if keyboard:
+                control_tasks.append(lambda: keys.press(keyboard()))
+            was_signaled = stack.enter_context(receive_panic_signal())
+            control_tasks.insert(0, lambda: _panic_if(was_signaled(), queue))
+            if self._options.max_cpu is not None or self._options.min_fps is not None:
+                limits = self._options.max_cpu, self._options.min_fps
+                frame_tasks.insert(0, commands.make_governor(*limits).poll)
+            self._frame_tasks, self._control_tasks = frame_tasks, control_tasks
+            stack.callback(self._detach)
+            yield commands
+
+    def _detach(self) -> None:
+        self._frame_tasks = self._control_tasks = ()
+
+    def _open_server(self, queue: CommandQueue, stack: ExitStack) -> Iterator[Callable[[], None]]:
+        path = self._options.socket
+        try:
+            server = ControlServer(path or get_default_socket(), queue.submit)
+        except ConfigError as exc:
+            if path is not None:
+                raise
+            self._notify(f"note: `rimlight ctl` cannot reach this run: {exc}")
+        else:
             stack.callback(server.close)
-        look = _demand(run, stack) if wishes.on_demand else None
-        has_keyboard = stack.enter_context(_keyboard())
-        panicked = stack.enter_context(_panic_on_signal())
-        pressed: list[Errand] = []
-
-        def attend() -> None:
-            if panicked():
-                errands.hear(["panic", "on"])
-            if server:
-                server.poll()
-            if look:
-                look.poll()
-            _press(_typed() if has_keyboard else "", errands, pressed)
-
-        govern = _governor(controls, wishes)
-
-        def poll() -> None:
-            if govern:
-                govern.poll()
-            keys = (sink.take_keys() for sink in run.sinks if isinstance(sink, SupportsKeyboard))
-            _press("".join(keys), errands, pressed)
-            errands.work()
-            _complain(pressed, notify)
-
-        run.pipeline.attend, run.pipeline.poll = attend, poll
-        yield controls
+            yield server.poll
 
 
-def answer(controls: Controls, words: Sequence[str]) -> Answer:
-    """Do what `rimlight ctl` says."""
+class KeyCommands:
+    """Submits the commands of pressed keys, and reports those that failed.
+
+    Args:
+        queue: runs the commands.
+        notify: receives the error of a command.
+    """
+
+    def __init__(self, queue: CommandQueue, notify: Notify) -> None:
+        self._queue = queue
+        self._notify = notify
+        self._pressed: list[Command] = []
+
+    def press(self, keys: str) -> None:
+        """Submit the command of each key that has one. Any thread."""
+        self._pressed += [self._queue.submit(KEYS[key]) for key in keys if key in KEYS]
+
+    def report_failed(self) -> None:
+        """Report the commands that have failed since the last call."""
+        for command in tuple(self._pressed):
+            if command.answer is None:
+                continue
+            self._pressed.remove(command)
+            if not command.answer["ok"]:
+                self._notify(f"note: {command.answer['text']}")
+
+
+def execute(commands: LiveCommands, words: Sequence[str]) -> Answer:
+    """Execute what `rimlight ctl` sends."""
     if list(words[:1]) == ["status"]:
-        return {"ok": True, "status": controls.status().as_dict()}
-    return {"ok": True, "text": controls.do(words)}
-
-
-def _governor(controls: Controls, wishes: Wishes) -> Governor | None:
-    if wishes.most_cpu is None and wishes.least_fps is None:
-        return None
-    return controls.govern(most_cpu=wishes.most_cpu, least_fps=wishes.least_fps)
-
-
-def _demand(run: OpenPipeline, stack: ExitStack) -> OnDemand:
-    from rimlight.live.on_demand import OnDemand, watchers_of
-
-    watchers = watchers_of(run)
-    for each in watchers:
-        stack.callback(each.close)
-    return OnDemand(cast(ReconnectingSource, run.source), [each.count for each in watchers])
-
-
-def _server(
-    path: Path | None, errands: Errands, notify: Callable[[str], None]
-) -> ControlSocket | None:
-    try:
-        return ControlSocket(path or default_socket(), errands.hear)
-    except ConfigError as exc:
-        if path is not None:
-            raise
-        notify(f"note: `rimlight ctl` will not reach this run: {exc}")
-        return None
-
-
-def _press(keys: str, errands: Errands, pressed: list[Errand]) -> None:
-    pressed += [errands.hear(KEYS[key]) for key in keys if key in KEYS]
-
-
-def _complain(pressed: list[Errand], notify: Callable[[str], None]) -> None:
-    """Say which keys did not do what they should, once they are done."""
-    for errand in tuple(pressed):
-        if errand.answer is None:
-            continue
-        pressed.remove(errand)
-        if not errand.answer["ok"]:
-            notify(f"note: {errand.answer['text']}")
-
-
-def _typed() -> str:
-    """Return what was typed, without waiting; "" from a terminal that was closed."""
-    if not select.select([sys.stdin], [], [], 0)[0]:
-        return ""
-    with suppress(OSError):
-        return os.read(sys.stdin.fileno(), 64).decode(errors="replace")
-    return ""
+        return {"ok": True, "status": commands.get_status().as_dict()}
+    return {"ok": True, "text": commands.execute(words)}
 
 
 @contextmanager
-def _keyboard() -> Iterator[bool]:
-    """Read single keys from the terminal, unshown; False where there is none that is ours."""
-    if sys.platform == "win32" or not _is_ours():
-        yield False
+def open_keyboard() -> Iterator[Callable[[], str] | None]:
+    """Read single keys from the terminal, without echo; yield the function that reads them.
+
+    It yields None if standard input is no terminal, or this process is in its background.
+    """
+    if sys.platform == "win32" or not _is_in_foreground():
+        yield None
         return
     import termios
     import tty
@@ -174,45 +180,73 @@ def _keyboard() -> Iterator[bool]:
     before = termios.tcgetattr(handle)
     tty.setcbreak(handle)
     try:
-        yield True
+        yield _read_typed
     finally:
         with suppress(termios.error):  # a terminal that was closed
             termios.tcsetattr(handle, termios.TCSADRAIN, before)
 
 
-def _is_ours() -> bool:
-    """Say whether standard input is a terminal, and we are not in its background."""
+@contextmanager
+def receive_panic_signal() -> Iterator[Callable[[], bool]]:
+    """Yield a function that returns True if SIGUSR1 was received since its last call.
+
+    Python runs a handler on the main thread only, and not while that is inside a library; but it
+    writes the number of each signal into this pipe immediately.
+    """
+    read_fd, write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    handler = signal.signal(signal.SIGUSR1, _ignore_signal)
+    before = signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
+    try:
+        yield partial(_read_panic_signal, read_fd)
+    finally:
+        signal.set_wakeup_fd(before)
+        signal.signal(signal.SIGUSR1, handler)
+        os.close(read_fd)
+        os.close(write_fd)
+
+
+def _open_on_demand(run: OpenPipeline, stack: ExitStack) -> Callable[[], None]:
+    from rimlight.live.on_demand import OnDemandCamera, open_consumer_counters
+
+    counters = open_consumer_counters(run)
+    for counter in counters:
+        stack.callback(counter.close)
+    source = cast(ReconnectingSource, run.source)
+    return OnDemandCamera(source, [counter.count for counter in counters]).poll
+
+
+def _take_window_keys(run: OpenPipeline) -> str:
+    return "".join(sink.take_keys() for sink in run.sinks if isinstance(sink, SupportsKeyboard))
+
+
+def _panic_if(was_signaled: bool, queue: CommandQueue) -> None:
+    if was_signaled:
+        queue.submit(["panic", "on"])
+
+
+def _read_typed() -> str:
+    """Return what was typed, without waiting; "" from a terminal that was closed."""
+    if not select.select([sys.stdin], [], [], 0)[0]:
+        return ""
+    with suppress(OSError):
+        return os.read(sys.stdin.fileno(), 64).decode(errors="replace")
+    return ""
+
+
+def _is_in_foreground() -> bool:
+    """Return True if standard input is a terminal, and this process is in its foreground."""
     if not sys.stdin.isatty():
         return False
-    with suppress(OSError):  # a terminal that is not the one we were started from, as by setsid
+    with suppress(OSError):  # not the controlling terminal of this process, e.g. after setsid
         return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
     return False
 
 
-@contextmanager
-def _panic_on_signal() -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether SIGUSR1 came since it was last asked.
-
-    Python runs a handler on the main thread only, and not while that is inside a library; but it
-    writes each signal's number into this pipe at once.
-    """
-    ear, mouth = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    handler = signal.signal(signal.SIGUSR1, _heard)
-    before = signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
-    try:
-        yield partial(_came, ear)
-    finally:
-        signal.set_wakeup_fd(before)
-        signal.signal(signal.SIGUSR1, handler)
-        os.close(ear)
-        os.close(mouth)
+def _ignore_signal(_: int, __: FrameType | None) -> None:
+    """Do nothing: without a handler the signal would end the process."""
 
 
-def _heard(_: int, __: FrameType | None) -> None:
-    """Without a handler of its own the signal would end the run."""
-
-
-def _came(ear: int) -> bool:
+def _read_panic_signal(read_fd: int) -> bool:
     with suppress(BlockingIOError):
-        return signal.SIGUSR1 in os.read(ear, 64)
+        return signal.SIGUSR1 in os.read(read_fd, 64)
     return False

@@ -1,4 +1,4 @@
-"""How a live run stands, in plain values."""
+"""The state of a live run, in plain values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rimlight.sources.reconnect import ReconnectingSource
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A live run as it stands.
+    """The state of a live run.
 
     Attributes:
         source: its name.
@@ -27,18 +27,18 @@ class Status:
         delay_ms: median from capture to when the virtual camera gets the picture, or the last sink
             where there is none: the sync offset of the microphone.
         mask_age_ms: median, how much older than its frame a mask is.
-        frames: that went to the sinks, holding pictures included.
-        held: holding pictures among them.
+        frames: that went to the sinks, fallback frames included.
+        fallback_frames: fallback frames among them.
         dropped: frames that did not, by cause.
-        faults: errors that were survived, by stage.
+        errors: non-fatal errors, by stage.
         repeats: frames that virtual cameras got once more.
         losses: how often the source was lost.
-        frozen: the picture is held.
-        panic: everything is covered.
-        model: what the user named it.
+        frozen: the last frame is held.
+        panic: all outputs are blanked.
+        model: the name that the user gave.
         effects: the kinds, in order.
         stages: median milliseconds by stage.
-        given_up: what the governor has given up, to hold its limit.
+        degraded: what the governor has degraded, to stay within its limits.
     """
 
     source: str
@@ -49,9 +49,9 @@ class Status:
     delay_ms: float
     mask_age_ms: float
     frames: int
-    held: int
+    fallback_frames: int
     dropped: dict[str, int]
-    faults: dict[str, int]
+    errors: dict[str, int]
     repeats: int
     losses: int
     frozen: bool
@@ -59,59 +59,59 @@ class Status:
     model: str
     effects: list[str]
     stages: dict[str, float]
-    given_up: list[str]
+    degraded: list[str]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
         return asdict(self)
 
 
-def status_of(
+def read_status(
     run: OpenPipeline,
     pipeline: LivePipeline,
     *,
     model: str,
-    parts: Sequence[ComponentConfig],
-    given_up: Sequence[str] = (),
+    effects: Sequence[ComponentConfig],
+    degraded: Sequence[str] = (),
 ) -> Status:
-    """Return how `run` stands.
+    """Return the state of `run`.
 
     Args:
         run: the open run.
         pipeline: its pipeline.
         model: what the user knows the model as.
-        parts: the effects as they are now.
-        given_up: what the governor has given up.
+        effects: the current effects.
+        degraded: what the governor has degraded.
     """
-    stats, faults, source = pipeline.stats, pipeline.faults, run.source
+    stats, errors, source = pipeline.stats, pipeline.errors, run.source
     lasting = source if isinstance(source, ReconnectingSource) else None
     stages = {name: round(stage.median_ms, 2) for name, stage in stats.stages.items()}
     steady = [sink for sink in run.sinks if isinstance(sink, ConstantRateSink)]
     return Status(
         source=run.info.name,
         state=lasting.state.value if lasting else "live",
-        problem=(lasting.problem if lasting else "") or faults.last,
+        problem=(lasting.problem if lasting else "") or errors.last,
         fps=round(stats.per_second, 2),
         latency_ms=stages.get("latency", 0.0),
-        delay_ms=delay_ms(run, stats),
+        delay_ms=compute_delay_ms(run, stats),
         mask_age_ms=stages.get("mask age", 0.0),
         frames=stats.frames,
-        held=faults.held,
-        dropped={**stats.dropped, **_dropped_by_sinks(run)},
-        faults=faults.counts,
+        fallback_frames=errors.fallback_frames,
+        dropped={**stats.dropped, **_count_dropped_by_sinks(run)},
+        errors=errors.counts,
         repeats=sum(sink.repeated for sink in steady),
         losses=lasting.losses if lasting else 0,
-        frozen=pipeline.frozen,
-        panic=pipeline.panicking,
+        frozen=pipeline.is_frozen,
+        panic=pipeline.is_blanked,
         model=model,
-        effects=[part.kind for part in parts],
+        effects=[effect.kind for effect in effects],
         stages=stages,
-        given_up=list(given_up),
+        degraded=list(degraded),
     )
 
 
-def delay_ms(run: OpenPipeline, stats: Stats) -> float:
-    """Return how late the picture is for whoever watches, in milliseconds, median."""
+def compute_delay_ms(run: OpenPipeline, stats: Stats) -> float:
+    """Return the median delay of the output in milliseconds."""
     steady = [sink.delay_s for sink in run.sinks if isinstance(sink, ConstantRateSink)]
     if steady:
         return round(max(steady) * 1000, 1)
@@ -119,7 +119,7 @@ def delay_ms(run: OpenPipeline, stats: Stats) -> float:
     return round(latency.median_ms, 1) if latency else 0.0
 
 
-def _dropped_by_sinks(run: OpenPipeline) -> dict[str, int]:
+def _count_dropped_by_sinks(run: OpenPipeline) -> dict[str, int]:
     """Count frames that reached a sink's own thread and were left out there, by cause."""
     sinks = run.sinks
     counts = {

@@ -1,4 +1,4 @@
-"""A pipeline whose parts can be exchanged while it runs."""
+"""The components of a live run that can be replaced while it runs."""
 
 from __future__ import annotations
 
@@ -6,72 +6,75 @@ import threading
 from collections.abc import Sequence
 
 from rimlight.core.protocols import Effect, Refiner, Segmenter, SupportsReducedRate
-from rimlight.pipeline.pipeline import Pipeline, Threads
-
-_exchanging = threading.Lock()
-"""Held for the moment in which a model that waits changes hands."""
 
 
-class SwappablePipeline(Pipeline):
-    """Takes other parts between two of its frames; half of a change is never seen."""
+class HotSwap:
+    """Replaces components between two frames; half of a change is never used.
 
-    _brought: Segmenter | None = None
-    """Waits until the inference thread takes it."""
-    _own: Segmenter | None = None
-    """The model, if it was brought."""
-    _eased = False
+    Args:
+        segmenter: the model to begin with; whoever opened it closes it.
+        refiners: improve each mask, in this order.
+        effects: make the frame that is shown, in this order.
+    """
 
-    @property
-    def refiners(self) -> Sequence[Refiner]:
-        """What improves masks now."""
-        return self._refiners
+    def __init__(
+        self, segmenter: Segmenter, refiners: Sequence[Refiner], effects: Sequence[Effect]
+    ) -> None:
+        self._segmenter = segmenter
+        self._pending: Segmenter | None = None
+        self._owned: Segmenter | None = None
+        """The model in use, if it was given to `replace_segmenter`."""
+        self._lock = threading.Lock()
+        """Held for the moment in which the pending model changes hands."""
+        self._is_rate_reduced = False
+        self.refiners: Sequence[Refiner] = tuple(refiners)
+        self.effects: Sequence[Effect] = effects
 
-    def swap_effects(self, effects: Sequence[Effect]) -> Sequence[Effect]:
-        """Use other effects from the next frame on; return the old ones, to be closed."""
-        old, self._effects = self._effects, effects
-        self.set_reduced_rate(on=self._eased)
+    def replace_effects(self, effects: Sequence[Effect]) -> Sequence[Effect]:
+        """Use other effects from the next frame; return the old ones, to be closed."""
+        old, self.effects = self.effects, effects
+        self.set_reduced_rate(on=self._is_rate_reduced)
         return old
 
-    def swap_refiners(self, refiners: Sequence[Refiner]) -> None:
-        """Improve masks by these from the next mask on."""
-        self._refiners = tuple(refiners)
+    def replace_refiners(self, refiners: Sequence[Refiner]) -> None:
+        """Use other refiners from the next mask."""
+        self.refiners = tuple(refiners)
 
-    def swap_segmenter(self, segmenter: Segmenter) -> None:
-        """Use another model from its next frame on, without waiting for that.
+    def replace_segmenter(self, segmenter: Segmenter) -> None:
+        """Use another model from its next frame, without waiting for that.
 
-        The run closes it: at its end, or when another is brought. It closes the old one too.
+        The run closes it, at its end or when the next one takes its place, and the old one too.
         """
-        skipped = self._exchange(segmenter)
+        skipped = self._exchange_pending(segmenter)
         if skipped:
             skipped.close()
 
-    @property
-    def can_ease(self) -> bool:
-        """One of the effects can do a part of its work less often."""
-        return any(isinstance(effect, SupportsReducedRate) for effect in self._effects)
+    def activate_segmenter(self) -> Segmenter:
+        """Change to the pending model, if any; return the one in use. For the inference thread."""
+        pending = self._exchange_pending(None)
+        if pending:
+            old, self._segmenter, self._owned = self._segmenter, pending, pending
+            old.close()
+        return self._segmenter
+
+    def can_reduce_rate(self) -> bool:
+        """Return True if an effect can do a part of its work less often."""
+        return any(isinstance(effect, SupportsReducedRate) for effect in self.effects)
 
     def set_reduced_rate(self, *, on: bool) -> None:
-        """Let effects that can do a part of their work less often do so, now and after a swap."""
-        self._eased = on
-        for effect in self._effects:
+        """Let the effects that support it work less often, now and after a replacement."""
+        self._is_rate_reduced = on
+        for effect in self.effects:
             if isinstance(effect, SupportsReducedRate):
                 effect.set_reduced_rate(on=on)
 
-    def _take_over(self) -> None:
-        """Change to the model that was brought last, if any. For the inference thread."""
-        brought = self._exchange(None)
-        if brought:
-            old, self._segmenter, self._own = self._segmenter, brought, brought
-            old.close()
+    def close(self) -> None:
+        """Close the models that were given to `replace_segmenter`."""
+        for segmenter in (self._exchange_pending(None), self._owned):
+            if segmenter:
+                segmenter.close()
 
-    def _exchange(self, segmenter: Segmenter | None) -> Segmenter | None:
-        """Let `segmenter` wait; return the one that waited."""
-        with _exchanging:
-            waited, self._brought = self._brought, segmenter
-        return waited
-
-    def _end(self, threads: Threads) -> None:
-        super()._end(threads)
-        for brought in (self._exchange(None), self._own):
-            if brought:
-                brought.close()
+    def _exchange_pending(self, segmenter: Segmenter | None) -> Segmenter | None:
+        with self._lock:
+            previous, self._pending = self._pending, segmenter
+        return previous

@@ -1,15 +1,20 @@
-"""What a run counts and times."""
+"""What a run measures and counts: times of its stages, frames, and errors that it survived."""
 
 from __future__ import annotations
 
+import logging
 import statistics
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-_KEPT_SAMPLES = 4096  # enough for a p95, and the same memory after an hour as after a minute
+from rimlight.core.addresses import hide_secrets_in
+
+log = logging.getLogger(__name__)
+
+_MAX_SAMPLES = 4096  # enough for a p95, and the same memory after an hour as after a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +31,8 @@ class Stats:
     """One run in figures.
 
     Attributes:
-        frames: how many left through the sinks.
-        dropped: how many did not, by cause.
+        frames: frames that left through the sinks.
+        dropped: frames that did not, by cause.
         elapsed_s: from the first frame to the last, in seconds.
         stages: time per stage; "latency" runs from capture to the last sink, and "mask age" is
             how much older than its frame a mask was.
@@ -51,7 +56,7 @@ class Meter:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._samples: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_KEPT_SAMPLES))
+        self._samples: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_MAX_SAMPLES))
         self._counts: dict[str, int] = defaultdict(int)
         self._first: float | None = None
         self._last: float | None = None
@@ -66,35 +71,80 @@ class Meter:
         self.add(stage, self._clock() - start)
 
     def add(self, stage: str, seconds: float) -> None:
-        """Count one measurement of `stage`."""
+        """Add one measurement of `stage`."""
         self._samples[stage].append(seconds)
-        self._counts[stage] += 1  # last: a count says that there are samples
+        self._counts[stage] += 1  # last: a positive count means that there are samples
 
-    def recent_s(self, stage: str) -> float:
-        """Return the last measurement of `stage` in seconds; 0.0 before there is one."""
+    def get_last_s(self, stage: str) -> float:
+        """Return the last measurement of `stage` in seconds; 0.0 before the first."""
         samples = self._samples.get(stage)
         return samples[-1] if samples else 0.0
 
-    def drop(self, cause: str, count: int) -> None:
-        """Say how many frames were lost to `cause` in all."""
+    def set_dropped(self, cause: str, count: int) -> None:
+        """Set how many frames `cause` has dropped in all."""
         if count:
             self.dropped[cause] = count
 
-    def frame_done(self, captured: float) -> None:
-        """Count a frame that went through all sinks, taken at `captured` monotonic seconds."""
+    def count_frame(self, captured_at: float) -> None:
+        """Count a frame that went through all sinks, captured at monotonic seconds."""
         now = self._clock()
         self._first = now if self._first is None else self._first
         self._last = now
         self.frames += 1
-        self.add("latency", now - captured)
+        self.add("latency", now - captured_at)
 
-    def stats(self) -> Stats:
-        """The figures up to now."""
+    def summarize(self) -> Stats:
+        """Return the figures up to now."""
         elapsed = self._last - self._first if self._first and self._last else 0.0
-        stages = {name: self._stage(name) for name in tuple(self._samples) if self._counts[name]}
+        stages = {
+            name: self._summarize_stage(name) for name in tuple(self._samples) if self._counts[name]
+        }
         return Stats(self.frames, dict(self.dropped), elapsed, stages)
 
-    def _stage(self, name: str) -> StageTime:
+    def _summarize_stage(self, name: str) -> StageTime:
         values = sorted(self._samples[name])
         p95 = values[min(len(values) - 1, int(len(values) * 0.95))]
         return StageTime(statistics.median(values) * 1000, p95 * 1000, self._counts[name])
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSummary:
+    """The non-fatal errors of a live run up to now.
+
+    Attributes:
+        counts: errors by stage, and frames that were not shown by cause.
+        fallback_frames: fallback frames that were sent.
+        last: the text of the latest error, "" for none.
+    """
+
+    counts: dict[str, int]
+    fallback_frames: int
+    last: str
+
+
+class ErrorLog:
+    """Counts non-fatal errors, and decides which errors are fatal."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._last = ""
+        self.fallback_frames = 0
+        """Fallback frames that were sent."""
+
+    def summarize(self) -> ErrorSummary:
+        """Return the errors up to now."""
+        return ErrorSummary(dict(self._counts), self.fallback_frames, self._last)
+
+    def count(self, cause: str) -> None:
+        """Count a frame that was not shown, though no component failed."""
+        self._counts[cause] += 1
+
+    def record_or_raise(self, stage: str, exc: Exception, *, has_worked: bool) -> None:
+        """Record `exc` if its stage has worked before; else raise it."""
+        if not has_worked:
+            raise exc
+        text = hide_secrets_in(f"{stage}: {exc}")
+        if text != self._last:  # an error of every frame is logged once
+            log.warning("continuing after an error in the %s", text)
+        self._counts[stage] += 1
+        self._last = text

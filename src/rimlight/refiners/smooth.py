@@ -13,7 +13,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask, is_continuous
-from rimlight.imaging import fast
+from rimlight.imaging import jit
 from rimlight.imaging.masks import compute_squared_entropy
 from rimlight.imaging.pool import ArrayPool
 
@@ -63,7 +63,7 @@ class SmoothRefiner:
 
     def _mixed(self, mask: Mask, before: Mask) -> Mask:
         out: Scores = self._pool.acquire(mask.data.shape, np.float32)
-        kernels = fast.kernels()
+        kernels = jit.get_kernels()
         if kernels is None:
             _smooth(mask.scores, before.scores, self._weights, out)
             return mask.with_scores(out)

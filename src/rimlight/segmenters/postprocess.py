@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rimlight.core.errors import ModelFormatError
 from rimlight.core.frame import Mask
 from rimlight.core.model_card import ModelCard
-from rimlight.imaging import fast
+from rimlight.imaging import jit
 from rimlight.imaging.geometry import Rect, crop
 from rimlight.imaging.pool import ArrayPool
 from rimlight.segmenters.runtime import TensorInfo
@@ -81,7 +81,7 @@ class MaskMaker:
 
 def _clipped(values: NDArray[Any], scores: Scores) -> None:
     """Copy `values`, none below 0 or above 1."""
-    kernels = fast.kernels()
+    kernels = jit.get_kernels()
     if kernels and values.dtype == np.float32 and values.flags.c_contiguous:
         kernels.clip(values, scores)
     else:

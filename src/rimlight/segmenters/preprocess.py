@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame
 from rimlight.core.model_card import InputSpec
-from rimlight.imaging import fast
+from rimlight.imaging import jit
 from rimlight.imaging.color import ColorSpace, compute_yuv_to_bgr_matrix, split_planes
 from rimlight.imaging.compositing.i420 import make_grid
 from rimlight.imaging.geometry import Rect, letterbox
@@ -49,7 +49,7 @@ def small_planes(frame: Frame, size: tuple[int, int]) -> list[Image]:
     """Return Y, Cb and Cr of an "i420" frame, each uint8 at `size` (width, height)."""
     width, height = frame.size
     luma, *chroma = split_planes(frame.image)
-    kernels = fast.kernels()
+    kernels = jit.get_kernels()
     if kernels is None or chroma[0].shape[1] < 2:
         # LINEAR for the same reason as above.
         return [cast(Image, cv2.resize(plane, size)) for plane in (luma[:height, :width], *chroma)]
@@ -183,7 +183,7 @@ class InputMaker:
             self._made_for, self._place = frame.size, self.place(frame.size)
         rect = self._place
         left, top, width, height = int(rect.left), int(rect.top), int(rect.width), int(rect.height)
-        kernels = fast.kernels()
+        kernels = jit.get_kernels()
         if kernels and frame.layout == "i420" and self._dtype == "float32":
             kernels.fetch(frame.image)
             small = small_planes(frame, (width, height))

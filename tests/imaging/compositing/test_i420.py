@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rimlight.imaging import fast
+from rimlight.imaging import jit
 from rimlight.imaging.color import split_planes
 from rimlight.imaging.compositing.i420 import Compositor, composite_i420, quantize, upscale_mask
 
@@ -44,7 +44,7 @@ def test_both_paths_are_within_one_level_of_the_definition(size, edges, on):
     front, back = pictures(size)
     for shape in MASKS:
         for mask in masks(shape):
-            with fast.switched(on=on):
+            with jit.use_jit(enabled=on):
                 made = composite_i420(front, back, mask, edges, np.empty_like(front))
             wrong = np.abs(made.astype(int) - exact(front, back, mask, edges))
             assert wrong.max() <= 1, (shape, wrong.max())
@@ -58,7 +58,7 @@ def test_both_paths_agree_on_a_small_back(size):
         for mask in masks(shape):
             made = []
             for on in (True, False):
-                with fast.switched(on=on):
+                with jit.use_jit(enabled=on):
                     dst = np.empty_like(front)
                     made.append(composite_i420(front, back, mask, (0.1, 0.9), dst).astype(int))
             assert np.abs(made[0] - made[1]).max() <= 1
@@ -83,7 +83,7 @@ def test_edges_sharpen():
 
 
 def test_numba_is_there_to_be_compared():
-    assert fast.kernels() is not None
+    assert jit.get_kernels() is not None
     assert cv2.__version__
 
 
@@ -99,7 +99,7 @@ def test_a_picture_used_again_shows_nothing_of_what_it_held(on, scale):
         mask = masks((144, 256), seed=step)[step % 4]
         mask = np.roll(mask, step * 9, axis=1)
         back = backs[step // 5 % 2]
-        with fast.switched(on=on):
+        with jit.use_jit(enabled=on):
             shown = made.composite(front, back, mask, (0.1, 0.9))
             composite_i420(front, back, mask, (0.1, 0.9), expected)
         assert np.array_equal(shown, expected), step

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.imaging import fast
+from rimlight.imaging import jit
 from rimlight.imaging.color import split_planes
 from rimlight.imaging.compositing.opencv import composite_bands, make_smooth_step
 from rimlight.imaging.pool import ArrayPool
@@ -95,7 +95,7 @@ class _Canvas:
 def _composite(
     front: Image, back: Image, mask: Image, edges: Edges, *, dst: Image, shown: Image | None
 ) -> Image:
-    kernels = fast.kernels()
+    kernels = jit.get_kernels()
     size, small = _size(front), _size(back)
     if small != size and (kernels is None or min(small) < _LEAST_BACK):
         back, small = _enlarge_picture(back, size), size

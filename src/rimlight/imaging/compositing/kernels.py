@@ -1,4 +1,4 @@
-"""Compiled inner loops (numba, the extra `fast`), reached through `imaging.fast` only.
+"""Compiled inner loops (numba, the extra `fast`), reached through `imaging.jit` only.
 
 Each does what an OpenCV path beside it does, within one level per pixel; that path documents it.
 

@@ -11,7 +11,7 @@ import cv2
 from rimlight.core.frame import Frame
 from rimlight.effects import LIVE_REFRESH_HZ
 from rimlight.factory.api import open_effect, open_refiner, open_segmenter
-from rimlight.imaging import fast
+from rimlight.imaging import jit
 from rimlight.lab.bench.rounds import Cost, in_turns
 from rimlight.models.catalog import Catalog
 from rimlight.segmenters.tflite import TfliteEngine
@@ -42,7 +42,7 @@ def frame_costs(
         candidates: dict[str, Callable[[int], object]] = {"invoke": _invoke(frames[0], stack)}
         for name in EFFECTS:
             candidates[name] = whole_frame(name, frames, stack)
-        if fast.kernels():
+        if jit.get_kernels():
             candidates["picture, plain"] = _plainly(whole_frame("picture", frames, stack))
         return in_turns(candidates, rounds, on_round=on_round)
 
@@ -103,7 +103,7 @@ def _opened(stack: ExitStack) -> tuple[Any, Any]:
 
 def _plainly(call: Callable[[int], object]) -> Callable[[int], object]:
     def plain(number: int) -> object:
-        with fast.switched(on=False):
+        with jit.use_jit(enabled=False):
             return call(number)
 
     return plain

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rimlight.core.frame import Frame
-from rimlight.imaging import fast
+from rimlight.imaging import jit
 from rimlight.lab.bench.footage import load_frames, write_clip
 from rimlight.lab.bench.frames import frame_costs, stage_costs, whole_frame
 from rimlight.lab.bench.peers import mediapipe
@@ -119,7 +119,7 @@ def run_suite(plan: Plan, tell: Tell) -> Report:
 
 def machine() -> dict[str, Any]:
     """Say what this machine is, as far as it matters."""
-    compiled, python = fast.kernels() is not None, platform.python_version()
+    compiled, python = jit.get_kernels() is not None, platform.python_version()
     return {"cores": count_usable_cores(), "cpu": _cpu(), "python": python, "fast": compiled}
 
 

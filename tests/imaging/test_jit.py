@@ -6,14 +6,14 @@ from fakes import make_frame
 
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.api import open_effect, open_refiner, open_segmenter
-from rimlight.imaging import fast
-from rimlight.imaging.warm import warm_up
+from rimlight.imaging import jit
+from rimlight.imaging.jit import warm_up
 
 LOOPS = ("clip", "composite", "composite_over_small", "fetch", "fill_tensor", "resample", "smooth")
 
 
 def signatures():
-    kernels = fast.kernels()
+    kernels = jit.get_kernels()
     return {name: len(getattr(kernels, name).signatures) for name in LOOPS}
 
 
@@ -41,5 +41,5 @@ def test_after_it_a_frame_compiles_nothing(effect):
 
 
 def test_without_compiled_loops_there_is_nothing_to_do():
-    with fast.switched(on=False):
+    with jit.use_jit(enabled=False):
         warm_up()
