@@ -18,7 +18,7 @@ from rimlight.batch.pieces import Piece, Staging, join_pieces, make_piece
 from rimlight.batch.plan import make_plan
 from rimlight.batch.secret import secret
 from rimlight.batch.work import Counted
-from rimlight.core.config import ComponentConfig, parse_run
+from rimlight.core.config import SegmenterConfig, parse_run
 from rimlight.core.errors import MissingDependencyError, SinkError, SourceOpenError
 from rimlight.factory.pipeline import open_pipeline
 from rimlight.factory.presets import build_config
@@ -255,13 +255,13 @@ def test_the_secret_is_kept_for_later_runs_and_readable_by_its_user_only(tmp_pat
 
 
 def test_a_worker_holds_its_model():
-    models, part = HeldModels(), ComponentConfig(kind="model", model="auto", threads=1)
+    models, part = HeldModels(), SegmenterConfig(kind="model", model="auto", threads=1)
     first = models.open(part, (16, 9))
     first.close()
     again = models.open(part, (160, 90))
     assert again._model is first._model
     assert models.open(part, (9, 16))._model is not again._model
-    following = models.open(ComponentConfig(kind="model", roi="track", threads=1), (16, 9))
+    following = models.open(SegmenterConfig(kind="model", roi="track", threads=1), (16, 9))
     assert type(following) is not type(first)
     following.close()
     models.close()

@@ -25,12 +25,10 @@ import cv2
 import numpy as np
 
 from rimlight.core.config import RunConfig
-from rimlight.factory.pipeline import open_effect, open_pipeline, open_source
+from rimlight.factory.pipeline import open_pipeline, open_source
 from rimlight.factory.presets import background_effects, build_config
 from rimlight.factory.segmenter import open_segmenter
-from rimlight.factory.sinks import load_component
 from rimlight.imaging.image_files.read import read_image_file
-from rimlight.sinks import SINKS
 from rimlight.system import app_paths
 
 SIZE = (1632, 1224)
@@ -69,17 +67,14 @@ def alone(config: RunConfig, paths: Sequence[Path], out: Path) -> dict[str, floa
     with closing(open_segmenter(config.segmenter, info.size)) as segmenter:
         masks = [segmenter.segment(frame) for frame in frames]
         spent["invoke"] = timed(lambda: [segmenter.segment(frame) for frame in frames])[1]
-    effects = [open_effect(part) for part in config.effects]
+    effects = [part.open() for part in config.effects]
     shown = []
     for given, mask in zip(frames, masks, strict=True):
         frame = given
         for effect in effects:
             frame = effect.apply(frame, mask)
         shown.append(frame)
-    sink_class, options = load_component(
-        SINKS, config.sinks[0].model_copy(update={"path": str(out)})
-    )
-    sink = sink_class(options, info)
+    sink = config.sinks[0].with_options(path=str(out)).open(info)
     spent["encode"] = timed(lambda: [sink.write(frame) for frame in shown])[1]
     return {stage: seconds / len(sample) for stage, seconds in spent.items()}
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from rimlight.cli import app
 from rimlight.cli.ctl import _resolve_files
-from rimlight.core.config import ComponentConfig, parse_run
+from rimlight.core.config import EffectConfig, parse_run
 from rimlight.core.errors import ConfigError
 from rimlight.core.mask import Mask
 from rimlight.effects.redact import RedactEffect
@@ -51,7 +51,7 @@ def controls():
 
 
 def part(**options):
-    return ComponentConfig.model_validate(options)
+    return EffectConfig.model_validate(options)
 
 
 @pytest.mark.parametrize("height", [144, 360, 720, 1080, 2160, 4320])

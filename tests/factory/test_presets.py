@@ -86,7 +86,7 @@ def test_several_pictures_go_to_a_folder_without_its_slash(source, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     run = build_config("process", source=source, sinks=["shop"], effects=WHITE)
-    assert run.sinks[0].kind == "images" and run.sinks[0].options["path"] == "shop/"
+    assert run.sinks[0].kind == "images" and run.sinks[0].given["path"] == "shop/"
 
 
 def test_one_name_without_an_ending_is_asked_back():

@@ -8,7 +8,7 @@ from rimlight.factory.presets import build_config
 
 def source_of(path, *sinks, **options):
     run = build_config("process", source=str(path), sinks=sinks, source_options=options)
-    return run.source.kind, run.source.options
+    return run.source.kind, run.source.given
 
 
 @pytest.mark.parametrize(

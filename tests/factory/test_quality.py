@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import SegmenterConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame
 from rimlight.factory.presets import Quality, build_config
@@ -36,19 +36,19 @@ def test_a_config_of_the_users_own_goes_over_the_quality(tmp_path):
     own = tmp_path / "own.yaml"
     own.write_text(yaml.safe_dump({"segmenter": {"roi": "none"}}))
     run = described("best", config=own)
-    assert run.segmenter.options["roi"] == "none"
-    assert run.refiners[0].options["hold"] == 0.97
+    assert run.segmenter.given["roi"] == "none"
+    assert run.refiners[0].given["hold"] == 0.97
 
 
 def test_a_quality_keeps_the_model_that_was_named():
     run = described("balanced", segmenter={"model": "selfie"})
-    assert run.segmenter.options == {"model": "selfie", "roi": "track"}
+    assert run.segmenter.given == {"model": "selfie", "roi": "track"}
 
 
 @pytest.mark.parametrize("roi", ["none", "track", "multi"])
 @pytest.mark.parametrize("layout", ["bgr", "i420"])
 def test_an_empty_picture_gives_an_empty_mask(roi, layout):
-    segmenter = open_segmenter(ComponentConfig(kind="model", model="auto", roi=roi))
+    segmenter = open_segmenter(SegmenterConfig(kind="model", model="auto", roi=roi))
     frame = Frame.from_bgr(
         np.full((180, 320, 3), 90, np.uint8), index=0, pts=Fraction(0), captured_at=0.0
     )

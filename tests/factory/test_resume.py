@@ -8,10 +8,11 @@ import pytest
 import yaml
 from clip_maker import write_video
 
+from rimlight.core.config import SegmenterConfig
 from rimlight.core.errors import SourceReadError
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory import resume
-from rimlight.factory.pipeline import open_pipeline, open_refiner
+from rimlight.factory.pipeline import open_pipeline
 from rimlight.factory.presets import build_config
 from rimlight.factory.segment_state import PerSegmentSegmenter
 from rimlight.refiners.restarts import RestartingRefiner
@@ -90,7 +91,7 @@ def test_a_segmenter_that_follows_starts_anew_with_each_segment():
 )
 def test_models_that_remember_frames_start_anew_with_each_segment(clip, options, starts_anew):
     config = config_for(clip)
-    part = config.segmenter.model_copy(update=options)
+    part = SegmenterConfig(kind="model", **options)
     opened = resume.open_segmenter(config.model_copy(update={"segmenter": part}), Counting)
     assert isinstance(opened, PerSegmentSegmenter) == starts_anew
 
@@ -113,7 +114,7 @@ def config_for(clip, segmenter=None, effects=WHITE, **more):
 
 
 def name_of(config):
-    return config.sinks[0].options["resume"]
+    return config.sinks[0].options.resume
 
 
 def test_a_run_is_known_again_by_input_and_settings(clip):
@@ -177,7 +178,7 @@ def test_numbered_objects_and_streams_are_written_in_one_go(clip):
 
 def test_plain_runs_keep_their_refiners_as_they_are(clip):
     config = config_for(clip, resume=None)
-    assert [type(one) for one in resume.open_refiners(config, open_refiner)] == [SmoothRefiner]
+    assert [type(one) for one in resume.open_refiners(config)] == [SmoothRefiner]
 
 
 def test_all_frames_come_out_of_a_run_in_segments(clip):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rimlight.core.config import ComponentConfig, SinkConfig
+from rimlight.core.config import EffectConfig, SinkConfig
 from rimlight.core.errors import ConfigError, SinkError
 from rimlight.factory.presets import build_config
 from rimlight.factory.validation import validate_config
@@ -32,7 +32,7 @@ def test_pictures_of_two_kinds_may_share_a_folder():
 
 
 def test_a_cut_out_to_raw_frames_needs_a_place_for_alpha():
-    run = run_to("null", "-").model_copy(update={"effects": (ComponentConfig(kind="cutout"),)})
+    run = run_to("null", "-").model_copy(update={"effects": (EffectConfig(kind="cutout"),)})
     with pytest.raises(SinkError, match="cannot hold alpha") as caught:
         validate_config(run)
     assert "sinks.1.pixel_format=rgba" in caught.value.hint

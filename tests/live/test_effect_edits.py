@@ -2,14 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import EffectConfig
 from rimlight.core.errors import ConfigError
 from rimlight.factory.cover import hides_background
 from rimlight.live import effect_edits
 
 
 def parts(*each):
-    return tuple(ComponentConfig.model_validate(part) for part in each)
+    return tuple(EffectConfig.model_validate(part) for part in each)
 
 
 BLUR = {"kind": "blur", "radius_px": 20.0}
@@ -28,14 +28,13 @@ def test_a_background_takes_the_place_of_the_blur():
 
 def test_what_stays_in_front_stays():
     found = effect_edits.replace_background(parts({**BLUR, "keep": ["person", "cat"]}), "white")
-    assert found[0].options["keep"] == ["person", "cat"]
+    assert found[0].given["keep"] == ["person", "cat"]
 
 
 def test_a_blur_can_grow_and_shrink():
-    assert effect_edits.set_blur(parts(BLUR), "+5")[0].options["radius_px"] == 25
+    assert effect_edits.set_blur(parts(BLUR), "+5")[0].given["radius_px"] == 25
     assert (
-        effect_edits.set_blur(parts(BLUR), "-50")[0].options["radius_px"]
-        == effect_edits.MIN_BLUR_PX
+        effect_edits.set_blur(parts(BLUR), "-50")[0].given["radius_px"] == effect_edits.MIN_BLUR_PX
     )
 
 
@@ -45,7 +44,7 @@ def test_a_blur_that_is_no_number_is_refused():
 
 
 def backgrounds(all_parts):
-    return [Path(one[0].options["background"]).name for one in all_parts]
+    return [Path(one[0].options.background).name for one in all_parts]
 
 
 def test_the_next_backgrounds_are_the_pictures_of_the_folder_in_turn(tmp_path):

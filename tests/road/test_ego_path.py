@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rimlight.core.config import ComponentConfig, RunConfig, SinkConfig
+from rimlight.core.config import RunConfig, SegmenterConfig, SinkConfig, SourceConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Mask
 from rimlight.road.ego_path import (
@@ -54,9 +54,9 @@ def test_nothing_is_guessed_from_no_road_or_a_model_that_knows_none():
 
 
 def test_a_live_source_is_not_opened_for_a_guess():
-    part, sink = ComponentConfig(kind="model"), SinkConfig(kind="null")
+    part, sink = SegmenterConfig(kind="model"), SinkConfig(kind="null")
     for source in ({"kind": "camera", "device": 99}, {"kind": "video", "path": "rtsp://x/y"}):
-        run = RunConfig(source=ComponentConfig(**source), segmenter=part, sinks=(sink,))
+        run = RunConfig(source=SourceConfig(**source), segmenter=part, sinks=(sink,))
         assert estimate_ego_path(run) == DEFAULT_EGO_PATH
 
 

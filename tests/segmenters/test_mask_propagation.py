@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import SegmenterConfig
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.imaging.geometry import Rect
@@ -107,7 +107,7 @@ def test_a_cut_is_looked_at_at_once():
 
 
 def test_balanced_carries_and_best_looks_at_every_frame():
-    opened = {f: open_segmenter(ComponentConfig(kind="model", model="auto", roi=f)) for f in FOCUS}
+    opened = {f: open_segmenter(SegmenterConfig(kind="model", model="auto", roi=f)) for f in FOCUS}
     assert [opened[focus]._carry for focus in FOCUS] == [True, False]
     for segmenter in opened.values():
         segmenter.close()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fakes import make_frame
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import SegmenterConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Instances, Mask
 from rimlight.factory.segmenter import (
@@ -132,7 +132,7 @@ def test_a_file_may_have_a_plus_in_its_name(tmp_path):
 
 
 def test_two_real_models_give_the_classes_and_colors_of_both(shared):
-    part = ComponentConfig(kind="model", model="deeplab-voc+cityscapes", threads=1)
+    part = SegmenterConfig(kind="model", model="deeplab-voc+cityscapes", threads=1)
     check_segmenter(part)
     segmenter = open_segmenter(part)
     mask = segmenter.segment(make_frame(3, (320, 180)))

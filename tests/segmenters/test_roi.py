@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from labeled import as_frame, at_size, labeled, set_iou
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import SegmenterConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.segmenter import open_segmenter
@@ -159,7 +159,7 @@ def test_closing_closes_every_model_once_for_each_call():
 @pytest.mark.parametrize("roi", ["track", pytest.param("multi", marks=pytest.mark.slow)])
 def test_real_models_see_people_better_by_looking_closer(shared, roi):
     def measured(model="auto", **options):
-        part = ComponentConfig(kind="model", model=model, **options)
+        part = SegmenterConfig(kind="model", model=model, **options)
         segmenter = open_segmenter(part, (16, 9))
         shares = [
             set_iou([(at_size(segmenter.segment(as_frame(picture)).alpha(), mask), mask > 127)])

@@ -12,13 +12,12 @@ from scenes import as_i420, flat_frame
 from typer.testing import CliRunner
 
 from rimlight.cli import app
-from rimlight.core.config import ComponentConfig, parse_run
+from rimlight.core.config import SourceConfig, parse_run
 from rimlight.core.errors import ConfigError
 from rimlight.core.protocols import Interruptible
 from rimlight.factory.pipeline import open_source
 from rimlight.factory.resume import Seekable
 from rimlight.factory.validation import validate_config
-from rimlight.imaging.geometry import UPRIGHT
 from rimlight.sources.rotate import TURNS, turned, turned_frame
 
 COUNTS = {90: 3, 180: 2, 270: 1}
@@ -50,7 +49,7 @@ def test_a_frame_is_turned_clockwise_with_its_alpha(degrees, layout, size):
 def test_a_source_says_what_its_turned_pictures_are(tmp_path):
     path = tmp_path / "clip.mkv"
     write_video(path, stamps=(0, 40))
-    source = open_source(ComponentConfig(kind="video", path=str(path), rotate=90))
+    source = open_source(SourceConfig(kind="video", path=str(path), rotate=90))
     assert source.info.size == (48, 64) and source.stored_size == (64, 48)
     assert [frame.size for frame in source] == [(48, 64)] * 2
     assert isinstance(source, Seekable) and source.is_exhausted
@@ -58,13 +57,13 @@ def test_a_source_says_what_its_turned_pictures_are(tmp_path):
 
 
 def test_a_turned_source_waits_and_resumes_only_where_it_could_before():
-    plain = turned(ListSource(1), TURNS[90])
+    plain = turned(ListSource(1), 90)
     assert not isinstance(plain, Seekable) and not isinstance(plain, Interruptible)
-    assert turned(plain, UPRIGHT) is plain
+    assert turned(plain, 0) is plain
     wide = ListSource(1)
     wide.info = replace(wide.info, sample_aspect=Fraction(4, 3))
-    assert turned(wide, TURNS[90]).info.sample_aspect == Fraction(3, 4)
-    assert turned(wide, TURNS[180]).info.sample_aspect == Fraction(4, 3)
+    assert turned(wide, 90).info.sample_aspect == Fraction(3, 4)
+    assert turned(wide, 180).info.sample_aspect == Fraction(4, 3)
 
 
 @pytest.mark.parametrize("degrees", [45, "left", True, 1.5])

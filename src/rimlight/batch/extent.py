@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rimlight.batch import storage
 from rimlight.batch.plan import Task, pictures_in
-from rimlight.core.config import ComponentConfig, RunConfig
+from rimlight.core.config import RunConfig, SourceConfig
 from rimlight.core.errors import RimlightError
 from rimlight.factory.pipeline import open_source
 from rimlight.media.container import MediaLocation
@@ -88,9 +88,7 @@ def _facts(task: Task) -> Extent:
         return Extent()
     try:
         moves = guess(task.source).get("kind") == "animation"
-        source = open_source(
-            ComponentConfig(kind="animation" if moves else "video", path=task.source)
-        )
+        source = open_source(SourceConfig(kind="animation" if moves else "video", path=task.source))
     except Exception as exc:  # whatever is wrong with one file must not stop the plan
         why = str(exc) or type(exc).__name__
         return Extent(unreadable=(why if task.shown in why else f"{task.shown}: {why}",))

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import SegmenterConfig
 from rimlight.factory.segmenter import is_wide, open_segmenter
 
 if TYPE_CHECKING:
     from rimlight.core.frame import Frame, Mask
     from rimlight.core.protocols import Segmenter
-
-_REMEMBERING = ("roi", "motion_gate", "alternate")
-"""Options that make a segmenter remember what it saw: such a one is opened anew each time."""
 
 
 class HeldModels:
@@ -26,14 +23,13 @@ class HeldModels:
         self._name = ""
         self._model: Segmenter | None = None
 
-    def open(self, part: ComponentConfig, size: tuple[int, int]) -> Segmenter:
+    def open(self, part: SegmenterConfig, size: tuple[int, int]) -> Segmenter:
         """Return the segmenter that `part` describes, for pictures of (width, height).
 
         Raises:
             ModelError: it is not here, or not what its card says.
         """
-        options = part.options
-        if any(options.get(key) not in {None, False, "none"} for key in _REMEMBERING):
+        if part.is_stateful:
             return open_segmenter(part, size)
         name = json.dumps([part.model_dump(mode="json"), is_wide(size)], sort_keys=True)
         if self._model is None or name != self._name:

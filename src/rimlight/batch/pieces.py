@@ -67,7 +67,7 @@ def split(run: RunConfig, length_s: Fraction) -> list[Piece]:
     if segment_s is None or not _is_plain(run):
         return []
     step = max(1, round(length_s / segment_s)) * segment_s
-    begins = _first_of_each(_frame_times(Path(run.source.options["path"])), step)
+    begins = _first_of_each(_frame_times(Path(run.source.path)), step)
     ends = [number * step for number, _ in begins[1:]]
     return [
         Piece(place, begin if place else None, end)
@@ -168,7 +168,7 @@ def make_piece(
         return Outcome(frames=sum(segment.frames for segment in known))
     began = time.monotonic()
     with TemporaryDirectory(prefix="rimlight-") as folder:
-        path = Path(folder, f"piece{Path(run.sinks[0].options['path']).suffix}")
+        path = Path(folder, f"piece{run.sinks[0].options.path.suffix}")
         try:
             carry_out(_for_piece(run, piece, path), counted, until=piece.end, models=models)
             segments = _left_in(path)
@@ -192,7 +192,7 @@ def join_pieces(
     segments = [one for piece in pieces for one in staging.known(piece) or ()]
     if len(segments) < len(pieces) or not _is_seamless(segments):
         return carry_out(run, counted)
-    path = Path(run.sinks[0].options["path"])
+    path = run.sinks[0].options.path
     with closing(SegmentIndex(path, _NAME)) as journal:
         are_own = all(staging.fetch(one, journal.folder / one.name) for one in segments)
         journal.segments, journal.is_complete = (segments, True) if are_own else ([], False)
@@ -205,7 +205,7 @@ def join_pieces(
 
 def _is_plain(run: RunConfig) -> bool:
     """Say whether all of the input is written to a single video."""
-    options = run.source.options
+    options = run.source.given
     whole = not options.get("start_s") and not options.get("end_s")
     return whole and options.get("every", 1) == 1 and len(run.sinks) == 1
 

@@ -171,5 +171,5 @@ def _take_away(run: RunConfig, order: Order) -> None:
     """Put a result where the user wants it, where that is not on this machine."""
     sink = order.run["sinks"][0]
     if storage.is_url(sink["path"]):
-        made, overwrite = Path(run.sinks[0].options["path"]), bool(sink.get("overwrite"))
+        made, overwrite = run.sinks[0].options.path, bool(sink.get("overwrite"))
         stored.deliver(made, sink["path"], order.staging, overwrite=overwrite)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rimlight.core.config import RunConfig
-from rimlight.factory.pipeline import open_effect
 from rimlight.factory.sinks import check_sinks
 
 
@@ -15,4 +14,4 @@ def try_parts(run: RunConfig) -> None:
     """
     check_sinks(run)
     for part in run.effects:
-        open_effect(part).close()
+        part.open().close()

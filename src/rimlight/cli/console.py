@@ -138,7 +138,7 @@ def run_with_progress(
 
 def _list_existing_results(config: RunConfig) -> str:
     """Return the paths of the results that exist, separated by commas."""
-    paths = [str(part.options.get("path", "")) for part in config.sinks]
+    paths = [str(sink.given.get("path", "")) for sink in config.sinks]
     return ", ".join(path for path in paths if path and Path(path).exists())
 
 
@@ -146,7 +146,7 @@ def _make_resume_hint(config: RunConfig) -> str:
     """Return what becomes of a stopped run: whether the same command resumes it."""
     from rimlight.sinks.video.segment_index import get_index_folder
 
-    paths = [Path(str(part.options.get("path", ""))) for part in config.sinks]
+    paths = [sink.path or Path() for sink in config.sinks]
     can_resume = any(get_index_folder(path).is_dir() for path in paths if path.name)
     return "the same command resumes here" if can_resume else "what is done is kept"
 
@@ -169,7 +169,7 @@ def format_figures(stats: Stats) -> str:
 
 def list_outputs(config: RunConfig) -> str:
     """Return where the results of a run go, separated by commas."""
-    named = (part.options.get("path") or part.options.get("device") for part in config.sinks)
+    named = (sink.given.get("path") or sink.given.get("device") for sink in config.sinks)
     return ", ".join(
         hide_secrets(str(n)) if n else p.kind for n, p in zip(named, config.sinks, strict=True)
     )
@@ -195,12 +195,11 @@ def print_plan(config: RunConfig) -> None:
     """
     import yaml
 
-    from rimlight.factory.pipeline import open_effect
     from rimlight.factory.validation import validate_config
 
     validate_config(config)
     for part in (*config.effects, *(part for sink in config.sinks for part in sink.effects)):
-        open_effect(part).close()
+        part.open().close()
     data = config.model_dump(mode="json", exclude_defaults=True)
     shown = _hide_secrets(data)
     if shown != data:

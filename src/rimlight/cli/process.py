@@ -240,7 +240,7 @@ def demo(
     for run in runs:
         validate_config(run)
     for run in runs:
-        run_with_progress(run, label=Path(run.sinks[0].options["path"]).name)
+        run_with_progress(run, label=run.sinks[0].options.path.name)
     write_contact_sheet(runs, sheet)
     typer.echo(f"look at {sheet} first: input, mask and both results next to each other")
 

@@ -294,22 +294,17 @@ def _ensure_redaction(run: RunConfig, classes: tuple[str, ...]) -> RunConfig:
     Raises:
         ConfigError: frames do not wait for their masks, so moving people would be visible.
     """
-    from rimlight.core.config import ComponentConfig
+    from rimlight.core.config import EffectConfig
 
     if classes and run.pipeline.mask_sync == "latest":
         raise ConfigError(
             "--redact needs the mask of each frame; the newest mask would show moving people",
             hint="keep pipeline.mask_sync at exact",
         )
-    kept = {
-        name
-        for part in run.effects
-        if part.kind == "redact"
-        for name in part.options.get("classes", ())
-    }
+    kept = {name for part in run.effects if part.kind == "redact" for name in part.options.classes}
     if set(classes) <= kept:
         return run
-    cover = [ComponentConfig.model_validate(part) for part in _make_redaction(classes)]
+    cover = [EffectConfig.model_validate(part) for part in _make_redaction(classes)]
     return run.model_copy(update={"effects": (*cover, *run.effects)})
 
 
@@ -374,7 +369,7 @@ def _write_report_on_exit(
     from rimlight.system import app_paths
 
     events = read_rules(rules or app_paths.find_data_folder("configs") / "road-rules.yaml")
-    hidden = any(part.kind == "redact" for part in run.effects)
+    hidden = any(effect.component_class.redacts for effect in run.effects)
     starts = [clip.start_s for clip in way.clips]
     recorder = DriveRecorder(folder, events, ego_path=ahead, keep_images=not hidden, starts=starts)
     try:
@@ -401,8 +396,8 @@ def _list_notes(run: RunConfig, way: DriveTimeline, start_time: str | None) -> I
     from rimlight.road.report import find_unplayable_reason
     from rimlight.sources.recording_time import has_zone
 
-    painted = [Path(str(part.options.get("path"))) for part in run.sinks if part.kind == "video"]
-    hidden = any(part.kind == "redact" for part in run.effects)
+    painted = [sink.path for sink in run.sinks if sink.kind == "video" and sink.path]
+    hidden = any(effect.component_class.redacts for effect in run.effects)
     shown = [(path, "", "") for path in painted[:1]] or [
         (clip.path, clip.codec, clip.pix_fmt) for clip in (() if hidden else way.clips)
     ]
@@ -431,6 +426,6 @@ def _list_videos(run: RunConfig, way: DriveTimeline, *, hidden: bool) -> Sequenc
     from rimlight.road.timeline import Clip
 
     start_s = way.clips[0].start_s if way.clips else 0.0
-    paths = [Path(str(sink.options.get("path"))) for sink in run.sinks if sink.kind == "video"]
+    paths = [sink.path for sink in run.sinks if sink.kind == "video" and sink.path]
     painted = [Clip(path, start_s) for path in paths if path.is_file()]
     return painted[:1] or (() if hidden else way.clips)

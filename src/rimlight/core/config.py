@@ -4,26 +4,161 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeGuard
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeGuard, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from rimlight.core.documents import DocumentError, parse_yaml, read_text
 from rimlight.core.errors import ConfigError
+from rimlight.core.model_card import Runtime
 from rimlight.core.options import Options, validate
+from rimlight.core.registry import find_registry
 
 
 class ComponentConfig(BaseModel):
-    """One part by name; the part's own Options class checks the rest."""
+    """One component by kind; its other keys are the options of that kind.
 
+    The registry of the family imports the component when `component_class` or `options` is first
+    read, so that describing a run stays cheap. What was given is kept as it was: a run that is
+    written out reads as it was written.
+    """
+
+    __slots__ = ("_options",)  # outside the model: no part of its equality, copies or dumps
     model_config = ConfigDict(extra="allow", frozen=True)
+
+    family: ClassVar[str]
 
     kind: str
 
     @property
-    def options(self) -> dict[str, Any]:
-        """Everything but the name."""
+    def given(self) -> dict[str, Any]:
+        """The options as they were given: not parsed, without defaults."""
         return dict(self.model_extra or {})
+
+    @property
+    def component_class(self) -> type[Any]:
+        """The class of the component.
+
+        Raises:
+            ConfigError: the kind is unknown; the hint suggests one.
+            MissingDependencyError: the component needs a package that is not installed.
+        """
+        return find_registry(self.family).load(self.kind)
+
+    @property
+    def options(self) -> Any:
+        """The component's own `Options`, parsed once.
+
+        Raises:
+            ConfigError: the kind or an option is unknown, or a value is wrong.
+            MissingDependencyError: the component needs a package that is not installed.
+        """
+        try:
+            return object.__getattribute__(self, "_options")
+        except AttributeError:
+            parsed = self._parse()
+            object.__setattr__(self, "_options", parsed)
+            return parsed
+
+    def with_options(self, **changes: Any) -> Self:
+        """Return the same component with other values for some options."""
+        return self.model_copy(update=changes)
+
+    def open(self, *arguments: Any) -> Any:
+        """Construct the component from its options, and `arguments` after them.
+
+        Raises:
+            RimlightError: an option is wrong, or the component does not open.
+        """
+        options = self.options
+        return self.component_class(options, *arguments)
+
+    def _parse(self) -> Options:
+        where = f"{self.family} {self.kind!r}"
+        options: Options = validate(self.component_class.Options, self.given, where=where)
+        return options
+
+
+class SourceConfig(ComponentConfig):
+    """A source by kind, and how its frames are rotated."""
+
+    family = "source"
+
+    rotate: Annotated[
+        Literal[0, 90, 180, 270], Field(description="degrees clockwise that frames are rotated")
+    ] = 0
+
+    @property
+    def path(self) -> str:
+        """The file, folder or address that it reads; "" for kinds that read none."""
+        return str(getattr(self.options, "path", ""))
+
+
+class ModelOptions(Options):
+    """Options of the segmenter kind "model"; keys not named here go to the model's runtime.
+
+    Attributes:
+        model: a name of `rimlight models list`, a card, or a model file; "a+b" runs two.
+        models_dir: a folder of cards and models, searched first.
+    """
+
+    model_config = Options.model_config | {"extra": "allow"}
+
+    model: str = "auto"
+    models_dir: Path | None = None
+    roi: Annotated[
+        Literal["none", "track", "multi"],
+        Field(
+            description="run the model on the regions around people; track: at little cost; multi: "
+            "twice the work in video, sixty times on single images. Models of more than "
+            "people always get the whole image"
+        ),
+    ] = "none"
+    alternate: Annotated[
+        bool, Field(description="of two models (a+b), run one per frame, in turn: half the work")
+    ] = False
+    motion_gate: Annotated[
+        bool, Field(description="a still picture keeps its mask: no inference while nothing moves")
+    ] = False
+
+
+class SegmenterConfig(ComponentConfig):
+    """A segmenter by kind; the kind "model" opens whatever runtime the model's card names."""
+
+    family = "segmenter"
+
+    @property
+    def is_model(self) -> bool:
+        """It opens a model by name, card or file."""
+        return self.kind == "model"
+
+    @property
+    def is_stateful(self) -> bool:
+        """Its masks depend on earlier frames."""
+        options = self.options
+        return self.is_model and (options.roi != "none" or options.alternate or options.motion_gate)
+
+    def _parse(self) -> Options:
+        if self.is_model:
+            return validate(ModelOptions, self.given, where="segmenter")
+        if self.kind in get_args(Runtime):
+            raise ConfigError(
+                f"segmenter kind {self.kind!r} is chosen by the model file itself",
+                hint="write {kind: model, model: NAME or FILE}",
+            )
+        return super()._parse()
+
+
+class RefinerConfig(ComponentConfig):
+    """A refiner by kind."""
+
+    family = "refiner"
+
+
+class EffectConfig(ComponentConfig):
+    """An effect by kind."""
+
+    family = "effect"
 
 
 class PipelineConfig(Options):
@@ -81,15 +216,22 @@ class PipelineConfig(Options):
 
 
 class SinkConfig(ComponentConfig):
-    """A sink by name, and how it is put into the run."""
+    """A sink by kind, and how it is put into the run."""
+
+    family = "sink"
 
     optional: Annotated[bool, Field(description="left out, with a note, when it does not open")] = (
         False
     )
     thread: Annotated[bool, Field(description="write on a thread of its own")] = False
     effects: Annotated[
-        tuple[ComponentConfig, ...], Field(description="instead of the run's, for this sink alone")
+        tuple[EffectConfig, ...], Field(description="instead of the run's, for this sink alone")
     ] = ()
+
+    @property
+    def path(self) -> Path | None:
+        """The file or folder that it writes, None for kinds that write none."""
+        return getattr(self.options, "path", None)
 
 
 class RunConfig(Options):
@@ -103,13 +245,13 @@ class RunConfig(Options):
         sinks: where the results go.
     """
 
-    source: ComponentConfig
-    segmenter: ComponentConfig
-    refiners: tuple[ComponentConfig, ...] = ()
+    source: SourceConfig
+    segmenter: SegmenterConfig
+    refiners: tuple[RefinerConfig, ...] = ()
     look_ahead: Annotated[
         int, Field(ge=0, le=60, description="frames that a mask may know of those after it")
     ] = 0
-    effects: tuple[ComponentConfig, ...] = ()
+    effects: tuple[EffectConfig, ...] = ()
     sinks: Annotated[tuple[SinkConfig, ...], Field(min_length=1)]
     pipeline: PipelineConfig = PipelineConfig()
 

@@ -11,7 +11,7 @@ with `options` an instance of the class's own `Options`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from rimlight.core.frame import Frame, Mask, SourceInfo
 
@@ -191,3 +191,38 @@ class SupportsDownscaling(Protocol):
     def set_downscaled(self, *, on: bool) -> None:
         """Take them, or no longer. Any thread; frames pause while the device changes."""
         ...
+
+
+class SourceTraits:
+    """What is known of a kind of source before it is opened; sources override what differs."""
+
+    has_media_clock: ClassVar[bool] = False
+    """Frames have times of their own, which a live run keeps to."""
+
+
+class RefinerTraits:
+    """What is known of a kind of refiner before it is opened; refiners override what differs."""
+
+    stateful: ClassVar[bool] = False
+    """May remember objects since the first frame: such a run cannot begin in the middle."""
+    optional: ClassVar[bool] = False
+    """Only improves how the mask looks, so that an overloaded run may skip it."""
+
+
+class EffectTraits:
+    """What is known of a kind of effect before it is opened; effects override what differs."""
+
+    hides_background: ClassVar[bool] = False
+    """Leaves nothing of the background visible."""
+    redacts: ClassVar[bool] = False
+    """Covers what must not be seen, wherever the frames go."""
+    composites: ClassVar[bool] = False
+    """Puts one image over another pixel by pixel, in JIT-compiled loops where there are any."""
+    person_only: ClassVar[bool] = False
+    """Needs no class but people, unless `keep` names another."""
+
+    @classmethod
+    def outputs_alpha(cls, options: Any, *, has_alpha: bool) -> bool:
+        """Return True if its frames have alpha, for frames with or without alpha."""
+        del options
+        return has_alpha

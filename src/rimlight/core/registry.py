@@ -10,6 +10,21 @@ from typing import Any
 
 from rimlight.core.errors import ConfigError, MissingDependencyError
 
+_REGISTRIES = {
+    "source": "rimlight.sources:SOURCES",
+    "segmenter": "rimlight.segmenters:SEGMENTERS",
+    "refiner": "rimlight.refiners:REFINERS",
+    "effect": "rimlight.effects:EFFECTS",
+    "sink": "rimlight.sinks:SINKS",
+}
+
+
+def find_registry(family: str) -> Registry:
+    """Return the registry of "source", "segmenter", "refiner", "effect" or "sink"."""
+    module, _, name = _REGISTRIES[family].partition(":")
+    registry: Registry = getattr(import_module(module), name)
+    return registry
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

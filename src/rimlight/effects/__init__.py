@@ -30,12 +30,3 @@ EFFECTS = Registry(
 
 LIVE_REFRESH_HZ = 15
 """How often a live blur is made anew: its age of a frame or two is not seen."""
-
-COMPOSITING = frozenset({"blur", "gray", "replace"})
-"""Effects that put a picture over another, pixel by pixel."""
-
-COVERING = frozenset({"blur", "cutout", "replace"})
-"""The effects that leave nothing of the room to be seen."""
-
-OPAQUE = frozenset({"foreground", "matte", "replace"})
-"""The effects whose frames are opaque, also where the source is transparent."""

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
+from rimlight.core.protocols import EffectTraits
 from rimlight.effects.alpha import Keep, compute_frame_alpha, compute_mask_alpha
 from rimlight.imaging.blur import blur_bgr, blur_i420
 from rimlight.imaging.compositing.blend import composite_bgr
@@ -24,8 +25,12 @@ EASED_S = Fraction(1, 4)
 """A blur this old is seen only where something large moves behind the person."""
 
 
-class BlurEffect:
+class BlurEffect(EffectTraits):
     """Blurs what is not in the foreground; the person's colors do not smear into it."""
+
+    hides_background = True
+    composites = True
+    person_only = True
 
     class Options(opt.Options):
         """How much is blurred."""

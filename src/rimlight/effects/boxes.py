@@ -12,6 +12,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Instance, Mask
+from rimlight.core.protocols import EffectTraits
 from rimlight.effects.alpha import Keep, check_classes
 from rimlight.imaging.color import ColorSpace, bgr_to_i420, split_planes
 from rimlight.imaging.compositing.blend import blend
@@ -26,7 +27,7 @@ _LINES_IN_PICTURE = 300
 """Lines of a box that would fill a picture from top to bottom."""
 
 
-class BoxesEffect:
+class BoxesEffect(EffectTraits):
     """Draws the single objects of a mask; a frame whose mask has none stays as it is.
 
     An object that a tracker numbered keeps its color from frame to frame.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
+from rimlight.core.protocols import EffectTraits
 from rimlight.effects.alpha import Keep, compute_frame_alpha, compute_mask_alpha
 from rimlight.imaging.color import pad_even, round_up_to_even, split_planes
 from rimlight.imaging.edge_color import (
@@ -22,12 +23,15 @@ from rimlight.imaging.edge_color import (
 from rimlight.imaging.pool import ArrayPool
 
 
-class CutoutEffect:
+class CutoutEffect(EffectTraits):
     """Makes everything but the foreground transparent; the sink must be able to hold alpha.
 
     Nothing of the background is left in the colors below: not where it cannot be seen at all, and
     not where next to nothing of it can be seen.
     """
+
+    hides_background = True
+    person_only = True
 
     class Options(opt.Options):
         """What stays."""
@@ -38,6 +42,11 @@ class CutoutEffect:
         own_colors: Annotated[
             bool, Field(description="take the old background's colors out of the soft edge")
         ] = True
+
+    @classmethod
+    def outputs_alpha(cls, options: Any, *, has_alpha: bool) -> bool:
+        """Return True: the background becomes transparent."""
+        return True
 
     def __init__(self, options: Options) -> None:
         self._keep = options.keep
@@ -64,7 +73,7 @@ class CutoutEffect:
         """Nothing to release."""
 
 
-class ForegroundEffect:
+class ForegroundEffect(EffectTraits):
     """Shows the foreground's own colors, also where hair or motion lets the room shine through.
 
     With the matte of the same run it composites without a rim: matte * foreground +
@@ -77,6 +86,11 @@ class ForegroundEffect:
         keep: Annotated[
             Keep, Field(description="classes that are in front; none: the model's own choice")
         ] = None
+
+    @classmethod
+    def outputs_alpha(cls, options: Any, *, has_alpha: bool) -> bool:
+        """Return False: its frames are opaque, also where the source is transparent."""
+        return False
 
     def __init__(self, options: Options) -> None:
         self._keep = options.keep
@@ -97,7 +111,7 @@ _GRAY = 128
 _BLACK, _WHITE = 16, 235
 
 
-class MatteEffect:
+class MatteEffect(EffectTraits):
     """Shows how much of each pixel is in front, as gray; for other programs to composite with."""
 
     class Options(opt.Options):
@@ -106,6 +120,11 @@ class MatteEffect:
         keep: Annotated[
             Keep, Field(description="classes that are white; none: the model's own choice")
         ] = None
+
+    @classmethod
+    def outputs_alpha(cls, options: Any, *, has_alpha: bool) -> bool:
+        """Return False: its frames are opaque, also where the source is transparent."""
+        return False
 
     def __init__(self, options: Options) -> None:
         self._keep = options.keep

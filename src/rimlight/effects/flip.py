@@ -11,6 +11,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
+from rimlight.core.protocols import EffectTraits
 from rimlight.imaging.color import round_up_to_even, split_planes
 from rimlight.imaging.pool import ArrayPool
 
@@ -19,8 +20,10 @@ Image = NDArray[np.uint8]
 _AXES = {(True, False): 1, (False, True): 0, (True, True): -1}
 
 
-class FlipEffect:
+class FlipEffect(EffectTraits):
     """Turns the picture round. The mask is not turned, so this effect comes last."""
+
+    person_only = True
 
     class Options(opt.Options):
         """Which way."""

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
+from rimlight.core.protocols import EffectTraits
 from rimlight.effects.alpha import Keep, compute_frame_alpha, compute_mask_alpha
 from rimlight.imaging.color import split_planes
 from rimlight.imaging.compositing.blend import composite_bgr
@@ -20,8 +21,10 @@ from rimlight.imaging.pool import ArrayPool
 _NO_COLOR = 128
 
 
-class GrayEffect:
+class GrayEffect(EffectTraits):
     """Takes the color out of what is not in the foreground. The room can still be seen."""
+
+    composites = True
 
     class Options(opt.Options):
         """What keeps its colors."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
+from rimlight.core.protocols import EffectTraits
 from rimlight.imaging.draw import draw_fitting_panel, paste_in_corner
 from rimlight.imaging.pool import ArrayPool
 
@@ -22,12 +23,14 @@ REFRESH_S = 0.5
 """How long figures stand before they change: quicker ones cannot be read."""
 
 
-class HudEffect:
+class HudEffect(EffectTraits):
     """Measures frames as they pass, and writes the figures in the top right corner.
 
     Rate and drops are those of the frames that arrive here; latency is the median time since
     `Frame.captured`.
     """
+
+    person_only = True
 
     class Options(opt.Options):
         """Nothing to choose."""

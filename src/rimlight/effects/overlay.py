@@ -13,6 +13,7 @@ from pydantic import Field
 from rimlight.core import options as opt
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
+from rimlight.core.protocols import EffectTraits
 from rimlight.effects.alpha import Keep, check_classes
 from rimlight.imaging.compositing.i420 import quantize, upscale_mask
 from rimlight.imaging.draw import (
@@ -39,7 +40,7 @@ _PATH = 255
 _PATH_COLOR = (0, 200, 255)
 
 
-class OverlayEffect:
+class OverlayEffect(EffectTraits):
     """Paints each class in its color and names those that are there, with their share.
 
     Raises:

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
+from rimlight.core.protocols import EffectTraits
 from rimlight.effects.backgrounds import open_background
 from rimlight.imaging.compositing.blend import composite_bgr
 from rimlight.imaging.edge_color import estimate_foreground
@@ -28,7 +29,7 @@ Share = Annotated[float, BeforeValidator(_share)]
 """A part of a whole: 0.08, or "8%"."""
 
 
-class ProductEffect:
+class ProductEffect(EffectTraits):
     """Puts what was cut out on a canvas: trimmed, with a margin, square, with a shadow, one size.
 
     It comes after `cutout`, and shows the object in its own colors, without a rim of the room's.
@@ -51,6 +52,11 @@ class ProductEffect:
             str | None, Field(description="a color, or a picture file; none: transparent")
         ] = None
         fit: Annotated[Fit, Field(description="how a picture meets the canvas")] = "fill"
+
+    @classmethod
+    def outputs_alpha(cls, options: Options, *, has_alpha: bool) -> bool:
+        """Return True if the frames have alpha and no background is put behind them."""
+        return has_alpha and options.background is None
 
     def __init__(self, options: Options) -> None:
         self._options = options

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask, is_continuous
+from rimlight.core.protocols import EffectTraits
 from rimlight.effects.alpha import check_classes
 from rimlight.imaging.color import bgr_to_i420, round_up_to_even, split_planes
 from rimlight.imaging.compositing.i420 import quantize
@@ -26,7 +27,7 @@ _CELLS = 24
 """Cells of the coarse picture along the shorter side; nobody is known by them."""
 
 
-class RedactEffect:
+class RedactEffect(EffectTraits):
     """Covers regions of some classes, and keeps them covered for some frames after.
 
     A region that the model misses for up to `memory` frames stays covered where it was last found,
@@ -35,6 +36,8 @@ class RedactEffect:
     Raises:
         ConfigError: the model has no class of a name.
     """
+
+    redacts = True
 
     class Options(opt.Options):
         """What is covered, with what, and for how long."""

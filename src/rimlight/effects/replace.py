@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
+from rimlight.core.protocols import EffectTraits
 from rimlight.effects.alpha import Keep, compute_frame_alpha, compute_mask_alpha
 from rimlight.effects.backgrounds import open_background
 from rimlight.imaging.color import bgr_to_i420, i420_to_bgr, pad_even
@@ -20,12 +21,16 @@ from rimlight.imaging.palette import Bgr, parse_color
 from rimlight.imaging.pool import ArrayPool
 
 
-class ReplaceEffect:
+class ReplaceEffect(EffectTraits):
     """Shows a color, a picture or a repeating video behind the foreground.
 
     Raises:
         ConfigError: the background is none of these, or cannot be read.
     """
+
+    hides_background = True
+    composites = True
+    person_only = True
 
     class Options(opt.Options):
         """What stands behind."""
@@ -49,6 +54,11 @@ class ReplaceEffect:
         wrap: Annotated[
             float, Field(ge=0, le=1, description="light of the background on the edge; 0: none")
         ] = 0.0
+
+    @classmethod
+    def outputs_alpha(cls, options: Any, *, has_alpha: bool) -> bool:
+        """Return False: its frames are opaque, also where the source is transparent."""
+        return False
 
     def __init__(self, options: Options) -> None:
         self._keep = options.keep

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from rimlight.core.config import ComponentConfig, SinkConfig
+from rimlight.core.config import (
+    EffectConfig,
+    RefinerConfig,
+    SegmenterConfig,
+    SinkConfig,
+    SourceConfig,
+)
 from rimlight.core.frame import SourceInfo
 from rimlight.core.protocols import Effect, Refiner, Segmenter, Sink, Source
 from rimlight.factory import pipeline, segmenter, sinks
@@ -22,7 +28,7 @@ def open_source(spec: str, options: Choices | None = None) -> Source:
         SourceOpenError: it does not open.
         ConfigError: an option is unknown or wrong.
     """
-    return pipeline.open_source(ComponentConfig(**{**guess_source(spec), **(options or {})}))
+    return pipeline.open_source(SourceConfig(**{**guess_source(spec), **(options or {})}))
 
 
 def open_segmenter(model: str = "auto", options: Choices | None = None) -> Segmenter:
@@ -32,7 +38,7 @@ def open_segmenter(model: str = "auto", options: Choices | None = None) -> Segme
         ModelError: it is not here, or not what its card says.
         ConfigError: an option is unknown or wrong.
     """
-    return segmenter.open_segmenter(ComponentConfig(kind="model", model=model, **(options or {})))
+    return segmenter.open_segmenter(SegmenterConfig(kind="model", model=model, **(options or {})))
 
 
 def open_refiner(kind: str, options: Choices | None = None) -> Refiner:
@@ -41,7 +47,7 @@ def open_refiner(kind: str, options: Choices | None = None) -> Refiner:
     Raises:
         ConfigError: there is none of that name, or an option is unknown or wrong.
     """
-    return pipeline.open_refiner(ComponentConfig(kind=kind, **(options or {})))
+    return cast(Refiner, RefinerConfig(kind=kind, **(options or {})).open())
 
 
 def open_effect(kind: str, options: Choices | None = None) -> Effect:
@@ -50,7 +56,7 @@ def open_effect(kind: str, options: Choices | None = None) -> Effect:
     Raises:
         ConfigError: there is none of that name, or an option is unknown or wrong.
     """
-    return pipeline.open_effect(ComponentConfig(kind=kind, **(options or {})))
+    return cast(Effect, EffectConfig(kind=kind, **(options or {})).open())
 
 
 def open_sink(spec: str, info: SourceInfo, options: Choices | None = None) -> Sink:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import EffectConfig
 from rimlight.core.errors import ConfigError
-from rimlight.effects import COVERING
 
 MIN_BLUR_SHARE = 0.01
 """Sigma of the least blur that covers, as a share of the picture's height."""
-DEFAULT_BLUR_PX = 20.0
-"""Of a blur that says nothing."""
 MIN_BLUR_PX = 2.0
 """The same where the height is not known yet: anything less covers no picture."""
 BACKGROUND_CLASSES = frozenset({"background", "void", "rest"})
@@ -26,17 +23,17 @@ def compute_min_blur_px(height: int | None) -> float:
     return MIN_BLUR_PX if height is None else float(math.ceil(MIN_BLUR_SHARE * height))
 
 
-def hides_background(part: ComponentConfig, height: int | None = None) -> bool:
+def hides_background(part: EffectConfig, height: int | None = None) -> bool:
     """Say whether an effect leaves nothing of the room to be seen.
 
     Args:
         part: the effect.
         height: of the picture, in pixels; None where it is not known yet.
     """
-    return part.kind in COVERING and not (_is_weak(part, height) or _kept(part))
+    return part.component_class.hides_background and not (_is_weak(part, height) or _kept(part))
 
 
-def check_effects(parts: Sequence[ComponentConfig], height: int | None = None) -> None:
+def check_effects(parts: Sequence[EffectConfig], height: int | None = None) -> None:
     """Refuse effects of which none covers the room.
 
     Raises:
@@ -45,16 +42,15 @@ def check_effects(parts: Sequence[ComponentConfig], height: int | None = None) -
     if any(hides_background(part, height) for part in parts):
         return
     for part in parts:
-        if part.kind in COVERING and _kept(part):
+        if part.component_class.hides_background and _kept(part):
             raise ConfigError(
                 f"an effect that keeps {_kept(part)!r} shows the room",
                 hint="keep persons or things",
             )
-        if part.kind in COVERING:
+        if part.component_class.hides_background:
             where = f"a picture {height} pixels high" if height else "any picture"
             raise ConfigError(
-                f"a blur of {part.options.get('radius_px', DEFAULT_BLUR_PX)} pixels hides too "
-                f"little of {where}",
+                f"a blur of {part.options.radius_px:g} pixels hides too little of {where}",
                 hint=f"blur {compute_min_blur_px(height):g} pixels or more, {_OR_ASK}",
             )
     raise ConfigError(
@@ -78,20 +74,15 @@ def check_kept(names: Iterable[str], what: str) -> None:
         raise ConfigError(f"{what} keeps {room[0]!r}: the room would be seen", hint=_OR_ASK[3:])
 
 
-def _is_weak(part: ComponentConfig, height: int | None) -> bool:
-    if part.kind != "blur" or "radius_px" not in part.options:
-        return part.kind == "blur" and height is not None and _least(height) > DEFAULT_BLUR_PX
-    try:
-        return not float(part.options["radius_px"]) >= _least(height)
-    except (TypeError, ValueError):  # the effect itself refuses it
-        return True
+def _is_weak(part: EffectConfig, height: int | None) -> bool:
+    return part.kind == "blur" and not part.options.radius_px >= _least(height)
 
 
 def _least(height: int | None) -> float:
     return MIN_BLUR_PX if height is None else MIN_BLUR_SHARE * height
 
 
-def _kept(part: ComponentConfig) -> str:
+def _kept(part: EffectConfig) -> str:
     """Return the first class of the room that an effect is told to keep, "" for none."""
-    names = part.options.get("keep") or ()
+    names = getattr(part.options, "keep", None) or ()
     return next((name for name in names if name in BACKGROUND_CLASSES), "")

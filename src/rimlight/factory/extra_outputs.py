@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 
-from rimlight.core.config import ComponentConfig, RunConfig
+from rimlight.core.config import RunConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask, SourceInfo
 from rimlight.core.protocols import Effect, Sink
@@ -63,7 +63,6 @@ def open_extra_outputs(
     info: SourceInfo,
     *,
     stack: ExitStack,
-    open_effect: Callable[[ComponentConfig], Effect],
 ) -> list[SideOutput]:
     """Open sink and effects of each of `configs`; `stack` closes them.
 
@@ -73,7 +72,7 @@ def open_extra_outputs(
     outputs = []
     for config in configs:
         (sink,), *_ = open_sinks(config, info, stack)
-        output = SideOutput([open_effect(part) for part in config.effects], sink)
+        output = SideOutput([effect.open() for effect in config.effects], sink)
         stack.callback(output.close)
         outputs.append(output)
     return outputs

@@ -8,9 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rimlight.core.config import ComponentConfig
-from rimlight.core.options import validate
-from rimlight.factory.segmenter import ModelOptions, choose_default_model, split_model_names
+from rimlight.core.config import SegmenterConfig
+from rimlight.factory.segmenter import choose_default_model, split_model_names
 from rimlight.models.catalog import Catalog
 from rimlight.system.fingerprints import compute_identity
 
@@ -28,16 +27,16 @@ def describe_contents(run: Mapping[str, Any]) -> list[Any]:
     Raises:
         ModelError: the model is not here, or not what its card says.
     """
-    segmenter = ComponentConfig.model_validate(run["segmenter"])
+    segmenter = SegmenterConfig.model_validate(run["segmenter"])
     rest = {**run, "segmenter": {**run["segmenter"], "models_dir": None}}
     return [_model_of(segmenter), [_identity(place) for place in sorted(_places_named(rest))]]
 
 
-def _model_of(part: ComponentConfig) -> list[Any]:
+def _model_of(part: SegmenterConfig) -> list[Any]:
     """Return card and content of each model that a segmenter may open."""
-    if part.kind != "model":
+    if not part.is_model:
         return []
-    wanted = validate(ModelOptions, part.options, where="segmenter")
+    wanted = part.options
     catalog = Catalog(wanted.models_dir)
     names = (
         split_model_names(wanted.model)

@@ -8,24 +8,27 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from rimlight.core.config import ComponentConfig, PipelineConfig, RunConfig
+from rimlight.core.config import (
+    EffectConfig,
+    PipelineConfig,
+    RunConfig,
+    SegmenterConfig,
+    SourceConfig,
+)
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.core.frame_queue import Overflow
 from rimlight.core.protocols import Effect, Refiner, Segmenter, Sink, Source
-from rimlight.effects import COMPOSITING, EFFECTS
 from rimlight.factory import resume
 from rimlight.factory.extra_outputs import open_extra_outputs, split_extra_outputs
 from rimlight.factory.segmenter import open_segmenter, read_palette
-from rimlight.factory.sinks import load_component, make_private, open_sinks
+from rimlight.factory.sinks import make_private, open_sinks
 from rimlight.factory.validation import check_cover, validate_config
 from rimlight.imaging import jit
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.pipeline import Pipeline
 from rimlight.pipeline.settings import LiveSettings, MaskSync, Settings
-from rimlight.refiners import REFINERS
-from rimlight.sources import FILMS, SOURCES
-from rimlight.sources.rotate import Turned, split_turn, turned
+from rimlight.sources.rotate import Turned, turned
 
 if TYPE_CHECKING:
     from rimlight.refiners.lookahead import MaskLookahead
@@ -62,7 +65,7 @@ def open_pipeline(
     on_frame: Callable[[Frame], None] | None = None,
     on_frame_tick: Callable[[], None] | None = None,
     on_control_tick: Callable[[], None] | None = None,
-    open_model: Callable[[ComponentConfig, tuple[int, int]], Segmenter] = open_segmenter,
+    open_model: Callable[[SegmenterConfig, tuple[int, int]], Segmenter] = open_segmenter,
 ) -> Iterator[OpenPipeline]:
     """Open every part of `config`; close all of them when the block ends.
 
@@ -91,13 +94,13 @@ def open_pipeline(
         _warm_up(config, settings)
         main, beside = split_extra_outputs(config)
         sinks, places, left_out = open_sinks(main, info, stack)
-        extra_outputs = open_extra_outputs(beside, info, stack=stack, open_effect=open_effect)
+        extra_outputs = open_extra_outputs(beside, info, stack=stack)
         segmenter = resume.open_segmenter(config, partial(open_model, config.segmenter, info.size))
         stack.callback(segmenter.close)
         ahead, known = _look_ahead(config, info)
-        refiners = [_closing(stack, one) for one in resume.open_refiners(config, open_refiner)]
+        refiners = [_closing(stack, one) for one in resume.open_refiners(config)]
         painted = [_with_palette(part, config.segmenter) for part in config.effects]
-        effects = [_closing(stack, open_effect(part)) for part in painted]
+        effects = [_closing(stack, effect.open()) for effect in painted]
         ticks = on_frame_tick, on_control_tick
         pipeline = _choose_pipeline(config.pipeline, ahead, info, ticks)(
             source,
@@ -123,23 +126,9 @@ def open_pipeline(
             yield OpenPipeline(pipeline, source, *parts, info, tuple(places), notes)
 
 
-def open_source(part: ComponentConfig) -> Source:
-    """Open a source by its description; `rotate` in it turns the pictures."""
-    plain, turn = split_turn(part)
-    cls, options = load_component(SOURCES, plain)
-    return turned(cast(Source, cls(options)), turn)
-
-
-def open_refiner(part: ComponentConfig) -> Refiner:
-    """Open a refiner by its description."""
-    cls, options = load_component(REFINERS, part)
-    return cast(Refiner, cls(options))
-
-
-def open_effect(part: ComponentConfig) -> Effect:
-    """Open an effect by its description."""
-    cls, options = load_component(EFFECTS, part)
-    return cast(Effect, cls(options))
+def open_source(config: SourceConfig) -> Source:
+    """Open a source, its frames rotated as the config says."""
+    return turned(cast(Source, config.open()), config.rotate)
 
 
 def _lasting(first: Source, config: RunConfig) -> Source:
@@ -152,7 +141,7 @@ def _lasting(first: Source, config: RunConfig) -> Source:
     if not first.info.is_live:
         from rimlight.sources.paced import PacedSource
 
-        return PacedSource(first) if config.source.kind in FILMS else first
+        return PacedSource(first) if config.source.component_class.has_media_clock else first
     from rimlight.sources.reconnect import ReconnectingSource
 
     part = config.source
@@ -211,17 +200,16 @@ def _explain_missing_jit(config: PipelineConfig, settings: Settings) -> list[str
 
 def _warm_up(config: RunConfig, settings: Settings) -> None:
     """Compile the loops before a sink opens: its first frame should not be a long one."""
-    if any(part.kind in COMPOSITING for part in config.effects):
+    if any(part.component_class.composites for part in config.effects):
         with jit.use_jit(enabled=settings.jit):
             jit.warm_up()
 
 
-def _with_palette(effect: ComponentConfig, segmenter: ComponentConfig) -> ComponentConfig:
+def _with_palette(effect: EffectConfig, segmenter: SegmenterConfig) -> EffectConfig:
     """Let an overlay paint in the colors of the model's card, where the user named no others."""
     if effect.kind != "overlay":
         return effect
-    palette = {**read_palette(segmenter), **effect.options.get("palette", {})}
-    return effect.model_copy(update={"palette": palette})
+    return effect.with_options(palette={**read_palette(segmenter), **effect.options.palette})
 
 
 def _closing(stack: ExitStack, part: Any) -> Any:

@@ -121,7 +121,9 @@ def drop_unseen_effects(run: RunConfig) -> RunConfig:
     if any(sink.kind != "null" for sink in run.sinks):
         return run
     return run.model_copy(
-        update={"effects": tuple(part for part in run.effects if part.kind == "redact")}
+        update={
+            "effects": tuple(effect for effect in run.effects if effect.component_class.redacts)
+        }
     )
 
 

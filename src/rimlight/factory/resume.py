@@ -17,14 +17,11 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from rimlight import __version__
-from rimlight.core.config import ComponentConfig, RunConfig, SinkConfig
+from rimlight.core.config import RunConfig, SinkConfig
 from rimlight.core.errors import SourceReadError
-from rimlight.core.options import validate
 from rimlight.core.protocols import Refiner, Segmenter, Sink, Source
 from rimlight.factory.identity import describe_contents
 from rimlight.pipeline.stats import Stats
-from rimlight.refiners import LASTING
-from rimlight.sinks import SINKS
 from rimlight.system.fingerprints import compute_fingerprint, compute_identity
 
 WARM_S = Fraction(1)
@@ -99,17 +96,15 @@ def assign_run_ids(config: RunConfig) -> RunConfig:
     return config if sinks == config.sinks else config.model_copy(update={"sinks": sinks})
 
 
-def open_refiners(
-    config: RunConfig, open_refiner: Callable[[ComponentConfig], Refiner]
-) -> Sequence[Refiner]:
+def open_refiners(config: RunConfig) -> Sequence[Refiner]:
     """Open the refiners of `config`, so that their state ends with a segment where that matters."""
     length = segment_length_s(config)
     if length is None or not config.refiners:
-        return [open_refiner(part) for part in config.refiners]
+        return [refiner.open() for refiner in config.refiners]
     from rimlight.refiners.restarts import RestartingRefiner
 
     def open_chain() -> Sequence[Refiner]:
-        return [open_refiner(part) for part in config.refiners]
+        return [refiner.open() for refiner in config.refiners]
 
     return [RestartingRefiner(open_chain, segment_s=length, warm_s=WARM_S)]
 
@@ -193,7 +188,7 @@ def check_input_unchanged(
         raise
     if isinstance(source, Seekable) and source.is_exhausted and _input_content(config) != before:
         _pause(sinks)
-        name = config.source.options["path"]
+        name = config.source.path
         raise SourceReadError(
             f"{name} changed while it was read: what came later is missing",
             hint="when the file is complete, run the same command again: it starts over",
@@ -202,7 +197,7 @@ def check_input_unchanged(
 
 def _input_content(config: RunConfig) -> list[Any]:
     """Return what tells a video file from another; nothing of any other source."""
-    path = Path(os.path.expanduser(str(config.source.options.get("path", ""))))
+    path = Path(os.path.expanduser(config.source.path))
     with suppress(OSError):
         if config.source.kind == "video" and os.path.isfile(path):
             return compute_fingerprint(path)
@@ -229,28 +224,25 @@ def segment_length_s(config: RunConfig) -> Fraction | None:
 
 
 def _named(sink: SinkConfig, config: RunConfig) -> SinkConfig:
-    if sink.kind != "video" or sink.options.get("resume") != "auto":
+    if sink.kind != "video" or sink.options.resume != "auto":
         return sink
-    path = Path(os.path.expanduser(str(config.source.options.get("path", ""))))
+    path = Path(os.path.expanduser(config.source.path))
     is_file = config.source.kind == "video" and os.path.isfile(path) and not sink.thread
     is_file = is_file and os.access(path, os.R_OK)
-    lasting = any(part.kind in LASTING for part in config.refiners)
+    lasting = any(part.component_class.stateful for part in config.refiners)
     name = _fingerprint(sink, config, path) if is_file and not lasting else None
-    return sink.model_copy(update={"resume": name})
+    return sink.with_options(resume=name)
 
 
 def _follows(config: RunConfig) -> bool:
     """Say whether a mask depends on the frames before."""
-    said = config.segmenter.options
-    looks_closer = said.get("roi", "none") != "none"
-    return bool(looks_closer or said.get("alternate") or said.get("motion_gate"))
+    return config.segmenter.is_stateful
 
 
 def _segment_s(sink: SinkConfig) -> Fraction | None:
-    if sink.kind != "video" or sink.options.get("resume") is None:
+    if sink.kind != "video" or sink.options.resume is None:
         return None
-    options: Any = validate(SINKS.load("video").Options, sink.options, where="sink 'video'")
-    length: Fraction = options.segment_s
+    length: Fraction = sink.options.segment_s
     return length
 
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, closing
-from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import cast
 
-from pydantic import Field
-
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import ModelOptions, SegmenterConfig
 from rimlight.core.errors import ConfigError
-from rimlight.core.options import Options, validate
+from rimlight.core.options import validate
 from rimlight.core.protocols import Segmenter
-from rimlight.factory.sinks import load_component
 from rimlight.models.catalog import Catalog
 from rimlight.segmenters import SEGMENTERS
 
@@ -30,50 +26,17 @@ frames, and where every frame counts."""
 LIGHTEST = "selfie-landscape"
 """The model that finds people with the least work."""
 
-RUNTIMES = ("tflite", "keras", "instances")
-"""Segmenters that a card and its file lead to."""
 
-
-class ModelOptions(Options):
-    """Options of the segmenter kind "model"; keys not named here go to the model's runtime.
-
-    Attributes:
-        model: a name of `rimlight models list`, a card, or a model file; "a+b" runs two.
-        models_dir: a folder of cards and models, searched first.
-    """
-
-    model_config = Options.model_config | {"extra": "allow"}
-
-    model: str = "auto"
-    models_dir: Path | None = None
-    roi: Annotated[
-        Literal["none", "track", "multi"],
-        Field(
-            description="run the model on the regions around people; track: at little cost; multi: "
-            "twice the work in video, sixty times on single images. Models of more than "
-            "people always get the whole image"
-        ),
-    ] = "none"
-    alternate: Annotated[
-        bool, Field(description="of two models (a+b), run one per frame, in turn: half the work")
-    ] = False
-    motion_gate: Annotated[
-        bool, Field(description="a still picture keeps its mask: no inference while nothing moves")
-    ] = False
-
-
-def open_segmenter(part: ComponentConfig, size: tuple[int, int] = (16, 9)) -> Segmenter:
+def open_segmenter(part: SegmenterConfig, size: tuple[int, int] = (16, 9)) -> Segmenter:
     """Open a segmenter; the kind "model" takes a catalog name, a card or a model file.
 
     Args:
         part: its description.
         size: (width, height) of the pictures; the model "auto" is chosen by their shape.
     """
-    if part.kind != "model":
-        _refuse_runtime(part)
-        cls, options = load_component(SEGMENTERS, part)
-        return cast(Segmenter, cls(options))
-    wanted = validate(ModelOptions, part.options, where="segmenter")
+    if not part.is_model:
+        return cast(Segmenter, part.open())
+    wanted: ModelOptions = part.options
     close_up = wanted.roi != "none" and _knows_only_people(wanted)
     opened = _open_focus(wanted) if close_up else _open_model(wanted, size)
     if not wanted.motion_gate:
@@ -154,11 +117,11 @@ def _open_focus(wanted: ModelOptions) -> Segmenter:
     )
 
 
-def read_palette(part: ComponentConfig) -> dict[str, str]:
+def read_palette(part: SegmenterConfig) -> dict[str, str]:
     """Return the colors that the card of a segmenter's model gives its classes, or none."""
-    if part.kind != "model":
+    if not part.is_model:
         return {}
-    wanted = validate(ModelOptions, part.options, where="segmenter")
+    wanted: ModelOptions = part.options
     if wanted.model == "auto":
         return {}
     catalog = Catalog(wanted.models_dir)
@@ -166,11 +129,11 @@ def read_palette(part: ComponentConfig) -> dict[str, str]:
     return {name: color for card in reversed(cards) for name, color in card.palette.items()}
 
 
-def read_foreground(part: ComponentConfig) -> tuple[str, ...]:
+def read_foreground(part: SegmenterConfig) -> tuple[str, ...]:
     """Return the classes that the card of a segmenter's model leaves by itself, or none."""
-    if part.kind != "model":
+    if not part.is_model:
         return ()
-    wanted = validate(ModelOptions, part.options, where="segmenter")
+    wanted: ModelOptions = part.options
     if wanted.model == "auto":
         return ()
     cards = [
@@ -179,7 +142,7 @@ def read_foreground(part: ComponentConfig) -> tuple[str, ...]:
     return tuple(name for card in cards for name in card.foreground)
 
 
-def find_lighter(part: ComponentConfig, size: tuple[int, int]) -> ComponentConfig | None:
+def find_lighter(part: SegmenterConfig, size: tuple[int, int]) -> SegmenterConfig | None:
     """Return what finds people with less work than `part` does; None if nothing does.
 
     Args:
@@ -189,17 +152,17 @@ def find_lighter(part: ComponentConfig, size: tuple[int, int]) -> ComponentConfi
     Raises:
         ModelError: the model of `part` is not here any more.
     """
-    if part.kind != "model":
+    if not part.is_model:
         return None
-    wanted = validate(ModelOptions, part.options, where="segmenter")
+    wanted: ModelOptions = part.options
     name = wanted.model if wanted.model != "auto" else choose_default_model(size)
     cards = [Catalog(wanted.models_dir).resolve(each)[0] for each in split_model_names(name)]
     if wanted.roi != "none" and _knows_only_people(wanted):
-        return part.model_copy(update={"roi": "none"})
+        return part.with_options(roi="none")
     if name == LIGHTEST or not all("person" in card.foreground for card in cards):
         return None
-    same = {key: value for key, value in part.options.items() if key in ("motion_gate", "threads")}
-    return ComponentConfig.model_validate({"kind": "model", "model": LIGHTEST, **same})
+    same = {key: value for key, value in part.given.items() if key in ("motion_gate", "threads")}
+    return SegmenterConfig.model_validate({"kind": "model", "model": LIGHTEST, **same})
 
 
 def choose_default_model(size: tuple[int, int]) -> str:
@@ -212,26 +175,14 @@ def is_wide(size: tuple[int, int]) -> bool:
     return size[0] >= WIDE * size[1]
 
 
-def check_segmenter(part: ComponentConfig) -> None:
+def check_segmenter(part: SegmenterConfig) -> None:
     """Check a segmenter's options and find its model, without opening it.
 
     Raises:
         ConfigError: an option is unknown or wrong.
         ModelError: the model is unknown or not here.
     """
-    if part.kind != "model":
-        _refuse_runtime(part)
-        load_component(SEGMENTERS, part)
-        return
-    wanted = validate(ModelOptions, part.options, where="segmenter")
-    if wanted.model != "auto":
+    wanted = part.options
+    if part.is_model and wanted.model != "auto":
         for name in split_model_names(wanted.model):
             Catalog(wanted.models_dir).resolve(name)
-
-
-def _refuse_runtime(part: ComponentConfig) -> None:
-    if part.kind in RUNTIMES:
-        raise ConfigError(
-            f"segmenter kind {part.kind!r} is chosen by the model file itself",
-            hint="write {kind: model, model: NAME or FILE}",
-        )

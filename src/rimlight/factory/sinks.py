@@ -7,29 +7,13 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import cast
 
-from rimlight.core.config import ComponentConfig, RunConfig, SinkConfig
+from rimlight.core.config import EffectConfig, RunConfig, SinkConfig
 from rimlight.core.errors import PartialOutputError, SinkError, SourceReadError
 from rimlight.core.frame import SourceInfo
-from rimlight.core.options import validate
 from rimlight.core.protocols import HasFixedRate, Sink, SupportsParallelWrites, SupportsPlanning
-from rimlight.core.registry import Registry
-from rimlight.effects import OPAQUE
-from rimlight.sinks import SINKS
 from rimlight.sinks.threaded import ConstantRateSink, ThreadedSink
-
-
-def load_component(registry: Registry, part: ComponentConfig) -> tuple[type[Any], Any]:
-    """Return the class of a part and its checked options.
-
-    Raises:
-        ConfigError: there is no such part, or an option is unknown or wrong.
-        MissingDependencyError: the part needs a package that is not installed.
-    """
-    cls = registry.load(part.kind)
-    options = validate(cls.Options, part.options, where=f"{registry.what} {part.kind!r}")
-    return cls, options
 
 
 def open_sink(part: SinkConfig, info: SourceInfo) -> Sink:
@@ -37,8 +21,7 @@ def open_sink(part: SinkConfig, info: SourceInfo) -> Sink:
 
     A virtual camera gets them at a steady rate; picture files are written by several threads.
     """
-    cls, options = load_component(SINKS, part)
-    sink = cast(Sink, cls(options, info))
+    sink = cast(Sink, part.open(info))
     if info.is_live and isinstance(sink, HasFixedRate):
         return ConstantRateSink(sink, sink.rate)
     writers = sink.writers if isinstance(sink, SupportsParallelWrites) and not info.is_live else 1
@@ -53,11 +36,11 @@ def check_sinks(config: RunConfig) -> None:
     Raises:
         ConfigError: a container cannot hold the codec, or alpha.
     """
-    transparent = any(effect.kind == "cutout" for effect in config.effects)
+    transparent = is_transparent(config.effects)
     for part in config.sinks:
-        cls, options = load_component(SINKS, _with_alpha(part) if transparent else part)
-        if issubclass(cls, SupportsPlanning):
-            cls.plan(options)
+        sink = _with_alpha(part) if transparent else part
+        if issubclass(sink.component_class, SupportsPlanning):
+            sink.component_class.plan(sink.options)
 
 
 def open_sinks(
@@ -68,7 +51,7 @@ def open_sinks(
     Returns:
         The sinks, where each one's results go, and what the user should know.
     """
-    transparent = is_transparent(config.effects, clear=info.has_alpha)
+    transparent = is_transparent(config.effects, has_alpha=info.has_alpha)
     sinks: list[Sink] = []
     places: list[str] = []
     failures: list[SinkError] = []
@@ -102,15 +85,14 @@ def predict_track_changes(config: RunConfig) -> list[str]:
         describe_track_changes,  # opens FFmpeg, which most runs do later
     )
 
-    place = config.source.options.get("path")
-    path = Path(os.path.expanduser(str(place))) if place else None
-    if config.source.kind != "video" or path is None or not path.is_file():
+    path = Path(os.path.expanduser(config.source.path))
+    if config.source.kind != "video" or not path.is_file():
         return []
     notes: list[str] = []
     for sink in make_private(config).sinks:
         if sink.kind == "video":
-            cls, options = load_component(SINKS, sink)
-            wanted = options.audio and cls.plan(options).format
+            options = sink.options
+            wanted = options.audio and sink.component_class.plan(options).format
             found = describe_track_changes(path, wanted, private=options.private) if wanted else ()
             notes += [f"{path.name}: {note}" for note in found]
     return notes
@@ -122,12 +104,10 @@ def make_private(config: RunConfig) -> RunConfig:
     A covered film must not say in its tags or subtitles where and when it was taken.
     """
     effects = [*config.effects, *(part for sink in config.sinks for part in sink.effects)]
-    if not any(part.kind == "redact" for part in effects):
+    if not any(part.component_class.redacts for part in effects):
         return config
     sinks = tuple(
-        sink.model_copy(update={"private": True})
-        if "private" in SINKS.load(sink.kind).Options.model_fields
-        else sink
+        sink.with_options(private=True) if hasattr(sink.options, "private") else sink
         for sink in config.sinks
     )
     return config.model_copy(update={"sinks": sinks})
@@ -135,7 +115,7 @@ def make_private(config: RunConfig) -> RunConfig:
 
 def _place_of(part: SinkConfig, sink: Sink) -> str:
     """Name where the results of a sink go: its file or device, or what it is."""
-    named = part.options.get("path") or part.options.get("device") or part.kind
+    named = part.path or getattr(part.options, "device", None) or part.kind
     return str(getattr(_worker(sink), "path", named))
 
 
@@ -144,25 +124,22 @@ def _worker(sink: Sink) -> Sink:
     return sink.sink if isinstance(sink, ThreadedSink | ConstantRateSink) else sink
 
 
-def is_transparent(effects: Iterable[ComponentConfig], *, clear: bool = False) -> bool:
+def is_transparent(effects: Iterable[EffectConfig], *, has_alpha: bool = False) -> bool:
     """Return True if these effects give frames with alpha.
 
     Args:
         effects: in the order that they are applied.
-        clear: the source's frames have alpha.
+        has_alpha: the source's frames have alpha.
     """
     for effect in effects:
-        behind = effect.kind in OPAQUE or (
-            effect.kind == "product" and effect.options.get("background") is not None
-        )
-        clear = effect.kind == "cutout" or (clear and not behind)
-    return clear
+        has_alpha = effect.component_class.outputs_alpha(effect.options, has_alpha=has_alpha)
+    return has_alpha
 
 
 def _with_alpha(part: SinkConfig) -> SinkConfig:
-    if "transparent" not in SINKS.load(part.kind).Options.model_fields:
+    if not hasattr(part.options, "transparent") or "transparent" in part.given:
         return part
-    return part.model_copy(update={"transparent": part.options.get("transparent", True)})
+    return part.with_options(transparent=True)
 
 
 def _finisher(sink: Sink) -> Callable[..., None]:

@@ -8,14 +8,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from rimlight.core.config import ComponentConfig, RunConfig, SinkConfig
+from rimlight.core.config import EffectConfig, RunConfig, SinkConfig
 from rimlight.core.errors import ConfigError, SinkError
-from rimlight.effects import EFFECTS
 from rimlight.factory.cover import check_effects, check_kept
 from rimlight.factory.segmenter import check_segmenter, read_foreground
-from rimlight.factory.sinks import is_transparent, load_component
-from rimlight.refiners import REFINERS
-from rimlight.sinks import SINKS
+from rimlight.factory.sinks import is_transparent
 from rimlight.sinks.output_paths import (
     can_hold_alpha,
     check_writable_file,
@@ -26,11 +23,8 @@ from rimlight.sinks.output_paths import (
 )
 from rimlight.sinks.result_record import can_replace
 from rimlight.sinks.video.segment_index import is_partial_result
-from rimlight.sources import SOURCES
-from rimlight.sources.rotate import split_turn
 from rimlight.system.atomic_io import is_special_file
 
-_FILES = frozenset({"video", "images"})
 _LONGEST_PATH = 4096
 
 
@@ -46,16 +40,13 @@ def validate_config(config: RunConfig, *, check_paths: bool = True) -> None:
         ConfigError: an option is unknown or wrong.
         ModelError: the model is unknown or not here.
     """
-    load_component(SOURCES, split_turn(config.source)[0])
+    _ = config.source.options
     check_segmenter(config.segmenter)
-    for registry, parts in ((REFINERS, config.refiners), (EFFECTS, config.effects)):
-        for part in parts:
-            load_component(registry, part)
+    for component in (*config.refiners, *config.effects):
+        _ = component.options
     for number, sink in enumerate(config.sinks):
-        load_component(SINKS, sink)
+        _ = [component.options for component in (sink, *sink.effects)]
         _check_raw(sink, number, sink.effects or config.effects)
-        for part in sink.effects:
-            load_component(EFFECTS, part)
     if check_paths:
         _check_places(config)
     if config.pipeline.mask_sync == "latest" and config.pipeline.overflow == "block":
@@ -84,26 +75,21 @@ def validate_live(config: RunConfig) -> None:
 
 def _check_places(config: RunConfig) -> None:
     """Refuse results that would overwrite each other, an input, or files that others made."""
-    sinks = [sink for sink in config.sinks if sink.kind in _FILES and sink.options.get("path")]
+    sinks = [(sink, sink.path) for sink in config.sinks if sink.path]
     _check_apart(sinks)
     inputs = get_file_ids(find_input_files(config))
     is_live = config.pipeline.fallback is not None
-    is_stored = not is_live and os.path.exists(str(config.source.options.get("path", "")))
-    for sink in sinks:
-        path = Path(sink.options["path"])
+    is_stored = not is_live and os.path.exists(config.source.path)
+    for sink, path in sinks:
         if get_file_id(path) in inputs:
             raise SinkError(f"{path} is an input of this run", hint="write to another name")
         _check_alpha(sink, path, sink.effects or config.effects)
         is_file = sink.kind == "video" or is_single_image(path)
         # A live recording takes a free name by itself, once the source says that it is live.
         if is_file and is_stored and not is_special_file(path) and not is_partial_result(path):
-            check_writable_file(path, overwrite=_may_replace(sink, path))
-
-
-def _may_replace(sink: SinkConfig, path: Path) -> bool:
-    record = sink.options.get("record")
-    overwrite = bool(sink.options.get("overwrite"))
-    return can_replace(path, Path(record) if record else None, overwrite=overwrite)
+            options = sink.options
+            overwrite = can_replace(path, options.record, overwrite=options.overwrite)
+            check_writable_file(path, overwrite=overwrite)
 
 
 def find_input_files(config: RunConfig) -> set[Path]:
@@ -124,46 +110,49 @@ def _existing(value: Any) -> Iterator[Path]:
             yield path
 
 
-def _check_apart(sinks: Sequence[SinkConfig]) -> None:
-    """Refuse two results with one place, as the file system compares names."""
-    places = [Path(os.path.realpath(sink.options["path"])) for sink in sinks]
+def _check_apart(sinks: Sequence[tuple[SinkConfig, Path]]) -> None:
+    """Refuse two results at one path, as the file system compares names."""
+    places = [Path(os.path.realpath(path)) for _, path in sinks]
     key = find_name_key(places[0].parent, map(str, places)) if places else str
-    named = [(key(str(place)), sink) for place, sink in zip(places, sinks, strict=True)]
+    named = [(key(str(place)), sink) for place, (sink, _) in zip(places, sinks, strict=True)]
     for (place, sink), (other_place, other) in combinations(named, 2):
         if place == other_place and not _differ_in_kind(sink, other):
             raise ConfigError(
-                f"two results would lie at {other.options['path']}", hint="give one another name"
+                f"two results would lie at {other.path}", hint="give one another name"
             )
         for inner, outer, one in ((place, other_place, sink), (other_place, place, other)):
             if one.kind == "images" and os.path.dirname(inner) == outer:
                 raise ConfigError(
-                    f"{one.options['path']} would lie among the pictures of another result",
+                    f"{one.path} would lie among the pictures of another result",
                     hint="write it to another folder",
                 )
 
 
 def _differ_in_kind(sink: SinkConfig, other: SinkConfig) -> bool:
     """Return True for folders of pictures whose names cannot meet."""
-    kinds = {sink.options.get("format", "auto"), other.options.get("format", "auto")}
-    return sink.kind == other.kind == "images" and len(kinds) == 2 and "auto" not in kinds
+    if not sink.kind == other.kind == "images":
+        return False
+    formats = {sink.options.format, other.options.format}
+    return len(formats) == 2 and "auto" not in formats
 
 
-def _check_alpha(sink: SinkConfig, path: Path, effects: Sequence[ComponentConfig]) -> None:
+def _check_alpha(sink: SinkConfig, path: Path, effects: Sequence[EffectConfig]) -> None:
     """Refuse to cut out into pictures that cannot be transparent."""
-    kind = str(sink.options.get("format", "auto"))
-    if sink.kind == "images" and is_transparent(effects) and not can_hold_alpha(path, kind):
+    if sink.kind != "images" or not is_transparent(effects):
+        return
+    kind = sink.options.format
+    if not can_hold_alpha(path, kind):
         raise SinkError(
             f"{path} cannot hold alpha as {path.suffix[1:] if is_single_image(path) else kind}",
             hint="write png or webp pictures, or choose a background",
         )
 
 
-def _check_raw(sink: SinkConfig, number: int, effects: Sequence[ComponentConfig]) -> None:
+def _check_raw(sink: SinkConfig, number: int, effects: Sequence[EffectConfig]) -> None:
     """Refuse to cut out into raw frames that have no place for transparency."""
-    pixels = sink.options.get("pixel_format", "bgr24")
-    if sink.kind == "pipe" and pixels != "rgba" and is_transparent(effects):
+    if sink.kind == "pipe" and sink.options.pixel_format != "rgba" and is_transparent(effects):
         raise SinkError(
-            f"raw frames as {pixels} cannot hold alpha",
+            f"raw frames as {sink.options.pixel_format} cannot hold alpha",
             hint=f"use --set sinks.{number}.pixel_format=rgba, or choose a background",
         )
 
@@ -191,4 +180,4 @@ def check_cover(config: RunConfig, height: int | None = None) -> None:
     check_kept(read_foreground(config.segmenter), "the model")
     for part in config.refiners:
         if part.kind == "choose":
-            check_kept(part.options.get("keep") or (), "the refiner 'choose'")
+            check_kept(part.options.keep, "the refiner 'choose'")

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from rimlight.core.config import ComponentConfig, RunConfig, read_yaml
+from rimlight.core.config import EffectConfig, RunConfig, SegmenterConfig, read_yaml
 from rimlight.core.errors import ConfigError
 from rimlight.core.options import Options, validate
 from rimlight.core.protocols import Effect
 from rimlight.core.registry import suggest
 from rimlight.factory.cover import check_effects, check_kept, compute_min_blur_px
-from rimlight.factory.pipeline import OpenPipeline, open_effect
+from rimlight.factory.pipeline import OpenPipeline
 from rimlight.factory.segmenter import read_foreground
 from rimlight.live import effect_edits
 from rimlight.live.effect_edits import Effects
@@ -55,8 +55,8 @@ class Profile(Options):
         segmenter: the segmenter that replaces that of the run; none: unchanged.
     """
 
-    effects: tuple[ComponentConfig, ...] | None = None
-    segmenter: ComponentConfig | None = None
+    effects: tuple[EffectConfig, ...] | None = None
+    segmenter: SegmenterConfig | None = None
 
 
 class LiveCommands:
@@ -76,7 +76,7 @@ class LiveCommands:
         self._pipeline: LivePipeline = run.pipeline
         self._allow_passthrough = config.pipeline.allow_passthrough
         self._effects: Effects = config.effects
-        self._open_effects: list[tuple[ComponentConfig, Effect]] = list(
+        self._open_effects: list[tuple[EffectConfig, Effect]] = list(
             zip(config.effects, run.effects, strict=True)
         )
         self._model_switch = ModelSwitch(run.pipeline.components, config.segmenter, run.info.size)
@@ -142,7 +142,7 @@ class LiveCommands:
     def get_status(self) -> Status:
         """Return the state of the run."""
         requested = self._model_switch.requested
-        model = str(requested.options.get("model", requested.kind))
+        model = str(requested.options.model if requested.is_model else requested.kind)
         degraded = self._governor.degraded if self._governor else ()
         return read_status(
             self._run, self._pipeline, model=model, effects=self._effects, degraded=degraded
@@ -175,7 +175,7 @@ class LiveCommands:
         min_px = effect_edits.MIN_BLUR_PX if free else compute_min_blur_px(height)
         amount = _get_only(values, "blur PIXELS")
         self._apply(effect_edits.set_blur(self._effects, amount, min_px=min_px))
-        radius = next(p.options["radius_px"] for p in self._effects if p.kind == "blur")
+        radius = next(p.options.radius_px for p in self._effects if p.kind == "blur")
         return f"blur {radius:g}"
 
     def _next(self, values: Sequence[str]) -> str:
@@ -186,7 +186,7 @@ class LiveCommands:
             except ConfigError as exc:
                 unread.append(exc.message)
                 continue
-            shown = next(p.options["background"] for p in self._effects if p.kind == "replace")
+            shown = next(p.options.background for p in self._effects if p.kind == "replace")
             return f"background {shown}" + (f"; {'; '.join(unread)}" if unread else "")
         raise ConfigError(f"there is no next background: {'; '.join(unread)}")
 
@@ -206,7 +206,7 @@ class LiveCommands:
 
     def _model(self, values: Sequence[str]) -> str:
         name = _get_only(values, "model NAME or FILE")
-        part = ComponentConfig.model_validate({"kind": "model", "model": name})
+        part = SegmenterConfig.model_validate({"kind": "model", "model": name})
         if not self._allow_passthrough:
             check_kept(read_foreground(part), "the model")
         self._model_switch.switch_to(part, self._effects)
@@ -224,7 +224,7 @@ class LiveCommands:
         self._pipeline.stop()
         return "stopping"
 
-    def _apply(self, effects: Effects, *, model: ComponentConfig | None = None) -> None:
+    def _apply(self, effects: Effects, *, model: SegmenterConfig | None = None) -> None:
         """Open the effects that are new, switch to them, then close those that are gone.
 
         Args:
@@ -236,12 +236,12 @@ class LiveCommands:
             if model is not None:
                 check_kept(read_foreground(model), "the model")
         old = list(self._open_effects)
-        new: list[tuple[ComponentConfig, Effect]] = []
+        new: list[tuple[EffectConfig, Effect]] = []
         with ExitStack() as on_error:
             for component in effects:
                 pair = next((pair for pair in old if pair[0] == component), None)
                 if pair is None:
-                    pair = (component, open_effect(component))
+                    pair = (component, component.open())
                     on_error.callback(pair[1].close)
                 else:
                     old.remove(pair)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import EffectConfig
 from rimlight.core.errors import ConfigError
-from rimlight.effects import COVERING, LIVE_REFRESH_HZ
-from rimlight.factory.cover import DEFAULT_BLUR_PX
+from rimlight.effects import LIVE_REFRESH_HZ
 from rimlight.system.file_kinds import is_image
 from rimlight.system.folders import list_files, path_sort_key
 
-Effects = tuple[ComponentConfig, ...]
+Effects = tuple[EffectConfig, ...]
 
 MIN_BLUR_PX = 1.0
 
@@ -20,7 +19,7 @@ MIN_BLUR_PX = 1.0
 def replace_background(effects: Effects, background: str) -> Effects:
     """Return `effects` with another background: an image, a video or a color."""
     old = _find_cover(effects)
-    fit = {"fit": old.options["fit"]} if old and "fit" in old.options else {}
+    fit = {"fit": old.given["fit"]} if old and "fit" in old.given else {}
     return _replace_cover(effects, "replace", {"background": background, **fit})
 
 
@@ -43,7 +42,7 @@ def set_blur(effects: Effects, amount: str, *, min_px: float = MIN_BLUR_PX) -> E
         ) from exc
     if amount[:1] in "+-":
         old = _find_cover(effects)
-        blurred = old.options.get("radius_px", DEFAULT_BLUR_PX) if old and old.kind == "blur" else 0
+        blurred = old.options.radius_px if old and old.kind == "blur" else 0
         value = max(min_px, blurred + value)
     return _replace_cover(effects, "blur", {"radius_px": value, "refresh_hz": LIVE_REFRESH_HZ})
 
@@ -57,7 +56,7 @@ def iterate_next_backgrounds(effects: Effects) -> Iterator[Effects]:
         ConfigError: the background is not an image, or its folder has none.
     """
     old = _find_cover(effects)
-    now = Path(old.options["background"]).expanduser() if old and old.kind == "replace" else None
+    now = Path(old.options.background).expanduser() if old and old.kind == "replace" else None
     if now is None or not is_image(now):
         raise ConfigError(
             "there is no next background: it is not a picture now",
@@ -80,21 +79,19 @@ def toggle_mirror(effects: Effects, *, on: bool | None) -> Effects:
     was_on = len(plain) < len(effects)
     wanted = not was_on if on is None else on
     return (
-        (*plain, ComponentConfig.model_validate({"kind": "flip", "mirror": True}))
-        if wanted
-        else plain
+        (*plain, EffectConfig.model_validate({"kind": "flip", "mirror": True})) if wanted else plain
     )
 
 
-def _find_cover(effects: Sequence[ComponentConfig]) -> ComponentConfig | None:
-    return next((part for part in effects if part.kind in COVERING), None)
+def _find_cover(effects: Sequence[EffectConfig]) -> EffectConfig | None:
+    return next((part for part in effects if part.component_class.hides_background), None)
 
 
 def _replace_cover(effects: Effects, kind: str, options: dict[str, object]) -> Effects:
     """Put another covering effect in the place of the old one; the classes that stay, stay."""
     old = _find_cover(effects)
-    keep = {"keep": old.options["keep"]} if old and "keep" in old.options else {}
-    new = ComponentConfig.model_validate({"kind": kind, **options, **keep})
+    keep = {"keep": old.given["keep"]} if old and "keep" in old.given else {}
+    new = EffectConfig.model_validate({"kind": kind, **options, **keep})
     if old is None:
         return (new, *effects)
     return tuple(new if part is old else part for part in effects)

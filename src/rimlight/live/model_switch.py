@@ -8,13 +8,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import EffectConfig, SegmenterConfig
 from rimlight.core.frame import Frame
 from rimlight.factory.segmenter import find_lighter, open_segmenter
 from rimlight.pipeline.hot_swap import HotSwap
-
-PEOPLE_EFFECTS = frozenset({"blur", "cutout", "flip", "hud", "replace"})
-"""Effects that need no other class than people, unless they are configured to keep one."""
 
 
 class ModelSwitch:
@@ -27,7 +24,7 @@ class ModelSwitch:
     """
 
     def __init__(
-        self, components: HotSwap, component: ComponentConfig, size: tuple[int, int]
+        self, components: HotSwap, component: SegmenterConfig, size: tuple[int, int]
     ) -> None:
         self._components = components
         self._size = size
@@ -35,7 +32,7 @@ class ModelSwitch:
         self.requested = component
         """The model that the user chose."""
 
-    def switch_to(self, component: ComponentConfig, effects: Sequence[ComponentConfig]) -> None:
+    def switch_to(self, component: SegmenterConfig, effects: Sequence[EffectConfig]) -> None:
         """Open another model, try it on a plain frame, then switch to it.
 
         Raises:
@@ -44,7 +41,7 @@ class ModelSwitch:
         self._replace((self._is_light and self.find_lighter(component, effects)) or component)
         self.requested = component
 
-    def set_lighter(self, effects: Sequence[ComponentConfig], *, on: bool) -> None:
+    def set_lighter(self, effects: Sequence[EffectConfig], *, on: bool) -> None:
         """Switch to the lighter model, or back to the requested one.
 
         Raises:
@@ -54,16 +51,16 @@ class ModelSwitch:
         self._is_light = on
 
     def find_lighter(
-        self, component: ComponentConfig, effects: Sequence[ComponentConfig]
-    ) -> ComponentConfig | None:
+        self, component: SegmenterConfig, effects: Sequence[EffectConfig]
+    ) -> SegmenterConfig | None:
         """Return a lighter model that serves `effects` as well, None if there is none."""
-        kept = {name for each in effects for name in each.options.get("keep", ())}
+        kept = {name for each in effects for name in getattr(each.options, "keep", None) or ()}
         needs_people_only = kept <= {"person"} and all(
-            each.kind in PEOPLE_EFFECTS for each in effects
+            each.component_class.person_only for each in effects
         )
         return find_lighter(component, self._size) if needs_people_only else None
 
-    def _replace(self, component: ComponentConfig) -> None:
+    def _replace(self, component: SegmenterConfig) -> None:
         segmenter = open_segmenter(component, self._size)
         with ExitStack() as on_error:
             on_error.callback(segmenter.close)

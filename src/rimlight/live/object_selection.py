@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
 
-from rimlight.core.config import ComponentConfig, RunConfig
+from rimlight.core.config import EffectConfig, RunConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Instances, Mask
 from rimlight.core.options import validate
-from rimlight.core.protocols import Refiner
+from rimlight.core.protocols import Refiner, RefinerTraits
 from rimlight.core.registry import suggest
 from rimlight.factory.cover import check_kept
 from rimlight.factory.object_filter import parse_object_filter, split_commas
 from rimlight.pipeline.hot_swap import HotSwap
-from rimlight.refiners import COSMETIC, LASTING
 from rimlight.refiners.select import SelectRefiner
 from rimlight.refiners.track import TrackRefiner
 
@@ -35,17 +33,18 @@ class LiveObjectSelection:
         self,
         components: HotSwap,
         config: RunConfig,
-        get_effects: Callable[[], Sequence[ComponentConfig]],
+        get_effects: Callable[[], Sequence[EffectConfig]],
     ) -> None:
-        kinds = (component.kind for component in config.refiners)
-        named = list(zip_longest(kinds, components.refiners))
-        others = [(kind, refiner) for kind, refiner in named if kind not in LASTING]
-        self._selection = DynamicSelection([refiner for kind, refiner in named if kind in LASTING])
+        traits: list[type[RefinerTraits]] = [each.component_class for each in config.refiners]
+        traits += [RefinerTraits] * (len(components.refiners) - len(traits))
+        given = list(zip(traits, components.refiners, strict=True))
+        others = [(cls, refiner) for cls, refiner in given if not cls.stateful]
+        self._selection = DynamicSelection([refiner for cls, refiner in given if cls.stateful])
         self._get_effects = get_effects
         self._allow_passthrough = config.pipeline.allow_passthrough
         self.required: list[Refiner] = [
             self._selection,
-            *(refiner for kind, refiner in others if kind not in COSMETIC),
+            *(refiner for cls, refiner in others if not cls.optional),
         ]
         """The refiners that select who and what is seen."""
         components.replace_refiners([self._selection, *(refiner for _, refiner in others)])
@@ -78,7 +77,7 @@ class LiveObjectSelection:
     def _change(self, verb: str, values: Sequence[str], *, usage: str) -> str:
         if not split_commas(values):
             raise ConfigError("this takes classes, or which object", hint=f"usage: {usage}")
-        if any(effect.options.get("keep") for effect in self._get_effects()):
+        if any(getattr(effect.options, "keep", None) for effect in self._get_effects()):
             raise ConfigError(
                 "an effect of this run has a selection of its own", hint="remove its `keep`"
             )

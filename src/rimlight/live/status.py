@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import EffectConfig
 from rimlight.factory.pipeline import OpenPipeline
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.stats import Stats
@@ -71,7 +71,7 @@ def read_status(
     pipeline: LivePipeline,
     *,
     model: str,
-    effects: Sequence[ComponentConfig],
+    effects: Sequence[EffectConfig],
     degraded: Sequence[str] = (),
 ) -> Status:
     """Return the state of `run`.

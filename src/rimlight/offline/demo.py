@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.core.config import ComponentConfig, RunConfig
+from rimlight.core.config import RunConfig
 from rimlight.core.frame import Frame, Mask
-from rimlight.factory.pipeline import open_effect, open_refiner, open_source
+from rimlight.factory.pipeline import open_source
 from rimlight.factory.presets import background_effects, build_config, make_overwrite_options
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.system import app_paths
@@ -59,10 +59,10 @@ def write_contact_sheet(runs: Sequence[RunConfig], path: Path) -> None:
         for run in runs:
             shown = frame
             for part in run.effects:
-                effect = open_effect(part)
+                effect = part.open()
                 stack.callback(effect.close)
                 shown = effect.apply(shown, mask)
-            pictures[Path(run.sinks[0].options["path"]).stem] = shown.bgr
+            pictures[run.sinks[0].options.path.stem] = shown.bgr
     labeled = [_draw_label(picture, text) for text, picture in pictures.items()]
     rows = [cv2.hconcat(labeled[i : i + 2]) for i in range(0, len(labeled), 2)]
     _, data = cv2.imencode(".png", cv2.vconcat(rows))
@@ -74,7 +74,7 @@ def _process_frame(run: RunConfig, stack: ExitStack) -> tuple[Frame, Mask]:
     stack.callback(source.close)
     segmenter = open_segmenter(run.segmenter, source.info.size)
     stack.callback(segmenter.close)
-    refiners = [open_refiner(ComponentConfig(**part.model_dump())) for part in run.refiners]
+    refiners = [refiner.open() for refiner in run.refiners]
     for frame in islice(source, FRAME_INDEX + 1):
         mask = segmenter.segment(frame)
         for refiner in refiners:

@@ -89,7 +89,7 @@ def _redirect_sink(sink: SinkConfig, folder: Path) -> SinkConfig:
     if sink.kind not in _FILES:
         return SinkConfig(kind="null", effects=sink.effects)
     folder.mkdir()
-    path = folder / (Path(str(sink.options.get("path", "out"))).name or "out")
+    path = folder / ((sink.path or Path("out")).name or "out")
     update: dict[str, object] = {"path": str(path)}
     if sink.kind == "video":
         update |= {"resume": None, "audio": False}

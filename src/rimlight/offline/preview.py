@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.core.config import ComponentConfig, RunConfig
+from rimlight.core.config import RunConfig, SourceConfig
 from rimlight.core.frame import Frame
-from rimlight.factory.pipeline import open_effect, open_refiner, open_source
+from rimlight.factory.pipeline import open_source
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.factory.validation import validate_config
 from rimlight.system.atomic_io import sign_png, write_bytes
@@ -28,7 +28,7 @@ _LIGHT, _DARK = 204, 153
 
 def get_preview_path(config: RunConfig) -> Path:
     """Return the path of the preview: next to the first output, or in the current folder."""
-    path = Path(str(config.sinks[0].options.get("path", "rimlight")))
+    path = config.sinks[0].path or Path("rimlight")
     if path.name in {"", ".."}:
         path = Path("rimlight")
     return path.with_suffix(".preview.png")
@@ -60,11 +60,11 @@ def _process_frames(config: RunConfig, count: int) -> Iterator[tuple[Frame, Fram
     with ExitStack() as stack:
         frames = list(sample_frames(config.source, count))
         segmenter = stack.enter_context(closing(open_segmenter(config.segmenter, frames[0].size)))
-        effects = [stack.enter_context(closing(open_effect(part))) for part in config.effects]
+        effects = [stack.enter_context(closing(part.open())) for part in config.effects]
         for frame in (frame.blank_transparent() for frame in frames):
             mask = segmenter.segment(frame)
             for part in config.refiners:  # opened for each frame: they are not consecutive
-                with closing(open_refiner(part)) as refiner:
+                with closing(part.open()) as refiner:
                     mask = refiner.refine(mask, frame)
             shown = frame
             for effect in effects:
@@ -72,7 +72,7 @@ def _process_frames(config: RunConfig, count: int) -> Iterator[tuple[Frame, Fram
             yield frame, shown.blank_transparent()
 
 
-def sample_frames(part: ComponentConfig, count: int) -> Iterator[Frame]:
+def sample_frames(part: SourceConfig, count: int) -> Iterator[Frame]:
     """Yield `count` frames spread over a source, or its first ones if it cannot seek."""
     with closing(open_source(part)) as source:
         info = source.info

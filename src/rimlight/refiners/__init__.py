@@ -20,9 +20,3 @@ REFINERS = Registry(
         "track": Entry("rimlight.refiners.track:TrackRefiner", summary="numbers for objects"),
     },
 )
-
-LASTING = frozenset({"choose", "track"})
-"""Those that may remember objects since the first frame: such a run cannot begin in the middle."""
-
-COSMETIC = frozenset({"clean", "feather", "match", "smooth", "steady"})
-"""Those that a hurried run may leave out: the others say who and what is seen."""

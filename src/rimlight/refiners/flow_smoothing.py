@@ -14,6 +14,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask, is_continuous
+from rimlight.core.protocols import RefinerTraits
 from rimlight.imaging.flow import FlowEstimator, Luma, downscale_luma, resize_remap, warp
 from rimlight.imaging.masks import compute_squared_entropy
 
@@ -124,7 +125,7 @@ EMPTY = 3
 """After so many masks without anyone in a row nobody is there, whatever the past says."""
 
 
-class FlowSmoothRefiner:
+class FlowSmoothRefiner(RefinerTraits):
     """Temporal smoothing along the motion of the picture.
 
     The mask before is carried along the optical flow of the small luma picture. Where that
@@ -139,6 +140,8 @@ class FlowSmoothRefiner:
     and when three masks in a row show nobody, so that an empty scene has an empty mask. Label
     masks have no scores and pass unchanged.
     """
+
+    optional = True
 
     class Options(FlowOptions):
         """How steady: the other mask is that of the frame before."""

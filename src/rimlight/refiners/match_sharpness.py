@@ -14,6 +14,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask, is_continuous
+from rimlight.core.protocols import RefinerTraits
 from rimlight.imaging.masks import feather
 
 NEW = 0.3
@@ -26,7 +27,7 @@ STEPS = 64
 """Widths of the ramp that are told apart: compositors remember tables for each."""
 
 
-class MatchSharpnessRefiner:
+class MatchSharpnessRefiner(RefinerTraits):
     """Makes the edge of the mask as soft as the picture is there.
 
     Once a second it looks how blurred the picture is along the outline, and chooses the width of
@@ -36,6 +37,8 @@ class MatchSharpnessRefiner:
 
     Only masks of a single class are changed: labels and several classes have no one outline.
     """
+
+    optional = True
 
     class Options(opt.Options):
         """How often it looks, and how sharp edges may be."""

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from rimlight.core import options as opt
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Instances, Mask
+from rimlight.core.protocols import RefinerTraits
 from rimlight.core.registry import suggest
 
 SINGLE_OBJECT_WORDS = ("largest", "center")
@@ -23,7 +24,7 @@ KEPT = "kept"
 REST = "rest"
 
 
-class SelectRefiner:
+class SelectRefiner(RefinerTraits):
     """Leaves only what was chosen in a mask; an empty choice gives an empty mask.
 
     With single objects the choice is among objects; otherwise among classes and, for "largest"
@@ -35,6 +36,8 @@ class SelectRefiner:
     Raises:
         ConfigError: the model has no class of a name.
     """
+
+    stateful = True
 
     class Options(opt.Options):
         """What stays, and what goes."""

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask, is_continuous
+from rimlight.core.protocols import RefinerTraits
 from rimlight.imaging import jit
 from rimlight.imaging.masks import compute_squared_entropy
 from rimlight.imaging.pool import ArrayPool
@@ -20,7 +21,7 @@ from rimlight.imaging.pool import ArrayPool
 Scores = NDArray[np.float32]
 
 
-class SmoothRefiner:
+class SmoothRefiner(RefinerTraits):
     """Temporal smoothing gated by uncertainty.
 
     The previous mask counts with weight ratio * E(p)^2, where E is the binary entropy in bits of
@@ -31,6 +32,8 @@ class SmoothRefiner:
     The past is forgotten when the mask's shape changes, time does not go on, or jumps
     by a second or more, as it does from one picture of a folder to the next.
     """
+
+    optional = True
 
     class Options(opt.Options):
         """How steady."""

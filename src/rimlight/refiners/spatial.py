@@ -9,14 +9,17 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
+from rimlight.core.protocols import RefinerTraits
 from rimlight.imaging.masks import feather, fill_holes, remove_small_regions
 
 
-class CleanRefiner:
+class CleanRefiner(RefinerTraits):
     """Drops separate specks of the foreground and fills small holes in it.
 
     Works on masks of one class; masks of several classes and label masks pass unchanged.
     """
+
+    optional = True
 
     class Options(opt.Options):
         """What counts as small, as a share of the picture."""
@@ -38,8 +41,10 @@ class CleanRefiner:
         """Nothing to forget."""
 
 
-class FeatherRefiner:
+class FeatherRefiner(RefinerTraits):
     """Softens every score channel with a Gaussian. Label masks have none and pass unchanged."""
+
+    optional = True
 
     class Options(opt.Options):
         """How soft."""

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Instances, Mask, is_continuous
+from rimlight.core.protocols import RefinerTraits
 from rimlight.imaging.geometry import compute_iou
 
 
@@ -25,7 +26,7 @@ class _Track:
     missed: int = 0
 
 
-class TrackRefiner:
+class TrackRefiner(RefinerTraits):
     """Numbers the single objects of a mask; masks without any pass unchanged.
 
     Each object's box is predicted by a Kalman filter, and the pairs of prediction and found box of
@@ -33,6 +34,8 @@ class TrackRefiner:
     with pairs taken greedily. An object that is not seen keeps its number for a while. Numbers
     start at 1, rise, and are never used again.
     """
+
+    stateful = True
 
     class Options(opt.Options):
         """How long and how loosely objects are followed."""

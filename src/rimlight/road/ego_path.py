@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.core.config import ComponentConfig, RunConfig
+from rimlight.core.config import RunConfig, SourceConfig
 from rimlight.core.errors import ConfigError, SourceError
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.segmenter import open_segmenter
@@ -59,7 +59,7 @@ def estimate_ego_path(config: RunConfig) -> Trapezoid:
     Raises:
         ModelError: the model does not open.
     """
-    is_stream = "://" in str(config.source.options.get("path", ""))
+    is_stream = "://" in config.source.path
     if config.source.kind not in _REPEATABLE_SOURCES or is_stream:
         return DEFAULT_EGO_PATH
     frames: list[Frame] = []
@@ -72,12 +72,12 @@ def estimate_ego_path(config: RunConfig) -> Trapezoid:
         return fit_ego_path([segmenter.segment(frame) for frame in frames])
 
 
-def _select_middle_file(source: ComponentConfig) -> ComponentConfig:
+def _select_middle_file(source: SourceConfig) -> SourceConfig:
     """Return the middle file of a multi-file drive as a source."""
-    paths = source.options.get("paths")
+    paths = source.given.get("paths")
     if source.kind != "drive" or not isinstance(paths, list | tuple):
         return source
-    return ComponentConfig.model_validate({"kind": "video", "path": paths[len(paths) // 2]})
+    return SourceConfig.model_validate({"kind": "video", "path": paths[len(paths) // 2]})
 
 
 def fit_ego_path(masks: Sequence[Mask]) -> Trapezoid:

@@ -45,9 +45,6 @@ MAIN = {
     "watch": "path",
 }
 
-FILMS = frozenset({"drive", "video"})
-"""Sources with times of their own, which a live run keeps to."""
-
 _STREAMS = ("/dev/stdin", "/dev/fd/")
 """How shells name what is piped in, as `<(...)`."""
 

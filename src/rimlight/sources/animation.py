@@ -18,6 +18,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
+from rimlight.core.protocols import SourceTraits
 from rimlight.imaging.image_files.pillow import AnimationFrame, open_animation
 from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, describe_read_error
 from rimlight.media.frame_conversion import fit_within
@@ -27,7 +28,7 @@ _MS, _US = Fraction(1, 1000), Fraction(1, 1_000_000)
 Image = NDArray[np.uint8]
 
 
-class AnimationSource:
+class AnimationSource(SourceTraits):
     """Reads an animation as a film that plays once.
 
     Raises:

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field
 from rimlight.core import options
 from rimlight.core.errors import SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
+from rimlight.core.protocols import SourceTraits
 from rimlight.imaging.color import Image, bgr_to_i420, pad_even, round_up_to_even
 from rimlight.imaging.pool import ArrayPool
 from rimlight.media.interruptible import ReleaseGuard
@@ -46,7 +47,7 @@ def _padded(value: Any) -> Any:
     return f"{value} " if isinstance(value, str) and len(value) == 3 else value
 
 
-class CameraSource:
+class CameraSource(SourceTraits):
     """Reads a camera as BGR frames, stamped with the time they arrived.
 
     What the camera would not give, such as a size it does not have, stands in `info.notes`.

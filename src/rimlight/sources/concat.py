@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, Field
 from rimlight.core import options
 from rimlight.core.errors import SourceError, SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame
+from rimlight.core.protocols import SourceTraits
 from rimlight.core.wording import format_count, join_names
 from rimlight.media.container import MediaLocation, find_video_stream, open_container
 from rimlight.media.stream_metadata import find_clock_origin, read_stream_metadata
@@ -39,7 +40,7 @@ def _listed(value: Any) -> Any:
         raise ValueError(f"{exc}; {exc.hint}") from exc
 
 
-class DriveSource:
+class DriveSource(SourceTraits):
     """Reads video files one after the other, each frame at its own time within its file.
 
     A file that is damaged or of another size is left out, or ends early; after the last one an
@@ -48,6 +49,8 @@ class DriveSource:
     Raises:
         SourceOpenError: not one of the files opens.
     """
+
+    has_media_clock = True
 
     class Options(options.Options):
         """Which files."""

@@ -14,6 +14,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
+from rimlight.core.protocols import SourceTraits
 from rimlight.imaging.image_files.read import (
     MAX_BYTES,
     MAX_MEGAPIXELS,
@@ -31,7 +32,7 @@ _PIPE_WAIT_S = 10.0
 _log = logging.getLogger(__name__)
 
 
-class ImagesSource:
+class ImagesSource(SourceTraits):
     """Reads pictures in the natural order of their names (2.png before 10.png).
 
     A picture that cannot be read is skipped; after the last one an error names them all.

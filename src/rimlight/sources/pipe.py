@@ -17,6 +17,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
+from rimlight.core.protocols import SourceTraits
 from rimlight.imaging.pool import ArrayPool
 from rimlight.system.file_kinds import HEADER_BYTES, describe_other_format, detect_image_format
 
@@ -31,7 +32,7 @@ _POLL_S = 0.1
 """How soon a read that waits for bytes notices that the source was closed."""
 
 
-class PipeSource:
+class PipeSource(SourceTraits):
     """Reads frames of a fixed size and rate, without any header between them.
 
     Args:

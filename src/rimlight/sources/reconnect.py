@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import SourceConfig
 from rimlight.core.errors import SourceError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.geometry import fit_image, stretch_i420
@@ -235,14 +235,14 @@ class CameraAgain:
 
     def __init__(
         self,
-        part: ComponentConfig,
+        part: SourceConfig,
         size: tuple[int, int],
-        opener: Callable[[ComponentConfig], Source],
+        opener: Callable[[SourceConfig], Source],
     ) -> None:
         self._part = part
         self._size = size
         self._opener = opener
-        self._where = make_camera_finder(part.options.get("device", 0))
+        self._where = make_camera_finder(part.options.device)
         self._smaller: tuple[int, int] | None = None
 
     def __call__(self) -> Source:
@@ -252,13 +252,13 @@ class CameraAgain:
             SourceOpenError: it is not there, or busy.
         """
         size = {"size": "{}x{}".format(*self._smaller)} if self._smaller else {}
-        return self._opener(self._part.model_copy(update={"device": self._where(), **size}))
+        return self._opener(self._part.with_options(device=self._where(), **size))
 
-    def can_shrink(self) -> bool:
-        """Say whether it has a smaller size of the same shape."""
+    def can_downscale(self) -> bool:
+        """Return True if it has a smaller size of the same shape."""
         return self._found() is not None
 
-    def shrink(self, *, on: bool) -> None:
+    def set_downscaled(self, *, on: bool) -> None:
         """Open it at that size from now on, or as the part says."""
         self._smaller = self._found() if on else None
 

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.core.config import ComponentConfig
-from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.color import split_planes
 from rimlight.imaging.geometry import UPRIGHT, Orientation
@@ -20,9 +18,6 @@ if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
     from rimlight.core.protocols import Source
 
 Image = NDArray[np.uint8]
-
-KEY = "rotate"
-"""The key of a source's description."""
 
 TURNS = {
     0: UPRIGHT,
@@ -33,25 +28,9 @@ TURNS = {
 """How far clockwise, in degrees."""
 
 
-def split_turn(part: ComponentConfig) -> tuple[ComponentConfig, Orientation]:
-    """Return a source's description without its turn, and that turn.
-
-    Raises:
-        ConfigError: it is no quarter of a turn.
-    """
-    options = part.options
-    if KEY not in options:
-        return part, UPRIGHT
-    degrees = options.pop(KEY) or 0
-    if isinstance(degrees, bool) or degrees not in TURNS:
-        raise ConfigError(
-            f"source.{KEY} must be 0, 90, 180 or 270 degrees, got {degrees!r}", hint=f"{KEY}: 180"
-        )
-    return ComponentConfig.model_validate({"kind": part.kind, **options}), TURNS[degrees]
-
-
-def turned(source: Source, turn: Orientation) -> Source:
-    """Return `source` with its pictures turned; itself where there is nothing to turn."""
+def turned(source: Source, degrees: int) -> Source:
+    """Return `source` with its frames rotated clockwise; itself for 0 degrees."""
+    turn = TURNS[degrees]
     if turn == UPRIGHT:
         return source
     if hasattr(source, "resume"):

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from rimlight.core import options
 from rimlight.core.frame import Frame, SourceInfo
+from rimlight.core.protocols import SourceTraits
 from rimlight.imaging.pool import ArrayPool
 
 Image = NDArray[np.uint8]
@@ -25,7 +26,7 @@ _BACK = (70, 90, 50)
 _FRONT = (110, 130, 210)
 
 
-class PatternSource:
+class PatternSource(SourceTraits):
     """Draws head and shoulders, textured, swaying before a textured wall; the same every time."""
 
     class Options(options.Options):

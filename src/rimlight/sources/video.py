@@ -14,6 +14,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
+from rimlight.core.protocols import SourceTraits
 from rimlight.core.wording import join_names
 from rimlight.media.container import MediaLocation, VideoInput, open_video
 from rimlight.media.frame_conversion import YuvConverter, check_not_hdr, compute_sample_aspect
@@ -36,7 +37,7 @@ from rimlight.system.cpu import count_usable_cores
 _log = logging.getLogger(__name__)
 
 
-class VideoSource:
+class VideoSource(SourceTraits):
     """Reads a video file, or an RTSP, RTMP, UDP or HTTP stream, as I420 frames.
 
     Transparent videos come as BGR frames with alpha, as pictures do.
@@ -49,6 +50,8 @@ class VideoSource:
             HDR, or has no frame at the start asked for.
         ConfigError: the end asked for is not after the start.
     """
+
+    has_media_clock = True
 
     class Options(options.Options):
         """What to open."""

@@ -17,6 +17,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import SourceOpenError
 from rimlight.core.frame import Frame, SourceInfo
+from rimlight.core.protocols import SourceTraits
 from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, check_complete, read_image_file
 from rimlight.sources.images import why_unread
 from rimlight.system.file_kinds import (
@@ -36,7 +37,7 @@ State = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds."""
 
 
-class WatchSource:
+class WatchSource(SourceTraits):
     """Reads pictures as they come into a folder, and again when they are changed.
 
     A file is read once two looks, `poll_s` apart, have found it the same, and its end is there: so

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rimlight.cli import app
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import SegmenterConfig
 from rimlight.core.errors import ConfigError, ModelNotFoundError
 from rimlight.core.frame import Instances, Mask
 from rimlight.lab.evaluation.objects import ObjectData, evaluate_objects, with_rules
@@ -81,7 +81,7 @@ def test_a_line_that_is_no_object_is_refused_with_its_file(folder):
 
 
 def test_a_model_without_single_objects_is_refused():
-    part = ComponentConfig(kind="model", model="selfie")
+    part = SegmenterConfig(kind="model", model="selfie")
     with pytest.raises((ConfigError, ModelNotFoundError), match="no single objects"):
         with_rules(SetupConfig(name="person", segmenter=part))
 

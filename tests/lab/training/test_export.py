@@ -9,7 +9,7 @@ import yaml
 from fakes import make_frame
 from made_data import blob, write_blobs
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import SegmenterConfig
 from rimlight.core.errors import ConfigError, ModelError, ModelFormatError
 from rimlight.core.model_card import load_card
 from rimlight.factory.segmenter import open_segmenter
@@ -58,7 +58,7 @@ def exported(request, place):
 
 def test_the_pipeline_sees_with_the_file_what_was_trained(exported):
     image, labels = blob()
-    segmenter = open_segmenter(ComponentConfig(kind="model", model=str(exported.card)))
+    segmenter = open_segmenter(SegmenterConfig(kind="model", model=str(exported.card)))
     mask = segmenter.segment(make_frame().with_bgr(image))
     segmenter.close()
     assert mask.classes == ("ground", "blob")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from fakes import make_frame
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import SegmenterConfig
 from rimlight.factory.segmenter import open_segmenter
 
 pytestmark = [
@@ -83,7 +83,7 @@ def test_all_results_are_in_the_folder(finished):
 
 
 def test_the_model_runs_in_the_pipeline_by_its_card(finished):
-    segmenter = open_segmenter(ComponentConfig(kind="model", model=str(finished / "best.yaml")))
+    segmenter = open_segmenter(SegmenterConfig(kind="model", model=str(finished / "best.yaml")))
     mask = segmenter.segment(make_frame(0, size=(64, 48)))
     segmenter.close()
     assert mask.classes == ("background", "disc") and mask.scores.shape == (32, 32, 2)

@@ -83,7 +83,7 @@ def with_rules(config: SetupConfig) -> SetupConfig:
     Raises:
         ConfigError: its model knows no single objects.
     """
-    options = config.segmenter.options
+    options = config.segmenter.given
     card, _ = Catalog(options.get("models_dir")).resolve(str(options.get("model", "")))
     if card.output.kind != "instances":
         raise ConfigError(

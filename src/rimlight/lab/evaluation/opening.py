@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from rimlight.core.addresses import hide_secrets
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import SourceConfig
 from rimlight.core.errors import ConfigError
 from rimlight.factory import pipeline
 from rimlight.lab.evaluation.clips import SourceData
@@ -57,7 +57,7 @@ def open_data(
             f"{folder} holds no pictures: there is {what_lies_in(folder)}",
             hint="name a folder with images/ and masks/ (or labels/), or one of pictures",
         )
-    part = ComponentConfig.model_validate(guess(spec))
+    part = SourceConfig.model_validate(guess(spec))
     return SourceData(
         partial(pipeline.open_source, part), name=Path(hide_secrets(spec)).name or spec, limit=limit
     )

@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight.core.config import ComponentConfig, apply_settings, read_yaml
+from rimlight.core.config import RefinerConfig, SegmenterConfig, apply_settings, read_yaml
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.options import Options, validate
 from rimlight.core.protocols import Refiner, Segmenter
 from rimlight.core.registry import suggest
-from rimlight.factory import pipeline
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.imaging.compositing import i420
 from rimlight.lab.evaluation.metrics import Alpha
@@ -81,8 +80,8 @@ class SetupConfig(Options):
     """
 
     name: str
-    segmenter: ComponentConfig
-    refiners: tuple[ComponentConfig, ...] = ()
+    segmenter: SegmenterConfig
+    refiners: tuple[RefinerConfig, ...] = ()
     finish: str = "plain"
     look_ahead: Annotated[int, Field(ge=0, le=MAX_FRAMES)] = 0
 
@@ -136,7 +135,7 @@ def parse_setup(text: str) -> SetupConfig:
     file, options = _options(model)
     return SetupConfig(
         name=name,
-        segmenter=ComponentConfig.model_validate({**options, "kind": "model", "model": file}),
+        segmenter=SegmenterConfig.model_validate({**options, "kind": "model", "model": file}),
         refiners=tuple(_refiner(stage) for stage in stages if stage not in {*FINISHES, *ahead}),
         finish=finishes[-1] if finishes else "plain",
         look_ahead=_options(ahead[-1])[1].get("frames", AHEAD) if ahead else 0,
@@ -181,7 +180,7 @@ def _open(config: SetupConfig, size: tuple[int, int], stack: ExitStack) -> Setup
     stack.callback(segmenter.close)
     refiners: list[tuple[str, Refiner]] = []
     for part in config.refiners:
-        refiner = pipeline.open_refiner(part)
+        refiner = part.open()
         stack.callback(refiner.close)
         refiners.append((part.kind, refiner))
     ahead = (
@@ -192,12 +191,12 @@ def _open(config: SetupConfig, size: tuple[int, int], stack: ExitStack) -> Setup
     return Setup(config.name, segmenter, tuple(refiners), FINISHES[config.finish], ahead)
 
 
-def _refiner(text: str) -> ComponentConfig:
+def _refiner(text: str) -> RefinerConfig:
     kind, options = _options(text)
     if kind not in REFINERS.names():
         known = (*REFINERS.names(), *FINISHES)
         raise ConfigError(f"unknown refiner {kind!r}", hint=suggest(kind, known))
-    return ComponentConfig.model_validate({**options, "kind": kind})
+    return RefinerConfig.model_validate({**options, "kind": kind})
 
 
 def _options(text: str) -> tuple[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import SegmenterConfig
 from rimlight.core.errors import ConfigError, ModelError
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.segmenter import open_segmenter
@@ -88,7 +88,7 @@ class Answers:
 
     def _open(self) -> Any:
         said = {"model": self._options.model, "models_dir": self._options.models_dir}
-        segmenter = open_segmenter(ComponentConfig.model_validate({"kind": "model", **said}))
+        segmenter = open_segmenter(SegmenterConfig.model_validate({"kind": "model", **said}))
         return AverageSegmenter([segmenter], mirrored=True) if self._options.mirrored else segmenter
 
     def _ask(self, teacher: Any, sample: Sample) -> Scores:

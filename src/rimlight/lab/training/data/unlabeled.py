@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rimlight.core.config import ComponentConfig
+from rimlight.core.config import SourceConfig
 from rimlight.core.errors import ConfigError, SourceError
 from rimlight.core.frame import Frame
 from rimlight.factory.pipeline import open_source
@@ -69,7 +69,7 @@ def frames_of(paths: Sequence[Path], *, limit: int) -> Iterator[Frame]:
         place = path / "images" if (path / "images").is_dir() else path
         if place.is_dir():
             pictures_by_name(place)  # says what lies there instead
-        source = open_source(ComponentConfig.model_validate(guess(str(place))))
+        source = open_source(SourceConfig.model_validate(guess(str(place))))
         try:
             step = max(1, (source.info.count or limit) // limit)
             yield from islice(source, 0, limit * step, step)
@@ -113,7 +113,7 @@ def _frames_as_pictures(clip: Path, cache: Path, every: int) -> dict[str, Path]:
 
 
 def _write_frames(clip: Path, folder: Path, every: int) -> None:
-    source = open_source(ComponentConfig.model_validate({**guess(str(clip)), "every": every}))
+    source = open_source(SourceConfig.model_validate({**guess(str(clip)), "every": every}))
     try:
         for frame in source:
             path = folder / f"{frame.index:06d}.jpg"
