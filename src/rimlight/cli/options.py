@@ -36,7 +36,7 @@ FAMILIES = {
 _REGISTRIES = ("sources", "segmenters", "refiners", "effects", "sinks")
 _MODELS = {
     "segmenters.model": (
-        "rimlight.factory.segmenter:ModelOptions",
+        "rimlight.core.config:ModelOptions",
         "a model by name or file",
     ),
     "sinks.*": ("rimlight.core.config:SinkConfig", "options of every sink"),
