@@ -29,9 +29,9 @@ from pycocotools.cocoeval import COCOeval
 from rimlight.core.frame import Frame
 from rimlight.imaging.geometry import letterbox
 from rimlight.models.catalog import Catalog
-from rimlight.segmenters.preprocess import InputMaker
-from rimlight.segmenters.tflite import TfliteEngine
-from rimlight.segmenters.yolo import Limits, decode
+from rimlight.segmenters.preprocess import Preprocessor
+from rimlight.segmenters.tflite import TfliteRuntime
+from rimlight.segmenters.yolo import DetectionLimits, decode
 from rimlight.system import app_paths
 
 CONFIDENCE, OVERLAP, COUNT = 0.01, 0.5, 100
@@ -39,14 +39,14 @@ CONFIDENCE, OVERLAP, COUNT = 0.01, 0.5, 100
 
 def main(folder: Path, model: str) -> None:
     card, file = Catalog().resolve(model)
-    engine = TfliteEngine(file, size=card.input.size, threads=2)
-    maker = InputMaker(card.input, engine.input)
+    engine = TfliteRuntime(file, size=card.input.size, threads=2)
+    maker = Preprocessor(card.input, engine.input)
     bare = {"margin_px": 0, "margin_share": 0}
     no_margin = card.model_copy(update={"output": card.output.model_copy(update=bare)})
-    evaluated = {"several": True, "weighed": True}
+    evaluated = {"multi_label": True, "mask_rescoring": True}
     settings = {
-        "as evaluated": (card, Limits(CONFIDENCE, OVERLAP, COUNT, **evaluated)),
-        "usual": (no_margin, Limits(CONFIDENCE, OVERLAP, COUNT)),
+        "as evaluated": (card, DetectionLimits(CONFIDENCE, OVERLAP, COUNT, **evaluated)),
+        "usual": (no_margin, DetectionLimits(CONFIDENCE, OVERLAP, COUNT)),
     }
     plain = {
         "as evaluated, plain decode": {
@@ -64,8 +64,8 @@ def main(folder: Path, model: str) -> None:
         for class_id, polygon in objects:
             annotations.append(truth(len(annotations) + 1, number, class_id, polygon, picture))
         frame = Frame.from_bgr(picture, index=0, pts=Fraction(0), captured_at=0.0)
-        candidates = engine.run(maker.make(frame), 0)[0].copy()
-        prototypes = engine.read(1)[0].copy()
+        candidates = engine.run(maker.to_tensor(frame), 0)[0].copy()
+        prototypes = engine.read_output(1)[0].copy()
         place = letterbox(frame.size, card.input.size)
         for name, (used, limits) in settings.items():
             found = decode(candidates, prototypes, card=used, place=place, limits=limits)
@@ -76,10 +76,10 @@ def main(folder: Path, model: str) -> None:
         for name, rules in plain.items():
             for class_id, score, mask in plain_decode(
                 candidates, prototypes, picture=picture, place=place,
-                confidence=CONFIDENCE, overlap=OVERLAP, count=COUNT, **rules,
+                confidence=CONFIDENCE, iou_threshold=OVERLAP, max_objects=COUNT, **rules,
             ):  # fmt: skip
                 results[name].append(result(number, class_id, score, mask))
-        usual = Limits(0.25, OVERLAP, COUNT)
+        usual = DetectionLimits(0.25, OVERLAP, COUNT)
         start = time.process_time()
         decode(candidates, prototypes, card=card, place=place, limits=usual)
         times.append(time.process_time() - start)

@@ -21,12 +21,12 @@ from rimlight.imaging.geometry import letterbox
 from rimlight.models.catalog import Catalog
 from rimlight.refiners.select import SelectRefiner
 from rimlight.refiners.track import TrackRefiner
-from rimlight.segmenters.preprocess import InputMaker
-from rimlight.segmenters.tflite import TfliteEngine
-from rimlight.segmenters.yolo import Limits, decode
+from rimlight.segmenters.preprocess import Preprocessor
+from rimlight.segmenters.tflite import TfliteRuntime
+from rimlight.segmenters.yolo import DetectionLimits, decode
 from rimlight.system import app_paths
 
-LIMITS = Limits(0.25, 0.5, 10)
+LIMITS = DetectionLimits(0.25, 0.5, 10)
 
 
 def crowd():
@@ -41,12 +41,14 @@ def crowd():
 def main() -> None:
     cv2.setNumThreads(1)
     card, file = Catalog().resolve("yolov8n-seg")
-    engine = TfliteEngine(file, size=card.input.size, threads=1)
+    engine = TfliteRuntime(file, size=card.input.size, threads=1)
     frames = [
         Frame.from_bgr(crowd(), index=n, pts=Fraction(n, 30), captured_at=0.0) for n in range(101)
     ]
-    candidates = engine.run(InputMaker(card.input, engine.input).make(frames[0]), 0)[0].copy()
-    prototypes = engine.read(1)[0].copy()
+    candidates = engine.run(Preprocessor(card.input, engine.input).to_tensor(frames[0]), 0)[
+        0
+    ].copy()
+    prototypes = engine.read_output(1)[0].copy()
     track = TrackRefiner(TrackRefiner.Options())
     choose = SelectRefiner(SelectRefiner.Options(keep=("person",)))
     place = letterbox(frames[0].size, card.input.size)

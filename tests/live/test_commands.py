@@ -9,7 +9,7 @@ from rimlight.core.errors import ConfigError, ModelNotFoundError
 from rimlight.factory.pipeline import open_pipeline
 from rimlight.live.commands import LiveCommands
 from rimlight.live.session import execute
-from rimlight.segmenters.roi import FocusSegmenter
+from rimlight.segmenters.roi import RoiSegmenter
 from rimlight.segmenters.tflite import TfliteSegmenter
 
 DONE = 40
@@ -246,7 +246,7 @@ def test_the_lighter_model_does_not_look_closer():
         run.pipeline.run()
         assert isinstance(run.pipeline.components._segmenter, TfliteSegmenter)
         lighter.restore()
-        assert isinstance(run.pipeline.components._pending, FocusSegmenter)
+        assert isinstance(run.pipeline.components._pending, RoiSegmenter)
         controls.close()
 
 

@@ -19,8 +19,8 @@ def truths(folder, limit=None):
 
 
 def plain_decode(
-    candidates, prototypes, *, picture, place, confidence, overlap, count, size=640,
-    margin=0, share=0, several=False, weighed=False,
+    candidates, prototypes, *, picture, place, confidence, iou_threshold, max_objects, size=640,
+    margin=0, share=0, multi_label=False, mask_rescoring=False,
 ):  # fmt: skip
     """Every mask at the input's full size: logits enlarged, cut to the box, then cut out.
 
@@ -35,27 +35,27 @@ def plain_decode(
         for n in np.argsort(-scores[:, class_id], kind="stable"):
             if scores[n, class_id] < confidence:
                 break
-            allowed = several or best[n] == class_id
+            allowed = multi_label or best[n] == class_id
             if allowed and all(iou(boxes[n], boxes[m]) <= 0.7 for m in taken):
                 taken.append(n)
         found += [(class_id, n) for n in taken]
     found.sort(key=lambda item: -scores[item[1], item[0]])
     made = []
-    for class_id, n in found[: 3 * count]:
+    for class_id, n in found[: 3 * max_objects]:
         logits = cv2.resize(prototypes @ coefficients[n], (size, size))
         shown, mask = at_picture(logits, boxes[n], (margin, share), place, picture)
         score = float(scores[n, class_id])
-        if weighed and mask.any():
+        if mask_rescoring and mask.any():
             score *= agreement(mask, boxes[n], place) * (1 / (1 + np.exp(-shown[mask]))).mean()
         made.append((class_id, score, mask))
     made.sort(key=lambda item: -item[1])
     results = []
     for one in made:
         rivals = [other[2] for other in results if other[0] == one[0]]
-        doubles = ((one[2] & m).sum() > overlap * (one[2] | m).sum() for m in rivals)
+        doubles = ((one[2] & m).sum() > iou_threshold * (one[2] | m).sum() for m in rivals)
         if one[2].any() and not any(doubles):
             results.append(one)
-    return results[:count]
+    return results[:max_objects]
 
 
 def at_picture(logits, box, margin, place, picture):

@@ -9,7 +9,7 @@ from scenes import as_i420, flat_frame
 
 from rimlight.core.frame import Mask
 from rimlight.models.catalog import Catalog
-from rimlight.segmenters.crop_detect import Borders, cut_frame, in_whole
+from rimlight.segmenters.crop_detect import BarDetector, crop_frame, uncrop_mask
 from rimlight.segmenters.tflite import TfliteSegmenter
 
 LAYOUTS = pytest.mark.parametrize("layout", [lambda frame: frame, as_i420], ids=["bgr", "i420"])
@@ -42,44 +42,44 @@ def barred(size, *, top=0, bottom=0, left=0, right=0, color=(9, 9, 9)):
     ],
 )
 def test_bars_are_found_to_the_pixel(layout, bars, box):
-    assert Borders().box(layout(barred((320, 180), **bars))) == box
+    assert BarDetector().detect(layout(barred((320, 180), **bars))) == box
 
 
 @LAYOUTS
 @pytest.mark.parametrize("bars", [{}, {"top": 2}, {"left": 4}])
 def test_a_picture_without_bars_is_looked_at_as_it_is(layout, bars):
-    assert Borders().box(layout(barred((320, 180), **bars))) is None
+    assert BarDetector().detect(layout(barred((320, 180), **bars))) is None
 
 
 def test_a_wall_above_somebody_s_head_is_no_bar():
     image, (y, x) = np.full((180, 320, 3), 250, np.uint8), np.mgrid[:180, :320]
     person = ((x - 160) / 70) ** 2 + ((y - 180) / 130) ** 2 < 1
     image[person] = room((320, 180))[person]
-    assert Borders().box(flat_frame(size=(320, 180)).with_bgr(image)) is None
-    assert Borders().box(flat_frame(size=(320, 180))) is None
+    assert BarDetector().detect(flat_frame(size=(320, 180)).with_bgr(image)) is None
+    assert BarDetector().detect(flat_frame(size=(320, 180))) is None
 
 
 def test_bars_stay_found_where_the_picture_in_them_turns_dark():
-    borders, frame = Borders(), barred((320, 180), top=20, bottom=20)
-    assert borders.box(frame) == (0, 20, 320, 160)
+    borders, frame = BarDetector(), barred((320, 180), top=20, bottom=20)
+    assert borders.detect(frame) == (0, 20, 320, 160)
     dark = flat_frame((9, 9, 9), (320, 180))
-    assert borders.box(replace(dark, pts=Fraction(1, 30))) == (0, 20, 320, 160)
-    assert borders.box(replace(barred((320, 180)), pts=Fraction(2, 30))) is None
+    assert borders.detect(replace(dark, pts=Fraction(1, 30))) == (0, 20, 320, 160)
+    assert borders.detect(replace(barred((320, 180)), pts=Fraction(2, 30))) is None
 
 
 def test_single_pictures_do_not_depend_on_those_before_them():
-    borders = Borders()
-    assert borders.box(barred((320, 180), top=20)) == (0, 20, 320, 180)
-    assert borders.box(barred((320, 180), top=60)) == (0, 60, 320, 180)
-    assert borders.box(flat_frame((9, 9, 9), (320, 180))) is None
+    borders = BarDetector()
+    assert borders.detect(barred((320, 180), top=20)) == (0, 20, 320, 180)
+    assert borders.detect(barred((320, 180), top=60)) == (0, 60, 320, 180)
+    assert borders.detect(flat_frame((9, 9, 9), (320, 180))) is None
 
 
 @LAYOUTS
 def test_a_mask_of_the_picture_stands_in_its_place_in_the_whole(layout):
     frame = layout(barred((320, 180), top=20, bottom=20))
-    inner = cut_frame(frame, (0, 20, 320, 160))
+    inner = crop_frame(frame, (0, 20, 320, 160))
     assert inner.size == (320, 140)
-    mask = in_whole(
+    mask = uncrop_mask(
         Mask(np.ones((64, 128, 1), np.float32), ("person",)), (0, 20, 320, 160), frame.size
     )
     rows = mask.alpha().mean(axis=1)

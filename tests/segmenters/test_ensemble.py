@@ -5,8 +5,8 @@ import pytest
 from scenes import as_i420, flat_frame
 
 from rimlight.core.frame import Mask
-from rimlight.segmenters.ensemble import AverageSegmenter, with_surer
-from rimlight.segmenters.roi import REFRESH, FocusSegmenter
+from rimlight.segmenters.ensemble import EnsembleSegmenter, resolve_disagreement
+from rimlight.segmenters.roi import REFRESH_INTERVAL, RoiSegmenter
 
 
 def scores(*boxes, shape=(90, 160)):
@@ -19,7 +19,7 @@ def scores(*boxes, shape=(90, 160)):
 
 def test_a_person_whom_one_look_gives_up_stays():
     sure, other = scores((40, 20, 80, 80, 0.9)), scores((100, 30, 120, 50, 0.8))
-    made = with_surer(other, sure)
+    made = resolve_disagreement(other, sure)
     assert (made[20:80, 40:80] == np.float32(0.9)).all()
     assert (made[30:50, 100:120] == np.float32(0.8)).all()
     assert made.max() < 1 and made[0, 0] == np.float32(0.02)
@@ -36,12 +36,12 @@ def test_a_person_whom_one_look_gives_up_stays():
 )
 def test_what_is_small_thin_or_unsure_is_left_to_the_closer_look(sure):
     seen = scores((100, 30, 120, 50, 0.8))
-    assert with_surer(seen, sure) is seen
+    assert resolve_disagreement(seen, sure) is seen
 
 
 def test_a_room_that_one_look_half_takes_for_a_person_goes():
     seen, sure = scores((0, 0, 100, 90, 0.55)), scores((100, 20, 130, 80, 0.95))
-    made = with_surer(seen, sure)
+    made = resolve_disagreement(seen, sure)
     assert made[:, :100].max() < 0.05 and made[30, 110] > 0.9
 
 
@@ -50,12 +50,12 @@ def test_a_room_that_one_look_half_takes_for_a_person_goes():
 )
 def test_what_a_closer_look_finds_more_stays(score, whole):
     seen = scores((0, 0, 100, 90, score))
-    assert with_surer(seen, np.full_like(seen, whole)) is seen
+    assert resolve_disagreement(seen, np.full_like(seen, whole)) is seen
 
 
 def test_looks_that_agree_stay_as_they_are():
     seen = scores((40, 20, 80, 80, 0.7))
-    assert with_surer(seen, scores((40, 20, 81, 80, 0.99))) is seen
+    assert resolve_disagreement(seen, scores((40, 20, 81, 80, 0.99))) is seen
 
 
 class Eyes:
@@ -95,20 +95,20 @@ def found(mask):
 @pytest.mark.parametrize("layout", [lambda frame: frame, as_i420], ids=["bgr", "i420"])
 def test_a_second_model_that_sees_nobody_does_not_veto_the_first(layout):
     one, blind = Eyes(lambda _: True), Eyes(lambda _: False)
-    segmenter = FocusSegmenter(AverageSegmenter([blind, one]), lambda size: one)
+    segmenter = RoiSegmenter(EnsembleSegmenter([blind, one]), lambda size: one)
     assert found(segmenter.segment(layout(scene()))) > 0.9
 
 
 def test_a_closer_look_that_loses_the_person_does_not_replace_the_whole():
     far = Eyes(lambda size: size == SIZE)
-    segmenter = FocusSegmenter(far, lambda size: far)
-    masks = [segmenter.segment(scene(index)) for index in range(2 * REFRESH)]
+    segmenter = RoiSegmenter(far, lambda size: far)
+    masks = [segmenter.segment(scene(index)) for index in range(2 * REFRESH_INTERVAL)]
     assert min(map(found, masks)) > 0.9
 
 
 def test_a_stream_whose_closer_looks_are_good_is_looked_at_closer():
     good = Eyes(lambda size: True)
-    segmenter = FocusSegmenter(good, lambda size: good)
+    segmenter = RoiSegmenter(good, lambda size: good)
     for index in range(5):
         segmenter.segment(scene(index))
     assert SIZE not in good.looks[-3:]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rimlight.core.frame import Instances
-from rimlight.segmenters.instance_masks import boxed_by_masks, weighed, without_doubles
+from rimlight.segmenters.instance_masks import boxes_from_masks, mask_nms, rescore_by_mask
 
 
 def disc(radius, side=20):
@@ -27,8 +27,10 @@ def instances(*rows):
 
 
 def test_of_two_masks_alike_the_surer_stays():
-    found = without_doubles(
-        instances((0, 0.5, 10, 10, disc(8)), (0, 0.9, 11, 10, disc(8))), overlap=0.5, count=9
+    found = mask_nms(
+        instances((0, 0.5, 10, 10, disc(8)), (0, 0.9, 11, 10, disc(8))),
+        iou_threshold=0.5,
+        max_objects=9,
     )
     assert found.scores.tolist() == pytest.approx([0.9])
 
@@ -36,30 +38,30 @@ def test_of_two_masks_alike_the_surer_stays():
 def test_boxes_that_share_much_are_two_objects_when_their_masks_share_nothing():
     upper, lower = np.triu(disc(10)), np.tril(disc(10), -1)
     rows = (0, 0.5, 10, 10, upper), (0, 0.9, 10, 10, lower)
-    assert len(without_doubles(instances(*rows), overlap=0.5, count=9)) == 2
+    assert len(mask_nms(instances(*rows), iou_threshold=0.5, max_objects=9)) == 2
 
 
 def test_another_class_is_no_rival():
     rows = (0, 0.5, 10, 10, disc(8)), (1, 0.9, 10, 10, disc(8))
-    found = without_doubles(instances(*rows), overlap=0.5, count=9)
+    found = mask_nms(instances(*rows), iou_threshold=0.5, max_objects=9)
     assert found.names == ("dog", "person")
 
 
 def test_an_empty_mask_is_no_object():
-    found = without_doubles(instances((0, 0.9, 10, 10, disc(0))), overlap=0.5, count=9)
+    found = mask_nms(instances((0, 0.9, 10, 10, disc(0))), iou_threshold=0.5, max_objects=9)
     assert len(found) == 0
 
 
 def test_a_mask_that_fills_its_box_keeps_its_score():
-    assert weighed(instances((0, 0.8, 10, 10, disc(10)))).scores[0] == pytest.approx(0.8)
+    assert rescore_by_mask(instances((0, 0.8, 10, 10, disc(10)))).scores[0] == pytest.approx(0.8)
 
 
 def test_a_mask_that_leaves_its_box_empty_loses_score():
-    found = weighed(instances((0, 0.8, 10, 10, disc(5)), (0, 0.8, 10, 10, disc(0))))
+    found = rescore_by_mask(instances((0, 0.8, 10, 10, disc(5)), (0, 0.8, 10, 10, disc(0))))
     assert found.scores.tolist() == pytest.approx([0.2, 0])
 
 
 def test_a_box_is_that_round_the_mask_unless_there_is_none():
-    boxed = boxed_by_masks(instances((0, 0.8, 10, 10, disc(5)), (0, 0.8, 40, 40, disc(0))))
+    boxed = boxes_from_masks(instances((0, 0.8, 10, 10, disc(5)), (0, 0.8, 40, 40, disc(0))))
     assert boxed.boxes[0] == pytest.approx([0.15, 0.15, 0.25, 0.25])
     assert boxed.boxes[1] == pytest.approx([0.4, 0.4, 0.6, 0.6])

@@ -10,11 +10,11 @@ from rimlight.core.config import SegmenterConfig
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.imaging.geometry import Rect
-from rimlight.segmenters.motion_gate import MovingMask
-from rimlight.segmenters.roi import FocusSegmenter
+from rimlight.segmenters.motion_gate import MaskPropagator
+from rimlight.segmenters.roi import RoiSegmenter
 
 SIZE = (320, 180)
-FOCUS = ("track", "multi")
+MODES = ("track", "multi")
 EVERYTHING = Rect(0, 0, 1, 1)
 LAYOUTS = pytest.mark.parametrize("layout", ["bgr", "i420"])
 
@@ -52,45 +52,45 @@ def box(left):
 
 @LAYOUTS
 def test_a_mask_moves_along_with_the_picture(layout):
-    moving = MovingMask()
-    moving.keep(box(100), scene(100, layout=layout))
-    made = moving.moved(scene(104, layout=layout), EVERYTHING).alpha() >= 0.5
+    moving = MaskPropagator()
+    moving.update(box(100), scene(100, layout=layout))
+    made = moving.propagate(scene(104, layout=layout), EVERYTHING).alpha() >= 0.5
     wanted = box(104).alpha() >= 0.5
     assert (made & wanted).sum() / (made | wanted).sum() > 0.93
 
 
 def test_what_was_carried_once_is_not_carried_again():
-    moving = MovingMask()
-    moving.keep(box(100), scene(100))
-    assert moving.moved(scene(100), EVERYTHING) is not None
-    assert moving.moved(scene(100), EVERYTHING) is None
+    moving = MaskPropagator()
+    moving.update(box(100), scene(100))
+    assert moving.propagate(scene(100), EVERYTHING) is not None
+    assert moving.propagate(scene(100), EVERYTHING) is None
 
 
 def test_what_was_forgotten_is_not_carried():
-    moving = MovingMask()
-    moving.keep(box(100), scene(100))
-    moving.forget()
-    assert moving.moved(scene(100), EVERYTHING) is None
+    moving = MaskPropagator()
+    moving.update(box(100), scene(100))
+    moving.reset()
+    assert moving.propagate(scene(100), EVERYTHING) is None
 
 
 def test_a_cut_is_not_explained_by_motion():
-    moving = MovingMask()
-    moving.keep(box(100), scene(100))
-    assert moving.moved(scene(100, seed=2), EVERYTHING) is None
+    moving = MaskPropagator()
+    moving.update(box(100), scene(100))
+    assert moving.propagate(scene(100, seed=2), EVERYTHING) is None
 
 
 def test_what_changes_outside_of_the_part_does_not_count():
-    moving = MovingMask()
-    moving.keep(box(100), scene(100))
+    moving = MaskPropagator()
+    moving.update(box(100), scene(100))
     beside = scene(100)
     beside.bgr[:, 240:] = 255
-    assert moving.moved(beside, Rect(0.2, 0.1, 0.4, 0.8)) is not None
+    assert moving.propagate(beside, Rect(0.2, 0.1, 0.4, 0.8)) is not None
 
 
 @LAYOUTS
 def test_of_people_who_keep_still_every_second_frame_is_looked_at(layout):
     model = BrightIsPerson()
-    segmenter = FocusSegmenter(model, lambda _: model, carry=True)
+    segmenter = RoiSegmenter(model, lambda _: model, propagate=True)
     masks = [segmenter.segment(scene(100, index=n, layout=layout)).alpha() for n in range(9)]
     assert model.looks == 2 + 4
     assert all(cv2.resize(mask, SIZE)[90, 130] == 1 for mask in masks)
@@ -98,7 +98,7 @@ def test_of_people_who_keep_still_every_second_frame_is_looked_at(layout):
 
 def test_a_cut_is_looked_at_at_once():
     model = BrightIsPerson()
-    segmenter = FocusSegmenter(model, lambda _: model, carry=True)
+    segmenter = RoiSegmenter(model, lambda _: model, propagate=True)
     for index in range(2):
         segmenter.segment(scene(100, index=index))
     looks = model.looks
@@ -107,15 +107,18 @@ def test_a_cut_is_looked_at_at_once():
 
 
 def test_balanced_carries_and_best_looks_at_every_frame():
-    opened = {f: open_segmenter(SegmenterConfig(kind="model", model="auto", roi=f)) for f in FOCUS}
-    assert [opened[focus]._carry for focus in FOCUS] == [True, False]
+    opened = {
+        mode: open_segmenter(SegmenterConfig(kind="model", model="auto", roi=mode))
+        for mode in MODES
+    }
+    assert [opened[mode]._propagate for mode in MODES] == [True, False]
     for segmenter in opened.values():
         segmenter.close()
 
 
 def test_a_picture_of_another_size_begins_anew():
     model = BrightIsPerson()
-    segmenter = FocusSegmenter(model, lambda _: model, carry=True)
+    segmenter = RoiSegmenter(model, lambda _: model, propagate=True)
     for index in range(2):
         segmenter.segment(scene(100, index=index))
     for index in (2, 3):

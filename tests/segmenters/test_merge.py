@@ -13,7 +13,7 @@ from rimlight.factory.segmenter import (
     read_palette,
     split_model_names,
 )
-from rimlight.segmenters.merge import JointSegmenter
+from rimlight.segmenters.merge import MergedSegmenter
 
 ROAD = ("background", "road", "mark")
 STREET = ("road", "building", "car")
@@ -38,7 +38,7 @@ def labels(rows, classes):
 
 
 def joined(first, second):
-    return JointSegmenter(Gives(first), Gives(second)).segment(make_frame())
+    return MergedSegmenter(Gives(first), Gives(second)).segment(make_frame())
 
 
 def names(mask):
@@ -102,7 +102,7 @@ def test_how_unsure_the_first_model_is_stays_known():
 
 def test_in_turn_each_frame_costs_one_model():
     first, second = Gives(labels([[0]], ROAD)), Gives(labels([[1]], STREET))
-    segmenter = JointSegmenter(first, second, in_turn=True)
+    segmenter = MergedSegmenter(first, second, alternate=True)
     for index in range(5):
         assert names(segmenter.segment(make_frame(index))) == [["building"]]
     assert (first.asked, second.asked) == (3, 3)
@@ -110,7 +110,7 @@ def test_in_turn_each_frame_costs_one_model():
 
 def test_closing_closes_both():
     pair = Gives(labels([[0]], ROAD)), Gives(labels([[1]], STREET))
-    JointSegmenter(*pair).close()
+    MergedSegmenter(*pair).close()
     assert all(one.closed for one in pair)
 
 

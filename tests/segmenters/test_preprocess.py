@@ -5,7 +5,7 @@ from fakes import make_frame
 
 from rimlight.core.frame import Frame
 from rimlight.imaging import jit
-from rimlight.segmenters.preprocess import small_planes
+from rimlight.segmenters.preprocess import resize_planes
 
 
 def planar(size):
@@ -23,7 +23,7 @@ def test_compiled_and_opencv_planes_are_rounded_differently_at_most(size, small)
     made = []
     for on in (True, False):
         with jit.use_jit(enabled=on):
-            made.append(small_planes(planar(size), small))
+            made.append(resize_planes(planar(size), small))
     for compiled, plain in zip(*made, strict=True):
         assert compiled.shape == plain.shape == small[::-1]
         assert cv2.absdiff(compiled, plain).max() <= 2

@@ -9,8 +9,8 @@ from rimlight.core.config import SegmenterConfig
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.segmenter import open_segmenter
-from rimlight.segmenters.ensemble import AverageSegmenter
-from rimlight.segmenters.roi import REFRESH, FocusSegmenter
+from rimlight.segmenters.ensemble import EnsembleSegmenter
+from rimlight.segmenters.roi import REFRESH_INTERVAL, RoiSegmenter
 
 SIZE = (320, 180)
 
@@ -42,7 +42,7 @@ def scene(*boxes, index=0, layout="bgr", size=SIZE):
 
 def follower(model=None, **options):
     model = model or BrightIsPerson()
-    return FocusSegmenter(model, lambda _: model, **options), model
+    return RoiSegmenter(model, lambda _: model, **options), model
 
 
 def solid(mask, size=SIZE):
@@ -86,7 +86,7 @@ def test_the_part_stays_while_the_person_stays_within():
     parts = []
     for index in range(8):
         segmenter.segment(scene((100 + index % 2, 60, 140 + index % 2, 120), index=index))
-        parts.append(segmenter._track.part)
+        parts.append(segmenter._tracker.roi)
     assert len(set(parts)) == 1
 
 
@@ -101,7 +101,7 @@ def test_a_person_who_walks_is_followed():
 def test_a_second_person_is_found_within_ten_frames():
     segmenter, _ = follower()
     both = (SMALL, (260, 60, 300, 120))
-    for index in range(REFRESH + 2):
+    for index in range(REFRESH_INTERVAL + 2):
         made = solid(segmenter.segment(scene(*(both if index else both[:1]), index=index)))
     assert set_iou([(made, truth(*both))]) > 0.8
 
@@ -134,25 +134,25 @@ def test_a_model_of_several_classes_cannot_look_closer():
 
 
 def test_an_average_is_the_mean_at_the_larger_size():
-    made = AverageSegmenter([BrightIsPerson(64), BrightIsPerson(32)]).segment(scene(SMALL))
+    made = EnsembleSegmenter([BrightIsPerson(64), BrightIsPerson(32)]).segment(scene(SMALL))
     assert made.shape == (64, 64)
     assert np.abs(solid(made).astype(int) - truth(SMALL)).mean() < 0.02
 
 
 def test_a_mirrored_view_counts_in_its_own_place():
-    segmenter = AverageSegmenter([BrightIsPerson()], mirrored=True)
+    segmenter = EnsembleSegmenter([BrightIsPerson()], flip_tta=True)
     assert set_iou([(solid(segmenter.segment(scene(SMALL))), truth(SMALL))]) > 0.9
 
 
 def test_an_average_of_different_classes_is_refused():
     models = [BrightIsPerson(), BrightIsPerson(classes=("car",))]
     with pytest.raises(ConfigError, match="same classes"):
-        AverageSegmenter(models).segment(scene())
+        EnsembleSegmenter(models).segment(scene())
 
 
 def test_closing_closes_every_model_once_for_each_call():
     models = [BrightIsPerson(), BrightIsPerson()]
-    FocusSegmenter(AverageSegmenter(models), lambda _: models[0]).close()
+    RoiSegmenter(EnsembleSegmenter(models), lambda _: models[0]).close()
     assert [model.closed for model in models] == [1, 1]
 
 

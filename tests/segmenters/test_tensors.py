@@ -6,8 +6,8 @@ from labeled import as_frame
 from rimlight.core.errors import ModelFormatError
 from rimlight.core.model_card import InputSpec, ModelCard
 from rimlight.imaging import jit
-from rimlight.segmenters.postprocess import MaskMaker
-from rimlight.segmenters.preprocess import InputMaker
+from rimlight.segmenters.postprocess import Postprocessor
+from rimlight.segmenters.preprocess import Preprocessor
 from rimlight.segmenters.runtime import TensorInfo
 
 FLOAT = TensorInfo((1, -1, -1, 3), "float32")
@@ -19,7 +19,7 @@ def flat(color, size=(64, 48)):
 
 
 def made(bgr, info=FLOAT, layout="bgr", size=(8, 8), **spec):
-    return InputMaker(InputSpec(size=size, **spec), info).make(as_frame(bgr, layout))[0]
+    return Preprocessor(InputSpec(size=size, **spec), info).to_tensor(as_frame(bgr, layout))[0]
 
 
 def card(kind, classes=3, size=(8, 8), **more):
@@ -33,8 +33,8 @@ def mask_of(kind, values, info=FLOAT, frame_size=(8, 8), **more):
     values = np.asarray(values)
     classes = more.pop("classes", values.shape[-1] if kind != "labels" else 3)
     model = card(kind, classes, **more)
-    place = InputMaker(model.input, FLOAT).place(frame_size)
-    return MaskMaker(model, info).make(values, place)
+    place = Preprocessor(model.input, FLOAT).locate_frame(frame_size)
+    return Postprocessor(model, info).to_mask(values, place)
 
 
 def test_rgb_models_see_red_first():
@@ -61,7 +61,9 @@ def test_both_layouts_give_nearly_the_same_input(color):
 def test_input_stays_within_what_black_and_white_become():
     wild = np.random.default_rng(1).integers(0, 256, (72, 64), np.uint8)
     frame = make_frame().with_i420(wild)
-    tensor = InputMaker(InputSpec(size=(8, 8), scale=1 / 127.5, offset=-1), FLOAT).make(frame)
+    tensor = Preprocessor(InputSpec(size=(8, 8), scale=1 / 127.5, offset=-1), FLOAT).to_tensor(
+        frame
+    )
     assert (tensor.min(), tensor.max()) == pytest.approx((-1, 1), abs=1e-6)
 
 
@@ -85,9 +87,9 @@ def test_a_letterboxed_frame_keeps_its_shape_between_bars_of_the_padding():
 
 
 def test_the_bars_follow_a_frame_that_changes_its_shape():
-    maker = InputMaker(InputSpec(size=(8, 8), fit="letterbox", pad=51), FLOAT)
-    maker.make(as_frame(flat((255, 255, 255), (64, 32))))
-    tensor = maker.make(as_frame(flat((255, 255, 255), (32, 64))))[0]
+    maker = Preprocessor(InputSpec(size=(8, 8), fit="letterbox", pad=51), FLOAT)
+    maker.to_tensor(as_frame(flat((255, 255, 255), (64, 32))))
+    tensor = maker.to_tensor(as_frame(flat((255, 255, 255), (32, 64))))[0]
     assert tensor[:, :2] == pytest.approx(0.2)
     assert tensor[:, 2:6] == pytest.approx(1)
 
@@ -158,9 +160,9 @@ def test_letterboxed_labels_stay_whole_labels():
 
 
 def test_masks_are_not_overwritten_by_later_ones():
-    maker = MaskMaker(card("probability", 1), FLOAT)
-    place = InputMaker(card("probability", 1).input, FLOAT).place((8, 8))
-    masks = [maker.make(np.full((1, 8, 8, 1), n / 9, np.float32), place) for n in range(10)]
+    maker = Postprocessor(card("probability", 1), FLOAT)
+    place = Preprocessor(card("probability", 1).input, FLOAT).locate_frame((8, 8))
+    masks = [maker.to_mask(np.full((1, 8, 8, 1), n / 9, np.float32), place) for n in range(10)]
     assert [mask.scores[0, 0, 0] for mask in masks] == pytest.approx([n / 9 for n in range(10)])
 
 

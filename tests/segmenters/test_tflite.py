@@ -7,7 +7,7 @@ from fakes import make_frame
 from rimlight.core.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
 from rimlight.core.model_card import load_card
 from rimlight.core.options import validate
-from rimlight.segmenters.tflite import TfliteEngine, TfliteSegmenter, auto_threads
+from rimlight.segmenters.tflite import TfliteRuntime, TfliteSegmenter, choose_thread_count
 from rimlight.system import app_paths
 
 MODELS = app_paths.find_data_folder("models")
@@ -35,7 +35,7 @@ def test_more_threads_give_the_same_mask():
 
 
 def test_auto_threads_leave_cores_for_the_rest():
-    assert 1 <= auto_threads() <= max(1, len(os.sched_getaffinity(0)) // 2)
+    assert 1 <= choose_thread_count() <= max(1, len(os.sched_getaffinity(0)) // 2)
 
 
 @pytest.mark.parametrize("threads", [0, "many", 1.5])
@@ -95,12 +95,12 @@ def test_a_letterboxed_model_covers_only_the_frame():
 
 
 def test_an_input_made_in_the_models_own_memory_gives_the_same_as_one_that_is_copied():
-    engine = TfliteEngine(FILE, threads=1)
+    engine = TfliteRuntime(FILE, threads=1)
     tensor = np.random.default_rng(0).random(engine.input.shape, np.float32)
     copied = engine.run(tensor, 0).copy()
-    assert engine.memory is not None
-    engine.memory[...] = 0
-    assert not np.array_equal(engine.run(engine.memory, 0), copied)
-    engine.memory[...] = tensor
-    assert np.array_equal(engine.run(engine.memory, 0), copied)
+    assert engine.input_buffer is not None
+    engine.input_buffer[...] = 0
+    assert not np.array_equal(engine.run(engine.input_buffer, 0), copied)
+    engine.input_buffer[...] = tensor
+    assert np.array_equal(engine.run(engine.input_buffer, 0), copied)
     engine.close()

@@ -7,7 +7,14 @@ import pytest
 
 from rimlight.core.frame import Frame, Mask
 from rimlight.imaging.geometry import Rect
-from rimlight.segmenters.roi import MOST, TILES, FocusSegmenter, detailed, tile_weight, tiles
+from rimlight.segmenters.roi import (
+    MAX_TILE_WEIGHT,
+    TILES_PER_SIDE,
+    RoiSegmenter,
+    blend_tiles,
+    make_tile_weight,
+    split_into_tiles,
+)
 
 
 def scores(*values):
@@ -16,7 +23,7 @@ def scores(*values):
 
 def test_tiles_cover_a_part_and_overlap_by_half():
     seen = np.zeros((40, 40), int)
-    for tile in tiles(Rect(0.25, 0.25, 0.5, 0.5)):
+    for tile in split_into_tiles(Rect(0.25, 0.25, 0.5, 0.5)):
         at = tile.scale(40, 40)
         seen[int(at.top) : int(at.top + at.height), int(at.left) : int(at.left + at.width)] += 1
     assert (seen > 0).sum() == 400 and (seen[10:30, 10:30] > 0).all()
@@ -24,19 +31,19 @@ def test_tiles_cover_a_part_and_overlap_by_half():
 
 
 def test_a_tile_counts_most_in_its_middle_and_everywhere():
-    weight = tile_weight(16)
+    weight = make_tile_weight(16)
     assert weight.max() == weight[8, 8] and weight.min() > 0
 
 
 def test_only_unsure_scores_are_drawn_towards_the_tiles():
-    made = detailed(scores(0, 0.5, 1), [(scores(1, 1, 0), scores(1, 1, 1))])
-    assert made.ravel().tolist() == pytest.approx([0, 0.5 + MOST * 0.5, 1])
+    made = blend_tiles(scores(0, 0.5, 1), [(scores(1, 1, 0), scores(1, 1, 1))])
+    assert made.ravel().tolist() == pytest.approx([0, 0.5 + MAX_TILE_WEIGHT * 0.5, 1])
 
 
 def test_several_tiles_count_by_their_weight_and_none_changes_nothing():
     looks = [(scores(1, 0), scores(3, 0)), (scores(0, 0), scores(1, 0))]
-    made = detailed(scores(0.5, 0.5), looks)
-    assert made.ravel().tolist() == pytest.approx([0.5 + MOST * (0.75 - 0.5), 0.5])
+    made = blend_tiles(scores(0.5, 0.5), looks)
+    assert made.ravel().tolist() == pytest.approx([0.5 + MAX_TILE_WEIGHT * (0.75 - 0.5), 0.5])
 
 
 class Gray:
@@ -57,7 +64,7 @@ class Gray:
 def test_tiles_are_looked_at_in_first_frames_only():
     def looks(detail):
         model = Gray()
-        segmenter = FocusSegmenter(model, lambda _: model, detail=detail)
+        segmenter = RoiSegmenter(model, lambda _: model, tiling=detail)
         counts = []
         for index in range(3):
             picture = np.zeros((180, 320, 3), np.uint8)
@@ -67,4 +74,4 @@ def test_tiles_are_looked_at_in_first_frames_only():
             counts.append(model.looks)
         return np.array(counts)
 
-    assert (looks(True) - looks(False)).tolist() == [TILES**2] * 3
+    assert (looks(True) - looks(False)).tolist() == [TILES_PER_SIDE**2] * 3

@@ -8,7 +8,7 @@ from rimlight.core.frame import Mask
 from rimlight.core.model_card import InputSpec, ModelCard, OutputSpec
 from rimlight.imaging.geometry import Rect, letterbox
 from rimlight.models.catalog import Catalog
-from rimlight.segmenters.yolo import InstanceSegmenter, Limits, decode
+from rimlight.segmenters.yolo import DetectionLimits, InstanceSegmenter, decode
 
 CARD = ModelCard(
     name="toy",
@@ -30,7 +30,7 @@ def candidates(*rows):
 
 def found(rows, *, place=WHOLE, prototypes=None, limits=None, card=CARD):
     full = np.full((16, 16, 1), 8, np.float32) if prototypes is None else prototypes
-    limits = limits or Limits(0.25, 0.5, 10)
+    limits = limits or DetectionLimits(0.25, 0.5, 10)
     return decode(candidates(*rows), full, card=card, place=place, limits=limits)
 
 
@@ -97,7 +97,7 @@ def test_a_neighbor_that_begins_in_the_margin_is_left_alone():
 
 def test_there_are_never_more_than_the_limit():
     rows = [(8 * n + 8, 32, 6, 6, 0.5 + n / 20, 0) for n in range(6)]
-    assert len(found(rows, limits=Limits(0.25, 0.5, 3))) == 3
+    assert len(found(rows, limits=DetectionLimits(0.25, 0.5, 3))) == 3
 
 
 def test_an_object_in_the_padding_alone_is_none():
@@ -131,12 +131,12 @@ def test_real_pictures_decode_as_the_plain_way_does(shared, yolo):
     card = yolo.card.model_copy(update={"output": OutputSpec(kind="instances")})
     for _, picture, _ in truths(shared / "data" / "coco128", 4):
         frame = as_frame(picture)
-        first = yolo._engine.run(yolo._input.make(frame), 0)[0].copy()
-        tensors = first, yolo._engine.read(1)[0].copy()
+        first = yolo._engine.run(yolo._input.to_tensor(frame), 0)[0].copy()
+        tensors = first, yolo._engine.read_output(1)[0].copy()
         place = letterbox(frame.size, (640, 640))
-        ours = decode(*tensors, card=card, place=place, limits=Limits(0.25, 0.5, 100))
-        known = {"picture": picture, "place": place, "confidence": 0.25, "overlap": 0.5}
-        plain = plain_decode(*tensors, **known, count=100)
+        ours = decode(*tensors, card=card, place=place, limits=DetectionLimits(0.25, 0.5, 100))
+        known = {"picture": picture, "place": place, "confidence": 0.25, "iou_threshold": 0.5}
+        plain = plain_decode(*tensors, **known, max_objects=100)
         assert set(ours.class_ids) == {class_id for class_id, _, mask in plain if mask.any()}
         covered = np.zeros(picture.shape[:2], bool)
         for _, _, mask in plain:
@@ -149,6 +149,6 @@ def test_real_pictures_decode_as_the_plain_way_does(shared, yolo):
 
 def test_the_people_of_a_photograph_are_found(shared, yolo):
     pictures = {path.stem: picture for path, picture, _ in truths(shared / "data" / "coco128", 4)}
-    objects = yolo.find(as_frame(pictures["000000000036"]))
+    objects = yolo.detect(as_frame(pictures["000000000036"]))
     assert {"person", "umbrella"} <= set(objects.names)
     assert objects.areas[objects.names.index("person")] > 0.15

@@ -41,9 +41,9 @@ def open_segmenter(part: SegmenterConfig, size: tuple[int, int] = (16, 9)) -> Se
     opened = _open_focus(wanted) if close_up else _open_model(wanted, size)
     if not wanted.motion_gate:
         return opened
-    from rimlight.segmenters.motion_gate import GatedSegmenter
+    from rimlight.segmenters.motion_gate import MotionGatedSegmenter
 
-    return GatedSegmenter(opened)
+    return MotionGatedSegmenter(opened)
 
 
 def _open_model(wanted: ModelOptions, size: tuple[int, int]) -> Segmenter:
@@ -51,12 +51,12 @@ def _open_model(wanted: ModelOptions, size: tuple[int, int]) -> Segmenter:
     names = split_model_names(name)
     if len(names) == 1:
         return _open_one(wanted, name)
-    from rimlight.segmenters.merge import JointSegmenter
+    from rimlight.segmenters.merge import MergedSegmenter
 
     with ExitStack() as on_error:
         first, second = (on_error.enter_context(closing(_open_one(wanted, n))) for n in names)
         on_error.pop_all()
-    return JointSegmenter(first, second, in_turn=wanted.alternate)
+    return MergedSegmenter(first, second, alternate=wanted.alternate)
 
 
 def _open_one(wanted: ModelOptions, name: str) -> Segmenter:
@@ -91,29 +91,29 @@ def _knows_only_people(wanted: ModelOptions) -> bool:
 
 def _open_focus(wanted: ModelOptions) -> Segmenter:
     """Open a model that looks closer; "auto" brings both models, each for parts of its shape."""
-    from rimlight.segmenters.ensemble import AverageSegmenter
-    from rimlight.segmenters.roi import FocusSegmenter
+    from rimlight.segmenters.ensemble import EnsembleSegmenter
+    from rimlight.segmenters.roi import RoiSegmenter
 
     wide = _open_model(wanted, (16, 9))
     tall = _open_model(wanted, (1, 1)) if wanted.model == "auto" else wide
     each = list(dict.fromkeys((tall, wide)))
     if wanted.roi == "track":
-        both = AverageSegmenter(each)
-        return FocusSegmenter(
+        both = EnsembleSegmenter(each)
+        return RoiSegmenter(
             both,
             lambda s: wide if is_wide(s) else tall,
-            side=CLOSE_SIDE,
-            follow_side=FOLLOW_SIDE,
-            carry=True,
+            mask_side=CLOSE_SIDE,
+            track_side=FOLLOW_SIDE,
+            propagate=True,
         )
-    both = AverageSegmenter(each, mirrored=True)
-    twice = {one: AverageSegmenter([one], mirrored=True) for one in each}
-    return FocusSegmenter(
+    both = EnsembleSegmenter(each, flip_tta=True)
+    twice = {one: EnsembleSegmenter([one], flip_tta=True) for one in each}
+    return RoiSegmenter(
         both,
         lambda s: twice[wide if is_wide(s) else tall],
         margins=BEST_MARGINS,
-        detail=True,
-        plain=lambda s: wide if is_wide(s) else tall,
+        tiling=True,
+        select_plain_model=lambda s: wide if is_wide(s) else tall,
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rimlight.core.errors import ModelFormatError
 from rimlight.core.model_card import ModelCard, ModelFile, choose_runtime
 from rimlight.segmenters import SEGMENTERS
-from rimlight.segmenters.runtime import INPUT_TYPES, Engine, TensorInfo
+from rimlight.segmenters.runtime import INPUT_TYPES, InferenceRuntime, TensorInfo
 
 _NOTE = (
     "Inferred from the file: no card was found for it. Colors are assumed to be RGB in 0..1 "
@@ -58,16 +58,16 @@ def infer_card(file: Path) -> ModelCard:
     )
 
 
-def _open_runtime(file: Path) -> Engine:
+def _open_runtime(file: Path) -> InferenceRuntime:
     runtime = choose_runtime(file)
     SEGMENTERS.load(runtime)
     if runtime == "keras":
-        from rimlight.segmenters.keras import KerasEngine
+        from rimlight.segmenters.keras import KerasRuntime
 
-        return KerasEngine(file)
-    from rimlight.segmenters.tflite import TfliteEngine
+        return KerasRuntime(file)
+    from rimlight.segmenters.tflite import TfliteRuntime
 
-    return TfliteEngine(file, threads=1)
+    return TfliteRuntime(file, threads=1)
 
 
 def _read_input_size(file: Path, info: TensorInfo) -> tuple[int, int]:
@@ -92,7 +92,7 @@ def _check_outputs(file: Path, outputs: tuple[TensorInfo, ...]) -> None:
         raise _make_format_error(file, f"its output is {outputs[0]}, not 1 x h x w x classes")
 
 
-def _run_on_noise(engine: Engine, shape: tuple[int, int]) -> NDArray[Any]:
+def _run_on_noise(engine: InferenceRuntime, shape: tuple[int, int]) -> NDArray[Any]:
     """Return a copy of the output for noise."""
     noise = np.random.default_rng(0).random((1, *shape, 3))
     is_integer = np.issubdtype(np.dtype(engine.input.dtype), np.integer)

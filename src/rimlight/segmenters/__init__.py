@@ -1,4 +1,4 @@
-"""What says what the pixels of a frame are: models in a file, and keys that need none."""
+"""Segmenters: compute the mask of a frame with a model, a chroma key or a luma threshold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A green screen: everything of the key color is background. No model, no training."""
+"""Chroma key (green screen): pixels of the key color are background."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.segmenters.preprocess import Sampler, limit_size
+from rimlight.segmenters.preprocess import FrameSampler, limit_size
 
 _MIN_SATURATION = 30.0
 # Cb and Cr of a B, G, R triple, full range (ITU-R BT.601-7, 2.5.2), black and white at 0.
@@ -18,7 +18,7 @@ _CHROMA = np.array([[0.5, -0.331264, -0.168736, 0], [-0.081312, -0.418688, 0.5, 
 
 
 class ChromaSegmenter:
-    """Calls "person" what is not of the key color.
+    """Classifies pixels that are not of the key color as "person".
 
     Measures how much of the key color a pixel holds, by chroma alone, so that folds and
     shadows in the screen count too: with x the part of its chroma along the key's and z the part
@@ -26,7 +26,7 @@ class ChromaSegmenter:
     """
 
     class Options(opt.Options):
-        """Which color is the screen, and how strictly."""
+        """The key color and its tolerance."""
 
         positional = "color"
 
@@ -34,10 +34,11 @@ class ChromaSegmenter:
             str, Field(pattern=r"^#[0-9a-fA-F]{6}$", description="the screen, as #rrggbb")
         ] = "#00ff00"
         tolerance: Annotated[
-            float, Field(ge=0, le=1, description="how far from the color to gray is still screen")
+            float,
+            Field(ge=0, le=1, description="share of the way from the color to gray"),
         ] = 0.7
         softness: Annotated[
-            float, Field(gt=0, le=1, description="how wide the step from screen to person is")
+            float, Field(gt=0, le=1, description="width of the transition from screen to person")
         ] = 0.2
         longest_px: Annotated[
             int, Field(ge=16, le=4096, description="the mask's longer side, at most")
@@ -46,17 +47,17 @@ class ChromaSegmenter:
         @field_validator("color")
         @classmethod
         def _is_saturated(cls, color: str) -> str:
-            if np.linalg.norm(_key(color)) < _MIN_SATURATION:
+            if np.linalg.norm(_to_chroma(color)) < _MIN_SATURATION:
                 raise ValueError(f"{color} has too little color to be a key")
             return color
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        key = _key(options.color)
+        key = _to_chroma(options.color)
         length = float(np.linalg.norm(key))
         along = key / length
         across = np.array([-along[1], along[0]], np.float32)
-        self._sampler = Sampler(np.stack([along, across]) @ _CHROMA / np.float32(length))
+        self._sampler = FrameSampler(np.stack([along, across]) @ _CHROMA / np.float32(length))
 
     def segment(self, frame: Frame) -> Mask:
         """Return a new mask that covers the whole of `frame`."""
@@ -70,7 +71,7 @@ class ChromaSegmenter:
         """Do nothing: there is no model to release."""
 
 
-def _key(color: str) -> NDArray[np.float32]:
+def _to_chroma(color: str) -> NDArray[np.float32]:
     red, green, blue = bytes.fromhex(color[1:])
     chroma: NDArray[np.float32] = _CHROMA[:, :3] @ np.array([blue, green, red], np.float32)
     return chroma

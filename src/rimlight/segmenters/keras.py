@@ -15,8 +15,12 @@ from rimlight.segmenters.model_segmenter import ModelSegmenter
 from rimlight.segmenters.runtime import TensorInfo
 from rimlight.system.stderr import filter_stderr
 
-_GREETING = (b"WARNING: All log messages before absl", b"I0000 ", b"To enable the following")
-with filter_stderr(*_GREETING):
+_STARTUP_MESSAGES = (
+    b"WARNING: All log messages before absl",
+    b"I0000 ",
+    b"To enable the following",
+)
+with filter_stderr(*_STARTUP_MESSAGES):
     import keras
 
 
@@ -34,26 +38,26 @@ class KerasSegmenter(ModelSegmenter):
     """
 
     class Options(opt.Options):
-        """How a .keras model is run."""
+        """Runtime options of .keras models: none."""
 
     def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
-        super().__init__(card, file, KerasEngine(file))
+        super().__init__(card, file, KerasRuntime(file))
 
 
-class KerasEngine:
+class KerasRuntime:
     """An open .keras file. Code inside the file is not run (Keras's safe mode)."""
 
     def __init__(self, file: Path) -> None:
         self._model = open_keras(file)
-        inputs = [_info(tensor) for tensor in self._model.inputs]
+        inputs = [_describe_tensor(tensor) for tensor in self._model.inputs]
         if len(inputs) != 1:
             raise ModelFormatError(f"{file.name} has {len(inputs)} inputs, must be 1")
         self.input = inputs[0]
-        self.outputs = tuple(_info(tensor) for tensor in self._model.outputs)
+        self.outputs = tuple(_describe_tensor(tensor) for tensor in self._model.outputs)
 
     @property
-    def memory(self) -> None:
-        """Keras shows none."""
+    def input_buffer(self) -> None:
+        """None: Keras does not expose it."""
         return None
 
     def run(self, tensor: NDArray[Any], output: int) -> NDArray[Any]:
@@ -62,7 +66,7 @@ class KerasEngine:
         return np.asarray(results[output])
 
     def close(self) -> None:
-        """Release the model; the engine cannot run after it."""
+        """Release the model."""
         self._model = None
 
 
@@ -87,7 +91,7 @@ def open_keras(file: Path) -> Any:
     return model
 
 
-def _info(tensor: Any) -> TensorInfo:
-    """Describe a Keras tensor; the batch of None is one frame."""
+def _describe_tensor(tensor: Any) -> TensorInfo:
+    """Describe a Keras tensor; the open batch size becomes 1."""
     sides = tuple(-1 if side is None else int(side) for side in tensor.shape)
     return TensorInfo((1, *sides[1:]), str(tensor.dtype))

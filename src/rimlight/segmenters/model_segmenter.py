@@ -1,4 +1,4 @@
-"""What every segmenter with a model file does: frame, tensor, engine, tensor, mask."""
+"""The base of segmenters with a model file: preprocess, run, postprocess."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from pathlib import Path
 
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.model_card import ModelCard, check_runnable
-from rimlight.segmenters.crop_detect import Borders, cut_frame, in_whole
-from rimlight.segmenters.postprocess import MaskMaker
-from rimlight.segmenters.preprocess import InputMaker
-from rimlight.segmenters.runtime import Engine, check_card
+from rimlight.segmenters.crop_detect import BarDetector, crop_frame, uncrop_mask
+from rimlight.segmenters.postprocess import Postprocessor
+from rimlight.segmenters.preprocess import Preprocessor
+from rimlight.segmenters.runtime import InferenceRuntime, check_card
 
 
 class ModelSegmenter:
-    """Runs an engine as a card says. Takes over the engine and closes it.
+    """Runs a model as its card describes. It owns and closes the runtime.
 
     Raises:
         ModelError: the model needs a part that rimlight does not have.
         ModelFormatError: the file is not what the card says.
     """
 
-    def __init__(self, card: ModelCard, file: Path, engine: Engine) -> None:
+    def __init__(self, card: ModelCard, file: Path, engine: InferenceRuntime) -> None:
         with ExitStack() as on_error:
             on_error.callback(engine.close)
             check_runnable(card)
             check_card(card, file, engine)
-            self._input = InputMaker(card.input, engine.input, engine.memory)
-            self._mask = MaskMaker(card, engine.outputs[card.output.index])
+            self._input = Preprocessor(card.input, engine.input, engine.input_buffer)
+            self._mask = Postprocessor(card, engine.outputs[card.output.index])
             on_error.pop_all()
         self.card = card
         self._engine = engine
-        self._borders = Borders()
+        self._borders = BarDetector()
         self._is_of_people = len(card.classes) == 1 and card.output.kind in {
             "probability",
             "sigmoid",
@@ -39,23 +39,23 @@ class ModelSegmenter:
         self._closed = False
 
     def segment(self, frame: Frame) -> Mask:
-        """Return a new mask that covers the whole of `frame`, at the model's own resolution.
+        """Return a new mask that covers the whole of `frame`, at the model's resolution.
 
-        Bars of one color around the picture are nobody, and a model of people does not see them.
+        A model of people gets the frame without uniform bars; the mask is 0 there.
 
         Raises:
             ValueError: the segmenter is closed.
         """
         if self._closed:
             raise ValueError(f"the segmenter of model {self.card.name!r} is closed")
-        box = self._borders.box(frame) if self._is_of_people else None
+        box = self._borders.detect(frame) if self._is_of_people else None
         if box is None:
-            return self._seen(frame)
-        return in_whole(self._seen(cut_frame(frame, box)), box, frame.size)
+            return self._run(frame)
+        return uncrop_mask(self._run(crop_frame(frame, box)), box, frame.size)
 
-    def _seen(self, frame: Frame) -> Mask:
-        output = self._engine.run(self._input.make(frame), self.card.output.index)
-        return self._mask.make(output, self._input.place(frame.size))
+    def _run(self, frame: Frame) -> Mask:
+        output = self._engine.run(self._input.to_tensor(frame), self.card.output.index)
+        return self._mask.to_mask(output, self._input.locate_frame(frame.size))
 
     def close(self) -> None:
         """Release the model."""

@@ -1,4 +1,4 @@
-"""No inference where nothing moves: a still picture keeps its mask."""
+"""Skip inference: reuse the mask of a static frame, or propagate it by optical flow."""
 
 from __future__ import annotations
 
@@ -15,26 +15,31 @@ from rimlight.imaging.color import split_planes
 from rimlight.imaging.flow import FlowEstimator, Luma, downscale_luma, resize_remap, warp
 from rimlight.imaging.geometry import Rect
 
-LOOK = (256, 144)
-"""Size at which luma is sampled first."""
-CELLS = (64, 36)
-"""Size at which it is compared: each cell averages 16 samples, so that noise cancels out."""
+SAMPLE_SIZE = (256, 144)
+"""Size at which luma is sampled."""
+GRID_SIZE = (64, 36)
+"""Size at which luma is compared: each cell averages 16 samples to suppress noise."""
 
 Levels = NDArray[np.float32]
 
+Scores = NDArray[np.float32]
 
-class GatedSegmenter:
-    """Gives the last mask again while no part of the picture differs from its frame.
+MAX_RESIDUAL = 4.0
+"""Mean luma residual after motion compensation from which a mask is not propagated: talking people
+leave 1 to 3, dancers and cuts 8 or more."""
 
-    Compared is the mean luma of each of 64 x 36 cells: the largest difference decides, so a
-    moving hand counts as much as a moving camera. It is the frame of the last inference that is
-    compared with, so a slow drift adds up until it counts. A mask is made anew after `refresh_s`
-    in any case, and when time goes back or the picture's size changes.
+
+class MotionGatedSegmenter:
+    """Returns the last mask while no cell of the frame changes.
+
+    It compares the mean luma of 64 x 36 cells with the frame of the last inference, so slow drift
+    accumulates. The largest difference decides, so a moving hand counts as much as a moving camera.
+    It runs inference again after `refresh_s`, when time goes back, or when the size changes.
 
     Args:
-        inner: makes the masks; closed with this one.
-        threshold: levels (0..255) by which a cell must differ.
-        refresh_s: seconds of the stream after which a mask is made anew.
+        inner: the segmenter; closed with this one.
+        threshold: luma difference (0..255) of a cell that counts as motion.
+        refresh_s: maximum age of a mask in seconds of stream time.
     """
 
     def __init__(
@@ -47,14 +52,14 @@ class GatedSegmenter:
         self._mask: Mask | None = None
         self._size = (0, 0)
         self._pts = Fraction(0)
-        self.skipped = 0
-        """Frames that got the mask of another."""
+        self.skipped_frames = 0
+        """Number of frames that reused a mask."""
 
     def segment(self, frame: Frame) -> Mask:
-        """Return the inner segmenter's mask for `frame`, or the last one if nothing moved."""
-        levels = _levels(frame)
+        """Return a new mask, or the last one if nothing moved."""
+        levels = _compute_cell_luma(frame)
         if self._mask is not None and self._is_still(levels, frame):
-            self.skipped += 1
+            self.skipped_frames += 1
             return self._mask
         self._mask = self._inner.segment(frame)
         self._seen, self._size, self._pts = levels, frame.size, frame.pts
@@ -72,60 +77,43 @@ class GatedSegmenter:
         return float(cv2.norm(levels, self._seen, cv2.NORM_INF)) < self._threshold
 
 
-def _levels(frame: Frame) -> Levels:
-    """Mean luma of each cell, float32 (36, 64)."""
-    if frame.layout == "i420":
-        small = cv2.resize(split_planes(frame.image)[0], LOOK, interpolation=cv2.INTER_LINEAR)
-    else:
-        small = cv2.cvtColor(cv2.resize(frame.image, LOOK), cv2.COLOR_BGR2GRAY)
-    cells = cv2.resize(small.astype(np.float32), CELLS, interpolation=cv2.INTER_AREA)
-    return cast(Levels, cells)
-
-
-Scores = NDArray[np.float32]
-
-UNEXPLAINED = 4.0
-"""From this mean difference in levels of luma on, motion does not explain a frame: people before
-a camera leave 1 to 3, dancers and cuts from 8 up."""
-
-
-class MovingMask:
-    """Carries the mask of one frame over to the next. One belongs to one thread."""
+class MaskPropagator:
+    """Warps the mask of one frame to the next by optical flow. Not thread-safe."""
 
     def __init__(self) -> None:
         self._motion = FlowEstimator()
         self._mask: Mask | None = None
         self._luma: Luma = np.empty((0, 0), np.uint8)
 
-    def keep(self, mask: Mask, frame: Frame) -> None:
-        """Remember the mask of `frame`."""
-        self._mask, self._luma = mask, _small(frame)
+    def update(self, mask: Mask, frame: Frame) -> None:
+        """Store the mask of `frame`."""
+        self._mask, self._luma = mask, _compute_small_luma(frame)
 
-    def forget(self) -> None:
-        """Know no mask: what comes is not the next frame, or was looked at otherwise."""
+    def reset(self) -> None:
+        """Discard the stored mask, e.g. because the next frame is not contiguous."""
         self._mask = None
 
-    def moved(self, frame: Frame, part: Rect) -> Mask | None:
-        """Return the mask that was kept, moved along to `frame`, and forget it.
+    def propagate(self, frame: Frame, region: Rect) -> Mask | None:
+        """Return the stored mask warped to `frame`, and discard it.
 
         Args:
-            frame: the one after that of the mask, of its size.
-            part: shares of the picture; what lies outside may change as it likes.
+            frame: the frame after that of the mask, of the same size.
+            region: relative coordinates; changes outside of it are ignored.
 
         Returns:
-            None where no mask was kept, or something came into view or moved too fast.
+            None if no mask is stored, or motion does not explain the change.
         """
         mask = self._mask
-        self.forget()
+        self.reset()
         if mask is None:
             return None
-        luma = _small(frame)
+        luma = _compute_small_luma(frame)
         origins = self._motion.estimate_remap(self._luma, luma)
         difference = cv2.absdiff(warp(self._luma, origins), luma)
-        place = part.scale(luma.shape[1], luma.shape[0])
+        place = region.scale(luma.shape[1], luma.shape[0])
         left, top = int(place.left), int(place.top)
         right, bottom = left + max(1, round(place.width)), top + max(1, round(place.height))
-        if cv2.mean(difference[top:bottom, left:right])[0] >= UNEXPLAINED:
+        if cv2.mean(difference[top:bottom, left:right])[0] >= MAX_RESIDUAL:
             return None
         moved = warp(mask.scores, resize_remap(origins, mask.shape, mask.shape)).reshape(
             mask.scores.shape
@@ -133,6 +121,18 @@ class MovingMask:
         return mask.with_scores(cast(Scores, moved))
 
 
-def _small(frame: Frame) -> Luma:
+def _compute_cell_luma(frame: Frame) -> Levels:
+    """Return the mean luma of each cell, float32 (36, 64)."""
+    if frame.layout == "i420":
+        small = cv2.resize(
+            split_planes(frame.image)[0], SAMPLE_SIZE, interpolation=cv2.INTER_LINEAR
+        )
+    else:
+        small = cv2.cvtColor(cv2.resize(frame.image, SAMPLE_SIZE), cv2.COLOR_BGR2GRAY)
+    cells = cv2.resize(small.astype(np.float32), GRID_SIZE, interpolation=cv2.INTER_AREA)
+    return cast(Levels, cells)
+
+
+def _compute_small_luma(frame: Frame) -> Luma:
     picture = frame.luma_or_bgr
     return downscale_luma(picture, picture.shape)

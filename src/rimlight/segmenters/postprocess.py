@@ -1,4 +1,4 @@
-"""Frames to input tensors and output tensors to masks, as a card says."""
+"""Convert output tensors to masks: activation, dequantization, removal of letterbox bars."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Scores = NDArray[np.float32]
 Labels = NDArray[np.uint8]
 
 
-class MaskMaker:
-    """Turns one model's output tensor into masks of whole frames."""
+class Postprocessor:
+    """Converts the output tensor of one model to masks of whole frames."""
 
     def __init__(self, card: ModelCard, info: TensorInfo) -> None:
         self._card = card
@@ -30,8 +30,8 @@ class MaskMaker:
         self._pool = ArrayPool()
         self._activate = _ACTIVATIONS[card.output.kind]
 
-    def make(self, output: NDArray[Any], place: Rect) -> Mask:
-        """Return the mask of the frame that lay at `place` in the input.
+    def to_mask(self, output: NDArray[Any], place: Rect) -> Mask:
+        """Return the mask of the frame at `place` in the input.
 
         Args:
             output: as the engine gave it, with its leading axis of 1; it is not changed or kept.
@@ -46,14 +46,14 @@ class MaskMaker:
         rect = place.scale(x, y)
         whole = rect == Rect(0, 0, values.shape[1], values.shape[0])
         if card.output.kind == "labels":
-            labels = self._labels(values)
+            labels = self._read_labels(values)
             labels = labels if whole else crop(labels, rect, smooth=False)
             return Mask.from_labels(labels, card.classes, foreground=card.foreground)
-        scores = self._scores(values)
+        scores = self._read_scores(values)
         scores = scores if whole else crop(scores, rect)
         return Mask(scores, card.classes, card.foreground, card.alpha_range)
 
-    def _labels(self, values: NDArray[Any]) -> Labels:
+    def _read_labels(self, values: NDArray[Any]) -> Labels:
         found, known = int(values.max()), len(self._card.classes)
         if found >= known or values.min() < 0:
             raise ModelFormatError(
@@ -64,7 +64,7 @@ class MaskMaker:
         np.copyto(labels, values.reshape(labels.shape), casting="unsafe")
         return labels
 
-    def _scores(self, values: NDArray[Any]) -> Scores:
+    def _read_scores(self, values: NDArray[Any]) -> Scores:
         height, width = values.shape[:2]
         scores: Scores = self._pool.acquire((height, width, len(self._card.classes)), np.float32)
         if self._info.scale:
@@ -72,15 +72,15 @@ class MaskMaker:
             scores *= self._info.scale
             self._activate(scores)
         elif self._activate is _clip:
-            _clipped(values.reshape(scores.shape), scores)
+            _copy_clipped(values.reshape(scores.shape), scores)
         else:
             np.copyto(scores, values.reshape(scores.shape), casting="unsafe")
             self._activate(scores)
         return scores
 
 
-def _clipped(values: NDArray[Any], scores: Scores) -> None:
-    """Copy `values`, none below 0 or above 1."""
+def _copy_clipped(values: NDArray[Any], scores: Scores) -> None:
+    """Copy `values`, clipped to 0..1."""
     kernels = jit.get_kernels()
     if kernels and values.dtype == np.float32 and values.flags.c_contiguous:
         kernels.clip(values, scores)
@@ -89,20 +89,20 @@ def _clipped(values: NDArray[Any], scores: Scores) -> None:
 
 
 def _clip(scores: Scores) -> None:
-    """Keep rounding errors of quantized outputs out of the mask."""
+    """Clip the rounding errors of quantized outputs."""
     np.clip(scores, 0, 1, out=scores)
 
 
-def _sigmoid(scores: Scores) -> None:
-    """1 / (1 + exp(-x)), written with tanh, which cannot overflow."""
+def _apply_sigmoid(scores: Scores) -> None:
+    """Compute 1 / (1 + exp(-x)) in place with tanh, which cannot overflow."""
     scores *= 0.5
     np.tanh(scores, out=scores)
     scores += 1
     scores *= 0.5
 
 
-def _softmax(scores: Scores) -> None:
-    """exp(x) over its sum; the largest is taken off first, so that no exp can overflow."""
+def _apply_softmax(scores: Scores) -> None:
+    """Compute softmax in place; the maximum is subtracted first to prevent overflow."""
     scores -= scores.max(axis=2, keepdims=True)
     cv2.exp(scores, dst=scores)
     # A product with ones adds up a short last axis twelve times as fast as sum() does.
@@ -113,7 +113,7 @@ def _softmax(scores: Scores) -> None:
 _ACTIVATIONS: dict[str, Callable[[Scores], None]] = {
     "probability": _clip,
     "softmax": _clip,
-    "sigmoid": _sigmoid,
-    "logits": _softmax,
+    "sigmoid": _apply_sigmoid,
+    "logits": _apply_softmax,
     "labels": _clip,
 }

@@ -1,4 +1,4 @@
-"""What runs a model file, and whether the file is what its card says."""
+"""The interface of inference runtimes, and the check of a model file against its card."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rimlight.core.model_card import ModelCard
 _FLOATS = ("float32", "float16")
 _QUANTIZED = ("uint8", "int8")
 INPUT_TYPES = _FLOATS + _QUANTIZED
-"""What rimlight can make of a frame."""
+"""Supported types of the input tensor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class TensorInfo:
         return f"{self.dtype} {sides}"
 
 
-class Engine(Protocol):
+class InferenceRuntime(Protocol):
     """An open model file."""
 
     @property
@@ -53,8 +53,8 @@ class Engine(Protocol):
         ...
 
     @property
-    def memory(self) -> NDArray[Any] | None:
-        """The input's own memory, where an engine shows it: `run` copies any other tensor."""
+    def input_buffer(self) -> NDArray[Any] | None:
+        """The input tensor's memory, or None; `run` copies any other tensor."""
         ...
 
     def run(self, tensor: NDArray[Any], output: int) -> NDArray[Any]:
@@ -62,24 +62,26 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Release the model; twice is fine."""
+        """Release the model; idempotent."""
         ...
 
 
-def check_card(card: ModelCard, file: Path, engine: Engine) -> None:
-    """Compare what the card says with what the file says.
+def check_card(card: ModelCard, file: Path, engine: InferenceRuntime) -> None:
+    """Check a model file against its card.
 
     Raises:
         ModelFormatError: they disagree; the message shows both.
     """
     width, height = card.input.size
-    if not _fits(engine.input.shape, (1, height, width, 3)):
-        raise _disagree(card, file, f"input {engine.input}", f"1x{height}x{width}x3")
+    if not _is_compatible(engine.input.shape, (1, height, width, 3)):
+        raise make_mismatch_error(card, file, f"input {engine.input}", f"1x{height}x{width}x3")
     if engine.input.dtype not in INPUT_TYPES:
-        raise _disagree(card, file, f"input {engine.input}", "float32, uint8 or int8")
+        raise make_mismatch_error(card, file, f"input {engine.input}", "float32, uint8 or int8")
     if card.output.index >= len(engine.outputs):
         found = f"{len(engine.outputs)} output(s)"
-        raise _disagree(card, file, found, f"output number {card.output.index}, counted from 0")
+        raise make_mismatch_error(
+            card, file, found, f"output number {card.output.index}, counted from 0"
+        )
     _check_output(card, file, engine.outputs[card.output.index])
 
 
@@ -87,31 +89,33 @@ def _check_output(card: ModelCard, file: Path, output: TensorInfo) -> None:
     classes = len(card.classes)
     if card.output.kind == "labels":
         if not _is_map(output.shape, 1):
-            raise _disagree(card, file, f"output {output}", "labels, 1 x height x width")
+            raise make_mismatch_error(card, file, f"output {output}", "labels, 1 x height x width")
         if not np.issubdtype(np.dtype(output.dtype), np.integer):
-            raise _disagree(card, file, f"output {output}", "labels, which are integers")
+            raise make_mismatch_error(card, file, f"output {output}", "labels, which are integers")
         return
     if not _is_map(output.shape, classes):
         expected = f"{classes} class(es), 1 x height x width x {classes}"
-        raise _disagree(card, file, f"output {output}", expected)
+        raise make_mismatch_error(card, file, f"output {output}", expected)
     if output.dtype not in _FLOATS and not output.scale:
-        raise _disagree(card, file, f"output {output}", f"{card.output.kind}, which is not whole")
+        raise make_mismatch_error(
+            card, file, f"output {output}", f"{card.output.kind}, which is not whole"
+        )
 
 
-def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether `shape`, with -1 for sides left open, can be `wanted`."""
+def _is_compatible(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Return True if `shape` (-1: dynamic) is compatible with `wanted`."""
     pairs = zip(shape, wanted, strict=False)
     return len(shape) == len(wanted) and all(has in (-1, want) for has, want in pairs)
 
 
 def _is_map(shape: tuple[int, ...], channels: int) -> bool:
-    """Whether a tensor is one map of `channels`; a single channel may go without an axis."""
+    """Return True if a tensor is one map of `channels`; one channel may omit the axis."""
     if len(shape) == 3:
         return channels == 1
     return len(shape) == 4 and shape[3] == channels
 
 
-def _disagree(card: ModelCard, file: Path, found: str, said: str) -> ModelFormatError:
+def make_mismatch_error(card: ModelCard, file: Path, found: str, said: str) -> ModelFormatError:
     return ModelFormatError(
         f"{file.name} has {found}, its card {card.name!r} says {said}",
         hint="correct the card, or use the file that it was written for",

@@ -37,19 +37,19 @@ class TfliteSegmenter(ModelSegmenter):
     """
 
     class Options(opt.Options):
-        """How a .tflite model is run."""
+        """Runtime options of .tflite models."""
 
         threads: Annotated[
             Threads, Field(description="CPU threads; auto: half of the cores, 4 at most")
         ] = "auto"
 
     def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
-        count = auto_threads() if options.threads == "auto" else options.threads
-        super().__init__(card, file, TfliteEngine(file, size=card.input.size, threads=count))
+        count = choose_thread_count() if options.threads == "auto" else options.threads
+        super().__init__(card, file, TfliteRuntime(file, size=card.input.size, threads=count))
 
 
-class TfliteEngine:
-    """An open .tflite file. One engine belongs to one thread at a time.
+class TfliteRuntime:
+    """An open .tflite file. One thread at a time may use it.
 
     Uses `Interpreter`, which releases the GIL while it computes, and keeps its default XNNPACK
     delegate: the selfie models hold an operation that nothing else runs.
@@ -63,44 +63,50 @@ class TfliteEngine:
     def __init__(self, file: Path, *, size: tuple[int, int] | None = None, threads: int) -> None:
         if not file.is_file():
             raise ModelNotFoundError(f"there is no model file {file}", hint="check the path")
-        self._interpreter: Any = _open(file, size, threads)
-        self._inputs = [_info(detail) for detail in self._interpreter.get_input_details()]
-        self.outputs = tuple(_info(detail) for detail in self._interpreter.get_output_details())
+        self._interpreter: Any = _open_interpreter(file, size, threads)
+        self._inputs = [
+            _describe_tensor(detail) for detail in self._interpreter.get_input_details()
+        ]
+        self.outputs = tuple(
+            _describe_tensor(detail) for detail in self._interpreter.get_output_details()
+        )
         if len(self._inputs) != 1:
             raise ModelFormatError(f"{file.name} has {len(self._inputs)} inputs, must be 1")
         self.input = self._inputs[0]
         self._input_at = self._interpreter.get_input_details()[0]["index"]
         self._outputs_at = [d["index"] for d in self._interpreter.get_output_details()]
-        self.memory: NDArray[Any] | None = _memory(self._interpreter.tensor(self._input_at)())
+        self.input_buffer: NDArray[Any] | None = _view_buffer(
+            self._interpreter.tensor(self._input_at)()
+        )
 
     def run(self, tensor: NDArray[Any], output: int) -> NDArray[Any]:
-        """Return output number `output`: a view that must be gone before the next call."""
-        if tensor is not self.memory:
-            self.load(tensor)
+        """Return output `output`: a view that must be released before the next call."""
+        if tensor is not self.input_buffer:
+            self.set_input(tensor)
         self.invoke()
         view: NDArray[Any] = self._interpreter.tensor(self._outputs_at[output])()
         return view
 
-    def load(self, tensor: NDArray[Any]) -> None:
-        """Put `tensor` into the input; it is copied."""
+    def set_input(self, tensor: NDArray[Any]) -> None:
+        """Copy `tensor` into the input."""
         self._interpreter.set_tensor(self._input_at, tensor)
 
     def invoke(self) -> None:
-        """Run the model on what was loaded: the bare cost of a mask."""
+        """Run the model on the current input."""
         self._interpreter.invoke()
 
-    def read(self, output: int) -> NDArray[Any]:
-        """Return another output of the last run: a view that must be gone before the next one."""
+    def read_output(self, output: int) -> NDArray[Any]:
+        """Return another output of the last run: a view to release before the next run."""
         view: NDArray[Any] = self._interpreter.tensor(self._outputs_at[output])()
         return view
 
     def close(self) -> None:
-        """Release the model; neither the engine nor its memory may be used after it."""
-        self._interpreter = self.memory = None
+        """Release the model; afterwards neither the runtime nor `input_buffer` may be used."""
+        self._interpreter = self.input_buffer = None
 
 
-def _memory(tensor: NDArray[Any]) -> NDArray[Any]:
-    """Return an array over the same bytes that does not keep the interpreter from running.
+def _view_buffer(tensor: NDArray[Any]) -> NDArray[Any]:
+    """Return an array over the same bytes that does not block the interpreter.
 
     LiteRT refuses to run while a view of its tensors is alive. The memory stays where it is until
     tensors are allocated anew, which an engine never does.
@@ -109,12 +115,12 @@ def _memory(tensor: NDArray[Any]) -> NDArray[Any]:
     return np.frombuffer(memoryview(place), tensor.dtype).reshape(tensor.shape)
 
 
-def auto_threads() -> int:
-    """Return half of the cores this process may use, from 1 to 4: the rest decodes and draws."""
+def choose_thread_count() -> int:
+    """Return half of the usable cores, 1 to 4; the rest decodes and composites."""
     return max(1, min(4, count_usable_cores() // 2))
 
 
-def _open(file: Path, size: tuple[int, int] | None, threads: int) -> Any:
+def _open_interpreter(file: Path, size: tuple[int, int] | None, threads: int) -> Any:
     try:
         with filter_stderr(b"INFO: "):  # "Created TensorFlow Lite XNNPACK delegate"
             interpreter = Interpreter(model_path=str(file), num_threads=threads)
@@ -123,7 +129,7 @@ def _open(file: Path, size: tuple[int, int] | None, threads: int) -> Any:
                 interpreter.resize_tensor_input(detail["index"], (1, size[1], size[0], 3))
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as exc:
-        raise _not_opened(file, " ".join(str(exc).split())) from exc
+        raise _make_open_error(file, " ".join(str(exc).split())) from exc
     return interpreter
 
 
@@ -131,8 +137,8 @@ _FLEX = re.compile(r"\bFlex(\w+)")
 _CUSTOM = re.compile(r"unresolved custom op: (\w+)")
 
 
-def _not_opened(file: Path, reason: str) -> ModelFormatError:
-    """Tell an operation that LiteRT lacks from a file that is damaged."""
+def _make_open_error(file: Path, reason: str) -> ModelFormatError:
+    """Make an error that distinguishes an unsupported operation from a damaged file."""
     if flex := _FLEX.search(reason):
         return ModelFormatError(
             f"{file} uses an operation of TensorFlow itself (Flex: {flex[1]}), which LiteRT lacks",
@@ -149,7 +155,7 @@ def _not_opened(file: Path, reason: str) -> ModelFormatError:
     )
 
 
-def _info(detail: dict[str, Any]) -> TensorInfo:
+def _describe_tensor(detail: dict[str, Any]) -> TensorInfo:
     scale, zero = detail["quantization"]
     shape = tuple(int(side) for side in detail["shape"])
     return TensorInfo(shape, np.dtype(detail["dtype"]).name, float(scale), int(zero))

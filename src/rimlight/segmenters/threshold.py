@@ -1,4 +1,4 @@
-"""Brightness as a mask: for silhouettes, lit subjects before black, and drawings on paper."""
+"""Luma threshold: for silhouettes, lit subjects on black, and drawings on paper."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.segmenters.preprocess import Sampler, limit_size
+from rimlight.segmenters.preprocess import FrameSampler, limit_size
 
 Level = Annotated[float, Field(ge=0, le=255)]
 # Luma of a B, G, R triple (ITU-R BT.601-7, 2.5.1), 0 black to 255 white.
@@ -17,14 +17,14 @@ _LUMA = np.array([[0.114, 0.587, 0.299, 0]], np.float32)
 
 
 class ThresholdSegmenter:
-    """Calls "person" what is bright, or what is dark."""
+    """Classifies bright (or dark) pixels as "person"."""
 
     class Options(opt.Options):
-        """Where bright begins."""
+        """The luma thresholds."""
 
         low: Annotated[Level, Field(description="luma (0..255) that scores 0")] = 96.0
         high: Annotated[Level, Field(description="luma (0..255) that scores 1")] = 160.0
-        invert: Annotated[bool, Field(description="the dark is the person")] = False
+        invert: Annotated[bool, Field(description="dark pixels are the person")] = False
         longest_px: Annotated[
             int, Field(ge=16, le=4096, description="the mask's longer side, at most")
         ] = 480
@@ -37,7 +37,7 @@ class ThresholdSegmenter:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._sampler = Sampler(_LUMA)
+        self._sampler = FrameSampler(_LUMA)
 
     def segment(self, frame: Frame) -> Mask:
         """Return a new mask that covers the whole of `frame`."""

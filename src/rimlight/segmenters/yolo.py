@@ -1,4 +1,8 @@
-"""Single objects from models with boxes and mask prototypes, as YOLO-seg exports have them."""
+"""Instance segmentation with boxes and mask prototypes, as in YOLO-seg exports.
+
+The tensors are those of YOLACT (Bolya et al., ICCV 2019): a mask is the sigmoid of a linear
+combination of prototypes with an object's coefficients, cropped to its box.
+"""
 
 from __future__ import annotations
 
@@ -13,26 +17,33 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rimlight.core import options as opt
-from rimlight.core.errors import ModelFormatError
 from rimlight.core.frame import Frame, Instances, Mask
 from rimlight.core.model_card import ModelCard, check_runnable
 from rimlight.imaging.geometry import Rect
 from rimlight.segmenters.instance_masks import (
-    MaskPainter,
-    boxed_by_masks,
-    weighed,
-    without_doubles,
+    PrototypeMaskDecoder,
+    boxes_from_masks,
+    mask_nms,
+    rescore_by_mask,
 )
-from rimlight.segmenters.preprocess import InputMaker
-from rimlight.segmenters.runtime import TensorInfo
-from rimlight.segmenters.tflite import TfliteEngine, Threads, auto_threads
+from rimlight.segmenters.preprocess import Preprocessor
+from rimlight.segmenters.runtime import TensorInfo, make_mismatch_error
+from rimlight.segmenters.tflite import TfliteRuntime, Threads, choose_thread_count
+
+Floats = NDArray[np.float32]
+
+BOX_IOU_THRESHOLD = 0.7
+"""IoU of the box NMS before masks are decoded; mask NMS decides the rest."""
+
+_MASKS_PER_OBJECT = 3
+"""Maximum number of decoded masks per requested object."""
 
 
 class InstanceSegmenter:
-    """Finds single objects with a .tflite model of two outputs.
+    """Detects objects with a .tflite model of two outputs, float or quantized.
 
-    The candidates are (1, 4 + classes + k, n): box center and size, class scores after their
-    sigmoid, k mask coefficients. The prototypes are (1, h, w, k). Float or quantized.
+    The candidates are (1, 4 + classes + k, n): box center and size, class scores after the
+    sigmoid, k mask coefficients. The prototypes are (1, h, w, k).
 
     Args:
         card: how to feed the file, and its classes.
@@ -45,48 +56,48 @@ class InstanceSegmenter:
     """
 
     class Options(opt.Options):
-        """Which objects count, and how the model is run."""
+        """Detection limits and runtime."""
 
         threads: Annotated[
             Threads, Field(description="CPU threads; auto: half of the cores, 4 at most")
         ] = "auto"
-        confidence: Annotated[
-            float, Field(gt=0, lt=1, description="objects of a lower score are not taken")
-        ] = 0.25
-        overlap: Annotated[
+        confidence: Annotated[float, Field(gt=0, lt=1, description="minimum score")] = 0.25
+        iou_threshold: Annotated[
             float,
-            Field(gt=0, le=1, description="of two masks of a class that share more, one stays"),
+            Field(gt=0, le=1, description="mask IoU of duplicates within a class"),
         ] = 0.5
-        max_objects: Annotated[int, Field(ge=1, le=1000, description="the surest so many")] = 100
-        several: Annotated[
-            bool, Field(description="one thing may be of several classes, as benchmarks have it")
+        max_objects: Annotated[
+            int, Field(ge=1, le=1000, description="maximum number of objects per frame")
+        ] = 100
+        multi_label: Annotated[
+            bool, Field(description="an object may have several classes, as in benchmarks")
         ] = False
-        weighed: Annotated[
-            bool, Field(description="scores count less where box and mask disagree")
+        mask_rescoring: Annotated[
+            bool, Field(description="multiply scores by the agreement of box and mask")
         ] = False
 
     def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
         self.card = card
-        self._limits = Limits(
+        self._limits = DetectionLimits(
             options.confidence,
-            options.overlap,
+            options.iou_threshold,
             options.max_objects,
-            several=options.several,
-            weighed=options.weighed,
+            multi_label=options.multi_label,
+            mask_rescoring=options.mask_rescoring,
         )
-        threads = auto_threads() if options.threads == "auto" else options.threads
-        engine = TfliteEngine(file, size=card.input.size, threads=threads)
+        threads = choose_thread_count() if options.threads == "auto" else options.threads
+        engine = TfliteRuntime(file, size=card.input.size, threads=threads)
         with ExitStack() as on_error:
             on_error.callback(engine.close)
             check_runnable(card)
-            self._at = _outputs(card, file, engine)
-            self._input = InputMaker(card.input, engine.input, engine.memory)
+            self._at = _find_outputs(card, file, engine)
+            self._input = Preprocessor(card.input, engine.input, engine.input_buffer)
             on_error.pop_all()
         self._engine = engine
         self._closed = False
 
-    def find(self, frame: Frame) -> Instances:
-        """Return the single objects of `frame`, the surest first.
+    def detect(self, frame: Frame) -> Instances:
+        """Return the objects of `frame` by descending score.
 
         Raises:
             ValueError: the segmenter is closed.
@@ -94,11 +105,11 @@ class InstanceSegmenter:
         if self._closed:
             raise ValueError(f"the segmenter of model {self.card.name!r} is closed")
         first, second = self._at
-        candidates = self._engine.run(self._input.make(frame), first)
-        place = self._input.place(frame.size)
+        candidates = self._engine.run(self._input.to_tensor(frame), first)
+        place = self._input.locate_frame(frame.size)
         return decode(
-            _real(candidates[0], self._engine.outputs[first]),
-            _real(self._engine.read(second)[0], self._engine.outputs[second]),
+            _dequantize(candidates[0], self._engine.outputs[first]),
+            _dequantize(self._engine.read_output(second)[0], self._engine.outputs[second]),
             card=self.card,
             place=place,
             limits=self._limits,
@@ -107,7 +118,7 @@ class InstanceSegmenter:
     def segment(self, frame: Frame) -> Mask:
         """Return the objects of `frame` as a mask that covers all of it."""
         return Mask.from_instances(
-            self.find(frame), foreground=self.card.foreground, alpha_range=self.card.alpha_range
+            self.detect(frame), foreground=self.card.foreground, alpha_range=self.card.alpha_range
         )
 
     def close(self) -> None:
@@ -116,73 +127,30 @@ class InstanceSegmenter:
         self._engine.close()
 
 
-def _real(values: NDArray[Any], info: TensorInfo) -> NDArray[Any]:
-    """Return the real values that a quantized output stands for, as float32."""
-    if not info.scale:
-        return values
-    return (values.astype("float32") - info.zero) * info.scale
-
-
-def _outputs(card: ModelCard, file: Path, engine: TfliteEngine) -> tuple[int, int]:
-    """Return which outputs are the candidates and the prototypes.
-
-    Raises:
-        ModelFormatError: the file is not what the card says.
-    """
-    width, height = card.input.size
-    if engine.input.shape != (1, height, width, 3):
-        raise _disagree(card, file, f"input {engine.input}", f"1x{height}x{width}x3")
-    found = " and ".join(str(info) for info in engine.outputs)
-    protos = [n for n, info in enumerate(engine.outputs) if len(info.shape) == 4]
-    if len(engine.outputs) != 2 or len(protos) != 1:
-        raise _disagree(card, file, f"outputs {found}", "instances: boxes and prototypes")
-    rows = 4 + len(card.classes) + engine.outputs[protos[0]].shape[3]
-    first = 1 - protos[0]
-    if engine.outputs[first].shape[:2] != (1, rows) or len(engine.outputs[first].shape) != 3:
-        raise _disagree(card, file, f"outputs {found}", f"candidates of 1x{rows}xn")
-    return first, protos[0]
-
-
-def _disagree(card: ModelCard, file: Path, found: str, said: str) -> ModelFormatError:
-    return ModelFormatError(
-        f"{file.name} has {found}, its card {card.name!r} says {said}",
-        hint="correct the card, or use the file that it was written for",
-    )
-
-
-Floats = NDArray[np.float32]
-
-BOX_OVERLAP = 0.7
-"""Of two boxes of one class that share more, only one gets a mask; the masks decide the rest."""
-
-_SPARE = 3
-"""So many times as many masks are made as objects are wanted, at most."""
-
-
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Which candidates become objects.
+class DetectionLimits:
+    """Limits that select objects from candidates.
 
     Attributes:
-        confidence: the least score.
-        overlap: of two masks of one class with a higher IoU, the surer one stays.
-        count: at most so many.
-        several: a candidate counts for each class that is sure enough, as benchmarks have it;
-            else for its best one only.
-        weighed: scores are weighed by what the masks say, after `confidence` had its say.
+        confidence: minimum score.
+        iou_threshold: of two masks of a class with a higher IoU, the one of higher score is kept.
+        max_objects: maximum number of objects.
+        multi_label: use a candidate for each class above `confidence`, as in benchmarks; else only
+            for its best one.
+        mask_rescoring: multiply scores by the quality of the masks, after `confidence` is applied.
     """
 
     confidence: float
-    overlap: float
-    count: int
-    several: bool = False
-    weighed: bool = False
+    iou_threshold: float
+    max_objects: int
+    multi_label: bool = False
+    mask_rescoring: bool = False
 
 
 def decode(
-    candidates: Floats, prototypes: Floats, *, card: ModelCard, place: Rect, limits: Limits
+    candidates: Floats, prototypes: Floats, *, card: ModelCard, place: Rect, limits: DetectionLimits
 ) -> Instances:
-    """Return the objects of one frame.
+    """Decode the objects of one frame.
 
     Args:
         candidates: float32 (4 + classes + k, n): box center x, y, width, height; scores in 0..1;
@@ -195,10 +163,10 @@ def decode(
     Returns:
         Objects whose masks have the resolution of the frame in the input.
     """
-    corners, class_ids, scores, coefficients = _survivors(candidates, card, limits)
-    painter = MaskPainter(prototypes, card, place)
+    corners, class_ids, scores, coefficients = _select_candidates(candidates, card, limits)
+    painter = PrototypeMaskDecoder(prototypes, card, place)
     painted = [
-        painter.paint(own, corner) for own, corner in zip(coefficients, corners, strict=True)
+        painter.decode(own, corner) for own, corner in zip(coefficients, corners, strict=True)
     ]
     seen = [number for number, one in enumerate(painted) if one is not None]
     shown = [one for one in painted if one is not None]
@@ -213,18 +181,45 @@ def decode(
         (int(height), int(width)),
         card.classes,
     )
-    found = weighed(found) if limits.weighed else found
-    found = boxed_by_masks(found) if card.output.has_margin else found
-    return without_doubles(found, overlap=limits.overlap, count=limits.count)
+    found = rescore_by_mask(found) if limits.mask_rescoring else found
+    found = boxes_from_masks(found) if card.output.has_margin else found
+    return mask_nms(found, iou_threshold=limits.iou_threshold, max_objects=limits.max_objects)
 
 
-def _survivors(
-    candidates: Floats, card: ModelCard, limits: Limits
+def _dequantize(values: NDArray[Any], info: TensorInfo) -> NDArray[Any]:
+    """Return a quantized output as float32 real values; a float output unchanged."""
+    if not info.scale:
+        return values
+    return (values.astype("float32") - info.zero) * info.scale
+
+
+def _find_outputs(card: ModelCard, file: Path, engine: TfliteRuntime) -> tuple[int, int]:
+    """Return the indices of the candidates and the prototypes.
+
+    Raises:
+        ModelFormatError: the file does not match the card.
+    """
+    width, height = card.input.size
+    if engine.input.shape != (1, height, width, 3):
+        raise make_mismatch_error(card, file, f"input {engine.input}", f"1x{height}x{width}x3")
+    found = " and ".join(str(info) for info in engine.outputs)
+    protos = [n for n, info in enumerate(engine.outputs) if len(info.shape) == 4]
+    if len(engine.outputs) != 2 or len(protos) != 1:
+        raise make_mismatch_error(card, file, f"outputs {found}", "instances: boxes and prototypes")
+    rows = 4 + len(card.classes) + engine.outputs[protos[0]].shape[3]
+    first = 1 - protos[0]
+    if engine.outputs[first].shape[:2] != (1, rows) or len(engine.outputs[first].shape) != 3:
+        raise make_mismatch_error(card, file, f"outputs {found}", f"candidates of 1x{rows}xn")
+    return first, protos[0]
+
+
+def _select_candidates(
+    candidates: Floats, card: ModelCard, limits: DetectionLimits
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], Floats, Floats]:
-    """Return corners in input pixels, classes, scores and coefficients, the surest first."""
+    """Return corners in input pixels, classes, scores, coefficients; by descending score."""
     count = len(card.classes)
     all_scores = candidates[4 : 4 + count]
-    if limits.several:
+    if limits.multi_label:
         class_ids, likely = np.nonzero(all_scores >= limits.confidence)
     else:
         # The best class of 8400 candidates costs more than finding the few that have any.
@@ -236,26 +231,28 @@ def _survivors(
     if card.output.boxes == "share":
         boxes *= (*card.input.size, *card.input.size)
     boxes[:, :2] -= boxes[:, 2:] / 2
-    kept = _apart(boxes, scores, class_ids, limits)
+    kept = _suppress_boxes(boxes, scores, class_ids, limits)
     corners = np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]])
     return corners[kept], class_ids[kept], scores[kept], few[4 + count :].T[kept]
 
 
-def _apart(
-    boxes: NDArray[np.float64], scores: Floats, class_ids: NDArray[np.intp], limits: Limits
+def _suppress_boxes(
+    boxes: NDArray[np.float64], scores: Floats, class_ids: NDArray[np.intp], limits: DetectionLimits
 ) -> NDArray[np.intp]:
-    """Non-maximum suppression within each class, the surest first.
+    """Return the indices after box NMS within each class, by descending score.
 
     Args:
         boxes: (n, 4): left, top, width, height in pixels.
         scores: of the boxes.
         class_ids: of the boxes.
-        limits: `count` is used.
+        limits: only `max_objects` is used.
     """
     if not len(boxes):
         return np.empty(0, np.intp)
     kept: Any = cv2.dnn.NMSBoxesBatched(
-        cast(Any, boxes), cast(Any, scores), cast(Any, class_ids), 0.0, BOX_OVERLAP
+        cast(Any, boxes), cast(Any, scores), cast(Any, class_ids), 0.0, BOX_IOU_THRESHOLD
     )
     index = np.asarray(kept, np.intp)
-    return index[np.argsort(-scores[index], kind="stable")][: _SPARE * limits.count]
+    return index[np.argsort(-scores[index], kind="stable")][
+        : _MASKS_PER_OBJECT * limits.max_objects
+    ]

@@ -16,7 +16,7 @@ from rimlight.factory.segmenter import open_segmenter
 from rimlight.lab.training.cards import write_card
 from rimlight.lab.training.export import export
 from rimlight.models.catalog import Catalog
-from rimlight.segmenters.tflite import TfliteEngine
+from rimlight.segmenters.tflite import TfliteRuntime
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -83,7 +83,7 @@ def test_the_card_knows_its_files_bytes(exported):
 def test_int8_takes_and_gives_int8(place):
     out = place / "small.tflite"
     export(place / "best.keras", out, number="int8", calibration=[place / "set"])
-    engine = TfliteEngine(out, threads=1)
+    engine = TfliteRuntime(out, threads=1)
     assert (engine.input.dtype, engine.outputs[0].dtype) == ("int8", "int8")
     engine.close()
 
@@ -158,7 +158,7 @@ def test_of_several_outputs_only_the_one_of_the_card_is_exported(place, tmp_path
     card["output"]["index"] = 1
     file.with_suffix(".yaml").write_text(yaml.safe_dump(card))
     done = export(file, tmp_path / "made.tflite", number=number, calibration=[place / "set"])
-    engine = TfliteEngine(done.file, threads=1)
+    engine = TfliteRuntime(done.file, threads=1)
     assert [output.shape for output in engine.outputs] == [(1, 40, 60, 2)]
     engine.close()
     assert done.sameness.argmax == 1 and load_card(done.card).output.index == 0
@@ -191,7 +191,7 @@ def test_an_operation_that_the_interpreter_lacks_is_named(tmp_path, extra, said)
         converter.target_spec.supported_ops = [ops.TFLITE_BUILTINS, ops.SELECT_TF_OPS]
     (tmp_path / "odd.tflite").write_bytes(converter.convert())
     with pytest.raises(ModelFormatError, match=said):
-        TfliteEngine(tmp_path / "odd.tflite", threads=1)
+        TfliteRuntime(tmp_path / "odd.tflite", threads=1)
 
 
 def test_a_few_pictures_to_calibrate_on_are_told(place, tmp_path, caplog):

@@ -90,11 +90,11 @@ def test_a_network_survives_saving(network, tmp_path):
 
 
 def test_a_saved_network_opens_as_a_model_of_the_pipeline(tmp_path):
-    from rimlight.segmenters.keras import KerasEngine
+    from rimlight.segmenters.keras import KerasRuntime
 
     network = build("light")
     network.save(tmp_path / "network.keras")
-    engine = KerasEngine(tmp_path / "network.keras")
+    engine = KerasRuntime(tmp_path / "network.keras")
     assert engine.input.shape == (1, 64, 96, 3)
     assert not any(type(layer).__module__.startswith("rimlight") for layer in network.layers)
 

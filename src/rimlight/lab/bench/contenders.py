@@ -18,7 +18,7 @@ from rimlight.core.model_card import InputSpec, ModelCard, ModelFile, OutputSpec
 from rimlight.lab.training.networks import build_network
 from rimlight.lab.training.networks.options import NetworkOptions
 from rimlight.models.catalog import Catalog
-from rimlight.segmenters.preprocess import InputMaker
+from rimlight.segmenters.preprocess import Preprocessor
 from rimlight.segmenters.runtime import TensorInfo
 
 SHARE = 0.3
@@ -142,5 +142,5 @@ def _converted(
 
 
 def _inputs(card: ModelCard, model: Any, frames: Sequence[Frame]) -> list[NDArray[np.float32]]:
-    maker = InputMaker(card.input, TensorInfo((1, *model.input_shape[1:]), "float32"))
-    return [np.array(maker.make(frame), np.float32) for frame in frames]
+    maker = Preprocessor(card.input, TensorInfo((1, *model.input_shape[1:]), "float32"))
+    return [np.array(maker.to_tensor(frame), np.float32) for frame in frames]

@@ -14,7 +14,7 @@ from rimlight.factory.api import open_effect, open_refiner, open_segmenter
 from rimlight.imaging import jit
 from rimlight.lab.bench.rounds import Cost, in_turns
 from rimlight.models.catalog import Catalog
-from rimlight.segmenters.tflite import TfliteEngine
+from rimlight.segmenters.tflite import TfliteRuntime
 from rimlight.system import app_paths
 
 MODEL = "selfie-landscape"
@@ -73,12 +73,12 @@ def _effect_call(
 
 def _invoke(frame: Frame, stack: ExitStack) -> Callable[[int], object]:
     """The model without anything around it, on an engine of its own."""
-    from rimlight.segmenters.preprocess import InputMaker
+    from rimlight.segmenters.preprocess import Preprocessor
 
     card, file = Catalog().resolve(MODEL)
-    engine = TfliteEngine(file, threads=1)
+    engine = TfliteRuntime(file, threads=1)
     stack.callback(engine.close)
-    engine.load(InputMaker(card.input, engine.input).make(frame))
+    engine.set_input(Preprocessor(card.input, engine.input).to_tensor(frame))
     return lambda _: engine.invoke()
 
 

@@ -25,7 +25,7 @@ from rimlight.lab.evaluation.results import Result
 from rimlight.lab.evaluation.setups import Setup, SetupConfig
 from rimlight.models.catalog import Catalog
 
-RULES = {"confidence": 0.01, "several": True, "weighed": True, "max_objects": 100}
+RULES = {"confidence": 0.01, "multi_label": True, "mask_rescoring": True, "max_objects": 100}
 """How objects are taken where they are measured: nearly all, each for every class it may be of,
 ranked by what box and mask say together. Options of a set-up go before these."""
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame
 from rimlight.core.model_card import ModelCard
-from rimlight.segmenters.preprocess import InputMaker
-from rimlight.segmenters.runtime import Engine
+from rimlight.segmenters.preprocess import Preprocessor
+from rimlight.segmenters.runtime import InferenceRuntime
 
 Scores = NDArray[np.float32]
 
@@ -36,19 +36,19 @@ class Sameness:
 class Reader:
     """Reads frames with an engine: from a frame to the scores that it gives."""
 
-    def __init__(self, card: ModelCard, engine: Engine) -> None:
-        self._input = InputMaker(card.input, engine.input)
+    def __init__(self, card: ModelCard, engine: InferenceRuntime) -> None:
+        self._input = Preprocessor(card.input, engine.input)
         self._engine = engine
         self._index = card.output.index
         self._output = engine.outputs[card.output.index]
 
     def tensor(self, frame: Frame) -> NDArray[np.float32]:
         """Return a new input tensor (1, h, w, 3), as the file wants it."""
-        return np.array(self._input.make(frame))
+        return np.array(self._input.to_tensor(frame))
 
     def scores(self, frame: Frame) -> Scores:
         """Return the output as it is meant, float32 (h, w, classes)."""
-        values = self._engine.run(self._input.make(frame), self._index)[0].astype(np.float32)
+        values = self._engine.run(self._input.to_tensor(frame), self._index)[0].astype(np.float32)
         if self._output.scale:
             values = (values - self._output.zero) * np.float32(self._output.scale)
         scores: Scores = values.reshape(*values.shape[:2], -1)

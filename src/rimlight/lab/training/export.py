@@ -23,8 +23,8 @@ from rimlight.lab.training.cards import described, save_card
 from rimlight.lab.training.convert import to_quantized, to_tflite
 from rimlight.lab.training.data.unlabeled import frames_of
 from rimlight.models.catalog import Catalog
-from rimlight.segmenters.keras import KerasEngine, open_keras
-from rimlight.segmenters.tflite import TfliteEngine
+from rimlight.segmenters.keras import KerasRuntime, open_keras
+from rimlight.segmenters.tflite import TfliteRuntime
 from rimlight.system import app_paths
 from rimlight.system.atomic_io import make_folder, write_bytes
 
@@ -93,7 +93,7 @@ def export(
         )
     frames = list(frames_of([*(check or calibration or _samples())], limit=COMPARED_ON))
     network = _cut(open_keras(file), card)
-    with closing(KerasEngine(file)) as keeper:
+    with closing(KerasRuntime(file)) as keeper:
         ours = Reader(card, keeper)
         inputs = [ours.tensor(f) for f in frames_of([*calibration], limit=CALIBRATED_ON)]
         if number == "int8" and len(inputs) < FEW:
@@ -178,7 +178,7 @@ def _compare(card: ModelCard, ours: Reader, content: bytes, frames: Sequence[Fra
     with tempfile.TemporaryDirectory(prefix="rimlight-export-") as folder:
         made = Path(folder) / "made.tflite"
         made.write_bytes(content)
-        with closing(TfliteEngine(made, threads=1)) as engine:
+        with closing(TfliteRuntime(made, threads=1)) as engine:
             middle = 0.0 if card.output.kind == "sigmoid" else 0.5
             return compare_files(ours, Reader(card, engine), frames, middle=middle)
 

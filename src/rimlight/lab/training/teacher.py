@@ -20,7 +20,7 @@ from rimlight.factory.segmenter import open_segmenter
 from rimlight.lab.training.data.samples import Sample, read_image
 from rimlight.lab.training.distill_options import TeacherOptions
 from rimlight.models.catalog import Catalog, compute_sha256
-from rimlight.segmenters.ensemble import AverageSegmenter
+from rimlight.segmenters.ensemble import EnsembleSegmenter
 from rimlight.system.atomic_io import atomic_write, make_folder
 
 Scores = NDArray[np.float32]
@@ -89,7 +89,9 @@ class Answers:
     def _open(self) -> Any:
         said = {"model": self._options.model, "models_dir": self._options.models_dir}
         segmenter = open_segmenter(SegmenterConfig.model_validate({"kind": "model", **said}))
-        return AverageSegmenter([segmenter], mirrored=True) if self._options.mirrored else segmenter
+        return (
+            EnsembleSegmenter([segmenter], flip_tta=True) if self._options.mirrored else segmenter
+        )
 
     def _ask(self, teacher: Any, sample: Sample) -> Scores:
         frame = Frame.from_bgr(
