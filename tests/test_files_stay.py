@@ -21,7 +21,7 @@ import pytest
 from clip_maker import write_video
 
 from rimlight.batch.run import Batch
-from rimlight.batch.work import Counted, attempt, carry_out
+from rimlight.batch.worker import FrameCounter, capture_errors, run_config
 from rimlight.cli import run_words
 from rimlight.core.config import parse_run
 
@@ -197,9 +197,12 @@ class Here:
 
     def run(self, jobs):
         for job in jobs:
-            counted = Counted(job.thumbnail, [0])
+            counted = FrameCounter(job.thumbnail, [0])
             run = parse_run(job.run, where="the batch")
-            yield job, attempt(lambda run=run, counted=counted: carry_out(run, counted), counted)
+            yield (
+                job,
+                capture_errors(lambda run=run, counted=counted: run_config(run, counted), counted),
+            )
 
 
 def batch(words, config, *, overwrite):

@@ -13,15 +13,13 @@ import pytest
 from clip_maker import write_video
 from fakes import make_frame
 
-from rimlight.batch.capacity import free_bytes, jobs_that_fit
-from rimlight.batch.extent import cost_of, extent_of
-from rimlight.batch.local import Job, LocalPool
+from rimlight.batch.local_pool import Job, LocalPool, count_fitting_jobs, free_bytes
 from rimlight.batch.manifest import Entry, Manifest, results_of
 from rimlight.batch.plan import left_out, make_plan
-from rimlight.batch.run import Batch, alone_in
+from rimlight.batch.run import Batch, check_components, lock_folder
 from rimlight.batch.summary import write_summary
-from rimlight.batch.trial import try_parts
-from rimlight.batch.work import Counted, attempt, carry_out
+from rimlight.batch.worker import FrameCounter, capture_errors, run_config
+from rimlight.batch.workload import estimate_cost, measure_workload
 from rimlight.core.config import parse_run
 from rimlight.core.errors import ConfigError, SinkError, SourceOpenError
 from rimlight.factory.presets import build_config
@@ -195,8 +193,8 @@ def test_what_found_no_room_is_tried_again_without_being_asked(tmp_path):
 
 
 def test_a_picture_of_the_result_that_finds_no_room_is_such_a_failure(tmp_path):
-    counted = Counted(tmp_path / "no" / "shot.jpg", [0])
-    outcome = attempt(lambda: counted(make_frame(0)), counted)
+    counted = FrameCounter(tmp_path / "no" / "shot.jpg", [0])
+    outcome = capture_errors(lambda: counted(make_frame(0)), counted)
     assert "cannot write" in outcome.error and outcome.again
 
 
@@ -226,8 +224,8 @@ def test_a_suffix_that_is_none_is_refused(tmp_path, suffix):
 
 
 def test_jobs_are_bounded_by_tasks_cores_and_memory():
-    assert jobs_that_fit(1) == 1
-    assert 1 <= jobs_that_fit(1000) <= count_usable_cores()
+    assert count_fitting_jobs(1) == 1
+    assert 1 <= count_fitting_jobs(1000) <= count_usable_cores()
     assert free_bytes() > 0
 
 
@@ -284,14 +282,14 @@ def jobs_for(clips, out):
 def test_a_plan_knows_its_extent_and_what_it_takes_about(tmp_path, clips):
     (tmp_path / "in" / "broken.mp4").write_bytes(b"not a video at all")
     tasks = make_plan([str(tmp_path / "in")], str(tmp_path / "out"), suffix=".mp4")
-    extent = extent_of(tasks)
+    extent = measure_workload(tasks)
     assert (extent.frames, round(extent.seconds)) == (150, 6)
     assert ["broken.mp4" in why for why in extent.unreadable] == [True]
     run = parse_run(run_data(tasks[0].source, tasks[0].target), where="the test")
-    cost = cost_of(run, tasks[0], extent.megapixels)
+    cost = estimate_cost(run, tasks[0], extent.megapixels)
     assert cost.cpu_s > 0 and cost.bytes > 0 and not (tmp_path / "out").exists()
     broken = next(task for task in tasks if "broken" in task.source)
-    assert cost_of(run, broken, 1.0) is None
+    assert estimate_cost(run, broken, 1.0) is None
 
 
 def test_every_job_is_done_and_leaves_a_thumbnail(tmp_path, clips):
@@ -398,9 +396,12 @@ class Here:
 
     def run(self, jobs):
         for job in jobs:
-            counted = Counted(job.thumbnail, [0])
+            counted = FrameCounter(job.thumbnail, [0])
             run = parse_run(job.run, where="the test")
-            yield job, attempt(lambda run=run, counted=counted: carry_out(run, counted), counted)
+            yield (
+                job,
+                capture_errors(lambda run=run, counted=counted: run_config(run, counted), counted),
+            )
 
 
 def described(background):
@@ -468,7 +469,7 @@ def test_a_folder_does_not_tell_again_what_the_plan_has_told(tmp_path, caplog):
     (tmp_path / "in/a.txt").touch()
     cv2.imwrite(str(tmp_path / "in/a.png"), np.zeros((16, 24, 3), np.uint8))
     run = parse_run(run_data(tmp_path / "in", tmp_path / "out"), where="the test")
-    assert carry_out(run, Counted(None, [0])).frames == 1
+    assert run_config(run, FrameCounter(None, [0])).frames == 1
     assert not caplog.text
 
 
@@ -495,10 +496,10 @@ def test_the_page_links_to_a_result_whose_name_is_not_utf_8(tmp_path):
 def test_two_batches_do_not_share_an_output_folder(tmp_path):
     out = tmp_path / "out"
     refused = pytest.raises(SinkError, match="another batch")
-    with alone_in(out), refused as caught, alone_in(out):
+    with lock_folder(out), refused as caught, lock_folder(out):
         pass
     assert caught.value.hint
-    with alone_in(tmp_path / "out"):
+    with lock_folder(tmp_path / "out"):
         assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -516,5 +517,5 @@ def test_what_would_fail_in_every_worker_is_found_before_any_work(tmp_path, targ
         segmenter={"kind": "threshold"},
     )  # fmt: skip
     with pytest.raises(ConfigError, match=says):
-        try_parts(run)
+        check_components(run)
     assert list(tmp_path.iterdir()) == []

@@ -11,13 +11,13 @@ import pytest
 from clip_maker import write_video
 from media_files import decoded
 
-from rimlight.batch import orders, steps, storage, stored
-from rimlight.batch.local import Job
-from rimlight.batch.pieces import Staging
+from rimlight.batch import ray_job, ray_tasks, storage, stored
+from rimlight.batch.chunks import Staging
+from rimlight.batch.local_pool import Job
 from rimlight.batch.plan import make_plan
 from rimlight.batch.run import Batch
 from rimlight.batch.storage import is_url
-from rimlight.batch.work import Counted, attempt, carry_out
+from rimlight.batch.worker import FrameCounter, capture_errors, run_config
 from rimlight.core.config import parse_run
 from rimlight.core.errors import SinkError
 from rimlight.factory.presets import build_config
@@ -90,7 +90,7 @@ def job_of(source, out, describe=None):
 
 def order_of(source, out, *, piece_s=100, describe=None):
     job = job_of(source, out, describe)
-    return orders.order_for(job.run, threads=1, piece_s=Fraction(piece_s))
+    return ray_job.make_remote_job(job.run, threads=1, piece_s=Fraction(piece_s))
 
 
 def target_of(order):
@@ -125,9 +125,9 @@ def out(request, tmp_path):
 def test_a_result_that_was_made_whole_is_made_again(tmp_path, inputs, out, kind):
     name, describe = WHOLE[kind]
     order = order_of(inputs / name, out, describe=describe)
-    first = steps.begin(order, {}).outcome
+    first = ray_tasks.split_or_run(order, {}).outcome
     expected = shown(target_of(order), tmp_path)
-    again = steps.begin(order, {}).outcome
+    again = ray_tasks.split_or_run(order, {}).outcome
     assert (first.error, again.error, again.frames) == ("", "", first.frames)
     assert shown(target_of(order), tmp_path) == expected
 
@@ -136,19 +136,19 @@ def test_a_result_that_was_made_whole_is_made_again(tmp_path, inputs, out, kind)
 def test_a_file_of_somebody_else_in_its_place_stays(inputs, out, kind):
     name, describe = WHOLE[kind]
     order = order_of(inputs / name, out, describe=describe)
-    assert not steps.begin(order, {}).outcome.error
+    assert not ray_tasks.split_or_run(order, {}).outcome.error
     put_there(target_of(order))
-    assert f"{target_of(order)} exists" in steps.begin(order, {}).outcome.error
+    assert f"{target_of(order)} exists" in ray_tasks.split_or_run(order, {}).outcome.error
     assert storage.read(target_of(order)) == FOREIGN
 
 
 def joined(order):
     """Do a long video up to its last step; return that."""
-    pieces = steps.begin(order, {}).pieces
+    pieces = ray_tasks.split_or_run(order, {}).pieces
     for piece in pieces:
-        assert not steps.make(order, piece, {}).outcome.error
+        assert not ray_tasks.process_chunk(order, piece, {}).outcome.error
     assert len(pieces) == 3
-    return lambda: steps.finish(order, pieces, {}).outcome
+    return lambda: ray_tasks.concat_chunks(order, pieces, {}).outcome
 
 
 def test_a_joined_result_is_joined_again(tmp_path, inputs, out):
@@ -178,30 +178,30 @@ def photos(request, tmp_path, inputs):
 
 def test_a_folder_of_pictures_is_made_again(tmp_path, photos, out):
     order = order_of(photos, out)
-    first = steps.begin(order, {}).outcome
+    first = ray_tasks.split_or_run(order, {}).outcome
     before = {name: storage.read(storage.below(out, name)) for name in ("one.png", "two.png")}
-    again = steps.begin(order, {}).outcome
+    again = ray_tasks.split_or_run(order, {}).outcome
     assert (first.error, again.error, again.frames) == ("", "", 2)
     assert all(storage.read(storage.below(out, name)) == data for name, data in before.items())
 
 
 def test_one_picture_of_somebody_else_in_a_folder_stays(photos, out):
     order = order_of(photos, out)
-    assert not steps.begin(order, {}).outcome.error
+    assert not ray_tasks.split_or_run(order, {}).outcome.error
     put_there(storage.below(out, "two.png"))
-    assert "two.png exists" in steps.begin(order, {}).outcome.error
+    assert "two.png exists" in ray_tasks.split_or_run(order, {}).outcome.error
     assert storage.read(storage.below(out, "two.png")) == FOREIGN
 
 
 def test_pictures_by_address_are_listed_by_it_for_later_runs(tmp_path, inputs):
     storage.store(inputs / "still.png", "memory://in/photos/one.png")
     order = order_of("memory://in/photos", tmp_path / "out")
-    assert not steps.begin(order, {}).outcome.error
+    assert not ray_tasks.split_or_run(order, {}).outcome.error
     assert list(ResultRecord(tmp_path / "out", "memory://in/photos").names) == ["one.png"]
 
 
 def test_nothing_but_pictures_is_stored_of_a_folder(inputs):
-    assert not steps.begin(order_of(inputs / "photos", "memory://out"), {}).outcome.error
+    assert not ray_tasks.split_or_run(order_of(inputs / "photos", "memory://out"), {}).outcome.error
     found = [name for name in storage.files_below("memory://out") if ".pieces/" not in name]
     assert found == ["memory://out/one.png", "memory://out/two.png"]
 
@@ -217,8 +217,10 @@ def test_a_worker_of_this_machine_that_died_after_its_result_was_there_is_no_fau
 
 def done(job: Job):
     """Do a job as a worker process of this machine does it."""
-    counted = Counted(None, [0])
-    return attempt(lambda: carry_out(parse_run(job.run, where="the test"), counted), counted)
+    counted = FrameCounter(None, [0])
+    return capture_errors(
+        lambda: run_config(parse_run(job.run, where="the test"), counted), counted
+    )
 
 
 def test_the_record_of_results_is_the_same_file_wherever_a_worker_stands(
@@ -265,7 +267,7 @@ def test_a_record_goes_with_the_folder_that_it_lies_in(tmp_path):
 def test_a_result_that_comes_to_an_address_during_the_run_stays(tmp_path, inputs):
     order = order_of(inputs / "still.png", "memory://out")
     put_there(target_of(order))
-    outcome = steps.begin(order, {}).outcome
+    outcome = ray_tasks.split_or_run(order, {}).outcome
     assert "memory://out/still.png exists" in outcome.error and outcome.again and outcome.hint
     assert storage.read(target_of(order)) == FOREIGN
 
@@ -275,8 +277,8 @@ class Near(Handed):
 
     def run(self, jobs):
         for job in jobs:
-            order = orders.order_for(job.run, threads=1, piece_s=PIECE_S)
-            yield job, steps.begin(order, {}).outcome
+            order = ray_job.make_remote_job(job.run, threads=1, piece_s=PIECE_S)
+            yield job, ray_tasks.split_or_run(order, {}).outcome
 
 
 def test_a_result_at_an_address_is_replaced_by_later_runs_only_where_an_earlier_one_made_it(
@@ -302,8 +304,8 @@ def test_an_earlier_result_at_an_address_is_replaced(tmp_path, inputs):
     order = order_of(inputs / "still.png", "memory://out")
     put_there(target_of(order))
     sink = {**order.run["sinks"][0], "overwrite": True}
-    again = orders.order_for({**order.run, "sinks": [sink]}, threads=1, piece_s=PIECE_S)
-    assert not steps.begin(again, {}).outcome.error
+    again = ray_job.make_remote_job({**order.run, "sinks": [sink]}, threads=1, piece_s=PIECE_S)
+    assert not ray_tasks.split_or_run(again, {}).outcome.error
     assert storage.read(target_of(order)).startswith(b"\x89PNG")
 
 

@@ -20,7 +20,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-from rimlight.batch import orders, steps
+from rimlight.batch import ray_job, ray_tasks
 from rimlight.factory.presets import background_effects, build_config
 from rimlight.system.av import av
 
@@ -152,13 +152,13 @@ def worked(source: Path, target: Path, piece_s: int) -> Cost:
         settings=["segmenter.threads=1"],
     )
     data = run.model_dump(mode="json")
-    order = orders.order_for(data, threads=1, piece_s=Fraction(piece_s))
+    order = ray_job.make_remote_job(data, threads=1, piece_s=Fraction(piece_s))
     cpu_s, began = time.process_time(), time.monotonic()
-    pieces = steps.begin(order, {}).pieces
+    pieces = ray_tasks.split_or_run(order, {}).pieces
     for piece in pieces:
-        steps.make(order, piece, {})
+        ray_tasks.process_chunk(order, piece, {})
     if pieces:
-        steps.finish(order, pieces, {})
+        ray_tasks.concat_chunks(order, pieces, {})
     return Cost(time.process_time() - cpu_s, time.monotonic() - began)
 
 

@@ -89,10 +89,10 @@ def make_plan(
     endings = {"video": suffix, "picture": still}
     taken: set[str] = set()
     tasks = []
-    found = list(_once([one for text in inputs for one in _found(text, out)]))
+    found = list(_deduplicate([one for text in inputs for one in _found(text, out)]))
     key = _key(found, out)
     for one in found:
-        place = _free(one, endings.get(one.kind), still, taken, key)
+        place = _unique_output(one, endings.get(one.kind), still, taken, key)
         tasks.append(Task(one.source, storage.below(out, place), one.kind))
     if not tasks:
         raise SourceOpenError(
@@ -101,7 +101,7 @@ def make_plan(
     return tasks
 
 
-def _key(found: Sequence[_Found], out: str) -> NameKey:
+def _key(found: Sequence[_Input], out: str) -> NameKey:
     """Return how the output folder compares names; object stores take each letter as it is."""
     if storage.is_url(out):
         return str
@@ -135,7 +135,7 @@ def left_out(inputs: Sequence[str], out: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Input:
     """What an input stands for; `place` is where its result lies below the output folder.
 
     Of a folder, `pictures` are the names of those that lie directly in it.
@@ -150,7 +150,7 @@ class _Found:
         object.__setattr__(self, "place", _inside(self.place))
 
 
-def _once(found: Sequence[_Found]) -> Iterator[_Found]:
+def _deduplicate(found: Sequence[_Input]) -> Iterator[_Input]:
     """Leave out what is there already; what is named as a picture is there with its folder."""
     folders = {_identified(one.source) for one in found if one.kind == "folder"}
     seen: set[str] = set()
@@ -178,7 +178,9 @@ def result_names(pictures: Sequence[str], still: str | None, *, key: NameKey = s
     return list(planned.values())
 
 
-def _free(one: _Found, ending: str | None, still: str | None, taken: set[str], key: NameKey) -> str:
+def _unique_output(
+    one: _Input, ending: str | None, still: str | None, taken: set[str], key: NameKey
+) -> str:
     """Return a place where no other result lies, and note it in `taken`."""
     names = result_names(one.pictures, still, key=key)
     own = choose_result_suffix(one.place) if ending is None else ending
@@ -196,7 +198,7 @@ def _inside(place: str) -> str:
     return "/".join(parts) or "."
 
 
-def _folders(one: _Found) -> Iterator[str]:
+def _folders(one: _Input) -> Iterator[str]:
     """Yield names for the results of a folder: its place, then its own name where that is none."""
     yield one.place
     name = PurePosixPath(one.source.rstrip("/")).name if one.place == "." else one.place
@@ -208,7 +210,7 @@ def _place(text: str) -> str:
     return text if storage.is_url(text) else str(Path(os.path.expanduser(text)))
 
 
-def _found(text: str, out: str) -> Iterator[_Found]:
+def _found(text: str, out: str) -> Iterator[_Input]:
     place = _place(text)
     if storage.is_folder(place):
         yield from (_below_address if storage.is_url(place) else _below)(place, out)
@@ -221,14 +223,14 @@ def _found(text: str, out: str) -> Iterator[_Found]:
         raise SourceOpenError(f"no such file or folder: {place}", hint="check its spelling")
 
 
-def _single(place: str) -> _Found:
+def _single(place: str) -> _Input:
     """Take one file for what its content is; of an address only the name is known."""
     far = storage.is_url(place)
     is_one = is_image(place) if far else guess(place).get("kind") == "images"
-    return _Found(place, PurePosixPath(place).name, "picture" if is_one else "video")
+    return _Input(place, PurePosixPath(place).name, "picture" if is_one else "video")
 
 
-def _below(top: str, out: str) -> Iterator[_Found]:
+def _below(top: str, out: str) -> Iterator[_Input]:
     if not storage.is_url(out) and os.path.realpath(top) == os.path.realpath(out):
         raise _among_inputs(out)
     files = sorted(filter(_is_taken, _listed(top, out)), key=lambda path: str(path.parent))
@@ -262,7 +264,7 @@ def _among_inputs(out: str) -> ConfigError:
     )
 
 
-def _below_address(top: str, out: str) -> Iterator[_Found]:
+def _below_address(top: str, out: str) -> Iterator[_Input]:
     top, own = top.rstrip("/"), out.rstrip("/")
     if top == own:
         raise _among_inputs(out)
@@ -276,12 +278,12 @@ def _below_address(top: str, out: str) -> Iterator[_Found]:
         yield from _in_folder(here, here[len(top) + 1 :] or ".", names)
 
 
-def _in_folder(here: str, place: str, names: Sequence[str]) -> Iterator[_Found]:
+def _in_folder(here: str, place: str, names: Sequence[str]) -> Iterator[_Input]:
     """Yield what lies directly in a folder; its pictures are one piece of work."""
     for name in names:
         if is_video(name):
             found = _single(storage.below(here, name))
-            yield _Found(found.source, str(PurePosixPath(place, name)), found.kind)
+            yield _Input(found.source, str(PurePosixPath(place, name)), found.kind)
     pictures = tuple(name for name in names if is_image(name))
     if pictures:
-        yield _Found(here, place, "folder", pictures)
+        yield _Input(here, place, "folder", pictures)

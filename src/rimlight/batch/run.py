@@ -13,15 +13,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol
 
 from rimlight.batch import storage
-from rimlight.batch.local import Job, OnKill, OnTick
+from rimlight.batch.local_pool import Job, OnKill, OnTick
 from rimlight.batch.manifest import Entry, Manifest, results_of
 from rimlight.batch.places import Finished, check_manifest, check_places
 from rimlight.batch.plan import Task
 from rimlight.batch.summary import write_summary
-from rimlight.batch.work import Outcome
+from rimlight.batch.worker import Outcome
 from rimlight.core.config import RunConfig
 from rimlight.core.errors import SinkError
 from rimlight.factory.identity import describe_contents
+from rimlight.factory.sinks import check_sinks
 from rimlight.models.catalog import Catalog
 from rimlight.sinks.output_paths import check_report
 from rimlight.system.atomic_io import make_folder, translate_os_errors
@@ -76,7 +77,7 @@ class Pool(Protocol):
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Keep other batches out of the folder of the record while the block lasts.
 
     Raises:
@@ -307,3 +308,14 @@ def _takes_threads(segmenter: Mapping[str, Any]) -> bool:
 def _with_threads(part: Mapping[str, Any], threads: int) -> dict[str, Any]:
     """Return a source or sink with its share of threads, where it decodes or encodes video."""
     return {"threads": threads, **part} if part["kind"] == "video" else dict(part)
+
+
+def check_components(run: RunConfig) -> None:
+    """Read the files that effects name, and ask whether the outputs can hold what is made.
+
+    Raises:
+        RimlightError: a background cannot be read, or a container cannot hold the video.
+    """
+    check_sinks(run)
+    for part in run.effects:
+        part.open().close()

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rimlight.batch import storage
-from rimlight.batch.pieces import Staging
+from rimlight.batch.chunks import Staging
 from rimlight.core.errors import SinkError
 from rimlight.system.fingerprints import compute_sha256
 

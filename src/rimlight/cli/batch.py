@@ -39,11 +39,11 @@ from rimlight.cli.flags import (
 from rimlight.core.addresses import hide_secrets
 
 if TYPE_CHECKING:
-    from rimlight.batch.extent import Extent
-    from rimlight.batch.local import Job
+    from rimlight.batch.local_pool import Job
     from rimlight.batch.manifest import Entry
     from rimlight.batch.plan import Task
     from rimlight.batch.run import Batch, Pool, Todo
+    from rimlight.batch.workload import Workload
     from rimlight.core.config import RunConfig
 
 Engine = Literal["local", "ray"]
@@ -159,8 +159,8 @@ def batch(
       rimlight batch s3://talks/2026 -b white -o s3://talks/white --engine ray --address auto
     """
     from rimlight.batch.plan import left_out, make_plan
-    from rimlight.batch.report import bring, report_folder
-    from rimlight.batch.run import Batch, alone_in
+    from rimlight.batch.results_store import fetch_manifest, report_folder
+    from rimlight.batch.run import Batch, lock_folder
     from rimlight.cli.console import print_notes
     from rimlight.factory.object_filter import parse_object_filter
     from rimlight.factory.presets import background_effects, build_config
@@ -210,8 +210,8 @@ def batch(
     _check_first_of_each_kind(tasks, describe)
     with ExitStack() as stack:
         if not dry_run:
-            stack.enter_context(alone_in(report_folder(output)))
-        work = Batch(bring(output), describe, still=still, overwrite=overwrite)
+            stack.enter_context(lock_folder(report_folder(output)))
+        work = Batch(fetch_manifest(output), describe, still=still, overwrite=overwrite)
         todo = work.todo(tasks, retry_failed=retry_failed)
         work.check(tasks, todo)
         pool = _open_pool(
@@ -244,12 +244,12 @@ def _check_places(places: Sequence[str], engine: Engine) -> None:
 
 def _check_first_of_each_kind(tasks: Sequence[Task], describe: Callable[[Task], RunConfig]) -> None:
     """Check the run of each kind of input once, before any worker starts."""
-    from rimlight.batch.trial import try_parts
+    from rimlight.batch.run import check_components
     from rimlight.factory.validation import validate_config
 
     for task in {task.kind: task for task in tasks}.values():
         validate_config(describe(task), check_paths=False)  # these are checked for the whole plan
-        try_parts(describe(task))
+        check_components(describe(task))
 
 
 def _open_pool(
@@ -262,18 +262,18 @@ def _open_pool(
     chunk_seconds: str,
 ) -> Pool:
     """Open the pool that runs the jobs; `stack` closes its connection."""
-    from rimlight.batch.capacity import jobs_that_fit
+    from rimlight.batch.local_pool import count_fitting_jobs
 
     job_count = _parse_jobs(jobs)
     if engine == "local":
-        from rimlight.batch.local import LocalPool
+        from rimlight.batch.local_pool import LocalPool
 
-        return LocalPool(job_count or jobs_that_fit(count))
-    from rimlight.batch.cluster import RayPool
-    from rimlight.batch.session import connected
+        return LocalPool(job_count or count_fitting_jobs(count))
+    from rimlight.batch.ray_pool import RayPool
+    from rimlight.batch.ray_session import ray_connection
 
     length_s = _parse_chunk_seconds(chunk_seconds)
-    stack.enter_context(connected(address, cpus=job_count))
+    stack.enter_context(ray_connection(address, cpus=job_count))
     return RayPool(job_count, piece_s=length_s)
 
 
@@ -304,15 +304,15 @@ def _parse_chunk_seconds(text: str) -> Fraction:
     return length_s
 
 
-def print_plan(todo: Todo, pool: Pool, describe: Callable[[Task], RunConfig] | None) -> Extent:
+def print_plan(todo: Todo, pool: Pool, describe: Callable[[Task], RunConfig] | None) -> Workload:
     """Print the plan, with `describe` also an estimate of its duration; return its extent."""
-    from rimlight.batch.extent import extent_of
     from rimlight.batch.run import name_aside
+    from rimlight.batch.workload import measure_workload
 
     kinds = Counter(task.kind for task in todo.tasks)
     parts = [f"{count} {_NAMES[kind][count > 1]}" for kind, count in kinds.items()]
     console.print(f"to do: {', '.join(parts) or 'nothing'}, {pool.size} at once")
-    extent = extent_of(todo.tasks)
+    extent = measure_workload(todo.tasks)
     if extent.frames:
         of = f" of {_format_duration(extent.seconds)}" if extent.seconds else ""
         console.print(f"       {extent.frames:,} frames{of}")
@@ -336,13 +336,13 @@ def print_plan(todo: Todo, pool: Pool, describe: Callable[[Task], RunConfig] | N
 
 
 def _print_estimate(
-    todo: Todo, extent: Extent, pool: Pool, describe: Callable[[Task], RunConfig]
+    todo: Todo, extent: Workload, pool: Pool, describe: Callable[[Task], RunConfig]
 ) -> None:
     """Estimate the duration of all videos from a few frames of the first that opens."""
-    from rimlight.batch.extent import cost_of
+    from rimlight.batch.workload import estimate_cost
 
     videos = [task for task in todo.tasks if task.kind == "video"]
-    costs = (cost_of(describe(task), task, extent.megapixels) for task in videos)
+    costs = (estimate_cost(describe(task), task, extent.megapixels) for task in videos)
     cost = next((cost for cost in costs if cost is not None), None)
     if cost is None:
         return
@@ -381,9 +381,9 @@ def run_batch(
         typer.Exit: an input failed, or the user stopped the batch.
         SinkError: the results or the manifest cannot be written.
     """
-    from rimlight.batch import report
+    from rimlight.batch import results_store
 
-    report.begin(work.manifest.path.parent, out)
+    results_store.check_writable(work.manifest.path.parent, out)
     try:
         with (
             interrupts.interrupted_by_signals(),
@@ -396,7 +396,7 @@ def run_batch(
         console.print("stopped; the same command resumes here")
         raise typer.Exit(STOPPED) from None
     finally:
-        page = report.publish(work.write_summary(tasks, out).parent, out)
+        page = results_store.upload_report(work.write_summary(tasks, out).parent, out)
     _print_results(work.entries(tasks), len(tasks), page)
 
 

@@ -20,7 +20,7 @@ from rimlight.core.printable import keep_log_printable
 from rimlight.system.atomic_io import write_bytes
 
 if TYPE_CHECKING:
-    from rimlight.batch.held import HeldModels
+    from rimlight.batch.model_cache import ModelCache
     from rimlight.core.frame import Frame
     from rimlight.pipeline.live import LivePipeline
     from rimlight.pipeline.pipeline import Pipeline
@@ -47,7 +47,7 @@ class Outcome:
     again: bool = False
 
 
-class Counted:
+class FrameCounter:
     """Counts the frames of a run, and keeps a small picture of the result.
 
     Args:
@@ -75,9 +75,9 @@ class Counted:
         self._counters[self._place] += 1
 
 
-def work(
+def worker_main(
     run: dict[str, Any],
-    counted: Counted,
+    counted: FrameCounter,
     threads: int,
     answer: Connection,
 ) -> None:
@@ -96,9 +96,9 @@ def work(
     use_threads(threads)
 
     def whole() -> Outcome:
-        return carry_out(parse_run(run, where="the batch"), counted, on_open=_obey_sigterm)
+        return run_config(parse_run(run, where="the batch"), counted, on_open=_obey_sigterm)
 
-    outcome = attempt(whole, counted)
+    outcome = capture_errors(whole, counted)
     with suppress(BrokenPipeError):  # the main process was killed: nobody asks any more
         answer.send(outcome)
 
@@ -126,7 +126,7 @@ def use_threads(count: int) -> None:
         cv2.setNumThreads(count)
 
 
-def attempt(act: Callable[[], Outcome], counted: Counted) -> Outcome:
+def capture_errors(act: Callable[[], Outcome], counted: FrameCounter) -> Outcome:
     """Return what `act` returns, or an Outcome that tells why it failed."""
     try:
         return act()
@@ -137,13 +137,13 @@ def attempt(act: Callable[[], Outcome], counted: Counted) -> Outcome:
         return Outcome(counted.frames, error=f"{type(exc).__name__}: {exc}")
 
 
-def carry_out(
+def run_config(
     run: RunConfig,
-    counted: Counted,
+    counted: FrameCounter,
     *,
     until: Fraction | None = None,
     on_open: Callable[[Pipeline | LivePipeline], list[int]] | None = None,
-    models: HeldModels | None = None,
+    models: ModelCache | None = None,
 ) -> Outcome:
     """Do one run.
 

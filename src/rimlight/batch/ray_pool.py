@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from rimlight.batch import steps, storage
-from rimlight.batch.local import Job, OnKill, OnTick
-from rimlight.batch.orders import files_named_by, order_for
-from rimlight.batch.pieces import Piece
-from rimlight.batch.session import ray_module
-from rimlight.batch.steps import Answer, Order
-from rimlight.batch.work import Outcome
+from rimlight.batch import ray_tasks, storage
+from rimlight.batch.chunks import Chunk
+from rimlight.batch.local_pool import Job, OnKill, OnTick
+from rimlight.batch.ray_job import files_named_by, make_remote_job
+from rimlight.batch.ray_session import ray_module
+from rimlight.batch.ray_tasks import RemoteJob, TaskResult
+from rimlight.batch.worker import Outcome
 from rimlight.core.errors import RimlightError
 from rimlight.factory.identity import describe_contents
 from rimlight.system.atomic_io import write_bytes
@@ -37,8 +37,8 @@ class _Progress:
     """How far a job is."""
 
     job: Job
-    order: Order
-    pieces: tuple[Piece, ...] = ()
+    order: RemoteJob
+    pieces: tuple[Chunk, ...] = ()
     done: int = 0
     frames: int = 0
     elapsed_s: float = 0.0
@@ -49,7 +49,7 @@ class _Task:
     """One step of a job."""
 
     progress: _Progress
-    step: Callable[..., Answer]
+    step: Callable[..., TaskResult]
     given: tuple[Any, ...] = ()
 
 
@@ -82,7 +82,7 @@ class RayPool:
         options = {"num_cpus": threads, "max_retries": TRIES, "scheduling_strategy": "SPREAD"}
         self._remote = {
             step: self._ray.remote(**options)(step)
-            for step in (steps.begin, steps.make, steps.finish)
+            for step in (ray_tasks.split_or_run, ray_tasks.process_chunk, ray_tasks.concat_chunks)
         }
 
     @property
@@ -133,13 +133,13 @@ class RayPool:
         while len(self._running) < wanted:
             if not self._queue and waiting:
                 job = waiting.popleft()
-                order = order_for(
+                order = make_remote_job(
                     job.run,
                     threads=self._threads,
                     piece_s=self._piece_s,
                     made_of=self._made_of(job.run),
                 )
-                self._queue.append(_Task(_Progress(job, order), steps.begin))
+                self._queue.append(_Task(_Progress(job, order), ray_tasks.split_or_run))
             if not self._queue:
                 return
             task = self._queue.popleft()
@@ -155,7 +155,7 @@ class RayPool:
             self._contents[key] = describe_contents(named)
         return self._contents[key]
 
-    def _ended(self) -> Iterator[tuple[_Task, Answer]]:
+    def _ended(self) -> Iterator[tuple[_Task, TaskResult]]:
         """Wait a moment; yield the tasks that have ended."""
         ready, _ = self._ray.wait(list(self._running), num_returns=1, timeout=_TICK_S)
         for reference in ready:
@@ -163,17 +163,19 @@ class RayPool:
             try:
                 answer = self._ray.get(reference)
             except self._ray.exceptions.RayError as exc:
-                answer = Answer(_lost(exc))
+                answer = TaskResult(_lost(exc))
             yield task, answer
 
-    def _after(self, progress: _Progress, answer: Answer) -> Outcome | None:
+    def _after(self, progress: _Progress, answer: TaskResult) -> Outcome | None:
         """Go on with a job after one of its tasks; return how it ended, None when it has not."""
         if answer.thumbnail:
             write_bytes(progress.job.thumbnail, answer.thumbnail)
         outcome = answer.outcome
         if outcome is None:
             progress.pieces = answer.pieces
-            self._queue.extend(_Task(progress, steps.make, (one,)) for one in answer.pieces)
+            self._queue.extend(
+                _Task(progress, ray_tasks.process_chunk, (one,)) for one in answer.pieces
+            )
             return None
         progress.elapsed_s += outcome.elapsed_s
         if outcome.error or progress.done == len(progress.pieces):
@@ -181,7 +183,7 @@ class RayPool:
         progress.done += 1
         progress.frames += outcome.frames
         if progress.done == len(progress.pieces):
-            self._queue.append(_Task(progress, steps.finish, (progress.pieces,)))
+            self._queue.append(_Task(progress, ray_tasks.concat_chunks, (progress.pieces,)))
         return None
 
     def _end(self, progress: _Progress, outcome: Outcome) -> Outcome:

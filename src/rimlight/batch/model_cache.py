@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rimlight.core.protocols import Segmenter
 
 
-class HeldModels:
+class ModelCache:
     """Opens each model once and lends it out; the last one that was wanted stays.
 
     One run at a time may use it.

@@ -23,8 +23,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rimlight.batch import storage
-from rimlight.batch.held import HeldModels
-from rimlight.batch.work import Counted, Outcome, carry_out
+from rimlight.batch.model_cache import ModelCache
+from rimlight.batch.worker import FrameCounter, Outcome, run_config
 from rimlight.core.config import RunConfig
 from rimlight.core.errors import RimlightError, SourceReadError
 from rimlight.factory import resume
@@ -42,7 +42,7 @@ _NAME = "pieces"
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Chunk:
     """Some whole segments of a video.
 
     Attributes:
@@ -56,7 +56,7 @@ class Piece:
     end: Fraction | None
 
 
-def split(run: RunConfig, length_s: Fraction) -> list[Piece]:
+def split(run: RunConfig, length_s: Fraction) -> list[Chunk]:
     """Return the pieces of a run that reads a local file; fewer than two: it stays whole.
 
     Args:
@@ -70,7 +70,7 @@ def split(run: RunConfig, length_s: Fraction) -> list[Piece]:
     begins = _first_of_each(_frame_times(Path(run.source.path)), step)
     ends = [number * step for number, _ in begins[1:]]
     return [
-        Piece(place, begin if place else None, end)
+        Chunk(place, begin if place else None, end)
         for place, ((_, begin), end) in enumerate(zip(begins, [*ends, None], strict=True))
     ]
 
@@ -89,7 +89,7 @@ class Staging:
     key: bytes
     suffix: str
 
-    def known(self, piece: Piece) -> list[Segment] | None:
+    def known(self, piece: Chunk) -> list[Segment] | None:
         """Return the segments of a piece that is whole, None where it must be made.
 
         Only a list that a worker of this very run signed is believed, and only while files of the
@@ -101,7 +101,7 @@ class Staging:
             return None
         return segments
 
-    def keep(self, piece: Piece, segments: Sequence[Segment], folder: Path) -> None:
+    def keep(self, piece: Chunk, segments: Sequence[Segment], folder: Path) -> None:
         """Store the segments of a piece, whose files lie in `folder`, and then their list.
 
         Raises:
@@ -122,7 +122,7 @@ class Staging:
         storage.fetch(self._place_of(segment), file)
         return segment.is_intact_in(file)
 
-    def _opened(self, content: bytes, piece: Piece) -> list[Segment] | None:
+    def _opened(self, content: bytes, piece: Chunk) -> list[Segment] | None:
         try:
             data = json.loads(content)
             if not hmac.compare_digest(str(data["seal"]), self._seal(piece, data["segments"])):
@@ -131,7 +131,7 @@ class Staging:
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
 
-    def _seal(self, piece: Piece, listed: Any) -> str:
+    def _seal(self, piece: Chunk, listed: Any) -> str:
         said = json.dumps([self.place, piece.number, listed], sort_keys=True)
         return hmac.new(self.key, said.encode(), hashlib.sha256).hexdigest()
 
@@ -144,12 +144,12 @@ class Staging:
     def _place_of(self, segment: Segment) -> str:
         return storage.below(self.place, segment.name)
 
-    def _list_of(self, piece: Piece) -> str:
+    def _list_of(self, piece: Chunk) -> str:
         return storage.below(self.place, f"piece-{piece.number:06d}.json")
 
 
-def make_piece(
-    run: RunConfig, piece: Piece, staging: Staging, *, counted: Counted, models: HeldModels
+def make_chunk(
+    run: RunConfig, piece: Chunk, staging: Staging, *, counted: FrameCounter, models: ModelCache
 ) -> Outcome:
     """Make the segments of one piece and put them into `staging`; one that is there is kept.
 
@@ -170,7 +170,7 @@ def make_piece(
     with TemporaryDirectory(prefix="rimlight-") as folder:
         path = Path(folder, f"piece{run.sinks[0].options.path.suffix}")
         try:
-            carry_out(_for_piece(run, piece, path), counted, until=piece.end, models=models)
+            run_config(_for_piece(run, piece, path), counted, until=piece.end, models=models)
             segments = _left_in(path)
         except SourceReadError:
             segments = []
@@ -178,8 +178,8 @@ def make_piece(
     return Outcome(sum(segment.frames for segment in segments), time.monotonic() - began)
 
 
-def join_pieces(
-    run: RunConfig, pieces: Sequence[Piece], staging: Staging, counted: Counted
+def join_chunks(
+    run: RunConfig, pieces: Sequence[Chunk], staging: Staging, counted: FrameCounter
 ) -> Outcome:
     """Join what is in `staging` to the file that the run's sink names, a path on this machine.
 
@@ -191,15 +191,15 @@ def join_pieces(
     """
     segments = [one for piece in pieces for one in staging.known(piece) or ()]
     if len(segments) < len(pieces) or not _is_seamless(segments):
-        return carry_out(run, counted)
+        return run_config(run, counted)
     path = run.sinks[0].options.path
     with closing(SegmentIndex(path, _NAME)) as journal:
         are_own = all(staging.fetch(one, journal.folder / one.name) for one in segments)
         journal.segments, journal.is_complete = (segments, True) if are_own else ([], False)
         journal.save()
     if not are_own:
-        return carry_out(run, counted)
-    outcome = carry_out(_with_sink(run, {"resume": _NAME}), counted)
+        return run_config(run, counted)
+    outcome = run_config(_with_sink(run, {"resume": _NAME}), counted)
     return Outcome(sum(segment.frames for segment in segments), outcome.elapsed_s)
 
 
@@ -234,7 +234,7 @@ def _first_of_each(times: Sequence[Fraction], step: Fraction) -> list[tuple[int,
     return sorted(first.items())
 
 
-def _for_piece(run: RunConfig, piece: Piece, path: Path) -> RunConfig:
+def _for_piece(run: RunConfig, piece: Chunk, path: Path) -> RunConfig:
     """Return the run that makes a piece; the sound comes when all is joined."""
     part = [None if at is None else str(at) for at in (piece.begin, piece.end)]
     changed = {"path": str(path), "resume": _NAME, "part": part, "audio": False}

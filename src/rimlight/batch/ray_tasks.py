@@ -10,22 +10,22 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rimlight.batch import kept, storage, stored
-from rimlight.batch.held import HeldModels
-from rimlight.batch.pieces import Piece, Staging, join_pieces, make_piece, split
+from rimlight.batch import input_cache, storage, stored
+from rimlight.batch.chunks import Chunk, Staging, join_chunks, make_chunk, split
+from rimlight.batch.model_cache import ModelCache
 from rimlight.batch.plan import pictures_in
-from rimlight.batch.work import Counted, Outcome, attempt, carry_out, use_threads
+from rimlight.batch.worker import FrameCounter, Outcome, capture_errors, run_config, use_threads
 from rimlight.core.config import RunConfig, parse_run
 
 Files = Mapping[str, bytes]
 """What the run names beside its input, such as a background: path -> content."""
 
-_MODELS = HeldModels()
+_MODELS = ModelCache()
 """This worker's; Ray gives a worker process one task after the other."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RemoteJob:
     """A job as a worker gets it.
 
     Attributes:
@@ -42,7 +42,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TaskResult:
     """What came of a step.
 
     Attributes:
@@ -52,57 +52,57 @@ class Answer:
     """
 
     outcome: Outcome | None
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[Chunk, ...] = ()
     thumbnail: bytes = b""
 
 
-def begin(order: Order, files: Files) -> Answer:
+def split_or_run(order: RemoteJob, files: Files) -> TaskResult:
     """Split a job; do one that is not worth splitting, or cannot be, at once."""
-    found: list[Piece] = []
+    found: list[Chunk] = []
 
-    def act(run: RunConfig, counted: Counted) -> Outcome:
+    def act(run: RunConfig, counted: FrameCounter) -> Outcome:
         found.extend(split(run, order.piece_s) if run.source.kind == "video" else ())
-        return Outcome() if len(found) > 1 else carry_out(run, counted, models=_MODELS)
+        return Outcome() if len(found) > 1 else run_config(run, counted, models=_MODELS)
 
     answer = _done(order, files, act, is_result=lambda: len(found) < 2)
     split_up = len(found) > 1 and answer.outcome is not None and not answer.outcome.error
-    return Answer(None, tuple(found)) if split_up else answer
+    return TaskResult(None, tuple(found)) if split_up else answer
 
 
-def make(order: Order, piece: Piece, files: Files) -> Answer:
+def process_chunk(order: RemoteJob, piece: Chunk, files: Files) -> TaskResult:
     """Make one piece."""
     answer = _done(
         order,
         files,
-        lambda run, counted: make_piece(run, piece, order.staging, counted=counted, models=_MODELS),
+        lambda run, counted: make_chunk(run, piece, order.staging, counted=counted, models=_MODELS),
         is_result=lambda: False,
     )
-    return answer if piece.number == 0 else Answer(answer.outcome)
+    return answer if piece.number == 0 else TaskResult(answer.outcome)
 
 
-def finish(order: Order, pieces: Sequence[Piece], files: Files) -> Answer:
+def concat_chunks(order: RemoteJob, pieces: Sequence[Chunk], files: Files) -> TaskResult:
     """Join the pieces, and put the result in its place."""
     return _done(
         order,
         files,
-        lambda run, counted: join_pieces(run, pieces, order.staging, counted),
+        lambda run, counted: join_chunks(run, pieces, order.staging, counted),
         is_result=lambda: True,
     )
 
 
 def _done(
-    order: Order,
+    order: RemoteJob,
     files: Files,
-    act: Callable[[RunConfig, Counted], Outcome],
+    act: Callable[[RunConfig, FrameCounter], Outcome],
     *,
     is_result: Callable[[], bool],
-) -> Answer:
+) -> TaskResult:
     """Bring what `act` needs to this machine, let it act, and take the result away."""
     use_threads(order.threads)
     with TemporaryDirectory(prefix="rimlight-") as name, ExitStack() as stack:
         folder = Path(name)
         picture = folder / "thumbnail.jpg"
-        counted = Counted(picture, [0])
+        counted = FrameCounter(picture, [0])
         local: dict[str, Any] = {}
 
         def whole() -> Outcome:
@@ -113,8 +113,8 @@ def _done(
                 _take_away(run, order)
             return outcome
 
-        outcome = _in_the_users_words(attempt(whole, counted), local, order.run)
-        return Answer(outcome, thumbnail=picture.read_bytes() if picture.exists() else b"")
+        outcome = _in_the_users_words(capture_errors(whole, counted), local, order.run)
+        return TaskResult(outcome, thumbnail=picture.read_bytes() if picture.exists() else b"")
 
 
 def _in_the_users_words(
@@ -148,7 +148,7 @@ def _at_hand(
 def _fetched(source: Mapping[str, Any], folder: Path, stack: ExitStack) -> Path:
     place = source["path"]
     if not storage.is_folder(place):
-        return stack.enter_context(kept.kept(place, kept.folder()))
+        return stack.enter_context(input_cache.cached_input(place, input_cache.folder()))
     pictures = folder / "input"
     pictures.mkdir()
     for picture in pictures_in(place):
@@ -167,7 +167,7 @@ def _with_files(effect: Mapping[str, Any], files: Files, folder: Path) -> dict[s
     return changed
 
 
-def _take_away(run: RunConfig, order: Order) -> None:
+def _take_away(run: RunConfig, order: RemoteJob) -> None:
     """Put a result where the user wants it, where that is not on this machine."""
     sink = order.run["sinks"][0]
     if storage.is_url(sink["path"]):

@@ -22,7 +22,7 @@ def report_folder(out: str) -> Path:
     return app_paths.get_cache_folder() / "batch" / name
 
 
-def bring(out: str) -> Path:
+def fetch_manifest(out: str) -> Path:
     """Return the folder for the record, with the manifest that lies at the results, if any.
 
     Raises:
@@ -37,7 +37,7 @@ def bring(out: str) -> Path:
     return folder
 
 
-def begin(folder: Path, out: str) -> None:
+def check_writable(folder: Path, out: str) -> None:
     """Find out before any work, not after hours of it, whether results can be stored far away.
 
     Raises:
@@ -48,7 +48,7 @@ def begin(folder: Path, out: str) -> None:
         storage.write(storage.below(out, MANIFEST), near or b"")
 
 
-def publish(folder: Path, out: str) -> str:
+def upload_report(folder: Path, out: str) -> str:
     """Put the record beside the results, where it is not there already; return the page's place.
 
     Raises:

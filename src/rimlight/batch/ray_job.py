@@ -6,22 +6,25 @@ import hashlib
 import hmac
 import json
 import os
+import secrets
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rimlight import __version__
 from rimlight.batch import storage
-from rimlight.batch.pieces import Staging
-from rimlight.batch.secret import secret
-from rimlight.batch.steps import Files, Order
+from rimlight.batch.chunks import Staging
+from rimlight.batch.ray_tasks import Files, RemoteJob
+from rimlight.system import app_paths
 from rimlight.system.atomic_io import make_hidden_name
 
 
-def order_for(
+def make_remote_job(
     run: Mapping[str, Any], *, threads: int, piece_s: Fraction, made_of: Sequence[Any] = ()
-) -> Order:
+) -> RemoteJob:
     """Return what a worker needs to know.
 
     Args:
@@ -35,7 +38,7 @@ def order_for(
     rooted["source"] = {**source, "path": _from_root(source["path"])}
     changed = {key: _from_root(sink[key]) for key in ("path", "record") if sink.get(key)}
     rooted["sinks"] = [{**sink, **changed}, *more]
-    return Order(rooted, threads, _staging(rooted, made_of), piece_s)
+    return RemoteJob(rooted, threads, _staging(rooted, made_of), piece_s)
 
 
 def files_named_by(runs: Iterable[Mapping[str, Any]]) -> Files:
@@ -90,3 +93,58 @@ def _rooted(value: Any) -> Any:
 def _is_file(value: Any) -> bool:
     is_text = isinstance(value, str) and 0 < len(value) <= 4096
     return is_text and os.path.isfile(os.path.expanduser(value))
+
+
+_BYTES = 32
+
+
+@cache
+def secret() -> bytes:
+    """Return the secret; it is kept for later runs, so that these know the pieces of this one.
+
+    Where it cannot be kept, or others can read or write it, this process has one of its own.
+    """
+    path = app_paths.get_cache_folder() / "batch" / "secret"
+    try:
+        return _read(path) if os.path.lexists(path) else _made(path)
+    except OSError:
+        return secrets.token_bytes(_BYTES)
+
+
+def _read(path: Path) -> bytes:
+    """Read the secret.
+
+    Raises:
+        OSError: it is not a plain file of this user's alone.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        is_own = status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & 0o077
+        content = file.read(_BYTES + 1) if is_own and stat.S_ISREG(status.st_mode) else b""
+    if len(content) != _BYTES:
+        raise PermissionError(f"{path} is not a secret of this user's")
+    return content
+
+
+def _made(path: Path) -> bytes:
+    """Make the secret, unless another process is faster.
+
+    Raises:
+        OSError: it cannot be kept.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(f"secret.{secrets.token_hex(6)}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_BYTES))
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            pass
+        except OSError:  # a disk without hard links
+            part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return _read(path)

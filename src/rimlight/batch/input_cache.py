@@ -17,7 +17,7 @@ from rimlight.core.errors import SinkError
 from rimlight.system.atomic_io import create_partial_file, make_folder
 from rimlight.system.locks import LockResult, try_lock, wait_for_lock
 
-LIMIT_BYTES = 20 << 30
+MAX_CACHE_BYTES = 20 << 30
 """What is not in use goes, the oldest first, while all of it takes more."""
 
 
@@ -27,7 +27,7 @@ def folder() -> Path:
 
 
 @contextmanager
-def kept(place: str, where: Path, *, limit: int = LIMIT_BYTES) -> Iterator[Path]:
+def cached_input(place: str, where: Path, *, limit: int = MAX_CACHE_BYTES) -> Iterator[Path]:
     """Yield the path of a copy of `place`, which stays as long as the block lasts.
 
     All workers of a machine share one copy; the first one fetches it while the others wait.

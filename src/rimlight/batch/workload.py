@@ -22,7 +22,7 @@ _MEGA = 1e6
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class Workload:
     """How much there is to do.
 
     Attributes:
@@ -39,14 +39,14 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class EstimatedCost:
     """What videos take: seconds of one processor, and bytes of the results."""
 
     cpu_s: float
     bytes: float
 
 
-def extent_of(tasks: Sequence[Task]) -> Extent:
+def measure_workload(tasks: Sequence[Task]) -> Workload:
     """Open the videos of `tasks` that are on this machine, or some of them, and add up.
 
     A video that does not open counts as nothing.
@@ -57,7 +57,7 @@ def extent_of(tasks: Sequence[Task]) -> Extent:
     found = [_facts(task) for task in some]
     scale = len(videos) / len(some) if some else 0.0
     pictures = sum(_pictures(task) for task in tasks if task.kind != "video")
-    return Extent(
+    return Workload(
         frames=round(scale * sum(one.frames for one in found)) + pictures,
         megapixels=scale * sum(one.megapixels for one in found),
         seconds=scale * sum(one.seconds for one in found),
@@ -65,7 +65,7 @@ def extent_of(tasks: Sequence[Task]) -> Extent:
     )
 
 
-def cost_of(run: RunConfig, task: Task, megapixels: float) -> Cost | None:
+def estimate_cost(run: RunConfig, task: Task, megapixels: float) -> EstimatedCost | None:
     """Try some frames of one video; reckon from them what so many megapixels take.
 
     Returns:
@@ -79,24 +79,24 @@ def cost_of(run: RunConfig, task: Task, megapixels: float) -> Cost | None:
     if made is None:
         return None
     share = megapixels / facts.megapixels
-    return Cost(share * made.seconds, share * made.size_bytes)
+    return EstimatedCost(share * made.seconds, share * made.size_bytes)
 
 
-def _facts(task: Task) -> Extent:
+def _facts(task: Task) -> Workload:
     """Return the extent of one video as its container announces it."""
     if MediaLocation.parse(task.source).is_pipe:  # what is read of it now would be missing later
-        return Extent()
+        return Workload()
     try:
         moves = guess(task.source).get("kind") == "animation"
         source = open_source(SourceConfig(kind="animation" if moves else "video", path=task.source))
     except Exception as exc:  # whatever is wrong with one file must not stop the plan
         why = str(exc) or type(exc).__name__
-        return Extent(unreadable=(why if task.shown in why else f"{task.shown}: {why}",))
+        return Workload(unreadable=(why if task.shown in why else f"{task.shown}: {why}",))
     info = source.info
     source.close()
     seconds = info.duration_s or (float(info.count / info.rate) if info.count and info.rate else 0)
     frames = info.count or round(seconds * float(info.rate or 0))
-    return Extent(frames, frames * info.size[0] * info.size[1] / _MEGA, float(seconds))
+    return Workload(frames, frames * info.size[0] * info.size[1] / _MEGA, float(seconds))
 
 
 def _pictures(task: Task) -> int:

@@ -12,12 +12,12 @@ import pytest
 from clip_maker import write_video
 from media_files import decoded, sound_packets
 
-from rimlight.batch import kept, orders, report, steps, storage
-from rimlight.batch.held import HeldModels
-from rimlight.batch.pieces import Piece, Staging, join_pieces, make_piece
+from rimlight.batch import input_cache, ray_job, ray_tasks, results_store, storage
+from rimlight.batch.chunks import Chunk, Staging, join_chunks, make_chunk
+from rimlight.batch.model_cache import ModelCache
 from rimlight.batch.plan import make_plan
-from rimlight.batch.secret import secret
-from rimlight.batch.work import Counted
+from rimlight.batch.ray_job import secret
+from rimlight.batch.worker import FrameCounter
 from rimlight.core.config import SegmenterConfig, parse_run
 from rimlight.core.errors import MissingDependencyError, SinkError, SourceOpenError
 from rimlight.factory.pipeline import open_pipeline
@@ -57,13 +57,13 @@ def local(run, target):
 
 def spread(run, piece_s=2, files=None):
     """Do a run as a cluster would, the last piece first; return how many pieces there were."""
-    order = orders.order_for(run, threads=1, piece_s=Fraction(piece_s))
-    answer = steps.begin(order, files or {})
+    order = ray_job.make_remote_job(run, threads=1, piece_s=Fraction(piece_s))
+    answer = ray_tasks.split_or_run(order, files or {})
     for piece in reversed(answer.pieces):
-        made = steps.make(order, piece, files or {}).outcome
+        made = ray_tasks.process_chunk(order, piece, files or {}).outcome
         assert not made.error
     if answer.pieces:
-        answer = steps.finish(order, answer.pieces, files or {})
+        answer = ray_tasks.concat_chunks(order, answer.pieces, files or {})
     assert answer.outcome.error == ""
     return order
 
@@ -93,7 +93,7 @@ def test_real_masks_that_follow_and_sound_come_through(tmp_path):
 
 
 def test_inputs_and_results_by_address(tmp_path, clip, monkeypatch):
-    monkeypatch.setattr(kept, "folder", lambda: tmp_path / "kept")
+    monkeypatch.setattr(input_cache, "folder", lambda: tmp_path / "kept")
     storage.store(clip, "memory://in/deep/talk.mp4")
     (task,) = make_plan(["memory://in"], "memory://out", suffix=".mkv")
     assert task.target == "memory://out/deep/talk.mkv" and not storage.exists(task.target)
@@ -120,31 +120,31 @@ def test_no_bucket_is_made_in_an_object_store(monkeypatch):
 
 
 def test_the_record_of_results_at_an_address_is_brought_here_and_published(tmp_path, monkeypatch):
-    monkeypatch.setattr(report.app_paths, "get_cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(results_store.app_paths, "get_cache_folder", lambda: tmp_path)
     storage.write("memory://out/manifest.jsonl", b"one line\n")
-    folder = report.bring("memory://out")
+    folder = results_store.fetch_manifest("memory://out")
     assert (folder / "manifest.jsonl").read_bytes() == b"one line\n"
     (folder / "summary.html").write_bytes(b"page")
-    assert report.publish(folder, "memory://out") == "memory://out/summary.html"
+    assert results_store.upload_report(folder, "memory://out") == "memory://out/summary.html"
     assert storage.read("memory://out/summary.html") == b"page"
 
 
 def test_that_results_cannot_be_stored_is_known_before_any_work(tmp_path):
     (tmp_path / "file").touch()
-    report.begin(tmp_path, f"file://{tmp_path}/out")
+    results_store.check_writable(tmp_path, f"file://{tmp_path}/out")
     assert (tmp_path / "out" / "manifest.jsonl").read_bytes() == b""
     with pytest.raises(SinkError, match="cannot write") as caught:
-        report.begin(tmp_path, f"file://{tmp_path}/file/out")
+        results_store.check_writable(tmp_path, f"file://{tmp_path}/file/out")
     assert caught.value.hint
 
 
 def test_what_is_wrong_with_an_input_is_said_of_its_address(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept, "folder", lambda: tmp_path / "kept")
+    monkeypatch.setattr(input_cache, "folder", lambda: tmp_path / "kept")
     storage.write("memory://in/talk.mp4", b"not a video at all")
-    order = orders.order_for(
+    order = ray_job.make_remote_job(
         run_of("memory://in/talk.mp4", "memory://out/talk.mkv"), threads=1, piece_s=Fraction(2)
     )
-    assert "memory://in/talk.mp4 is not a video" in steps.begin(order, {}).outcome.error
+    assert "memory://in/talk.mp4 is not a video" in ray_tasks.split_or_run(order, {}).outcome.error
 
 
 def test_a_folder_of_pictures_by_address(tmp_path):
@@ -165,7 +165,7 @@ def test_a_background_travels_with_the_run(tmp_path, clip):
     picture.write_bytes((app_paths.find_data_folder("samples") / "background.jpg").read_bytes())
     run = run_of(clip, tmp_path / "out.mkv")
     run["effects"][0]["background"] = str(picture)
-    files, expected = orders.files_named_by([run]), local(run, tmp_path / "local.mkv")
+    files, expected = ray_job.files_named_by([run]), local(run, tmp_path / "local.mkv")
     picture.rename(tmp_path / "elsewhere.jpg")
     run["effects"][0]["background"] = str(picture)
     spread(run, files=files)
@@ -173,11 +173,13 @@ def test_a_background_travels_with_the_run(tmp_path, clip):
 
 
 def test_a_piece_that_is_there_is_not_made_again(tmp_path, clip):
-    order = orders.order_for(run_of(clip, tmp_path / "out.mkv"), threads=1, piece_s=Fraction(2))
-    first = steps.begin(order, {}).pieces[0]
-    made = steps.make(order, first, {}).outcome
+    order = ray_job.make_remote_job(
+        run_of(clip, tmp_path / "out.mkv"), threads=1, piece_s=Fraction(2)
+    )
+    first = ray_tasks.split_or_run(order, {}).pieces[0]
+    made = ray_tasks.process_chunk(order, first, {}).outcome
     stamps = {p: p.stat().st_mtime_ns for p in Path(order.staging.place).iterdir()}
-    again = steps.make(order, first, {}).outcome
+    again = ray_tasks.process_chunk(order, first, {}).outcome
     assert (again.frames, again.elapsed_s) == (made.frames, 0.0)
     assert stamps == {p: p.stat().st_mtime_ns for p in Path(order.staging.place).iterdir()}
 
@@ -187,19 +189,19 @@ def test_a_damaged_input_gives_what_one_run_would_give(tmp_path, clip):
     content[len(content) // 2 : len(content) // 2 + 200] = bytes(200)
     clip.write_bytes(content)
     run = run_of(clip, tmp_path / "out.mkv")
-    order = orders.order_for(run, threads=1, piece_s=Fraction(2))
-    pieces = steps.begin(order, {}).pieces
+    order = ray_job.make_remote_job(run, threads=1, piece_s=Fraction(2))
+    pieces = ray_tasks.split_or_run(order, {}).pieces
     for piece in pieces:
-        steps.make(order, piece, {})
-    outcome = steps.finish(order, pieces, {}).outcome
+        ray_tasks.process_chunk(order, piece, {})
+    outcome = ray_tasks.concat_chunks(order, pieces, {}).outcome
     assert "damaged" in outcome.error or outcome.frames > 100
 
 
 def test_numbered_objects_stay_in_one_piece(tmp_path, clip):
     run = run_of(clip, tmp_path / "out.mkv")
     run["refiners"] = [{"kind": "track"}]
-    order = orders.order_for(run, threads=1, piece_s=Fraction(2))
-    assert steps.begin(order, {}).outcome.frames == len(decoded(clip))
+    order = ray_job.make_remote_job(run, threads=1, piece_s=Fraction(2))
+    assert ray_tasks.split_or_run(order, {}).outcome.frames == len(decoded(clip))
 
 
 DAMAGES = {
@@ -212,20 +214,20 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_video_whose_pieces_were_damaged_is_made_in_one_go(tmp_path, clip, damage):
     run = parse_run(run_of(str(clip), str(tmp_path / "out.mkv")), where="the test")
-    piece = Piece(0, None, None)
-    counted = Counted(None, [0])
+    piece = Chunk(0, None, None)
+    counted = FrameCounter(None, [0])
     staging = Staging(str(tmp_path / "staging"), b"key", ".mkv")
-    made = make_piece(run, piece, staging, counted=counted, models=HeldModels())
+    made = make_chunk(run, piece, staging, counted=counted, models=ModelCache())
     assert made.frames
     DAMAGES[damage](sorted((tmp_path / "staging").glob("*.mkv"))[1])
-    assert join_pieces(run, [piece], staging, counted).frames == made.frames
+    assert join_chunks(run, [piece], staging, counted).frames == made.frames
     assert decoded(tmp_path / "out.mkv") == local(run_of(clip, ""), tmp_path / "local.mkv")
     assert not get_index_folder(tmp_path / "out.mkv").exists()
 
 
 @pytest.mark.parametrize("name", ["../../../evil", "/tmp/evil", "00000000.sh", "piece.mkv", 7])
 def test_a_list_of_segments_that_somebody_else_wrote_is_not_believed(tmp_path, name):
-    staging, piece = Staging(str(tmp_path / "a" / "b"), b"key", ".mkv"), Piece(0, None, None)
+    staging, piece = Staging(str(tmp_path / "a" / "b"), b"key", ".mkv"), Chunk(0, None, None)
     file = tmp_path / "00000000.mkv"
     file.write_bytes(b"their bytes")
     one = Segment("00000000.mkv", 0, 1, 2, 1).add_digest(file)
@@ -244,18 +246,18 @@ def test_the_secret_is_kept_for_later_runs_and_readable_by_its_user_only(tmp_pat
     monkeypatch.setenv("RIMLIGHT_CACHE", str(tmp_path))
     secret.cache_clear()
     first = secret()
-    kept = tmp_path / "batch" / "secret"
-    assert kept.stat().st_mode & 0o777 == 0o600 and kept.read_bytes() == first
+    input_cache = tmp_path / "batch" / "secret"
+    assert input_cache.stat().st_mode & 0o777 == 0o600 and input_cache.read_bytes() == first
     secret.cache_clear()
     assert secret() == first
-    kept.chmod(0o644)
+    input_cache.chmod(0o644)
     secret.cache_clear()
     assert secret() != first
     secret.cache_clear()
 
 
 def test_a_worker_holds_its_model():
-    models, part = HeldModels(), SegmenterConfig(kind="model", model="auto", threads=1)
+    models, part = ModelCache(), SegmenterConfig(kind="model", model="auto", threads=1)
     first = models.open(part, (16, 9))
     first.close()
     again = models.open(part, (160, 90))
@@ -271,10 +273,10 @@ def test_copies_that_nobody_uses_make_room(tmp_path):
     for name in "abc":
         storage.write(f"memory://in/{name}.mp4", name.encode() * 1000)
     where = tmp_path / "kept"
-    with kept.kept("memory://in/a.mp4", where, limit=1000) as first:
-        with kept.kept("memory://in/b.mp4", where, limit=1000) as second:
+    with input_cache.cached_input("memory://in/a.mp4", where, limit=1000) as first:
+        with input_cache.cached_input("memory://in/b.mp4", where, limit=1000) as second:
             assert first.exists() and second.exists()
-        with kept.kept("memory://in/c.mp4", where, limit=1000) as third:
+        with input_cache.cached_input("memory://in/c.mp4", where, limit=1000) as third:
             assert first.exists() and third.exists() and not second.exists()
 
 
@@ -285,7 +287,7 @@ def test_half_a_copy_leaves_nothing_behind(tmp_path, monkeypatch):
 
     storage.write("memory://in/a.mp4", b"whole")
     monkeypatch.setattr(storage, "fetch", breaks_off)
-    with pytest.raises(SourceOpenError), kept.kept("memory://in/a.mp4", tmp_path):
+    with pytest.raises(SourceOpenError), input_cache.cached_input("memory://in/a.mp4", tmp_path):
         pass
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
 
@@ -307,7 +309,7 @@ def test_addresses_that_lead_nowhere_are_named(tmp_path):
 )
 def test_what_is_staged_lies_at_the_address_of_the_result_too(tmp_path, target, beside):
     config = build_config("process", source=f"images:{tmp_path}", sinks=[f"images:{target}"])
-    order = orders.order_for(config.model_dump(mode="json"), threads=1, piece_s=Fraction(2))
+    order = ray_job.make_remote_job(config.model_dump(mode="json"), threads=1, piece_s=Fraction(2))
     assert storage.parent(order.staging.place) == beside
 
 

@@ -40,7 +40,7 @@ def ray_module() -> Any:
 
 
 @contextmanager
-def connected(address: str | None, *, cpus: int | None = None) -> Iterator[None]:
+def ray_connection(address: str | None, *, cpus: int | None = None) -> Iterator[None]:
     """Be connected to a cluster while the block lasts.
 
     Args:
@@ -59,7 +59,7 @@ def connected(address: str | None, *, cpus: int | None = None) -> Iterator[None]
         return
     ray = ray_module()
     if address != "auto":
-        _knock(address)
+        check_reachable(address)
     try:
         ray.init(address=address, **_QUIET)
     except (ConnectionError, ValueError) as exc:
@@ -164,7 +164,7 @@ def _private_folder() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _knock(address: str) -> None:
+def check_reachable(address: str) -> None:
     """Find out at once what Ray would find out in minutes."""
     host, _, port = address.rpartition("/")[2].rpartition(":")
     if not host or not port.isdecimal():

@@ -12,11 +12,11 @@ import pytest
 from clip_maker import write_video
 from media_files import decoded, frame_times
 
-from rimlight.batch.cluster import RayPool
-from rimlight.batch.local import LocalPool
+from rimlight.batch.local_pool import LocalPool
 from rimlight.batch.plan import make_plan
+from rimlight.batch.ray_pool import RayPool
+from rimlight.batch.ray_session import ray_connection
 from rimlight.batch.run import Batch
-from rimlight.batch.session import connected
 from rimlight.core.errors import ConfigError, RimlightError
 from rimlight.factory.presets import build_config
 
@@ -76,7 +76,7 @@ def test_a_node_that_is_killed_costs_nothing_of_the_result(folder):
             second.kill_raylet(check_alive=False)
 
     try:
-        with connected(cluster.address):
+        with ray_connection(cluster.address):
             pool = RayPool(piece_s=Fraction(1))
             pool.watch(kill_one_when_pieces_are_under_way, lambda *_: None)
             entries = done(folder, str(folder / "ray"), pool)
@@ -100,7 +100,7 @@ def dying_once(step, mark):
 
 
 def test_workers_that_die_when_their_results_are_there_cost_nothing(folder):
-    with connected(None, cpus=2):
+    with ray_connection(None, cpus=2):
         for out, place in (("near", str(folder / "near")), ("far", f"file://{folder}/far")):
             pool = RayPool(piece_s=Fraction(10))
             pool._remote = {
@@ -126,7 +126,7 @@ def node_args():
 
 def test_results_by_address_and_pieces_of_a_run_that_was_stopped(folder):
     out = f"file://{folder}/ray"
-    with connected(None, cpus=2):
+    with ray_connection(None, cpus=2):
         pool = RayPool(piece_s=Fraction(1))
         pool.watch(stop_after_some, lambda *_: None)
         with pytest.raises(KeyboardInterrupt):
@@ -151,7 +151,7 @@ def unchanged(before):
 
 def test_an_input_that_is_broken_fails_alone(folder):
     Path(folder / "in" / "short.mp4").write_bytes(b"not a video at all")
-    with connected(None, cpus=2):
+    with ray_connection(None, cpus=2):
         entries = done(folder, str(folder / "ray"), RayPool(piece_s=Fraction(10)))
     assert {Path(e.source).name: e.state for e in entries} == {
         "long.mp4": "done",
@@ -161,13 +161,16 @@ def test_an_input_that_is_broken_fails_alone(folder):
 
 def test_a_cluster_that_does_not_start_is_one_clear_error(monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", "/proc")  # where nobody can make a folder
-    with pytest.raises(RimlightError, match="does not start") as caught, connected(None, cpus=1):
+    with (
+        pytest.raises(RimlightError, match="does not start") as caught,
+        ray_connection(None, cpus=1),
+    ):
         pass
     assert caught.value.hint
 
 
 def test_a_cluster_that_is_not_there_is_named():
-    with pytest.raises(ConfigError, match=r"127\.0\.0\.1:1"), connected("127.0.0.1:1"):
+    with pytest.raises(ConfigError, match=r"127\.0\.0\.1:1"), ray_connection("127.0.0.1:1"):
         pass
 
 
@@ -175,7 +178,7 @@ def test_a_cluster_that_is_not_there_is_named():
 LISTENING = """
 import os, sys
 from pathlib import Path
-from rimlight.batch.session import connected
+from rimlight.batch.ray_session import connected
 
 def addresses():
     ours = set()
