@@ -178,7 +178,7 @@ def test_a_cluster_that_is_not_there_is_named():
 LISTENING = """
 import os, sys
 from pathlib import Path
-from rimlight.batch.ray_session import connected
+from rimlight.batch.ray_session import ray_connection
 
 def addresses():
     ours = set()
@@ -194,7 +194,7 @@ def addresses():
             if words[3] == "0A" and f"socket:[{words[9]}]" in ours:
                 yield words[1].partition(":")[0]
 
-with connected(None, cpus=1):
+with ray_connection(None, cpus=1):
     import ray
     print(ray.nodes()[0]["NodeManagerAddress"], *sorted(set(addresses())))
 """
