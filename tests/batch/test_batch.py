@@ -280,7 +280,7 @@ def jobs_for(clips, out):
 
 
 def test_a_plan_knows_its_extent_and_what_it_takes_about(tmp_path, clips):
-    (tmp_path / "in" / "broken.mp4").write_bytes(b"not a readable video at all")
+    (tmp_path / "in" / "broken.mp4").write_bytes(b"not a video at all")
     tasks = make_plan([str(tmp_path / "in")], str(tmp_path / "out"), suffix=".mp4")
     extent = measure_workload(tasks)
     assert (extent.frames, round(extent.seconds)) == (150, 6)
@@ -300,7 +300,7 @@ def test_every_job_is_done_and_leaves_a_thumbnail(tmp_path, clips):
 
 
 def test_a_failed_job_does_not_stop_the_others(tmp_path, clips):
-    clips[1].write_bytes(b"not a readable video at all")
+    clips[1].write_bytes(b"not a video at all")
     jobs = jobs_for(clips, tmp_path / "out")
     ended = {job.place: outcome for job, outcome in LocalPool(2).run(jobs)}
     assert "not a readable video" in ended[1].error and ended[1].hint

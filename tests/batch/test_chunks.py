@@ -140,11 +140,12 @@ def test_that_results_cannot_be_stored_is_known_before_any_work(tmp_path):
 
 def test_what_is_wrong_with_an_input_is_said_of_its_address(tmp_path, monkeypatch):
     monkeypatch.setattr(input_cache, "folder", lambda: tmp_path / "kept")
-    storage.write("memory://in/talk.mp4", b"not a readable video at all")
+    storage.write("memory://in/talk.mp4", b"not a video at all")
     order = ray_job.make_remote_job(
         run_of("memory://in/talk.mp4", "memory://out/talk.mkv"), threads=1, piece_s=Fraction(2)
     )
-    assert "memory://in/talk.mp4 is not a readable video" in ray_tasks.split_or_run(order, {}).outcome.error
+    error = ray_tasks.split_or_run(order, {}).outcome.error
+    assert "memory://in/talk.mp4 is not a readable video" in error
 
 
 def test_a_folder_of_pictures_by_address(tmp_path):
