@@ -29,7 +29,7 @@ def test_cutout_keeps_the_room_s_colors_in_the_edge_when_told_to(layout):
     ramp = np.broadcast_to(np.linspace(1, 0, 64, dtype=np.float32)[None, :, None], (48, 64, 1))
     mask = Mask(np.ascontiguousarray(ramp), ("person",))
     frame = layout(flat_frame().with_bgr(image))
-    made = make(CutoutEffect, own_colors=False).apply(frame, mask)
+    made = make(CutoutEffect, decontaminate_edges=False).apply(frame, mask)
     kept, own = made.alpha >= 180, make(CutoutEffect).apply(frame, mask)
     assert np.abs(made.bgr.astype(int) - frame.bgr)[kept].max() <= 2
     assert np.abs(own.bgr.astype(int) - frame.bgr)[kept].max() > 20

@@ -45,7 +45,7 @@ def faint_mask(level, shape=(36, 64)):
 @pytest.mark.parametrize("level", [0, 1, 63])
 def test_nothing_of_the_room_is_left_where_a_cut_out_hides_it(layout, own, level):
     frame = layout(room_frame())
-    made = make(CutoutEffect, own_colors=own).apply(frame, faint_mask(level))
+    made = make(CutoutEffect, decontaminate_edges=own).apply(frame, faint_mask(level))
     hidden = made.alpha <= 63
     assert hidden.mean() > 0.4
     assert of_room(made.bgr[hidden]) <= 24

@@ -38,18 +38,18 @@ def shown(options, layout="i420", background="black"):
 @pytest.mark.parametrize("layout", ["bgr", "i420"])
 def test_no_rim_of_the_old_background_is_left(layout):
     rim = (soft_mask() > 60) & (soft_mask() < 200)
-    plain, clean = (shown({"own_colors": on}, layout)[..., 1][rim] for on in (False, True))
+    plain, clean = (shown({"decontaminate_edges": on}, layout)[..., 1][rim] for on in (False, True))
     assert plain.mean() > 45
     assert clean.mean() < 0.6 * plain.mean()
 
 
-def green_over_red(layout, *, own_colors):
+def green_over_red(layout, *, decontaminate_edges):
     """The green that a red thing before a green wall brings with it, cut out and laid over red."""
     mask = soft_mask()
     frame = Frame.from_bgr(red_before_green(mask), index=0, pts=0, captured_at=0.0)
     frame = frame if layout == "bgr" else frame.with_i420(frame.i420)
     scores = (mask / np.float32(255)).astype(np.float32)[..., None]
-    cut = CutoutEffect(CutoutEffect.Options(own_colors=own_colors))
+    cut = CutoutEffect(CutoutEffect.Options(decontaminate_edges=decontaminate_edges))
     made = cut.apply(frame, Mask(scores, ("person",)))
     share = made.alpha[..., None] / 255
     return np.abs(made.bgr * share + RED * (1 - share) - RED)[..., 1]
@@ -57,7 +57,7 @@ def green_over_red(layout, *, own_colors):
 
 @pytest.mark.parametrize("layout", ["bgr", "i420"])
 def test_a_cut_out_brings_no_rim_with_it(layout):
-    plain, clean = (green_over_red(layout, own_colors=own).max() for own in (False, True))
+    plain, clean = (green_over_red(layout, decontaminate_edges=own).max() for own in (False, True))
     assert plain > 40
     assert clean < 10
 
@@ -65,12 +65,12 @@ def test_a_cut_out_brings_no_rim_with_it(layout):
 @pytest.mark.parametrize("layout", ["bgr", "i420"])
 def test_what_is_sure_keeps_its_colors(layout):
     sure = cv2.erode(soft_mask(), np.ones((9, 9))) == 255
-    made = shown({"own_colors": True}, layout)[sure]
+    made = shown({"decontaminate_edges": True}, layout)[sure]
     assert np.abs(made - RED).max() <= 4
 
 
 def test_light_comes_from_the_background_and_only_at_the_edge():
-    plain, lit = shown({}, background="white"), shown({"wrap": 0.5}, background="white")
+    plain, lit = shown({}, background="white"), shown({"light_wrap": 0.5}, background="white")
     inside = cv2.erode(soft_mask(), np.ones((15, 15))) == 255
     rim = (soft_mask() > 130) & (soft_mask() < 220)
     assert np.abs(lit - plain)[inside].max() <= 3

@@ -47,7 +47,7 @@ def test_alpha_rises_as_the_picture_does(blur_px, layout):
 def test_a_picture_sharper_or_softer_than_the_mask_is_shown_more_truly(blur_px):
     coverage = cv2.GaussianBlur(disc(), (0, 0), blur_px)
     truth, frame = seen_through(coverage, np.zeros_like(WALL)), blurred(blur_px)
-    effect = ReplaceEffect(ReplaceEffect.Options(background="black", own_colors=True))
+    effect = ReplaceEffect(ReplaceEffect.Options(background="black", decontaminate_edges=True))
     plain, matched = mask(), make(MatchSharpnessRefiner, least=0.05).refine(mask(), frame)
     before, after = (np.abs(effect.apply(frame, m).bgr - truth).mean() for m in (plain, matched))
     assert after < 0.75 * before

@@ -39,7 +39,7 @@ class CutoutEffect(EffectTraits):
         keep: Annotated[
             Keep, Field(description="classes that stay; none: the model's own choice")
         ] = None
-        own_colors: Annotated[
+        decontaminate_edges: Annotated[
             bool, Field(description="take the old background's colors out of the soft edge")
         ] = True
 
@@ -50,7 +50,7 @@ class CutoutEffect(EffectTraits):
 
     def __init__(self, options: Options) -> None:
         self._keep = options.keep
-        self._own_colors = options.own_colors
+        self._decontaminate = options.decontaminate_edges
         self._pool = ArrayPool()
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
@@ -62,10 +62,10 @@ class CutoutEffect(EffectTraits):
         """Return `frame` with the foreground's own colors in its soft edge and around it."""
         small, edges = compute_mask_alpha(mask, self._keep), mask.alpha_range
         if frame.layout == "bgr":
-            clean = decontaminate_edges_bgr if self._own_colors else fill_hidden_bgr
+            clean = decontaminate_edges_bgr if self._decontaminate else fill_hidden_bgr
             return frame.with_bgr(clean(frame.image, small, edges))
         out = self._pool.acquire(frame.image.shape)
-        if self._own_colors:
+        if self._decontaminate:
             return frame.with_i420(decontaminate_edges(frame.image, small, edges, out, deep=True))
         return frame.with_i420(fill_hidden(frame.image, small, edges, out))
 

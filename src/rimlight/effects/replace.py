@@ -48,10 +48,10 @@ class ReplaceEffect(EffectTraits):
             Keep, Field(description="classes that stay; none: the model's own choice")
         ] = None
 
-        own_colors: Annotated[
+        decontaminate_edges: Annotated[
             bool, Field(description="take the old background's colors out of the soft edge")
         ] = False
-        wrap: Annotated[
+        light_wrap: Annotated[
             float, Field(ge=0, le=1, description="light of the background on the edge; 0: none")
         ] = 0.0
 
@@ -62,7 +62,7 @@ class ReplaceEffect(EffectTraits):
 
     def __init__(self, options: Options) -> None:
         self._keep = options.keep
-        self._own_colors, self._wrap = options.own_colors, options.wrap
+        self._decontaminate, self._light_wrap = options.decontaminate_edges, options.light_wrap
         self._pool = ArrayPool()
         backdrop = _color(options.backdrop)
         self._background = open_background(options.background, fit=options.fit, backdrop=backdrop)
@@ -85,17 +85,17 @@ class ReplaceEffect(EffectTraits):
 
     def _front(self, image: Image, back: Image, alpha: Image, edges: Edges) -> Image:
         """Return I420 `image` with its edge as the options ask for it."""
-        if self._own_colors:
+        if self._decontaminate:
             image = decontaminate_edges(image, alpha, edges, self._pool.acquire(image.shape))
-        if self._wrap:
+        if self._light_wrap:
             image = apply_light_wrap(
-                image, back, alpha, self._wrap, self._pool.acquire(image.shape)
+                image, back, alpha, self._light_wrap, self._pool.acquire(image.shape)
             )
         return image
 
     def _front_bgr(self, frame: Frame, back: Image, mask: Mask) -> Image:
         """Return BGR `frame` with its edge as the options ask for it."""
-        if not (self._own_colors or self._wrap):
+        if not (self._decontaminate or self._light_wrap):
             return frame.image
         small, behind = (
             compute_mask_alpha(mask, self._keep),

@@ -72,7 +72,7 @@ def fill_hidden(front: Image, mask: Image, edges: Edges, dst: Image) -> Image:
 
 
 def decontaminate_edges_bgr(front: Image, mask: Image, edges: Edges) -> Image:
-    """Do what a deep `with_own_colors` does, for uint8 (h, w, 3) BGR; return a new picture."""
+    """Do what a deep `decontaminate_edges` does, for uint8 (h, w, 3) BGR; return a new picture."""
     return _over_pure_bgr(front, mask, edges, _band(edges, deep=True)[0])
 
 
