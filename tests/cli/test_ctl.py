@@ -86,7 +86,8 @@ def test_a_second_ctrl_c_ends_a_run_whose_sink_blocks(socket, say):
             pass  # what is done next is to write
         process.send_signal(signal.SIGINT)
         assert say("status", "--json").returncode == 0  # it is asked to end, and still blocks
-        assert press_until_it_ends(process) == 130
+        # The last press may come when the handler is gone: a shell shows 130 then too.
+        assert press_until_it_ends(process) in {130, -signal.SIGINT}
         assert b"Traceback" not in process.stderr.read()
     assert not socket.exists()
 

@@ -90,7 +90,7 @@ def test_a_model_without_single_objects_is_refused():
 def test_what_is_for_masks_is_refused_for_objects(folder, flag):
     done = CliRunner().invoke(app, ["eval", str(folder), *flag])
     assert isinstance(done.exception, ConfigError)
-    assert f"{flag[0]} is for masks" in str(done.exception)
+    assert f"{flag[0]} needs masks" in str(done.exception)
 
 
 def test_figures_of_objects_make_a_page(folder, tmp_path):

@@ -106,7 +106,7 @@ _TELLING = """
 import sys
 from pathlib import Path
 import numpy as np
-from rimlight.segmenters.tflite import TfliteEngine
+from rimlight.segmenters.tflite import TfliteRuntime
 
 def kilobytes(key):
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -114,8 +114,8 @@ def kilobytes(key):
 
 Path("/proc/self/clear_refs").write_text("5")
 before = kilobytes("VmRSS")
-engine = TfliteEngine(Path(sys.argv[1]), threads=1)
-engine.load(np.zeros(engine.input.shape, engine.input.dtype))
+engine = TfliteRuntime(Path(sys.argv[1]), threads=1)
+engine.set_input(np.zeros(engine.input.shape, engine.input.dtype))
 engine.invoke()
 print(kilobytes("VmHWM") - before)
 """
