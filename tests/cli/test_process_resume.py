@@ -91,7 +91,7 @@ def test_a_stop_leaves_a_playable_file_and_the_next_run_goes_on(tmp_path, clip):
         pass
     running.send_signal(signal.SIGTERM)
     _, told = running.communicate(timeout=60)
-    assert running.returncode == 130 and "the same command goes on" in told
+    assert running.returncode == 130 and "the same command resumes" in told
     assert 0 < len(decoded(out)) < len(decoded(straight))
     finish(clip, out)
     assert decoded(out) == decoded(straight)

@@ -137,4 +137,4 @@ def test_help_survives_python_without_docstrings(tmp_path):
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0 and "another background" in done.stdout
+    assert done.returncode == 0 and "Replace, blur or remove" in done.stdout

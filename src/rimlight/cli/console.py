@@ -129,7 +129,7 @@ def run_with_progress(
         return None
     stopped = stopped and not endless
     if stopped or not quiet:
-        console.print(format_summary(config, stats, results))
+        console.print(format_summary(config, stats, results), soft_wrap=True)
     if stopped:
         console.print("stopped before the end; " + _make_resume_hint(config))
         raise typer.Exit(STOPPED)

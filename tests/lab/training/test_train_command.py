@@ -106,7 +106,7 @@ def test_ctrl_c_ends_a_run_with_a_line_that_says_how_it_goes_on(config, tmp_path
     said += running.stderr
     running.stderr.close()
     assert running.wait() == 130
-    assert said[-1] == "stopped; the same command goes on after the last whole epoch\n"
+    assert said[-1] == "stopped; the same command resumes after the last complete epoch\n"
 
 
 def test_a_finished_run_is_not_trained_again(finished, config):
