@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from rimlight.live.on_demand import CHECK_INTERVAL_S, GRACE_S, OnDemandCamera
-from rimlight.system.camera_consumers import ConsumerCounter, count_holders
+from rimlight.system.v4l2loopback import ConsumerCounter, count_holders
 
 
 class Camera:
@@ -104,7 +104,7 @@ def test_who_feeds_a_device_is_not_taken_for_who_watches(device, shown):
 def test_virtual_cameras_can_be_imported_where_there_is_no_fcntl():
     code = (
         "import sys, rimlight.sinks; sys.modules['fcntl'] = None; sys.platform = 'win32'\n"
-        "from rimlight.system import camera_consumers, v4l2loopback\n"
+        "from rimlight.system import v4l2loopback\n"
         "assert v4l2loopback.list_loopbacks() == []"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -115,7 +115,7 @@ def test_a_full_disk_is_said_so(tmp_path):
     (tmp_path / "frames.csv").symlink_to("/dev/full")
     with pytest.raises(SinkError, match="No space left") as caught:
         drive(tmp_path, [street()])
-    assert "make room" in caught.value.hint
+    assert "free some space" in caught.value.hint
 
 
 def test_the_shipped_rules_are_in_order():

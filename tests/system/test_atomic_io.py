@@ -66,7 +66,7 @@ def test_the_part_keeps_the_suffix_by_which_libraries_choose_a_format(tmp_path):
 def test_what_cannot_be_written_is_an_error_of_the_callers_choice(tmp_path):
     with pytest.raises(ModelError, match=r"cannot write .*no/a: No such file") as caught:
         write_text(tmp_path / "no" / "a", "", ModelError)
-    assert "another place" in caught.value.hint
+    assert "another location" in caught.value.hint
 
 
 def test_an_error_that_says_already_what_was_wrong_stays_as_it_is(file):
@@ -82,7 +82,7 @@ def test_a_folder_takes_no_text(tmp_path):
 
 
 def test_a_folder_below_a_file_cannot_be_made(file):
-    with pytest.raises(SinkError, match=r"cannot make .*below"):
+    with pytest.raises(SinkError, match=r"cannot create .*below"):
         make_folder(file / "below")
 
 

@@ -1,7 +1,8 @@
 """Locks between processes, and disks that know none."""
 
-import fcntl
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -18,8 +19,8 @@ def two(tmp_path):
 
 def test_a_lock_that_another_holds_is_taken(two):
     assert [try_lock(each) for each in two] == [LockResult.ACQUIRED, LockResult.BUSY]
-    assert try_lock(two[0], fcntl.LOCK_SH) is LockResult.ACQUIRED
-    assert try_lock(two[1], fcntl.LOCK_SH) is LockResult.ACQUIRED
+    assert try_lock(two[0], shared=True) is LockResult.ACQUIRED
+    assert try_lock(two[1], shared=True) is LockResult.ACQUIRED
 
 
 def test_what_knows_no_locks_is_not_taken_for_another_holder():
@@ -41,3 +42,17 @@ def test_a_file_that_was_replaced_is_not_the_open_one(tmp_path, two):
     assert is_open_file_at(two[0], tmp_path / "lock")
     (tmp_path / "lock").unlink()
     assert not is_open_file_at(two[0], tmp_path / "lock")
+
+
+def test_locks_and_sinks_load_without_fcntl_and_posix_flags():
+    code = (
+        "import os, sys\n"
+        "import rimlight.core.config, cv2, av, pyvirtualcam, numpy\n"
+        "sys.modules['fcntl'] = None\n"
+        "for name in ('O_NOFOLLOW', 'O_NONBLOCK', 'O_CLOEXEC'): delattr(os, name)\n"
+        "from rimlight.sinks import SINKS\n"
+        "for name in SINKS.names(): SINKS.load(name)\n"
+        "from rimlight.system.locks import LockResult, try_lock\n"
+        "assert try_lock(1) is LockResult.UNSUPPORTED"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -55,7 +54,7 @@ def cached_input(place: str, where: Path, *, limit: int = MAX_CACHE_BYTES) -> It
             finally:
                 part.unlink(missing_ok=True)
         os.utime(path)
-        wait_for_lock(lock, fcntl.LOCK_SH)
+        wait_for_lock(lock, shared=True)
         _clear(where, limit)
         yield path
 

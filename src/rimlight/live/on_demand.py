@@ -10,7 +10,7 @@ from rimlight.factory.pipeline import OpenPipeline
 from rimlight.sinks.threaded import ConstantRateSink
 from rimlight.sinks.virtual_camera import VirtualCameraSink
 from rimlight.sources.reconnect import ReconnectingSource
-from rimlight.system.camera_consumers import ConsumerCounter
+from rimlight.system.v4l2loopback import ConsumerCounter
 
 CHECK_INTERVAL_S = 0.5
 GRACE_S = 5.0

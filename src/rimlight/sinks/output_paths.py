@@ -14,6 +14,7 @@ from rimlight.core.errors import SinkError
 from rimlight.core.frame import SourceInfo
 from rimlight.system.atomic_io import is_own_report, is_special_file, translate_os_errors
 from rimlight.system.file_kinds import WRITABLE_IMAGE_SUFFIXES
+from rimlight.system.locks import O_NOFOLLOW
 
 ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
 
@@ -202,7 +203,7 @@ def _try_folder(folder: Path) -> NameKey:
     name = f".rimlight-é-{secrets.token_hex(6)}"
     file = folder / name
     try:
-        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | O_NOFOLLOW, 0o600))
     except OSError:
         return _fold_case
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -15,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from rimlight.core.errors import SinkError
+from rimlight.system.locks import O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, LockResult, try_lock
 
 FileStamp = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds."""
 
-_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-_MODE = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | O_NOFOLLOW | O_CLOEXEC
+_MODE = os.O_RDWR | os.O_CREAT | os.O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
 
 
 class ResultRecord:
@@ -104,16 +104,12 @@ class ResultRecord:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise SinkError(f"{self._path} is no file", hint="choose another folder")
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
+        if try_lock(descriptor) is LockResult.BUSY:
             os.close(descriptor)
             raise SinkError(
                 f"another run is writing {self._source} to {self._folder}",
                 hint="wait for it, or choose another folder",
-            ) from exc
-        except OSError:  # a share without locks
-            pass
+            )
         self._descriptor = descriptor
 
     def _load(self) -> None:

@@ -19,7 +19,7 @@ from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.geometry import fit_image, stretch_i420
 from rimlight.imaging.pool import ArrayPool
 from rimlight.system import v4l2
-from rimlight.system.camera_identity import make_camera_finder
+from rimlight.system.v4l2 import make_camera_finder
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
     from rimlight.core.protocols import Source

@@ -1,4 +1,8 @@
-"""Where the files that travel with rimlight lie: models, configs and samples."""
+"""Folders of the shipped files (models, configs, samples) and of the user's files.
+
+The user's folders follow the XDG specification. platformdirs differs on Linux: it ignores relative
+XDG variables, has another runtime folder, and raises for a user without a home folder.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ DataFolder = Literal["models", "configs", "samples"]
 
 
 def find_data_folder(name: DataFolder) -> Path:
-    """Return the folder `name`: inside the installed package, or at the top of a checkout."""
+    """Return a shipped folder, of the installed package or of a checkout."""
     packaged = Path(str(files("rimlight"))) / "data" / name
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / name
 
@@ -19,7 +23,7 @@ def find_data_folder(name: DataFolder) -> Path:
 def find_shared_folder() -> Path | None:
     """Return the folder of models and data kept outside the project, or None.
 
-    `RIMLIGHT_SHARED` names it; without the variable it is `../shared` beside a checkout.
+    `RIMLIGHT_SHARED` names it; without the variable it is `../shared` next to a checkout.
     """
     named = os.environ.get("RIMLIGHT_SHARED")
     guess = Path(named) if named else Path(__file__).parents[4] / "shared"
@@ -27,12 +31,12 @@ def find_shared_folder() -> Path | None:
 
 
 def get_user_folder(variable: str, below_home: str) -> Path:
-    """Return one of the user's own folders, which need not exist.
+    """Return one of the user's folders, which need not exist.
 
     Args:
         variable: the environment variable that names it.
-        below_home: where it lies in the user's home otherwise. A user without a home, as in a
-            container that runs under a mere number, has nowhere: the path cannot be made.
+        below_home: its default path in the user's home. A user without a home, as in a container
+            that runs under a bare user ID, gets a path that cannot be created.
     """
     if base := os.environ.get(variable):
         return Path(base)
@@ -43,7 +47,7 @@ def get_user_folder(variable: str, below_home: str) -> Path:
 
 
 def get_cache_folder() -> Path:
-    """Return the user's folder for pulled models (`RIMLIGHT_CACHE`, XDG, or ~/.cache)."""
+    """Return the user's folder for downloaded models (`RIMLIGHT_CACHE`, XDG, or ~/.cache)."""
     if named := os.environ.get("RIMLIGHT_CACHE"):
         return Path(named)
     return get_user_folder("XDG_CACHE_HOME", ".cache") / "rimlight"

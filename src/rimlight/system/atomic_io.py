@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and one wording for those that cannot be written."""
+"""Atomic writes: a file is complete or absent. I/O errors become errors of rimlight."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import TextIO
 
 from rimlight.core.errors import RimlightError, SinkError
+from rimlight.system.locks import O_CLOEXEC, O_NOFOLLOW
 
-_CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | O_NOFOLLOW | O_CLOEXEC
 _MAX_SUFFIX_BYTES = 32
 _DEFAULT_MAX_NAME_BYTES = 255
 _HEADER_BYTES = 4096
 _PNG_HEADER_BYTES = 33
 MADE_BY: dict[str, object] = {"made_by": "rimlight"}
-"""Begins each report in JSON."""
+"""The first entry of each JSON report."""
 GENERATOR = '<meta name="generator" content="rimlight">'
-"""Stands in the head of each page."""
+"""The mark in the head of each HTML page."""
 _REPORT_PATTERNS = tuple(
     re.compile(mark, re.DOTALL)
     for mark in (
@@ -40,31 +41,31 @@ _SHELL_LINK_FOLDERS = ("/dev/fd/", "/proc/")
 
 @contextmanager
 def translate_os_errors(path: Path, error: type[RimlightError] = SinkError) -> Iterator[None]:
-    """Tell of a disk that is full, or a place where nobody may write, as an `error`.
+    """Translate OSError (disk full, permission denied) into `error`.
 
     Raises:
-        SinkError: the block could not write `path`; another `error` where one is named.
+        SinkError: the block could not write `path`; `error` if another class is given.
     """
     try:
         yield
-    except RimlightError:  # some are OSErrors, and say already what was wrong
+    except RimlightError:  # some are OSErrors, with a message already
         raise
     except OSError as exc:
         raise error(
             f"cannot write {path}: {exc.strerror or exc}",
-            hint="make room, or choose another place",
+            hint="free some space, or choose another location",
         ) from exc
 
 
 @contextmanager
 def atomic_write(path: Path, error: type[RimlightError] = SinkError) -> Iterator[Path]:
-    """Yield a file to write, which becomes `path` when the block is done.
+    """Yield a temporary file that replaces `path` when the block ends.
 
-    What was there stays until then; of a block that breaks off, nothing is left. What `stays` is
-    written to as it is.
+    An existing file stays until then. If the block raises, no new file is left. A special file is
+    written in place.
 
     Raises:
-        SinkError: it cannot be written; another `error` where one is named.
+        SinkError: it cannot be written; `error` if another class is given.
     """
     if is_special_file(path):
         with translate_os_errors(path, error):
@@ -77,33 +78,33 @@ def atomic_write(path: Path, error: type[RimlightError] = SinkError) -> Iterator
             yield part
             part.replace(path)
     finally:
-        with contextlib.suppress(OSError):  # what matters is told already
+        with contextlib.suppress(OSError):  # the first error is the relevant one
             part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str, error: type[RimlightError] = SinkError) -> None:
-    """Write a text as UTF-8; what was there stays until the new one is whole.
+    """Write UTF-8 text atomically.
 
-    A byte that is no text, as names of old files have them, is written as a question mark.
+    Surrogates, as in file names that are not UTF-8, are written as question marks.
 
     Raises:
-        SinkError: it cannot be written; another `error` where one is named.
+        SinkError: it cannot be written; `error` if another class is given.
     """
     write_bytes(path, text.encode(errors="replace"), error)
 
 
 def write_bytes(path: Path, content: bytes, error: type[RimlightError] = SinkError) -> None:
-    """Write a file; what was there stays until the new one is whole.
+    """Write bytes atomically.
 
     Raises:
-        SinkError: it cannot be written; another `error` where one is named.
+        SinkError: it cannot be written; `error` if another class is given.
     """
     with atomic_write(path, error) as part:
         part.write_bytes(content)
 
 
 def open_text(path: Path) -> TextIO:
-    """Open a text that grows line by line, over what was there; a link is replaced, not followed.
+    """Open a text file to write line by line; a link is replaced, not followed.
 
     Raises:
         OSError: it cannot be opened.
@@ -112,27 +113,26 @@ def open_text(path: Path) -> TextIO:
         return path.open("w", encoding="utf-8", newline="")
     if path.is_symlink():
         path.unlink()
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | O_NOFOLLOW | O_CLOEXEC
     return open(os.open(path, flags, 0o666), "w", encoding="utf-8", newline="")
 
 
 def make_folder(path: Path, error: type[RimlightError] = SinkError) -> None:
-    """Make a folder, with those above it, unless it is there.
+    """Create a folder and its parents unless it exists.
 
     Raises:
-        SinkError: it cannot be made; another `error` where one is named.
+        SinkError: it cannot be created; `error` if another class is given.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise error(f"cannot make {path}: {exc.strerror}", hint="name another folder") from exc
+        raise error(f"cannot create {path}: {exc.strerror}", hint="choose another folder") from exc
 
 
 def create_partial_file(path: Path) -> Path:
-    """Create the empty file in which `path` is written until it is complete.
+    """Create the empty temporary file for `path`, in the same folder, with its suffix.
 
-    It lies next to `path` and keeps its suffix. Nobody can foretell its name, and nothing that has
-    a name already is opened, so a link that somebody planted is never followed.
+    Its name is random and never an existing one, so a planted link is never followed.
 
     Raises:
         OSError: it cannot be created.
@@ -145,10 +145,10 @@ def create_partial_file(path: Path) -> Path:
 
 
 def make_hidden_name(path: Path, ending: str) -> str:
-    """Return the name of a hidden companion of `path`: ".NAME" and `ending`.
+    """Return the name of a hidden file for `path`: ".NAME" and `ending`.
 
-    Where that is longer than the file system allows, a hash stands for NAME. The same path always
-    has the same companion.
+    If that is longer than the file system allows, a hash replaces NAME. The result depends on the
+    path alone.
     """
     name = f".{path.name}{ending}"
     if len(os.fsencode(name)) <= _get_max_name_bytes(path.parent):
@@ -157,16 +157,16 @@ def make_hidden_name(path: Path, ending: str) -> str:
 
 
 def move_into_place(part: Path, path: Path, *, overwrite: bool) -> None:
-    """Give a finished file its name, in one step.
+    """Rename a finished file to `path`, atomically.
 
     Args:
         part: the file, next to `path`.
-        path: its name from now on.
-        overwrite: replace what has that name.
+        path: its final name.
+        overwrite: replace an existing file.
 
     Raises:
-        FileExistsError: something has that name and must stay; `part` is as it was.
-        OSError: the name cannot be given.
+        FileExistsError: the name is taken and `overwrite` is False; `part` is unchanged.
+        OSError: it cannot be renamed.
     """
     if overwrite:
         part.replace(path)
@@ -175,7 +175,7 @@ def move_into_place(part: Path, path: Path, *, overwrite: bool) -> None:
         os.link(part, path, follow_symlinks=False)
     except FileExistsError:
         raise
-    except OSError:  # exFAT and some shares have no hard links: the name is taken first
+    except OSError:  # exFAT and some shares have no hard links: reserve the name
         os.close(os.open(path, _CREATE_FLAGS, 0o666))
         part.replace(path)
     else:
@@ -183,7 +183,7 @@ def move_into_place(part: Path, path: Path, *, overwrite: bool) -> None:
 
 
 def is_own_report(path: Path) -> bool:
-    """Return True if `path` is a report of rimlight, by how it begins; a link is none."""
+    """Return True if `path` is a report of rimlight, judged by its header; a link is not."""
     if os.path.islink(path) or not os.path.isfile(path):
         return False
     try:
@@ -195,7 +195,7 @@ def is_own_report(path: Path) -> bool:
 
 
 def sign_png(data: bytes) -> bytes:
-    """Return a PNG that says that rimlight made it; other data is returned as it is."""
+    """Add the mark of rimlight to a PNG; other data is returned unchanged."""
     if not data.startswith(b"\x89PNG"):
         return data
     block = b"tEXt" + b"Software\0rimlight"
@@ -204,10 +204,10 @@ def sign_png(data: bytes) -> bytes:
 
 
 def is_special_file(path: Path) -> bool:
-    """Return True if no new file may replace `path`: a pipe, a device, or a shell's link to one.
+    """Return True if `path` must be written in place: a pipe, a device, a shell's link.
 
-    The shell's links are /dev/stdout, and /dev/fd/63 for >(jq); they may lead to a file. All other
-    links are replaced, never followed.
+    Links of the shell are /dev/stdout, and /dev/fd/63 for >(jq); they may lead to a file. All
+    other links are replaced, never followed.
     """
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
         return True
@@ -219,7 +219,7 @@ def is_special_file(path: Path) -> bool:
 
 
 def _get_max_name_bytes(folder: Path) -> int:
-    """Return how many bytes a name in `folder` may have."""
+    """Return the maximum length of a file name in `folder`."""
     try:
         return os.pathconf(folder, "PC_NAME_MAX")
     except (OSError, ValueError, AttributeError):

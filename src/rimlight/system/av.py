@@ -1,4 +1,4 @@
-"""The only door to PyAV.
+"""The only module that imports PyAV.
 
 `import av` before `import cv2` makes `cv2.imshow` hang for ever, because both wheels bundle
 libxcb helpers and the first one loaded wins. So cv2 is imported first, here and nowhere else.
@@ -13,15 +13,15 @@ import av.logging  # isort: skip
 import av.sidedata.sidedata  # isort: skip
 import av.video.reformatter  # isort: skip
 
-# Its exceptions say what failed. With a level set, every remark on a damaged frame would go through
-# Python's logging to the terminal, and take the GIL inside FFmpeg's own threads to get there.
+# Exceptions report failures. With a log level, every message about a damaged frame would go through
+# Python's logging and take the GIL inside FFmpeg's threads.
 av.logging.set_level(None)
 
 
 def _make_unknown(kinds: Any, value: int) -> Any:
-    """Return a member for a kind of side data that is newer than PyAV's list of them.
+    """Return an enum member for a kind of side data that PyAV does not list.
 
-    Without it, one such kind (EXIF, say) makes all side data of a frame unreadable.
+    Without it, one such kind, such as EXIF, makes all side data of a frame unreadable.
     """
     kind = object.__new__(kinds)
     kind._name_, kind._value_ = f"UNKNOWN_{value}", value

@@ -1,4 +1,4 @@
-"""How many processor cores there are to share among decoder, model and encoder."""
+"""The number of processor cores for decoder, model and encoder."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def count_usable_cores(quota: Path = _QUOTA) -> int:
-    """Return how many cores this process may use, at least 1.
+    """Return the number of cores that this process may use, at least 1.
 
     Args:
-        quota: holds a container's limit, as "200000 100000" for two cores, or "max 100000".
+        quota: file with the limit of a container: "200000 100000" for two cores, "max 100000".
     """
     count = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):

@@ -1,4 +1,4 @@
-"""Is there a screen? Asked before OpenCV is, which ends the whole process when there is none."""
+"""A check for a display. Without one, OpenCV would abort the whole process."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _FIRST_PORT = 6000
 
 
 def check_display(environ: Mapping[str, str] = os.environ) -> None:
-    """Check that an X server answers; on other systems than Linux there is always a screen.
+    """Check that an X server responds; other systems than Linux always have a display.
 
-    OpenCV's Linux wheel speaks X11 only, on a Wayland desktop through its XWayland server.
+    OpenCV's Linux wheel supports X11 only, on a Wayland desktop through XWayland.
 
     Raises:
-        SinkError: no display is named, or the one that is does not answer.
+        SinkError: DISPLAY is unset, or that display does not respond.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -37,7 +37,7 @@ def check_display(environ: Mapping[str, str] = os.environ) -> None:
 
 
 def _connect(display: str) -> None:
-    """Connect to an X server and hang up: "host:number.screen", no host for this machine."""
+    """Connect to the X server "host:number.screen" and disconnect; no host means this machine."""
     parts = re.fullmatch(r"(.*):(\d+)(?:\.\d+)?", display)
     if parts is None:
         raise OSError("it is not of the form host:number")

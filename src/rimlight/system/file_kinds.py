@@ -1,4 +1,4 @@
-"""Which files are pictures and which are videos: by the suffix of the name, or by the content."""
+"""Detection of image and video files by suffix and by content."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Literal
 Kind = Literal["picture", "video"]
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"})
-"""All of these hold a JPEG; results are called .jpg or .jpeg."""
+"""Suffixes of JPEG files; only .jpg and .jpeg are written."""
 
 WRITABLE_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-"""What results can be."""
+"""Suffixes of images that can be written."""
 
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif", ".heics", ".heifs"})
-"""What phones write; read where pillow-heif is installed."""
+"""Suffixes of phone photos; readable if pillow-heif is installed."""
 
 IMAGE_SUFFIXES = JPEG_SUFFIXES | frozenset(
     {".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".avif", ".avifs"}
 )
-"""The picture files that are always read."""
+"""Suffixes of images that can always be read."""
 
 VIDEO_SUFFIXES = frozenset(
     {
@@ -33,7 +33,7 @@ VIDEO_SUFFIXES = frozenset(
         ".360", ".dvr-ms", ".ismv", ".mj2", ".bik", ".roq", ".fli", ".flc",
     }
 )  # fmt: skip
-"""The video files that are looked for in folders: what FFmpeg opens and cameras write."""
+"""Suffixes of videos that are searched for in folders: FFmpeg can open them."""
 
 RAW_SUFFIXES = frozenset(
     {
@@ -41,12 +41,12 @@ RAW_SUFFIXES = frozenset(
         ".raf", ".pef", ".srw", ".x3f", ".3fr", ".iiq",
     }
 )  # fmt: skip
-"""Unprocessed photos. Most are built like TIFF, with a thumbnail as their first picture."""
+"""Suffixes of raw photos. Most are TIFF files whose first image is a thumbnail."""
 
 _RAW_STREAMS = frozenset({".mjpg", ".mjpeg"})  # JPEG after JPEG, so the content looks like one
 
 HEADER_BYTES = 4096
-"""As many bytes from the start of a file tell its kind."""
+"""Number of bytes at the start of a file that determine its kind."""
 
 _FTYP_PICTURES = {
     b"avif": "avif", b"avis": "avif",
@@ -56,23 +56,23 @@ _FTYP_PICTURES = {
 
 
 def get_suffix(name: str | os.PathLike[str]) -> str:
-    """Return the suffix of a name in lower case, such as ".jpg"; "" if there is none."""
+    """Return the suffix of a name in lower case, such as ".jpg"; "" without one."""
     return os.path.splitext(os.path.basename(os.fspath(name)))[1].lower()
 
 
 def is_image(name: str | os.PathLike[str]) -> bool:
-    """Return True if a file of that name is taken for a picture that can be read here."""
+    """Return True if the suffix is that of an image that can be read here."""
     suffix = get_suffix(name)
     return suffix in IMAGE_SUFFIXES or (suffix in HEIF_SUFFIXES and can_read_heif())
 
 
 def is_video(name: str | os.PathLike[str]) -> bool:
-    """Return True if a file of that name is taken for a video."""
+    """Return True if the suffix is that of a video."""
     return get_suffix(name) in VIDEO_SUFFIXES
 
 
 def choose_result_suffix(name: str | os.PathLike[str]) -> str:
-    """Return the suffix of a picture's result where the user names none."""
+    """Return the default suffix of the output for an input image."""
     suffix = get_suffix(name)
     if suffix in WRITABLE_IMAGE_SUFFIXES:
         return suffix
@@ -86,7 +86,7 @@ def can_read_heif() -> bool:
 
 
 def detect_image_format(head: bytes) -> str:
-    """Return the picture format of a file that starts with `head`; "" for all else.
+    """Return the image format of a file that starts with `head`; "" for other files.
 
     The names are "jpeg", "png", "webp", "gif", "bmp", "tiff", "avif" and "heif".
     """
@@ -110,7 +110,7 @@ def detect_image_format(head: bytes) -> str:
 
 
 def describe_other_format(head: bytes) -> str:
-    """Return what a file that is no picture is, in words such as "a PDF"; "" if unknown."""
+    """Describe a file that is not an image, such as "a PDF"; "" if unknown."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512].lower()
     if b"<svg" in text:
         return "an SVG drawing"
@@ -123,21 +123,21 @@ def describe_other_format(head: bytes) -> str:
     starts = {
         b"%PDF": "a PDF",
         b"8BPS": "a Photoshop file",
-        b"\xff\x0a": "a JPEG XL picture",
-        b"\x00\x00\x00\x0cJXL ": "a JPEG XL picture",
-        b"\x00\x00\x00\x0cjP  ": "a JPEG 2000 picture",
-        b"\xff\x4f\xff\x51": "a JPEG 2000 picture",
+        b"\xff\x0a": "a JPEG XL image",
+        b"\x00\x00\x00\x0cJXL ": "a JPEG XL image",
+        b"\x00\x00\x00\x0cjP  ": "a JPEG 2000 image",
+        b"\xff\x4f\xff\x51": "a JPEG 2000 image",
         b"\x1a\x45\xdf\xa3": "a video",
         b"PK\x03\x04": "a ZIP archive",
-        b"\x00\x05\x16\x07": "a companion file of macOS, without a picture",
+        b"\x00\x05\x16\x07": "a companion file of macOS, without an image",
     }
     return next((name for start, name in starts.items() if head.startswith(start)), "")
 
 
 def is_animated(head: bytes) -> bool:
-    """Return True if the header announces several frames (APNG, animated WebP, AVIF sequence).
+    """Return True if the header declares several frames (APNG, animated WebP, AVIF sequence).
 
-    A GIF announces nothing, so each may be one.
+    A GIF declares nothing, so every GIF counts.
     """
     kind = detect_image_format(head)
     if kind == "webp":
@@ -150,9 +150,9 @@ def is_animated(head: bytes) -> bool:
 
 
 def detect_kind(path: str) -> Kind | None:
-    """Return what the regular file at `path` is, by its content and then by its name.
+    """Return the kind of the regular file at `path`, by content, then by suffix.
 
-    None: neither says so, or it cannot be read.
+    None: it is neither an image nor a video, or cannot be read.
     """
     suffix = get_suffix(path)
     named: Kind | None = "video" if suffix in VIDEO_SUFFIXES else None
@@ -165,17 +165,17 @@ def detect_kind(path: str) -> Kind | None:
 
 
 def can_be_animated(path: str) -> bool:
-    """Return True if the regular file at `path` holds an animation, or is a GIF."""
+    """Return True if the regular file at `path` is an animation or a GIF."""
     return is_animated(read_header(path))
 
 
 def is_still_image(path: str) -> bool:
-    """Return True if the regular file at `path` is a picture that does not move."""
+    """Return True if the regular file at `path` is a still image."""
     return detect_kind(path) == "picture" and not can_be_animated(path)
 
 
 def read_header(path: str) -> bytes:
-    """Return the first bytes of a regular file; none of anything else."""
+    """Return the first bytes of a regular file; b"" for anything else."""
     if not os.path.isfile(path):
         return b""
     try:

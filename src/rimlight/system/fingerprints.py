@@ -1,4 +1,4 @@
-"""Fingerprints of files, by which it is known that a file is still the same."""
+"""Fingerprints of files, to detect changes."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ _SAMPLES, _SAMPLE_BYTES = 64, 1 << 12
 
 
 def compute_fingerprint(path: Path) -> list[Any]:
-    """Return size and a hash of the beginning, the end and 64 places between them.
+    """Return the size and a hash of start, end and 64 samples between them.
 
     Raises:
         OSError: the file cannot be read.
     """
     size = path.stat().st_size
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        found.update(file.read(_END_BYTES))
+        digest.update(file.read(_END_BYTES))
         step = (size - 2 * _END_BYTES) // _SAMPLES
         for number in range(_SAMPLES if step > 0 else 0):
             file.seek(_END_BYTES + number * step)
-            found.update(file.read(_SAMPLE_BYTES if step > _SAMPLE_BYTES else step))
+            digest.update(file.read(_SAMPLE_BYTES if step > _SAMPLE_BYTES else step))
         file.seek(max(0, size - _END_BYTES))
-        found.update(file.read(_END_BYTES))
-    return [size, found.hexdigest()]
+        digest.update(file.read(_END_BYTES))
+    return [size, digest.hexdigest()]
 
 
 def compute_identity(path: Path) -> list[Any]:
-    """Return what tells a file from one that was put in its place: time of change and content.
+    """Return modification time and content fingerprint, which identify a file.
 
-    Of a folder these are the names, sizes and times of the files directly in it. What is neither,
-    such as a pipe, is not read.
+    For a folder: names, sizes and times of the files directly in it. Anything else, such as a
+    pipe, is not read.
 
     Raises:
         OSError: it cannot be read.
@@ -51,7 +51,7 @@ def compute_identity(path: Path) -> list[Any]:
 
 
 def compute_sha256(path: Path) -> str:
-    """Return the SHA-256 of a whole file, in hex.
+    """Return the SHA-256 of a file, in hex.
 
     Raises:
         OSError: the file cannot be read.

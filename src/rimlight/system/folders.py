@@ -1,8 +1,8 @@
-"""Which files lie in a folder, below it, or match a glob: one rule for every command.
+"""Listing of folders and globs, by one rule for every command.
 
-Left out are companions that systems keep next to the user's files (names with a leading dot such
-as "._a.jpg", Thumbs.db, @eaDir, __MACOSX, $RECYCLE.BIN), folders behind links, which may lead
-round in a circle, and the folders of the run's own results.
+Skipped are companion files of the system (names with a leading dot such as "._a.jpg", Thumbs.db,
+@eaDir, __MACOSX, $RECYCLE.BIN), linked folders, which may form a circle, and the result folders of
+the run.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _COMPANIONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FolderListing:
-    """What lies in a folder.
+    """The contents of a folder.
 
     Attributes:
-        files: everything but folders and companions, in natural order. A link that leads nowhere,
-            a pipe or a device may be among them.
+        files: everything except folders and companions, in natural order; may include broken
+            links, pipes and devices.
         skipped_folders: number of folders that were not searched.
         excluded: result folders that were skipped.
     """
@@ -44,18 +44,18 @@ class FolderListing:
 
 
 def natural_sort_key(name: str) -> list[tuple[int, int, str]]:
-    """Return a key that sorts numbers in names by value: 2.mp4 before 10.mp4."""
+    """Return a sort key that orders numbers by value: 2.mp4 before 10.mp4."""
     pieces = re.findall(r"(\d+)|(\D+)", name)
     return [(0, int(number), "") if number else (1, 0, text) for number, text in pieces]
 
 
 def is_companion(name: str) -> bool:
-    """Return True for the name of a file or folder that a system keeps next to the user's."""
+    """Return True for the name of a companion file or folder of the system."""
     return name.startswith(".") or name.lower() in _COMPANIONS
 
 
 def is_below_companion(path: str) -> bool:
-    """Return True if a part of a relative path is a companion's name."""
+    """Return True if a component of a relative path names a companion."""
     return any(is_companion(part) for part in path.split("/") if part not in {"", ".", ".."})
 
 
@@ -66,12 +66,12 @@ def list_folder(
 
     Args:
         top: the folder.
-        recursive: look into the folders in it too, but not behind links.
+        recursive: search subfolders too, but not linked ones.
         excluded: folders to skip if they are below `top`.
         strict: raise if a folder cannot be read, instead of skipping it.
 
     Raises:
-        OSError: a folder may not be read.
+        OSError: a folder cannot be read.
     """
     results = {_resolve(path) for path in excluded} - {_resolve(top)}
     below = sorted(path for path in results if path.is_relative_to(_resolve(top)))
@@ -97,16 +97,16 @@ def list_files(folder: Path, accepts: Callable[[Path], bool] = is_image) -> list
     """Return the regular files directly in `folder` that `takes` takes, in natural order.
 
     Raises:
-        OSError: there is no such folder, or it may not be read.
+        OSError: the folder does not exist or cannot be read.
     """
     return [path for path in list_folder(folder).files if accepts(path) and path.is_file()]
 
 
 def expand_glob(pattern: str, *, excluded: Iterable[Path] = ()) -> list[Path]:
-    """Return what a glob stands for, without folders and companions, in natural order.
+    """Return the files that match a glob, without companions, in natural order.
 
-    "**" stands for any number of folders, but does not go through links. Companions that the
-    pattern names before its first wildcard are meant.
+    "**" matches any number of folders, but follows no links. Companions that the pattern names
+    before its first wildcard are included.
     """
     base = get_glob_base(pattern)
     results = {_resolve(path) for path in excluded}
@@ -133,23 +133,23 @@ def get_glob_base(pattern: str) -> Path:
 
 
 def is_glob(text: str) -> bool:
-    """Return True if there are wildcards in `text`."""
+    """Return True if `text` contains wildcards."""
     return _WILD.search(text) is not None
 
 
 def path_sort_key(path: Path) -> list[tuple[int, int, str]]:
-    """Return a key that sorts paths as people do: 2.png before 10.png."""
+    """Return a natural sort key of a path: 2.png before 10.png."""
     return natural_sort_key(str(path))
 
 
 def describe_skipped(
     names: Sequence[Path], listing: FolderListing | None = None, *, where: str = ""
 ) -> str:
-    """Say in one line what is left out, with numbers; "" for nothing.
+    """Summarize skipped files and folders in one line; "" for none.
 
     Args:
-        names: files that are not taken.
-        listing: of the folder they lie in, which tells folders that were not looked into.
+        names: the skipped files.
+        listing: of their folder, which counts the folders that were not searched.
         where: the folder, named at the start.
     """
     kinds = Counter(map(_describe_kind, names))
@@ -169,19 +169,19 @@ def describe_skipped(
 
 
 def _describe_kind(path: Path) -> str:
-    """Name what a file is counted as: by its suffix, or itself where it is no regular file."""
+    """Return the suffix of a file, or its name if it is not a regular file."""
     if os.path.exists(path) and not os.path.isfile(path):
         return f"{path.name} (a pipe or device)"
     return get_suffix(path) or "without a suffix"
 
 
 def _expand(pattern: str) -> Iterator[str]:
-    """Expand a glob as the standard library does, but never through links for "**"."""
+    """Expand a glob like the standard library, but follow no links for "**"."""
     head, deep, rest = re.sub(r"/\*\*$", "/**/*", pattern).partition("**/")
     if not deep or (head and not head.endswith("/")):
         yield from glob(pattern)
         return
-    # Tops behind a link that the user wrote are entered; links below them are not.
+    # A linked folder that the pattern names is entered; links below it are not.
     for top in glob(head) if head else ["."]:
         for root, folders, _ in os.walk(top):
             folders[:] = [name for name in folders if not is_companion(name)]
@@ -202,4 +202,4 @@ def _resolve(path: Path) -> Path:
 
 
 def _fail(error: OSError) -> None:
-    raise error  # os.walk passes over what it may not read, unless told otherwise
+    raise error  # by default, os.walk skips what it cannot read

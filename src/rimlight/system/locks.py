@@ -1,44 +1,59 @@
-"""What not every disk knows: file locks between processes, and writing data out."""
+"""File locks between processes, and writes that reach the disk.
+
+The lock is taken on the open file itself, because that file is often the record it protects.
+filelock does not fit: it opens a lock file by path, and cannot lock a descriptor that is already
+open. Such a lock ends with its holder, follows no link, and a network share without locks is told
+from one whose lock is held. fcntl is imported on use, so that importers also load on Windows.
+"""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from enum import Enum
 from pathlib import Path
 
-_NOT_FLUSHED = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS})
-"""What file systems answer that cannot write out one file or folder by itself."""
+O_NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+O_NONBLOCK: int = getattr(os, "O_NONBLOCK", 0)
+O_CLOEXEC: int = getattr(os, "O_CLOEXEC", 0)
+"""Flags of `os.open` that Windows does not have."""
+
+_NO_FSYNC_ERRORS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS})
+"""Errors of file systems that cannot flush a single file or folder."""
 
 
 class LockResult(Enum):
-    """What came of asking for a lock."""
+    """The result of requesting a lock."""
 
-    ACQUIRED = "held"
-    BUSY = "taken"
+    ACQUIRED = "acquired"
+    BUSY = "busy"
     """Another process holds it."""
-    UNSUPPORTED = "unknown"
-    """The disk knows no locks, as some network shares do not."""
+    UNSUPPORTED = "unsupported"
+    """The file system has no locks, as on some network shares."""
 
 
-def try_lock(descriptor: int, how: int = fcntl.LOCK_EX) -> LockResult:
-    """Ask for the lock of an open file, exclusive unless `how` is LOCK_SH, and do not wait.
+def try_lock(descriptor: int, *, shared: bool = False) -> LockResult:
+    """Lock an open file without waiting; exclusive unless `shared`.
 
     Only EWOULDBLOCK means that another process holds the lock; every other error comes from the
     file system.
     """
-    return _flock(descriptor, how | fcntl.LOCK_NB)
+    return _flock(descriptor, shared=shared, blocking=False)
 
 
-def wait_for_lock(descriptor: int, how: int = fcntl.LOCK_EX) -> LockResult:
-    """Wait for the lock of an open file, exclusive unless `how` is LOCK_SH."""
-    return _flock(descriptor, how)
+def wait_for_lock(descriptor: int, *, shared: bool = False) -> LockResult:
+    """Wait for the lock of an open file; exclusive unless `shared`."""
+    return _flock(descriptor, shared=shared, blocking=True)
 
 
-def _flock(descriptor: int, how: int) -> LockResult:
+def _flock(descriptor: int, *, shared: bool, blocking: bool) -> LockResult:
     try:
-        fcntl.flock(descriptor, how)
+        import fcntl
+    except ImportError:  # Windows
+        return LockResult.UNSUPPORTED
+    operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    try:
+        fcntl.flock(descriptor, operation if blocking else operation | fcntl.LOCK_NB)
     except BlockingIOError:
         return LockResult.BUSY
     except OSError:
@@ -47,7 +62,7 @@ def _flock(descriptor: int, how: int) -> LockResult:
 
 
 def is_open_file_at(descriptor: int, path: Path) -> bool:
-    """Return True if `path` is the open file: another process may have replaced or removed it."""
+    """Return True if `path` is still the open file, neither replaced nor removed."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except OSError:
@@ -55,7 +70,7 @@ def is_open_file_at(descriptor: int, path: Path) -> bool:
 
 
 def flush_to_disk(descriptor: int) -> bool:
-    """Wait until an open file or folder is on the disk; return False where the disk cannot tell.
+    """Flush an open file or folder to disk; return False if the file system cannot.
 
     Raises:
         OSError: it cannot be written.
@@ -63,7 +78,7 @@ def flush_to_disk(descriptor: int) -> bool:
     try:
         os.fsync(descriptor)
     except OSError as exc:
-        if exc.errno not in _NOT_FLUSHED:
+        if exc.errno not in _NO_FSYNC_ERRORS:
             raise
         return False
     return True

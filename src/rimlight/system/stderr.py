@@ -1,4 +1,4 @@
-"""Native libraries that greet on stderr, where no setting of their own silences them."""
+"""A filter for messages of native libraries on stderr that no setting disables."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-# Two threads that load libraries at once must not put back each other's stderr.
+# Threads that load libraries at the same time must not restore each other's stderr.
 _STDERR = threading.Lock()
 
 
 def _open_buffer() -> IO[bytes]:
-    """Return a file to keep bytes in: in memory where the system can, for no disk may have room."""
+    """Open a temporary file, in memory if possible, because the disk may be full."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("rimlight-stderr"), "w+b")
     return tempfile.TemporaryFile()
@@ -23,25 +23,25 @@ def _open_buffer() -> IO[bytes]:
 
 @contextmanager
 def filter_stderr(*starts: bytes) -> Iterator[None]:
-    """Drop the lines that begin with one of `starts` from what is written to stderr meanwhile.
+    """Drop lines that begin with one of `starts` from stderr during the block.
 
-    It works on file descriptor 2, which such libraries write to directly. Everything else is
-    passed on when the block ends.
+    Works on file descriptor 2, which native libraries write to. All other lines are written when
+    the block ends.
     """
     if sys.stderr is None:  # the program was started with its stderr closed
         yield
         return
     sys.stderr.flush()
-    with _STDERR, _open_buffer() as held:
+    with _STDERR, _open_buffer() as buffer:
         stderr = os.dup(2)
-        os.dup2(held.fileno(), 2)
+        os.dup2(buffer.fileno(), 2)
         try:
             yield
         finally:
             sys.stderr.flush()
             os.dup2(stderr, 2)
             os.close(stderr)
-            held.seek(0)
-            for line in held:
+            buffer.seek(0)
+            for line in buffer:
                 if not line.startswith(starts):
                     os.write(2, line)

@@ -19,7 +19,14 @@ from typing import Any
 from rimlight.core.errors import SinkError
 from rimlight.system.atomic_io import make_hidden_name, move_into_place
 from rimlight.system.fingerprints import compute_fingerprint, compute_sha256
-from rimlight.system.locks import LockResult, flush_to_disk, is_open_file_at, try_lock
+from rimlight.system.locks import (
+    O_NOFOLLOW,
+    O_NONBLOCK,
+    LockResult,
+    flush_to_disk,
+    is_open_file_at,
+    try_lock,
+)
 
 _VERSION = 3
 _STATE = "state.json"
@@ -230,7 +237,7 @@ class SegmentIndex:
         for _ in range(_TRIES):
             try:
                 _make_folder(self.folder)
-                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+                flags = os.O_RDWR | os.O_CREAT | O_NOFOLLOW | O_NONBLOCK
                 lock = os.open(self.folder / _LOCK, flags, 0o644)
             except SinkError:
                 raise
@@ -394,7 +401,7 @@ def _compute_checksum(data: dict[str, Any]) -> str:
 def _read_state(path: Path, suffix: str) -> _State | None:
     """Return what a list says, None where there is none or it is not as it was written."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
         with open(descriptor, encoding="utf-8") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return None
