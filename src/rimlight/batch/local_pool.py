@@ -21,6 +21,12 @@ TRIES = 3
 _TICK_S = 0.2
 _STOP_TIMEOUT_S = 10.0
 
+OnTick: TypeAlias = Callable[[Sequence[int]], None]
+"""Called a few times a second with the frames done, by the jobs' place."""
+JOB_BYTES = 500 << 20
+"""What one job takes at most while it works on 1080p video."""
+_CGROUP = Path("/sys/fs/cgroup")
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -38,9 +44,6 @@ class Job:
     thumbnail: Path
     threads: int = 0
 
-
-OnTick: TypeAlias = Callable[[Sequence[int]], None]
-"""Called a few times a second with the frames done, by the jobs' place."""
 
 OnKill: TypeAlias = Callable[[Job, int], None]
 """Called with a job whose worker was killed, and the new number of workers."""
@@ -163,12 +166,6 @@ def _cause(code: int | None) -> str:
     if code is not None and code < 0:
         return signal.Signals(-code).name
     return f"exit code {code}"
-
-
-JOB_BYTES = 500 << 20
-"""What one job takes at most while it works on 1080p video."""
-
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 def count_fitting_jobs(count: int) -> int:

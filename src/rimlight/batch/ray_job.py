@@ -21,6 +21,8 @@ from rimlight.batch.ray_tasks import Files, RemoteJob
 from rimlight.system import app_paths
 from rimlight.system.atomic_io import make_hidden_name
 
+_BYTES = 32
+
 
 def make_remote_job(
     run: Mapping[str, Any], *, threads: int, piece_s: Fraction, made_of: Sequence[Any] = ()
@@ -93,9 +95,6 @@ def _rooted(value: Any) -> Any:
 def _is_file(value: Any) -> bool:
     is_text = isinstance(value, str) and 0 < len(value) <= 4096
     return is_text and os.path.isfile(os.path.expanduser(value))
-
-
-_BYTES = 32
 
 
 @cache

@@ -31,7 +31,7 @@ def is_url(place: str) -> bool:
 
 
 def is_bucket(place: str) -> bool:
-    """Say whether an address is that of a whole object store, beside which nothing can lie."""
+    """Say whether an address is that of a whole object store, next to which nothing can lie."""
     protocol, _, path = place.partition("://")
     return protocol in _WITHOUT_FOLDERS and "/" not in path.strip("/")
 

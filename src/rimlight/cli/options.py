@@ -1,6 +1,6 @@
 """`rimlight options`: every option of every component, and the index that flags are built from.
 
-The index `options.json` lies beside this file, so that `--help` can show the choices, bounds and
+The index `options.json` lies next to this file, so that `--help` can show the choices, bounds and
 defaults of options without importing the components. `python tests/golden/make.py reference`
 writes it, and `docs/reference/` from it, after a change of an `Options` class.
 """
@@ -54,7 +54,7 @@ _MODELS = {
     "training.prune": ("rimlight.lab.training.prune_options:PruneOptions", "`rimlight prune`"),
     "training.setup": ("rimlight.lab.evaluation.setups:SetupConfig", "a setup of `rimlight eval`"),
 }
-"""Component -> where its options are written, beside those of the registries, and what it is."""
+"""Component -> where its options are written, in addition to the registries, and what it is."""
 
 _ELSEWHERE = {"training.distill": "training.train"}  # a subclass lists its own options only
 

@@ -278,7 +278,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with `over` on top: mappings merge key by key, all else is replaced.
 
-    A part that changes its `kind` starts anew: options of another kind do not carry over.
+    A part that changes its `kind` starts empty: options of another kind do not carry over.
     """
     result = dict(base)
     for key, value in over.items():

@@ -49,6 +49,13 @@ Image = NDArray[np.uint8]
 
 _HINT = "give a picture, a video, or a color such as '#00ff00' or white"
 
+_log = logging.getLogger(__name__)
+_USUAL_RATE = Fraction(25)
+_EARLY_S = (0, 10)
+"""Transport streams are sought in by decoding time, which is before the first frame's own."""
+_THREADS = 2
+"""Each thread that decodes holds frames; the run's own film is decoded at the same time."""
+
 
 class Background(Protocol):
     """A picture for any moment."""
@@ -202,16 +209,6 @@ def _in_colors_of(icc: bytes, color: Bgr) -> Bgr:
     """Return an sRGB color as the numbers that stand for it in another profile."""
     blue, green, red = convert_profile(np.full((1, 1, 3), color, np.uint8), b"", icc)[0, 0]
     return int(blue), int(green), int(red)
-
-
-_log = logging.getLogger(__name__)
-
-_USUAL_RATE = Fraction(25)
-_EARLY_S = (0, 10)
-"""Transport streams are sought in by decoding time, which is before the first frame's own."""
-
-_THREADS = 2
-"""Each thread that decodes holds frames; the run's own film is decoded at the same time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A transparent background."""
+"""What other programs composite with: a cutout, its matte, its foreground colors."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ from rimlight.imaging.edge_color import (
     fill_hidden_bgr,
 )
 from rimlight.imaging.pool import ArrayPool
+
+Image = NDArray[np.uint8]
+_GRAY = 128
+_BLACK, _WHITE = 16, 235
 
 
 class CutoutEffect(EffectTraits):
@@ -103,12 +107,6 @@ class ForegroundEffect(EffectTraits):
 
     def close(self) -> None:
         """Nothing to release."""
-
-
-Image = NDArray[np.uint8]
-
-_GRAY = 128
-_BLACK, _WHITE = 16, 235
 
 
 class MatteEffect(EffectTraits):

@@ -39,6 +39,9 @@ _PATH = 255
 """The index of the outline of the path ahead."""
 _PATH_COLOR = (0, 200, 255)
 
+_LINES_IN_PICTURE = 360
+"""Outlines that would fill a picture from top to bottom."""
+
 
 class OverlayEffect(EffectTraits):
     """Paints each class in its color and names those that are there, with their share.
@@ -147,10 +150,6 @@ def _check_palette(palette: dict[str, str]) -> None:
             parse_color(text)
         except ValueError as exc:
             raise ConfigError(f"effect 'overlay': palette: {name}: {exc}") from exc
-
-
-_LINES_IN_PICTURE = 360
-"""Outlines that would fill a picture from top to bottom."""
 
 
 def compute_score_index(mask: Mask, size: tuple[int, int]) -> Image:

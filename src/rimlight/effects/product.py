@@ -19,6 +19,16 @@ from rimlight.imaging.compositing.blend import composite_bgr
 from rimlight.imaging.edge_color import estimate_foreground
 from rimlight.imaging.geometry import Fit
 
+Image = NDArray[np.uint8]
+_FAINT = 8
+"""From this opacity on a pixel belongs to an object."""
+_SPECK = 0.01
+"""What is smaller than this share of the largest object does not count when a picture is cut."""
+_SHADOW_SHARE = 0.02
+"""How far a shadow falls and how soft it is, in shares of the canvas's longer side."""
+_FINE_PX = 4
+"""A blur of this many pixels is fine enough to be made large again."""
+
 
 def _share(value: Any) -> Any:
     percent = re.fullmatch(r"\s*([\d.]+)\s*%\s*", value) if isinstance(value, str) else None
@@ -88,18 +98,6 @@ class ProductEffect(EffectTraits):
         """Close the background."""
         if self._background is not None:
             self._background.close()
-
-
-Image = NDArray[np.uint8]
-
-_FAINT = 8
-"""From this opacity on a pixel belongs to an object."""
-_SPECK = 0.01
-"""What is smaller than this share of the largest object does not count when a picture is cut."""
-_SHADOW_SHARE = 0.02
-"""How far a shadow falls and how soft it is, in shares of the canvas's longer side."""
-_FINE_PX = 4
-"""A blur of so many pixels is fine enough to be made large again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,11 @@ MIN_LEVEL = 48
 _CELLS = 24
 """Cells of the coarse picture along the shorter side; nobody is known by them."""
 
+Reals = NDArray[np.float64]
+Places = NDArray[np.intp]
+PARTIAL_SHARE = 0.5
+"""A region of which less than this is found is found in part: nobody shrinks so fast."""
+
 
 class RedactEffect(EffectTraits):
     """Covers regions of some classes, and keeps them covered for some frames after.
@@ -118,13 +123,6 @@ def _make_cover(picture: Image, style: str, color: tuple[int, ...]) -> Image:
     small = (max(1, round(width * ratio)), max(1, round(height * ratio)))
     coarse = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
     return cast(Image, cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR))
-
-
-Reals = NDArray[np.float64]
-Places = NDArray[np.intp]
-
-PARTIAL_SHARE = 0.5
-"""A region of which less than this is found is found in part: nobody shrinks so fast."""
 
 
 class RedactionMemory:

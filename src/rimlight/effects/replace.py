@@ -42,7 +42,7 @@ class ReplaceEffect(EffectTraits):
         ]
         fit: Annotated[Fit, Field(description="how a picture meets the frame")] = "fill"
         backdrop: Annotated[
-            str, Field(description="color beside and behind a picture that leaves some free")
+            str, Field(description="color of the area that the image does not cover")
         ] = "black"
         keep: Annotated[
             Keep, Field(description="classes that stay; none: the model's own choice")

@@ -18,6 +18,8 @@ MIN_SIGMA_PX = 2.0
 # Deep inside the person nothing of the background is near: a little of what is there must do.
 _WEIGHTS = np.maximum(1 - np.arange(256, dtype=np.float32) / 255, np.float32(1 / 4096))
 
+_CELLS = 8
+
 
 def choose_blur_factor(sigma_px: float) -> int:
     """Return how many times smaller (1, 2, 4 .. 32) a picture may be blurred by `sigma_px`."""
@@ -78,9 +80,6 @@ def downscale(plane: Image, size: tuple[int, int]) -> Image:
     if (plane.shape[1], plane.shape[0]) == size:
         return plane
     return cast(Image, cv2.resize(plane, size, interpolation=cv2.INTER_AREA))
-
-
-_CELLS = 8
 
 
 def pixelate(bgr: Image) -> Image:

@@ -32,6 +32,18 @@ _SMALL_PX = 512
 _BLACK = (16.0, 128.0, 128.0)
 """Of the planes of I420."""
 
+Floats = NDArray[np.float32]
+_HIDDEN_SMALL_PX = 160
+"""Longer side of the small picture in which colors are spread."""
+_HIDDEN_SHORT = 0.02
+"""What the constant color weighs in `spread`: it takes over within 6 of the small pixels."""
+_BLACK2 = (16.0, 128.0, 128.0)
+_WIDE, _NARROW = 91, 7
+"""Sides of the two averaging windows, in pixels of a picture 1000 pixels wide."""
+_NOTHING = 1e-5
+_LEAST_TOLD = np.float32(0.25)
+"""A share up to which a pixel's color is left out; from twice as much on it counts in full."""
+
 
 def decontaminate_edges(
     front: Image, mask: Image, edges: Edges, dst: Image, *, deep: bool = False
@@ -210,15 +222,6 @@ def _share(edges: Edges, alpha: float) -> float:
     return edges[0] + alpha * (edges[1] - edges[0])
 
 
-Floats = NDArray[np.float32]
-
-_HIDDEN_SMALL_PX = 160
-"""Longer side of the small picture in which colors are spread."""
-_HIDDEN_SHORT = 0.02
-"""What the constant color weighs in `spread`: it takes over within 6 of the small pixels."""
-_BLACK2 = (16.0, 128.0, 128.0)
-
-
 def fill_transparent_bgr(bgr: Image, alpha: Image) -> Image:
     """Return a picture with nothing of its own where it is wholly transparent.
 
@@ -274,14 +277,6 @@ def _seen(alpha: Image) -> Image:
 def _spread_far(values: Floats, weight: Floats, empty: float) -> Image:
     flat = compute_weighted_mean(values, weight) if weight.any() else empty
     return extrapolate(values, weight, np.full_like(values, flat), last=_HIDDEN_SHORT)
-
-
-_WIDE, _NARROW = 91, 7
-"""Sides of the two averaging windows, in pixels of a picture 1000 pixels wide."""
-
-_NOTHING = 1e-5
-_LEAST_TOLD = np.float32(0.25)
-"""A share up to which a pixel's color is left out; from twice as much on it counts in full."""
 
 
 def estimate_foreground(bgr: Image, alpha: Image) -> Image:

@@ -15,6 +15,9 @@ from rimlight.imaging.color import split_planes
 
 Values = TypeVar("Values", NDArray[np.float32], NDArray[np.uint8])
 
+Image = NDArray[np.uint8]
+Fit = Literal["fill", "fit", "stretch", "tile"]
+
 
 @dataclass(frozen=True, slots=True)
 class Rect:
@@ -81,9 +84,6 @@ def crop(values: Values, rect: Rect, *, smooth: bool = True) -> Values:
     return cast(Values, out.reshape(height, width, *values.shape[2:]))
 
 
-Image = NDArray[np.uint8]
-
-
 @dataclass(frozen=True, slots=True)
 class Orientation:
     """Swap rows and columns first, then mirror: together the eight ways to lay a picture down.
@@ -131,9 +131,6 @@ def parse_display_matrix(matrix: bytes) -> Orientation:
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Orientation(transpose=True, flip_horizontal=c < 0, flip_vertical=b < 0)
     return Orientation(flip_horizontal=a < 0, flip_vertical=d < 0)
-
-
-Fit = Literal["fill", "fit", "stretch", "tile"]
 
 
 def fit_image(

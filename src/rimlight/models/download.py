@@ -29,6 +29,8 @@ _MIN_BYTES_PER_S = 10_000
 """The time limit of a download is the minimum plus the size at this rate."""
 _RESUME_HINT = "run the same command again: it resumes where it stopped"
 
+_READ_TIMEOUT_S = 30.0
+
 
 def pull_model(
     card: ModelCard, *, accept_license: bool, progress: Progress | None = None, cache: Path
@@ -200,9 +202,6 @@ def _translate_write_errors(cache: Path) -> Iterator[None]:
             f"cannot write to {cache}: {exc.strerror}",
             hint="free some space, or set another folder with RIMLIGHT_CACHE",
         ) from exc
-
-
-_READ_TIMEOUT_S = 30.0
 
 
 class TooSlowError(Exception):

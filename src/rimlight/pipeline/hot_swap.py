@@ -12,7 +12,7 @@ class HotSwap:
     """Replaces components between two frames; half of a change is never used.
 
     Args:
-        segmenter: the model to begin with; whoever opened it closes it.
+        segmenter: the model to begin with; its opener closes it.
         refiners: improve each mask, in this order.
         effects: make the frame that is shown, in this order.
     """

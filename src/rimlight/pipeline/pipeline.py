@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Pipeline:
-    """One run. The components are open and stay open: whoever opened them closes them.
+    """One run. The components are open and stay open: the caller closes them.
 
     Args:
         source: where frames come from.

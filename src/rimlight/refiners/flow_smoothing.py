@@ -26,6 +26,9 @@ CUT_LEVELS = 18
 """And from this mean difference that no motion explains, in levels of luma: clips have 10 at most
 within a scene and 22 at least from one to another."""
 
+EMPTY = 3
+"""After this many masks in a row without anyone, nobody is there."""
+
 
 class FlowOptions(opt.Options):
     """How much a neighboring frame's mask counts."""
@@ -119,10 +122,6 @@ def _trust_levels(hold: float, slack: float) -> Scores:
     """Weight of the neighbor for each of 256 levels of what the motion leaves unexplained."""
     levels = np.arange(256) / slack
     return cast(Scores, (hold * np.exp(-levels * levels)).astype(np.float32))
-
-
-EMPTY = 3
-"""After so many masks without anyone in a row nobody is there, whatever the past says."""
 
 
 class FlowSmoothRefiner(RefinerTraits):

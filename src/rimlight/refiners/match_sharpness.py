@@ -18,13 +18,30 @@ from rimlight.core.protocols import RefinerTraits
 from rimlight.imaging.masks import feather
 
 NEW = 0.3
-"""What a new look counts beside those before it: the edge must not pulsate."""
+"""Weight of a new measurement; the earlier ones have the rest, so the edge does not pulsate."""
 GAUSSIAN = math.sqrt(2 * math.pi)
 """A step blurred by sigma rises by 1 / (GAUSSIAN * sigma) in a pixel."""
 SMOOTH_STEP = 1.5
 """A smooth step of width 1 rises by this."""
 STEPS = 64
 """Widths of the ramp that are told apart: compositors remember tables for each."""
+
+Alpha = NDArray[np.float32]
+Image = NDArray[np.uint8]
+Points = NDArray[np.intp]
+PATCHES = 24
+"""Places along the outline that are looked at."""
+LEAST_PLACES = 5
+"""With fewer places that show an edge, nothing is told."""
+LEAST_SLOPE = 2.0
+"""Levels of luma per pixel from which on a slope is an edge, not noise."""
+MOST_PX = 8.0
+"""A blur beyond this cannot be told from one of this size."""
+_SIDE = 48
+_NARROW, _WIDE = 1.0, 2.5  # sigmas of the two looks
+_STEP = 1 / 3  # variance of the two pixels that each slope is the difference across
+_DEEPEST = 0.85  # where a mask rises from nothing at once to more than this it has no slope to tell
+_RIM = 8  # pixels of a patch that its end spoils: three sigmas of the wider look
 
 
 class MatchSharpnessRefiner(RefinerTraits):
@@ -93,26 +110,6 @@ def _mean(before: OutlineSharpness | None, now: OutlineSharpness | None) -> Outl
         return now or before
     slope = before.slope + NEW * (now.slope - before.slope)
     return OutlineSharpness(slope, before.blur_px + NEW * (now.blur_px - before.blur_px))
-
-
-Alpha = NDArray[np.float32]
-Image = NDArray[np.uint8]
-Points = NDArray[np.intp]
-
-PATCHES = 24
-"""Places along the outline that are looked at."""
-LEAST_PLACES = 5
-"""With fewer places that show an edge, nothing is told."""
-LEAST_SLOPE = 2.0
-"""Levels of luma per pixel from which on a slope is an edge, not noise."""
-MOST_PX = 8.0
-"""A blur beyond this cannot be told from one of this size."""
-
-_SIDE = 48
-_NARROW, _WIDE = 1.0, 2.5  # sigmas of the two looks
-_STEP = 1 / 3  # variance of the two pixels that each slope is the difference across
-_DEEPEST = 0.85  # where a mask rises from nothing at once to more than this it has no slope to tell
-_RIM = 8  # pixels of a patch that its end spoils: three sigmas of the wider look
 
 
 @dataclass(frozen=True, slots=True)

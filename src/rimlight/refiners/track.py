@@ -15,6 +15,12 @@ from rimlight.core.frame import Frame, Instances, Mask, is_continuous
 from rimlight.core.protocols import RefinerTraits
 from rimlight.imaging.geometry import compute_iou
 
+Boxes = NDArray[np.float64]
+_DRIFT = 0.05
+"""How unsteady the speed is, as a share of the box's size for each frame."""
+_NOISE = 0.05
+"""How unsteady a measured box is, as a share of its size."""
+
 
 @dataclass
 class _Track:
@@ -99,14 +105,6 @@ class TrackRefiner(RefinerTraits):
             pairs.append((self._tracks[row], int(column)))
             shared[row, :], shared[:, column] = 0, 0
         return pairs
-
-
-Boxes = NDArray[np.float64]
-
-_DRIFT = 0.05
-"""How unsteady the speed is, as a share of the box's size for each frame."""
-_NOISE = 0.05
-"""How unsteady a measured box is, as a share of its size."""
 
 
 class BoxFilter:

@@ -22,6 +22,9 @@ from rimlight.system.stderr import filter_stderr
 
 Threads = Annotated[int, Field(ge=1, le=64)] | Literal["auto"]
 
+_FLEX = re.compile(r"\bFlex(\w+)")
+_CUSTOM = re.compile(r"unresolved custom op: (\w+)")
+
 
 class TfliteSegmenter(ModelSegmenter):
     """Segments with a .tflite model.
@@ -131,10 +134,6 @@ def _open_interpreter(file: Path, size: tuple[int, int] | None, threads: int) ->
     except (ValueError, RuntimeError) as exc:
         raise _make_open_error(file, " ".join(str(exc).split())) from exc
     return interpreter
-
-
-_FLEX = re.compile(r"\bFlex(\w+)")
-_CUSTOM = re.compile(r"unresolved custom op: (\w+)")
 
 
 def _make_open_error(file: Path, reason: str) -> ModelFormatError:

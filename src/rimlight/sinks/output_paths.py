@@ -21,6 +21,9 @@ ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
 FileId = tuple[int, int]
 """Device and number of a file: all its names have the same one."""
 
+NameKey = Callable[[str], str]
+"""Returns what two names that a file system takes for one have in common."""
+
 
 def check_writable_file(path: Path, *, overwrite: bool) -> None:
     """Check that the file `path` can be created.
@@ -139,10 +142,6 @@ def can_hold_alpha(path: Path, kind: str) -> bool:
     if is_single_image(path):
         return path.suffix.lower() in ALPHA_SUFFIXES
     return kind != "jpg"
-
-
-NameKey = Callable[[str], str]
-"""Returns what two names that a file system takes for one have in common."""
 
 
 def plan_names(

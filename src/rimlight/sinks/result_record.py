@@ -139,7 +139,7 @@ def record_result(record: Path | None, target: Path, part: Path) -> None:
 
 
 class RecordedResults:
-    """The files that `note` wrote down in a record; none where it cannot be read.
+    """The files that `record_result` wrote down in a record; none where it cannot be read.
 
     One target may have several lines: of each try that got so far, the last ones perhaps without
     giving the name.
@@ -168,7 +168,7 @@ def can_replace(target: Path, record: Path | None, *, overwrite: bool) -> bool:
 
     Args:
         target: where a result is to be.
-        record: as for `note`; what is listed there may be.
+        record: as for `record_result`; what is listed there may be.
         overwrite: any file may be.
     """
     return overwrite or (record is not None and RecordedResults(record).has(target))

@@ -24,6 +24,13 @@ ABORT_TIMEOUT_S = 3.0
 _DELAYS = 256
 """Frames that a steady sink's delay is told from."""
 
+MAX_DRIFT = 0.005
+"""The most by which intervals differ from the rate: 0.15 frames a second of 30."""
+MIN_WAIT = 0.15
+"""How long, in intervals, a frame should have waited for its turn: less, and some would miss it."""
+MAX_BEHIND = 10
+"""Intervals that are made up for by turns without a wait; what is more is given up."""
+
 
 class ThreadedSink:
     """Hands frames to `sink` on another thread. Not for windows: those need the main thread.
@@ -250,16 +257,6 @@ def _close_or_abort(sink: Sink, error: BaseException | None) -> None:
 def _count_bytes(frame: Frame) -> int:
     alpha = frame.alpha.nbytes if frame.alpha is not None else 0
     return frame.nbytes + alpha
-
-
-MAX_DRIFT = 0.005
-"""The most by which intervals differ from the rate: 0.15 frames a second of 30."""
-
-MIN_WAIT = 0.15
-"""How long, in intervals, a frame should have waited for its turn: less, and some would miss it."""
-
-MAX_BEHIND = 10
-"""Intervals that are made up for by turns without a wait; what is more is given up."""
 
 
 class FramePacer:

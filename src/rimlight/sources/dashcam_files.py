@@ -32,6 +32,28 @@ _COMPANIONS = "thm gps 3gf gpx nmea srt txt log json xml csv"
 _SIDECARS = frozenset(f".{kind}" for kind in _COMPANIONS.split())
 """What cameras leave next to their videos."""
 
+_TOKENS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+"""The words, abbreviations and numbers of a name: 0015, F; Video, Front, 001."""
+_WORDS = {
+    "front": ("front", "forward", "outside"),
+    "rear": ("rear", "back", "behind"),
+    "inside": ("inside", "interior", "cabin", "incabin", "indoor"),
+    "left": ("left",),
+    "right": ("right",),
+    "repeater": ("repeater",),
+    "pillar": ("pillar",),
+}
+_WORD = {word: name for name, words in _WORDS.items() for word in words}
+_CAMERA = frozenset({"cam", "camera", "ch", "chn", "channel"})
+_COMPOUND = re.compile(r"(front|rear|back|inside|left|right)(?:camera|cam|view)", re.IGNORECASE)
+_LETTERS = re.compile(r"[A-Z]?[FRI]|[FR][HL]|[A-Dabcdfri]")
+"""As cameras end their names: F, R, A, B; NF and PR (BlackVue); FH and RL (Nextbase)."""
+_LETTER_NAMES = {"F": "front", "R": "rear", "I": "inside"}
+_LENS = re.compile(r"VID_\d+_\d+_(00|10)_\d+", re.IGNORECASE)
+"""Insta360 writes one file for each of its two lenses."""
+_SAME_MOMENT_S = 3
+"""Files of two cameras that begin together have times in their names no further apart."""
+
 
 @dataclass(frozen=True)
 class Footage:
@@ -125,31 +147,6 @@ def _is_small(file: Path, files: Sequence[Path]) -> bool:
 
 def _names(files: Sequence[Path]) -> str:
     return join_names([file.name for file in files])
-
-
-_TOKENS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-"""The words, abbreviations and numbers of a name: 0015, F; Video, Front, 001."""
-
-_WORDS = {
-    "front": ("front", "forward", "outside"),
-    "rear": ("rear", "back", "behind"),
-    "inside": ("inside", "interior", "cabin", "incabin", "indoor"),
-    "left": ("left",),
-    "right": ("right",),
-    "repeater": ("repeater",),
-    "pillar": ("pillar",),
-}
-_WORD = {word: name for name, words in _WORDS.items() for word in words}
-_CAMERA = frozenset({"cam", "camera", "ch", "chn", "channel"})
-_COMPOUND = re.compile(r"(front|rear|back|inside|left|right)(?:camera|cam|view)", re.IGNORECASE)
-_LETTERS = re.compile(r"[A-Z]?[FRI]|[FR][HL]|[A-Dabcdfri]")
-"""As cameras end their names: F, R, A, B; NF and PR (BlackVue); FH and RL (Nextbase)."""
-_LETTER_NAMES = {"F": "front", "R": "rear", "I": "inside"}
-_LENS = re.compile(r"VID_\d+_\d+_(00|10)_\d+", re.IGNORECASE)
-"""Insta360 writes one file for each of its two lenses."""
-
-_SAME_MOMENT_S = 3
-"""Files of two cameras that begin together have times in their names no further apart."""
 
 
 def by_channel(files: Sequence[Path]) -> dict[str, list[Path]]:

@@ -22,6 +22,9 @@ from rimlight.system.av import av
 _STORES_LENGTHS = ("mov,mp4,m4a,3gp,3g2,mj2", "gif", "apng", "webp", "nut")
 Stamped: TypeAlias = tuple[av.VideoFrame, Fraction]
 
+_PATIENCE_S = 60
+"""A key frame further back than this is not worth the jump."""
+
 
 class StampedPictures:
     """Iterates (picture, seconds on the container's clock) for the frames of `span`.
@@ -143,10 +146,6 @@ class StampedPictures:
         )
 
 
-_PATIENCE_S = 60
-"""A key frame further back than this is not worth the jump."""
-
-
 @dataclass(frozen=True, slots=True)
 class Span:
     """A choice of frames by time, counted from the video's first frame.
@@ -154,7 +153,7 @@ class Span:
     Attributes:
         start_s: frames before it are left out.
         end_s: frames from it on are left out; None for the video's own end.
-        every: of the frames in between, one in so many is taken.
+        every: of the frames in between, every Nth is taken.
     """
 
     start_s: Fraction = Fraction(0)

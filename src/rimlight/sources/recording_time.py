@@ -22,6 +22,11 @@ _DCF = re.compile(r"(\d{3})\w{5}")
 _ZONE_STEP_S = 900
 """Zones differ by quarters of an hour."""
 
+_IN_NAME = re.compile(r"(20\d\d)\D?(\d\d)\D?(\d\d)\D{0,2}(\d\d)\D?(\d\d)\D?(\d\d)")
+"""Year to second, as dashcams name their files: 2026_0501_101500_003.MP4."""
+_EARLIEST, _LATEST = 1990, 2200
+"""Cameras whose clock was never set write 1904, 1970 or 1980."""
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -133,13 +138,6 @@ def _name_key(file: Recorded) -> tuple[int, list[tuple[int, int, str]]]:
     if chapter:
         name = [(0, int(chapter[0]), ""), (0, chapter[1], ""), *name]
     return int(folder[1]) if folder else 0, name
-
-
-_IN_NAME = re.compile(r"(20\d\d)\D?(\d\d)\D?(\d\d)\D{0,2}(\d\d)\D?(\d\d)\D?(\d\d)")
-"""Year to second, as dashcams name their files: 2026_0501_101500_003.MP4."""
-
-_EARLIEST, _LATEST = 1990, 2200
-"""Cameras whose clock was never set write 1904, 1970 or 1980."""
 
 
 def read_utc(text: str) -> datetime | None:

@@ -36,6 +36,9 @@ from rimlight.system.cpu import count_usable_cores
 
 _log = logging.getLogger(__name__)
 
+_BURSTS = frozenset({"hls", "dash"})
+_LONGEST_BURST_S = 30.0
+
 
 class VideoSource(SourceTraits):
     """Reads a video file, or an RTSP, RTMP, UDP or HTTP stream, as I420 frames.
@@ -293,10 +296,6 @@ class VideoSource(SourceTraits):
         if isinstance(error, av.error.ExitError):
             return f"no data for {self._timeout_s:g} s"
         return str(error.strerror or error).lower()
-
-
-_BURSTS = frozenset({"hls", "dash"})
-_LONGEST_BURST_S = 30.0
 
 
 def _arrivals(film: VideoInput) -> ArrivalClock:

@@ -1,12 +1,10 @@
 import json
 from html.parser import HTMLParser
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from rimlight.core.errors import SinkError
-from rimlight.lab.evaluation.plots import bars, heatmap, lines
 from rimlight.lab.evaluation.report import best_of, to_html, write_html, write_json
 from rimlight.lab.evaluation.results import MEASURES, Bad, Evaluation, Result, Score
 
@@ -98,28 +96,3 @@ def test_json_holds_every_figure(evaluation, tmp_path):
 def test_a_report_that_cannot_be_written_says_where(evaluation, tmp_path):
     with pytest.raises(SinkError, match=r"no/out.html"):
         write_html(evaluation, tmp_path / "no" / "out.html")
-
-
-@pytest.mark.parametrize(
-    "svg",
-    [
-        bars("a < b", {"x & y": 0.5, "none": None}),
-        lines("l", {"x": [0.1, None, 0.4], "empty": []}, across="frames"),
-        heatmap("h", ("a",), ("a", "none"), [[0.25, 0.75]]),
-    ],
-    ids=["bars", "lines", "heatmap"],
-)
-def test_plots_are_well_formed(svg):
-    assert ElementTree.fromstring(svg).tag == "svg"
-
-
-def test_a_bar_is_as_long_as_its_value():
-    drawn = ElementTree.fromstring(bars("t", {"a": 0.4, "b": 0.8}))
-    short, long = (float(rect.get("width")) for rect in drawn.iter("rect"))
-    assert short == pytest.approx(long / 2, abs=0.1)
-
-
-def test_a_line_breaks_where_a_value_is_missing():
-    drawn = ElementTree.fromstring(lines("t", {"a": [1, 2, None, 3, 1]}, across="frames"))
-    runs = [line.get("points").split() for line in drawn.iter("polyline")]
-    assert [len(run) for run in runs] == [2, 2]

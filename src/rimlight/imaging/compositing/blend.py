@@ -11,6 +11,8 @@ Image = NDArray[np.uint8]
 _BAND = 256
 """Rows that are mixed together: bounds the memory for a mask that is soft everywhere."""
 
+_STRIP = 1 << 16  # bytes: what lies between the steps stays in the cache, and costs no page faults
+
 
 def composite_bgr(front: Image, back: Image, alpha: Image, dst: Image | None = None) -> Image:
     """Show `front` where `alpha` is 255 and `back` where it is 0.
@@ -43,9 +45,6 @@ def _mix(front: Image, back: Image, alpha: Image, out: Image) -> None:
     share = alpha.reshape(-1, 1).take(at, axis=0) * np.float32(1 / 255)
     mixed = theirs + share * (ours.astype(np.float32) - theirs)
     out.reshape(-1, 3)[at] = np.rint(mixed)
-
-
-_STRIP = 1 << 16  # bytes: what lies between the steps stays in the cache, and costs no page faults
 
 
 def blend(front: Image, back: Image, alpha: Image, *, dst: Image) -> Image:

@@ -29,6 +29,10 @@ KERNEL_BLOCK = 32
 _NOTHING = 255  # no kind of block: the picture's contents are unknown
 _LEAST_BACK = 4  # its chroma has two columns then, which the loops read at once
 
+Grid = tuple[NDArray[Any], ...]
+"""(left, weight, upper, lower, weight): the left neighbor of each column, and the weight of the
+one behind it in 256ths; both neighbors of each row, and the weight of the lower one."""
+
 
 def quantize(alpha: NDArray[np.float32]) -> Image:
     """Return float32 (h, w) in [0, 1] as uint8 levels.
@@ -153,11 +157,6 @@ def _size(i420: Image) -> tuple[int, int]:
 
 def _half(size: tuple[int, int]) -> tuple[int, int]:
     return size[0] // 2, size[1] // 2
-
-
-Grid = tuple[NDArray[Any], ...]
-"""(left, weight, upper, lower, weight): the left neighbor of each column, and the weight of the
-one behind it in 256ths; both neighbors of each row, and the weight of the lower one."""
 
 
 @lru_cache(maxsize=64)

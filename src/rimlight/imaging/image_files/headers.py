@@ -27,6 +27,12 @@ _BOXES = frozenset(
 _GAIN_MAPS = (b"hdrgm:", b"iso:ts:21496", b"HDRGainMap")
 """A second picture in a JPEG that brightens the first one on HDR screens."""
 
+_TYPES = {1: "B", 2: "c", 3: "H", 4: "I", 5: "II", 7: "c"}
+"""Types of values that are read, as `struct` writes them: byte, text, numbers, fraction, bytes."""
+Values = tuple[int | bytes, ...]
+_MOST = 4096
+"""More directories than that are taken for a circle."""
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -242,16 +248,6 @@ def set_alpha_flag(data: bytes) -> bytes:
     if detect_image_format(data) != "webp" or data[12:16] != b"VP8X" or len(data) <= 20:
         return data
     return data[:20] + bytes([data[20] | 0x10]) + data[21:]
-
-
-_TYPES = {1: "B", 2: "c", 3: "H", 4: "I", 5: "II", 7: "c"}
-"""Types of values that are read, as `struct` writes them: byte, text, numbers, fraction, bytes."""
-
-
-Values = tuple[int | bytes, ...]
-
-_MOST = 4096
-"""More directories than that are taken for a circle."""
 
 
 def read_first_directory(data: bytes) -> dict[int, Values]:

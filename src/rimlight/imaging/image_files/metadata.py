@@ -1,4 +1,4 @@
-"""What a picture file says beside its pixels: which colors they mean, and how large it is printed.
+"""Metadata of an image file: what its colors mean, and how large it is printed.
 
 Everything else, such as where a photo was taken, is left behind.
 """
@@ -28,6 +28,17 @@ _X, _Y, _UNIT, _EXTRA, _ICC = 0x011A, 0x011B, 0x0128, 0x0152, 0x8773
 _EXIF_TAG = 0x0112
 _PNG = b"\x89PNG\r\n\x1a\n"
 _WITH_ICC = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+
+_log = logging.getLogger(__name__)
+_EXIF = {
+    2: Orientation(flip_horizontal=True),
+    3: Orientation(flip_horizontal=True, flip_vertical=True),
+    4: Orientation(flip_vertical=True),
+    5: Orientation(transpose=True),
+    6: Orientation(transpose=True, flip_horizontal=True),
+    7: Orientation(transpose=True, flip_horizontal=True, flip_vertical=True),
+    8: Orientation(transpose=True, flip_vertical=True),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +205,6 @@ def _tiff_settings(dpi: tuple[float, float]) -> list[int]:
     ]  # fmt: skip
 
 
-_log = logging.getLogger(__name__)
-
-
 def convert_profile(bgr: Image, source: bytes, target: bytes) -> Image:
     """Return a picture so that it looks the same in another color space.
 
@@ -249,17 +257,6 @@ def _profile(icc: bytes) -> Any:
     if not icc:
         return ImageCms.createProfile("sRGB")
     return ImageCms.ImageCmsProfile(io.BytesIO(icc))
-
-
-_EXIF = {
-    2: Orientation(flip_horizontal=True),
-    3: Orientation(flip_horizontal=True, flip_vertical=True),
-    4: Orientation(flip_vertical=True),
-    5: Orientation(transpose=True),
-    6: Orientation(transpose=True, flip_horizontal=True),
-    7: Orientation(transpose=True, flip_horizontal=True, flip_vertical=True),
-    8: Orientation(transpose=True, flip_vertical=True),
-}
 
 
 def parse_exif_orientation(exif: bytes) -> Orientation:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,17 @@ from numpy.typing import NDArray
 from rimlight.lab.evaluation.labels import VOID
 from rimlight.lab.evaluation.metrics import confusion, mean_iou
 from rimlight.lab.evaluation.panels import label_strip
-from rimlight.lab.evaluation.plots import bars, lines
-from rimlight.lab.evaluation.report import data_uri, page
 from rimlight.lab.training.history import Epoch, best_of
+from rimlight.reporting.pages import render_page
+from rimlight.reporting.plots import bars, lines
 from rimlight.system.atomic_io import write_text
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 Image = NDArray[np.uint8]
+
+_TEMPLATE = Path(__file__).with_name("page.html")
 
 SHOWN = 12
 """Validation pictures on the page, spread over all of them."""
@@ -62,18 +67,18 @@ def write_page(
     Raises:
         SinkError: the file cannot be written.
     """
-    body = [f"<p class='note'>{escape(title)}</p>", _facts(facts), _plots(epochs, classes)]
-    body += ["<h2>Validation pictures: picture, truth, given</h2>"]
-    body += [_figure(one, len(classes)) for one in predictions]
-    write_text(path, page("rimlight train", "".join(body)))
+    content = render_page(
+        _TEMPLATE,
+        title="rimlight train",
+        subject=title,
+        facts=list(facts.items()),
+        plots=_draw_plots(epochs, classes),
+        predictions=[_judge(one, len(classes)) for one in predictions],
+    )
+    write_text(path, content)
 
 
-def _facts(facts: Mapping[str, str]) -> str:
-    rows = (f"<tr><td>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in facts.items())
-    return f'<div class="scroll"><table>{"".join(rows)}</table></div>'
-
-
-def _plots(epochs: Sequence[Epoch], classes: Sequence[str]) -> str:
+def _draw_plots(epochs: Sequence[Epoch], classes: Sequence[str]) -> tuple[Markup, ...]:
     losses = {"loss": [e.loss for e in epochs], "validation": [e.validation_loss for e in epochs]}
     scores = {
         "mIoU": [_known(e.miou) for e in epochs],
@@ -81,21 +86,17 @@ def _plots(epochs: Sequence[Epoch], classes: Sequence[str]) -> str:
     }
     best = best_of(epochs)
     ious = dict(zip(classes, map(_known, best.ious), strict=True)) if best else {}
-    plots = (
+    return (
         lines("Loss", losses, across="epochs"),
         lines("Validation", scores, across="epochs"),
         bars("IoU of each class at the best epoch", ious),
     )
-    return f'<div class="plots">{"".join(plots)}</div>'
 
 
-def _figure(one: Prediction, classes: int) -> str:
+def _judge(one: Prediction, classes: int) -> tuple[Image, float]:
+    """Return image, truth and prediction side by side, and the mean IoU."""
     strip = label_strip(one.picture, _uncovered(one.truth), _uncovered(one.labels))
-    score = mean_iou(confusion(one.labels, one.truth, classes=classes))
-    return (
-        f'<figure><img alt="picture, truth, given" src="{data_uri(strip)}">'
-        f"<figcaption>mIoU {score:.3f}</figcaption></figure>"
-    )
+    return strip, mean_iou(confusion(one.labels, one.truth, classes=classes))
 
 
 def _uncovered(labels: Image) -> Image:

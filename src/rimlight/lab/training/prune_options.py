@@ -62,7 +62,7 @@ def load_tuning(
     if config is None and trained is None:
         raise ConfigError(
             "nothing says what the model was trained on",
-            hint="give the configuration file of the training, or keep last.npz beside the model",
+            hint="give the configuration file of the training, or keep last.npz next to the model",
         )
     kept = {key: value for key, value in (trained or {}).items() if key in _FIELDS}
     content = merge(read_yaml(config) if config else kept, TUNING)

@@ -26,6 +26,15 @@ Vendor = Literal["nvenc", "qsv", "amf", "videotoolbox"]
 _PRESETS = get_args(Preset)
 _AVX512F = 13  # CPU_AVX_512F of OpenCV, which has no name in Python
 
+_TRIAL_SIDE_PX = 256  # some encoders refuse pictures that are much smaller
+_TRIAL_RATE = Fraction(30)
+MICROSECOND = Fraction(1, 1_000_000)
+DEFAULT_RATE = Fraction(30)
+_MIN_TICKS_PER_S = 10_000
+_MAX_TICKS = (1 << 31) - 1
+_QUICKTIME = ("mp4", "mov")
+_TAGS = {("hevc", None): "hvc1", ("prores", "4"): "ap4h", ("prores", "2"): "apcn"}
+
 
 @dataclass(frozen=True, slots=True)
 class Codec:
@@ -233,10 +242,6 @@ def _build_hardware_options(vendor: Vendor, quality: int, preset: Preset) -> dic
     return every[vendor]
 
 
-_TRIAL_SIDE_PX = 256  # some encoders refuse pictures that are much smaller
-_TRIAL_RATE = Fraction(30)
-
-
 def check_available(codec: Codec) -> None:
     """Check that an encoder can be opened on this machine; those of software always can.
 
@@ -278,14 +283,6 @@ def _try_open(codec: Codec) -> str | None:
     except (av.error.FFmpegError, OSError) as exc:
         return f"{codec.encoder} does not open ({str(exc.strerror or exc).lower()})"
     return None
-
-
-MICROSECOND = Fraction(1, 1_000_000)
-DEFAULT_RATE = Fraction(30)
-_MIN_TICKS_PER_S = 10_000
-_MAX_TICKS = (1 << 31) - 1
-_QUICKTIME = ("mp4", "mov")
-_TAGS = {("hevc", None): "hvc1", ("prores", "4"): "ap4h", ("prores", "2"): "apcn"}
 
 
 def is_quicktime(plan: EncodingPlan) -> bool:

@@ -37,6 +37,10 @@ from rimlight.system.av import av
 
 log = logging.getLogger(__name__)
 
+# ITU-T H.273 code points: (primaries, transfer, matrix) of each family.
+_CODE_POINTS = {"bt601": (6, 6, 6), "bt709": (1, 1, 1), "bt2020": (9, 14, 9)}
+_LIMITED, _FULL = 1, 2
+
 
 class Writable(Protocol):
     """A file that libav can write to."""
@@ -211,11 +215,6 @@ def _choose_size(plan: EncodingPlan, first: Frame) -> tuple[int, int]:
     return even
 
 
-# ITU-T H.273 code points: (primaries, transfer, matrix) of each family.
-_CODE_POINTS = {"bt601": (6, 6, 6), "bt709": (1, 1, 1), "bt2020": (9, 14, 9)}
-_LIMITED, _FULL = 1, 2
-
-
 class AvFrameConverter:
     """Makes encoder pictures of one pixel format, size and color space.
 
@@ -228,7 +227,7 @@ class AvFrameConverter:
             that I420 has.
         color: what YUV means in the video; frames in another one are converted.
         primaries: their H.273 code point; None for those usual with `color`.
-        transfer: that of the transfer characteristics, likewise.
+        transfer: that of the transfer characteristics.
     """
 
     def __init__(

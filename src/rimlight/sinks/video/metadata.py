@@ -24,6 +24,12 @@ _FILE_TAGS = (
 )
 _LOCATION_WORDS = ("location", "gps", "xyz", "latitude", "longitude")
 
+_PLACEHOLDER = "pixel shape".ljust(48, ".")
+_SEGMENT, _TRACKS, _TRACK = 0x18538067, 0x1654AE6B, 0xAE
+_VIDEO, _NAME, _VOID, _CRC = 0xE0, 0x536E, 0xEC, 0xBF
+_PIXEL_WIDTH, _PIXEL_HEIGHT = 0xB0, 0xBA
+_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
+
 
 def copy_metadata(path: Path, output: av.container.OutputContainer, origin: Fraction) -> None:
     """Copy tags and chapters of the file `path`, before the output's first packet.
@@ -75,13 +81,6 @@ def log_tags(path: Path, *, private: bool) -> None:
 
 def _read_tags(source: av.container.InputContainer) -> dict[str, str]:
     return {key: value for key, value in source.metadata.items() if key.lower() not in _FILE_TAGS}
-
-
-_PLACEHOLDER = "pixel shape".ljust(48, ".")
-_SEGMENT, _TRACKS, _TRACK = 0x18538067, 0x1654AE6B, 0xAE
-_VIDEO, _NAME, _VOID, _CRC = 0xE0, 0x536E, 0xEC, 0xBF
-_PIXEL_WIDTH, _PIXEL_HEIGHT = 0xB0, 0xBA
-_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ from rimlight.system.av import av
 TimeRange: TypeAlias = tuple[Fraction | None, Fraction | None]
 """From one moment up to another, in seconds; None for the video's own begin or end."""
 
+_STREAM_TAGS = ("alpha_mode",)  # players look at this one before they look for alpha in VP9
+
 
 class SegmentedWriter:
     """Writes segments of `segment_s` seconds, each with an encoder of its own, and joins them.
@@ -47,7 +49,7 @@ class SegmentedWriter:
         journal: where the segments are and which are whole.
         part: only the pictures from one moment up to another are wanted, and their segments stay
             in the journal, for another run to join; both lie where segments begin, None: open.
-        overwrite: replace a file that appears at `path` meanwhile, whoever wrote it.
+        overwrite: replace a file that appears at `path` meanwhile.
         record: see `made.note`; a file at `path` that it lists is replaced.
     """
 
@@ -216,9 +218,6 @@ class SegmentedWriter:
             self._close_sound()
 
 
-_STREAM_TAGS = ("alpha_mode",)  # players look at this one before they look for alpha in VP9
-
-
 def concat_segments(
     target: Path,
     paths: Sequence[Path],
@@ -230,7 +229,7 @@ def concat_segments(
 ) -> None:
     """Write segments one after the other to `target`, with the sound.
 
-    Every picture keeps its time. Decoding times are made anew, as one encoder would have made
+    Every picture keeps its time. Decoding times are computed again, as one encoder would have made
     them: the n-th packet is decoded when the (n - d)-th picture is shown, d being the number of
     pictures that the encoder reorders by.
 

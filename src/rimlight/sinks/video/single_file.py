@@ -27,7 +27,7 @@ class SingleFileWriter:
         info: the run's source.
         sound: streams to copy beside the pictures.
         threads: of the encoder.
-        overwrite: replace a file of that name, whoever wrote it.
+        overwrite: replace a file of that name.
         record: see `made.note`; a file of that name that it lists is replaced.
     """
 
