@@ -25,7 +25,7 @@ OTHERS = {
     ("live", "quality"),
     ("process", "resume"),
     ("process", "shadow"),
-    ("road", "ahead"),
+    ("road", "ego_path"),
     ("ctl", "path"),
     ("models pull", "models_dir"),
     ("eval", "rate"),

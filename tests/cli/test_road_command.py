@@ -117,7 +117,7 @@ def test_settings_do_not_uncover_anybody(rimlight, clip):
 
 def test_a_config_that_names_the_output_is_painted_there(rimlight, clip, tmp_path):
     (tmp_path / "mine.yaml").write_text("sinks: [{kind: video, path: painted.mp4}]")
-    for more in ((), ("--report", "out", "--ahead", "0.1,0.9,0.9,0.4,0.6,0.6")):
+    for more in ((), ("--report", "out", "--ego-path", "0.1,0.9,0.9,0.4,0.6,0.6")):
         plan = planned(rimlight, clip, "--config", "mine.yaml", *more)
         assert [part["kind"] for part in plan["effects"]] == ["overlay"]
         assert plan["sinks"] == [{"kind": "video", "path": "painted.mp4"}]
@@ -127,7 +127,7 @@ def test_what_a_config_covers_stays_out_of_the_report_too(rimlight, tmp_path):
     drive = app_paths.find_data_folder("samples") / "road.mp4"
     (tmp_path / "mine.yaml").write_text("effects: [{kind: redact, classes: [road]}]")
     done = rimlight("road", drive, "--config", "mine.yaml", "--report", "out", "--set",
-                    "source.end_s=0.2", "--ahead", "0.1,0.9,0.9,0.4,0.6,0.6", "-q")  # fmt: skip
+                    "source.end_s=0.2", "--ego-path", "0.1,0.9,0.9,0.4,0.6,0.6", "-q")  # fmt: skip
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "out" / "index.html").read_text()
     assert '"videos": []' in page and "data:image" not in page
@@ -150,7 +150,7 @@ def test_flags_of_the_report_without_one_are_refused(refused, clip):
     for flag, value in (
         ("--rules", "rules.yaml"),
         ("--start-time", "2026-05-01"),
-        ("--ahead", shares),
+        ("--ego-path", shares),
     ):
         args = ("road", clip, "--model", "selfie", "-o", "out.mp4", flag, value)
         refused(*args, code=2, says=flag, hint="--report")
@@ -171,5 +171,5 @@ def test_a_track_without_a_report_is_refused(refused, clip):
 
 
 def test_a_path_ahead_that_is_none_is_refused(refused, clip):
-    args = ("road", clip, "--model", "selfie", "--report", "out", "--ahead", "1,2")
+    args = ("road", clip, "--model", "selfie", "--report", "out", "--ego-path", "1,2")
     refused(*args, code=2, says="not a valid ego path", hint="six shares")

@@ -102,6 +102,6 @@ def test_the_path_ahead_is_outlined_and_its_inside_is_left_alone(layout):
     frame = flat_frame(GRAY, (120, 90))
     frame = frame if layout == "bgr" else as_i420(frame)
     mask = half_mask()
-    made = painted(mask, frame, opacity=0, ahead=(0.1, 0.9, 0.9, 0.4, 0.6, 0.5)).bgr
+    made = painted(mask, frame, opacity=0, ego_path=(0.1, 0.9, 0.9, 0.4, 0.6, 0.5)).bgr
     near, inside = made[round(0.9 * 89), 60].astype(int), made[60, 60].astype(int)
     assert near[2] - near[0] > 150 and np.abs(inside - 100).max() <= 2

@@ -83,7 +83,7 @@ RUNS = [
     "road clip.mkv --report report",
     "road clip.mkv --report report -o painted.mkv --opacity 0.4 --contours",
     "road clip.mkv --model road-lite --keep road -o painted.mkv",
-    "road clip.mkv -o painted.mkv --no-legend --show-ahead",
+    "road clip.mkv -o painted.mkv --no-legend --show-ego-path",
     "process nope.mp4 -b white -o out.mkv",
     "process clip.mkv -o out.mkv",
     "process clip.mkv -b white --blur 3 -o out.mkv",

@@ -16,7 +16,7 @@ from rimlight.batch.worker import FrameCounter, Outcome, worker_main
 from rimlight.system.cpu import count_usable_cores
 
 TRIES = 3
-"""A task whose worker was killed so many times is given up."""
+"""A task whose worker was killed this often is given up."""
 
 _TICK_S = 0.2
 _STOP_TIMEOUT_S = 10.0
@@ -57,7 +57,7 @@ class _Worker:
 
 
 class LocalPool:
-    """Runs jobs, so many at once, each in a process of its own: memory goes back with it.
+    """Runs N jobs at once, each in its own process, which returns its memory when it ends.
 
     A worker that dies without an answer was most likely killed for want of memory: its job is done
     again, and from then on there is one worker fewer.

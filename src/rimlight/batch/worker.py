@@ -119,7 +119,7 @@ def _end_with_parent() -> None:
 
 
 def use_threads(count: int) -> None:
-    """Let OpenCV work on so many threads; 0 changes nothing."""
+    """Limit OpenCV to `count` threads; 0 changes nothing."""
     import cv2
 
     if count:

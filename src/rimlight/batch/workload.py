@@ -66,7 +66,7 @@ def measure_workload(tasks: Sequence[Task]) -> Workload:
 
 
 def estimate_cost(run: RunConfig, task: Task, megapixels: float) -> EstimatedCost | None:
-    """Try some frames of one video; reckon from them what so many megapixels take.
+    """Try some frames of one video; estimate from them what its megapixels take.
 
     Returns:
         None where this video does not open, or fails.

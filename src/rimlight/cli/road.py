@@ -69,10 +69,10 @@ def road(
     opacity: Opacity = None,
     contours: Contours = False,
     legend: Legend = True,
-    show_ahead: Annotated[
+    show_ego_path: Annotated[
         bool,
         typer.Option(
-            "--show-ahead",
+            "--show-ego-path",
             help="Outline the path ahead in the frame.",
             rich_help_panel=OUTPUT_PANEL,
         ),
@@ -122,7 +122,7 @@ def road(
             rich_help_panel=REPORT,
         ),
     ] = None,
-    ahead: Annotated[
+    ego_path: Annotated[
         str | None,
         typer.Option(
             metavar="SHARES",
@@ -162,7 +162,7 @@ def road(
         check_can_be_folder(report)
         check_reports(report, FILES, overwrite=overwrite)
     _check_used(report, {"--gpx": gpx, "--rules": rules, "--start-time": start_time})
-    _check_used(report or show_ahead, {"--ahead": ahead})
+    _check_used(report or show_ego_path, {"--ego-path": ego_path})
     footage, title = find_videos(source), make_title(source)
     files = footage.files
     covered, selection = split_commas(redact), parse_object_filter(keep, exclude)
@@ -195,8 +195,8 @@ def road(
     )
     run = _ensure_redaction(run if output else drop_unseen_effects(run), covered)
     way = _open_journey(files if report else (), gpx or (), gpx_offset, start_time)
-    path = _find_path_ahead(run, ahead) if report or show_ahead else None
-    run = _outline_path(run, path) if show_ahead else run
+    path = _find_ego_path(run, ego_path) if report or show_ego_path else None
+    run = _outline_path(run, path) if show_ego_path else run
     if dry_run:
         print_plan(run)
         return
@@ -308,7 +308,7 @@ def _ensure_redaction(run: RunConfig, classes: tuple[str, ...]) -> RunConfig:
     return run.model_copy(update={"effects": (*cover, *run.effects)})
 
 
-def _find_path_ahead(run: RunConfig, text: str | None) -> Trapezoid:
+def _find_ego_path(run: RunConfig, text: str | None) -> Trapezoid:
     """Return the path ahead that the user gave, or an estimate."""
     from rimlight.road.ego_path import estimate_ego_path, parse_ego_path
 
@@ -318,7 +318,7 @@ def _find_path_ahead(run: RunConfig, text: str | None) -> Trapezoid:
 def _outline_path(run: RunConfig, path: Trapezoid | None) -> RunConfig:
     """Return `run` with the path ahead outlined in every overlay."""
     effects = tuple(
-        part.model_copy(update={"ahead": path}) if part.kind == "overlay" else part
+        part.model_copy(update={"ego_path": path}) if part.kind == "overlay" else part
         for part in run.effects
     )
     return run.model_copy(update={"effects": effects})

@@ -60,7 +60,7 @@ class InputSpec(Options):
         offset: as `scale`.
         fit: "stretch" the frame to `size`, or "letterbox" it: keep its shape, centerd, and fill
             the rest with `pad`.
-        pad: the value (0..255) of the three channels beside a letterboxed frame.
+        pad: the value (0..255) of the three channels of the bars of a letterboxed frame.
     """
 
     size: tuple[Side, Side]

@@ -42,7 +42,7 @@ class BlurEffect(EffectTraits):
         ] = 20.0
         refresh_hz: Annotated[
             float | None,
-            Field(gt=0, description="blur the background anew so often; none: every frame"),
+            Field(gt=0, description="rate of new blurs in Hz; none: every frame"),
         ] = None
         keep: Annotated[
             Keep, Field(description="classes that stay sharp; none: the model's own choice")

@@ -62,7 +62,7 @@ class OverlayEffect(EffectTraits):
         ] = Field(default_factory=dict)
         contours: Annotated[bool, Field(description="draw an outline round each class")] = False
         legend: Annotated[bool, Field(description="name the colors in the picture")] = True
-        ahead: Annotated[
+        ego_path: Annotated[
             tuple[float, float, float, float, float, float] | None,
             Field(description="outline this path: left, right, height of its near, then far edge"),
         ] = None
@@ -111,7 +111,7 @@ class OverlayEffect(EffectTraits):
         full = round(self._options.opacity * 255)
         colors, opacity = np.zeros((256, 3), np.uint8), np.zeros(256, np.uint8)
         soft = len(mask.classes) == 1 and mask.data.dtype != np.uint8
-        if soft and not self._options.contours and self._options.ahead is None:
+        if soft and not self._options.contours and self._options.ego_path is None:
             colors[:] = self._colors[0]
             opacity[:] = np.rint(np.arange(256) * full / 255) * bool(self._painted)
             return compute_score_index(mask, size), ColorTable(colors, opacity)
@@ -121,9 +121,9 @@ class OverlayEffect(EffectTraits):
         opacity[[_OUTLINE + number for number in self._painted if number < count]] = 255
         index = compute_class_index(mask, size)
         index = add_outlines(index, _OUTLINE) if self._options.contours else index
-        if self._options.ahead is not None:
+        if self._options.ego_path is not None:
             colors[_PATH], opacity[_PATH] = _PATH_COLOR, 255
-            index = _with_path(index, self._options.ahead)
+            index = _draw_ego_path(index, self._options.ego_path)
         return index, ColorTable(colors, opacity)
 
     def _legend(self, mask: Mask) -> list[tuple[str, Bgr | None]]:
@@ -134,9 +134,9 @@ class OverlayEffect(EffectTraits):
         return [(f"{mask.classes[i]} {shares[i]:.0%}", self._colors[i]) for i in sorted(largest)]
 
 
-def _with_path(index: Image, ahead: tuple[float, ...]) -> Image:
+def _draw_ego_path(index: Image, path: tuple[float, ...]) -> Image:
     """Return `index` with the outline of a path drawn in."""
-    near_left, near_right, near, far_left, far_right, far = ahead
+    near_left, near_right, near, far_left, far_right, far = path
     corners = np.array([[near_left, near], [near_right, near], [far_right, far], [far_left, far]])
     points = np.rint(corners * (index.shape[1] - 1, index.shape[0] - 1)).astype(np.int32)
     width_px = max(2, index.shape[0] // 240)

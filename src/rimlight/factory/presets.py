@@ -224,7 +224,7 @@ def background_effects(
         keep: classes that stay; none for the model's own foreground.
         fit: how a background picture meets the frame: fill, fit, stretch or tile.
         mirror: swap left and right of the result.
-        refresh_hz: blur anew so often; None for every frame.
+        refresh_hz: rate at which the background is blurred again; None for every frame.
         gray: take the background's colors out instead.
         product: options of the effect "product", for pictures of things; none for other pictures.
 

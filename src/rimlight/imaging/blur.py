@@ -27,7 +27,7 @@ def choose_blur_factor(sigma_px: float) -> int:
 
 
 def blur_i420(i420: Image, mask: Image, sigma_px: float) -> Image:
-    """Blur the background of an I420 picture, at 1/`blur_factor` of its size.
+    """Blur the background of an I420 picture, at a fraction of its size, see `choose_blur_factor`.
 
     The blur is normalized: every pixel counts as much as it belongs to the background, so the
     person's colors stay out of it: blur(picture * w) / blur(w) with w = 1 - mask (Knutsson and

@@ -236,7 +236,7 @@ def fill_transparent_bgr(bgr: Image, alpha: Image) -> Image:
 
 
 def fill_transparent_i420(i420: Image, alpha: Image) -> Image:
-    """Do what `without_hidden_bgr` does for uint8 (rows*3/2, columns) I420."""
+    """Do what `fill_transparent_bgr` does for uint8 (rows*3/2, columns) I420."""
     out = np.empty_like(i420)
     down, right = i420.shape[0] * 2 // 3 - alpha.shape[0], i420.shape[1] - alpha.shape[1]
     full = np.asarray(cv2.copyMakeBorder(alpha, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)

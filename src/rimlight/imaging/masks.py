@@ -48,7 +48,7 @@ def compute_mean_entropy(scores: Alpha, *, stride: int = 4) -> float:
 
     Args:
         scores: float32 (h, w, classes) in [0, 1].
-        stride: every so many rows and columns count; a mean needs no more.
+        stride: every Nth row and column counts; a mean needs no more.
     """
     some = scores[::stride, ::stride]
     if some.shape[2] == 1:
@@ -72,7 +72,7 @@ def remove_small_regions(alpha: Alpha, min_region: float) -> Alpha:
 
 
 def fill_holes(alpha: Alpha, max_hole: float) -> Alpha:
-    """Return float32 (h, w) with enclosed holes smaller than `max_share` of the mask filled.
+    """Return float32 (h, w) with enclosed holes smaller than `max_hole` of the mask filled.
 
     What touches the mask's border is open to the outside, and stays.
     """

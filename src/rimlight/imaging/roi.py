@@ -43,7 +43,7 @@ def find_mask_bounds(alpha: Alpha, *, min_share: float) -> Rect | None:
 def pad_roi(rect: Rect, margin: float, size: tuple[int, int]) -> Rect:
     """Return `rect` with `margin` of its sides added on each side, as far as the picture goes.
 
-    What would be narrower than `NARROW` is widened further: stretched over a model's input, a
+    What would be too narrow is widened further: stretched over a model's input, a
     standing person would be a shape that it has never seen.
 
     Args:
@@ -127,7 +127,7 @@ def _to_cells(start: float, end: float, most: int) -> tuple[int, int]:
 
 
 def _find_span(solid: Image, axis: int) -> tuple[float, float]:
-    """Return where the ones begin and end along columns (0) or rows (1), but for `STRAY`."""
+    """Return where the ones begin and end along columns (0) or rows (1), without strays."""
     counts = cv2.reduce(solid, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
     total = np.cumsum(counts)
     first, last = np.searchsorted(total, [STRAY_SHARE * total[-1], (1 - STRAY_SHARE) * total[-1]])

@@ -47,8 +47,8 @@ class TfliteSegmenter(ModelSegmenter):
         ] = "auto"
 
     def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
-        count = choose_thread_count() if options.threads == "auto" else options.threads
-        super().__init__(card, file, TfliteRuntime(file, size=card.input.size, threads=count))
+        runtime = TfliteRuntime(file, size=card.input.size, threads=options.threads)
+        super().__init__(card, file, runtime)
 
 
 class TfliteRuntime:
@@ -60,13 +60,17 @@ class TfliteRuntime:
     Args:
         file: the model.
         size: (width, height) for an input whose size the file leaves open.
-        threads: CPU threads.
+        threads: CPU threads; see `choose_thread_count` for "auto".
     """
 
-    def __init__(self, file: Path, *, size: tuple[int, int] | None = None, threads: int) -> None:
+    def __init__(
+        self, file: Path, *, size: tuple[int, int] | None = None, threads: Threads
+    ) -> None:
         if not file.is_file():
             raise ModelNotFoundError(f"there is no model file {file}", hint="check the path")
-        self._interpreter: Any = _open_interpreter(file, size, threads)
+        self._interpreter: Any = _open_interpreter(
+            file, size, choose_thread_count() if threads == "auto" else threads
+        )
         self._inputs = [
             _describe_tensor(detail) for detail in self._interpreter.get_input_details()
         ]

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Instances, Mask
 from rimlight.core.model_card import ModelCard, check_runnable
 from rimlight.imaging.geometry import Rect
@@ -28,7 +27,7 @@ from rimlight.segmenters.instance_masks import (
 )
 from rimlight.segmenters.preprocess import Preprocessor
 from rimlight.segmenters.runtime import TensorInfo, make_mismatch_error
-from rimlight.segmenters.tflite import TfliteRuntime, Threads, choose_thread_count
+from rimlight.segmenters.tflite import TfliteRuntime, TfliteSegmenter
 
 Floats = NDArray[np.float32]
 
@@ -55,12 +54,9 @@ class InstanceSegmenter:
         ModelFormatError: the file is damaged, or is not what the card says.
     """
 
-    class Options(opt.Options):
+    class Options(TfliteSegmenter.Options):
         """Detection limits and runtime."""
 
-        threads: Annotated[
-            Threads, Field(description="CPU threads; auto: half of the cores, 4 at most")
-        ] = "auto"
         confidence: Annotated[float, Field(gt=0, lt=1, description="minimum score")] = 0.25
         iou_threshold: Annotated[
             float,
@@ -85,8 +81,7 @@ class InstanceSegmenter:
             multi_label=options.multi_label,
             mask_rescoring=options.mask_rescoring,
         )
-        threads = choose_thread_count() if options.threads == "auto" else options.threads
-        engine = TfliteRuntime(file, size=card.input.size, threads=threads)
+        engine = TfliteRuntime(file, size=card.input.size, threads=options.threads)
         with ExitStack() as on_error:
             on_error.callback(engine.close)
             check_runnable(card)

@@ -76,7 +76,7 @@ class VideoSource(SourceTraits):
         end_s: Annotated[
             options.Seconds | None, Field(gt=0, description="leave out what is after")
         ] = None
-        every: Annotated[int, Field(ge=1, description="take one frame in so many")] = 1
+        every: Annotated[int, Field(ge=1, description="use every Nth frame only")] = 1
         max_size: Annotated[
             options.Size | None, Field(description="scale larger pictures down to fit into it")
         ] = None

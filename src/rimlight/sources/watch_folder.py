@@ -49,7 +49,7 @@ class WatchSource(SourceTraits):
 
     Args:
         options: which folder.
-        wait: waits for so many seconds, and says whether to look again; None for the real clock.
+        wait: waits the given seconds, returns whether to look again; None for the real clock.
 
     Raises:
         SourceOpenError: there is no such folder.

@@ -480,7 +480,7 @@ def resample(i420: Any, width: Any, luma: Any, chroma: Any, y: Any, u: Any, v: A
 def fill_tensor(
     y: Any, u: Any, v: Any, matrix: Any, scale: Any, offset: Any, out: Any, top: int, left: int
 ) -> None:
-    """Write small planes as colors of a float input; see `segmenters.tensors.InputMaker`."""
+    """Write small planes as colors of a float input; see `segmenters.preprocess.Preprocessor`."""
     m0, m1, m2 = matrix[0], matrix[1], matrix[2]
     a, b, c = m0[3] + _HALF, m1[3] + _HALF, m2[3] + _HALF
     flat = out.reshape(-1)

@@ -66,7 +66,7 @@ def _mix(
     Args:
         triples: parts of planes that share a mask.
         large: the mask at their size.
-        edges: as in `mix_bands`.
+        edges: as in `composite_bands`.
         boxes: where the front shows; see `_boxes`.
     """
     high, wide = large.shape
@@ -99,7 +99,7 @@ class _Stretch:
     Attributes:
         start: the first.
         stop: the one after the last.
-        margin: so many further out they begin and end between two pixels again.
+        margin: this many further out they begin and end between two pixels again.
         count: how many the mask has.
     """
 

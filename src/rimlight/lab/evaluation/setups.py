@@ -120,7 +120,7 @@ def parse_setup(text: str) -> SetupConfig:
     """Read "NAME=MODEL+REFINER+...+FINISH"; all but the model may be left out.
 
     A model or refiner may have options: "smooth:ratio=0.5". A finish is one of `FINISHES`;
-    "ahead:frames=8" looks at so many frames after each.
+    "ahead:frames=8" looks at 8 frames after each.
 
     Raises:
         ConfigError: a refiner or finish is unknown, or an option has no value.

@@ -37,7 +37,7 @@ class DistillOptions(TrainOptions):
     pictures: Annotated[
         tuple[Path, ...], Field(description="folders of pictures and clips without labels")
     ] = ()
-    every: Annotated[int, Field(ge=1, description="of a clip, one frame in so many")] = 5
+    every: Annotated[int, Field(ge=1, description="use every Nth frame of a clip")] = 5
     limit: Annotated[int | None, Field(ge=1, description="of each of `pictures`, at most")] = None
     passes: Annotated[int, Field(ge=1, description="times an epoch shows each picture")] = 1
     labeled_passes: Annotated[

@@ -75,7 +75,7 @@ class VideoSink:
         threads: Annotated[int, Field(ge=0, le=64, description="of the encoder; 0: one a core")] = 0
         resume: Annotated[
             str | None,
-            Field(description="auto: a run that breaks off can be gone on with; or a run's name"),
+            Field(description="auto: an interrupted run can be resumed; or a run's name"),
         ] = None
         segment_s: Annotated[
             options.Seconds, Field(ge=1, description="seconds that are lost when it breaks off")

@@ -47,7 +47,7 @@ def unlabeled_samples(
     Args:
         paths: folders of pictures (also those with a folder `images`), pictures, and clips.
         cache: where frames of clips are kept as pictures; a clip that is there is not read again.
-        every: of a clip, one frame in so many.
+        every: use every Nth frame of a clip.
         limit: of each path, that many at most, evenly chosen.
 
     Raises:

@@ -31,7 +31,7 @@ class NetworkOptions(Options):
         decoder: of DeepLab: refine with a finer map (DeepLabV3+), or not (DeepLabV3).
         shrink: of road: how many times smaller the picture is made within.
         backbone_weights: of DeepLab: a file of weights to start the backbone from; with
-            MobileNetV2 also deeplabv3_257_mv_gpu.tflite, whose width goes before `width`; of
+            MobileNetV2 also deeplabv3_257_mv_gpu.tflite, whose width overrides `width`; of
             road: the .xml of road-segmentation-adas-0001, its .bin beside it.
     """
 
