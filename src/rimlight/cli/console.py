@@ -97,7 +97,7 @@ def run_with_progress(
     config: RunConfig,
     *,
     label: str,
-    watchers: Sequence[Refiner] = (),
+    observers: Sequence[Refiner] = (),
     quiet: bool = False,
     keep_going: bool = False,
     endless: bool = False,
@@ -108,7 +108,7 @@ def run_with_progress(
     Args:
         config: the run.
         label: the label of the progress bar.
-        watchers: see `open_pipeline`.
+        observers: see `open_pipeline`.
         quiet: print errors only.
         keep_going: warn about a source that fails, and return None.
         endless: only the user ends it, so stopping it is a success.
@@ -119,7 +119,7 @@ def run_with_progress(
         RimlightError: the run failed.
     """
     try:
-        stopped, stats = _run(config, label, watchers, quiet)
+        stopped, stats = _run(config, label, observers, quiet)
     except SourceReadError as exc:
         if existing := results or _list_existing_results(config):
             exc.hint = f"{exc.hint or ''} (what could be read is in {existing})".strip()
@@ -217,14 +217,14 @@ def _hide_secrets(value: Any) -> Any:
 
 
 def _run(
-    config: RunConfig, label: str, watchers: Sequence[Refiner], quiet: bool
+    config: RunConfig, label: str, observers: Sequence[Refiner], quiet: bool
 ) -> tuple[bool, Stats]:
     from rimlight.factory import resume
     from rimlight.factory.pipeline import open_pipeline
 
     with (
         open_run_progress(label, quiet=quiet) as (start, tick),
-        open_pipeline(config, observers=watchers, on_frame=tick) as run,
+        open_pipeline(config, observers=observers, on_frame=tick) as run,
     ):
         print_notes(run.notes)
         start(run.info)

@@ -129,8 +129,8 @@ def objects(
         return
     counter = ObjectCounter()
     with ExitStack() as stack:
-        watchers = [counter, *_open_watchers(source, cutouts, json, stack, overwrite=overwrite)]
-        run_with_progress(run, label=format_source_name(source), watchers=watchers, quiet=quiet)
+        observers = [counter, *_open_observers(source, cutouts, json, stack, overwrite=overwrite)]
+        run_with_progress(run, label=format_source_name(source), observers=observers, quiet=quiet)
     if not quiet:
         _print_counts(counter)
 
@@ -142,7 +142,7 @@ def _make_refiners(selection: ObjectFilter, *, moving: bool) -> list[dict[str, o
     return [*tracker, *selection.as_refiners]
 
 
-def _open_watchers(
+def _open_observers(
     source: str, cutouts: Path | None, json: Path | None, stack: ExitStack, *, overwrite: bool
 ) -> list[Refiner]:
     """Open the other writers; `stack` closes them."""
@@ -151,16 +151,16 @@ def _open_watchers(
     from rimlight.sinks.images import ImagesSink
     from rimlight.sinks.output_paths import check_report
 
-    watchers: list[Refiner] = []
+    observers: list[Refiner] = []
     if cutouts is not None:
         options = ImagesSink.Options(path=cutouts, format="png", overwrite=overwrite)
-        watchers.append(CutoutWriter(ImagesSink(options, SourceInfo(source, (1, 1)))))
+        observers.append(CutoutWriter(ImagesSink(options, SourceInfo(source, (1, 1)))))
     if json is not None:
         check_report(json, overwrite=overwrite)
-        watchers.append(ObjectLog(json))
-    for watcher in watchers:
-        stack.callback(watcher.close)
-    return watchers
+        observers.append(ObjectLog(json))
+    for observer in observers:
+        stack.callback(observer.close)
+    return observers
 
 
 def _print_counts(counter: ObjectCounter) -> None:

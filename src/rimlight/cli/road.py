@@ -203,9 +203,9 @@ def road(
     print_notes((*footage.notes, *(_list_notes(run, way, start_time) if report else ())))
     tally = ClassCoverage()
     with _write_report_on_exit(report, run, way, rules=rules, ahead=path, title=title) as recorder:
-        watchers: list[Refiner] = [tally, recorder] if recorder else [tally]
+        observers: list[Refiner] = [tally, recorder] if recorder else [tally]
         run_with_progress(
-            run, label=title, watchers=watchers, quiet=quiet, results=_list_results(run, report)
+            run, label=title, observers=observers, quiet=quiet, results=_list_results(run, report)
         )
     if not quiet:
         _print_shares(tally.shares, recorder)

@@ -147,11 +147,11 @@ def _lasting(first: Source, config: RunConfig) -> Source:
     part = config.source
     if part.kind != "camera":
         return ReconnectingSource(first, partial(open_source, part))
-    from rimlight.sources.reconnect import CameraAgain
+    from rimlight.sources.reconnect import CameraReopener
 
     stored = first.stored_size if isinstance(first, Turned) else first.info.size
 
-    return ReconnectingSource(first, CameraAgain(part, stored, open_source))
+    return ReconnectingSource(first, CameraReopener(part, stored, open_source))
 
 
 def _look_ahead(config: RunConfig, info: SourceInfo) -> tuple[MaskLookahead | None, list[str]]:

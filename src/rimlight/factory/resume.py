@@ -98,19 +98,20 @@ def assign_run_ids(config: RunConfig) -> RunConfig:
 
 def open_refiners(config: RunConfig) -> Sequence[Refiner]:
     """Open the refiners of `config`, so that their state ends with a segment where that matters."""
-    length = segment_length_s(config)
-    if length is None or not config.refiners:
-        return [refiner.open() for refiner in config.refiners]
-    from rimlight.refiners.restarts import RestartingRefiner
 
     def open_chain() -> Sequence[Refiner]:
         return [refiner.open() for refiner in config.refiners]
+
+    length = segment_length_s(config)
+    if length is None or not config.refiners:
+        return open_chain()
+    from rimlight.refiners.restarts import RestartingRefiner
 
     return [RestartingRefiner(open_chain, segment_s=length, warm_s=WARM_S)]
 
 
 def open_segmenter(config: RunConfig, open_segmenter: Callable[[], Segmenter]) -> Segmenter:
-    """Open the segmenter; one that follows what it sees starts anew with each segment."""
+    """Open the segmenter; one that depends on earlier frames restarts with each segment."""
     length = segment_length_s(config)
     if length is None or not _follows(config):
         return open_segmenter()

@@ -37,7 +37,6 @@ _HIDDEN_SMALL_PX = 160
 """Longer side of the small picture in which colors are spread."""
 _HIDDEN_SHORT = 0.02
 """What the constant color weighs in `spread`: it takes over within 6 of the small pixels."""
-_BLACK2 = (16.0, 128.0, 128.0)
 _WIDE, _NARROW = 91, 7
 """Sides of the two averaging windows, in pixels of a picture 1000 pixels wide."""
 _NOTHING = 1e-5
@@ -243,7 +242,7 @@ def fill_transparent_i420(i420: Image, alpha: Image) -> Image:
     half = np.maximum(full[::2], full[1::2])
     half = np.ascontiguousarray(np.maximum(half[:, ::2], half[:, 1::2]))
     small = round_up_to_even(_small((i420.shape[1], full.shape[0])))
-    for plane, target, black in zip(split_planes(i420), split_planes(out), _BLACK2, strict=True):
+    for plane, target, black in zip(split_planes(i420), split_planes(out), _BLACK, strict=True):
         seen = full if plane.shape == full.shape else half
         back = _continued(plane, seen, small, black)
         large = cv2.resize(back, (plane.shape[1], plane.shape[0]), interpolation=cv2.INTER_LINEAR)

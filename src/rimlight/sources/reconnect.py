@@ -221,7 +221,7 @@ class ReconnectingSource:
         return frame.with_bgr(fitted)
 
 
-class CameraAgain:
+class CameraReopener(Reopener):
     """A `Reopener` of a camera that is open now.
 
     Args:
