@@ -50,7 +50,7 @@ class SegmentedWriter:
         part: only the pictures from one moment up to another are wanted, and their segments stay
             in the journal, for another run to join; both lie where segments begin, None: open.
         overwrite: replace a file that appears at `path` meanwhile.
-        record: see `made.note`; a file at `path` that it lists is replaced.
+        record: see `record_result`; a file at `path` that it lists is replaced.
     """
 
     def __init__(

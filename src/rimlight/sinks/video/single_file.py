@@ -25,10 +25,10 @@ class SingleFileWriter:
         path: the file that `finish` makes.
         plan: container and codec.
         info: the run's source.
-        sound: streams to copy beside the pictures.
+        sound: streams to copy along with the frames.
         threads: of the encoder.
         overwrite: replace a file of that name.
-        record: see `made.note`; a file of that name that it lists is replaced.
+        record: see `record_result`; a file of that name that it lists is replaced.
     """
 
     resume_at: Fraction | None = None
