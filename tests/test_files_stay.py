@@ -10,6 +10,7 @@ import hashlib
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -37,10 +38,8 @@ FOLDERS = ("in", "in/sub", "in/.hidden", "out", "out/sub", "beside")
 KILLED = -9
 
 
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory):
-    """The bytes of one small file of each kind."""
-    folder = tmp_path_factory.mktemp("samples")
+def make_samples(folder):
+    """Return a config, and the bytes of one small file of each kind."""
     noise = np.random.default_rng(0).integers(0, 255, (12, 16, 4), dtype=np.uint8)
     contents = {}
     for suffix in PICTURES:
@@ -317,12 +316,27 @@ def try_one(number, top, samples):
 
 
 @pytest.mark.slow
-def test_no_file_of_others_ever_changes(samples, tmp_path):
+def test_no_file_of_others_ever_changes(tmp_path):
+    # In a process of its own: one that has loaded TensorFlow must not fork.
+    done = subprocess.run(
+        [sys.executable, __file__, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def main(folder):
+    """Try all cases below `folder`; the first that fails ends the process with its error."""
+    (folder / "samples").mkdir()
+    samples = make_samples(folder / "samples")
     for number in range(CASES):
-        top = tmp_path / str(number)
+        top = folder / str(number)
         top.mkdir()
         try:
             try_one(number, top, samples)
         except AssertionError as exc:
             exc.add_note(f"case {number} of seed {SEED}")
             raise
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
