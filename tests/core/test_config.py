@@ -20,6 +20,13 @@ def test_settings_reach_into_mappings_and_lists():
     assert RUN["sinks"][0]["kind"] == "null"
 
 
+def test_another_kind_starts_without_the_options_of_the_old_one():
+    data = {"segmenter": {"kind": "model", "model": "auto", "threads": 2}}
+    chosen = ["segmenter.color=green", "segmenter.kind=chroma"]
+    assert apply_settings(data, chosen) == {"segmenter": {"kind": "chroma", "color": "green"}}
+    assert apply_settings(data, ["segmenter.kind=model"]) == data
+
+
 @pytest.mark.parametrize("setting", ["threads", "=2", "sinks.3.kind=x", "source.path.x=1"])
 def test_a_wrong_setting_is_named(setting):
     with pytest.raises(ConfigError, match="--set"):

@@ -290,11 +290,13 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def apply_settings(data: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
     """Return `data` with settings such as "segmenter.threads=2" or "sinks.0.crf=20" applied.
 
+    A component that gets another kind starts without options, as in `merge`; so kinds come first.
+
     Raises:
         ConfigError: a setting has no "=", or its path leads through something that has no keys.
     """
     result: dict[str, Any] = _copied(data)
-    for setting in settings:
+    for setting in sorted(settings, key=lambda s: not s.partition("=")[0].endswith(".kind")):
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise ConfigError(
@@ -350,8 +352,10 @@ def _assign(data: Any, path: Sequence[str], value: Any, setting: str) -> None:
         data = _step(data, name, setting)
     if isinstance(data, list):
         data[_position(data, last, setting)] = value
-    else:
-        data[last] = value
+        return
+    if last == "kind" and data.get("kind") != value:
+        data.clear()
+    data[last] = value
 
 
 def _step(data: Any, name: str, setting: str) -> Any:
