@@ -136,12 +136,13 @@ def make_help():
 
 def make_reference():
     """Write the index of options and `docs/reference/`, which are made of the options' classes."""
-    from rimlight.cli.options import write_index
-
-    write_index()
-    # Flags took their help from the index when they were imported: start again.
-    code = "from pathlib import Path; from rimlight.cli.reference import write_reference as w; "
-    subprocess.run([sys.executable, "-c", f"{code}w(Path({str(REFERENCE)!r}))"], check=True)
+    # Flags take their help from the index when they are imported: a process for each step.
+    write = "from pathlib import Path; from rimlight.cli.reference import write_reference as w; "
+    for code in (
+        "from rimlight.cli.options import write_index as w; w()",
+        f"{write}w(Path({str(REFERENCE)!r}))",
+    ):
+        subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def make_runs():
