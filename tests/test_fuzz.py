@@ -40,7 +40,7 @@ GPX = """<?xml version="1.0" encoding="UTF-8"?>
 <trkpt lat="47.3770" lon="8.5418"><ele>401</ele><time>2026-05-01T10:15:01Z</time></trkpt>
 </trkseg></trk></gpx>
 """
-CONFIG = "source: {kind: video, path: a.mp4, every: 2}\nsinks:\n- {kind: video, path: o.mp4}\n"
+CONFIG = "source: {kind: video, path: a.mp4, stride: 2}\nsinks:\n- {kind: video, path: o.mp4}\n"
 MANIFEST = (
     '{"source": "a.mp4", "target": "o.mp4", "state": "done", "identity": "x", "settings": "y"}\n'
 )

@@ -50,13 +50,13 @@ def main() -> None:
     ].copy()
     prototypes = engine.read_output(1)[0].copy()
     track = TrackRefiner(TrackRefiner.Options())
-    choose = SelectRefiner(SelectRefiner.Options(keep=("person",)))
+    select = SelectRefiner(SelectRefiner.Options(keep=("person",)))
     place = letterbox(frames[0].size, card.input.size)
     steps: dict[str, list[float]] = {
         "decode": [],
         "mask": [],
         "track": [],
-        "choose": [],
+        "select": [],
         "alpha": [],
     }
     for frame in frames:
@@ -67,7 +67,7 @@ def main() -> None:
         at.append(time.process_time())
         mask = track.refine(mask, frame)
         at.append(time.process_time())
-        mask = choose.refine(mask, frame)
+        mask = select.refine(mask, frame)
         at.append(time.process_time())
         compute_frame_alpha(frame, mask, None)
         at.append(time.process_time())

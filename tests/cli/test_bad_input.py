@@ -118,20 +118,20 @@ def test_camera_absent(refused):
 
 def test_no_virtual_camera(refused):
     refused(
-        "live", "--source", "pattern:64x48", "--sink", "virtual-camera:/dev/video98",
+        "live", "--source", "test-pattern:64x48", "--sink", "virtual-camera:/dev/video98",
         code=5, says="virtual", hint="modprobe v4l2loopback",
     )  # fmt: skip
 
 
 def test_no_display(refused):
     refused(
-        "live", "--source", "pattern:64x48", "--sink", "window",
+        "live", "--source", "test-pattern:64x48", "--sink", "window",
         code=5, says="display", hint="sink virtual-camera",
     )  # fmt: skip
 
 
 def test_neither_display_nor_virtual_camera_by_default(refused):
-    refused("live", "--source", "pattern:64x48", code=5, says="virtual", hint="")
+    refused("live", "--source", "test-pattern:64x48", code=5, says="virtual", hint="")
 
 
 def test_unknown_config_key(refused, tmp_path):

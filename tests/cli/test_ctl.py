@@ -42,7 +42,7 @@ def test_a_word_too_long_for_a_file_is_passed_on(refused):
 
 
 def test_a_live_run_answers_and_stops(socket, say):
-    with running(socket, "--source", "pattern:64x48", "--sink", "null") as process:
+    with running(socket, "--source", "test-pattern:64x48", "--sink", "null") as process:
         assert json.loads(say("status", "--json").stdout)["effects"] == ["replace"]
         assert say("blur", "-2").stdout == "blur 1\n"
         wrong = say("explode")
@@ -60,7 +60,7 @@ def test_ctl_without_a_run_says_how_to_start_one(refused, tmp_path):
     )  # fmt: skip
 
 
-UNREAD = ("--source", "pattern:640x360", "--sink", "pipe", "--quiet")
+UNREAD = ("--source", "test-pattern:640x360", "--sink", "pipe", "--quiet")
 """A run whose sink blocks: nobody reads its pipe."""
 
 
@@ -105,7 +105,7 @@ def terminal():
 @pytest.mark.slow
 def test_a_terminal_that_did_not_start_the_run_is_no_hindrance(socket, say, terminal):
     more = {"terminal": terminal[1], "start_new_session": True}
-    with running(socket, "--source", "pattern:64x48", "--sink", "null", **more) as process:
+    with running(socket, "--source", "test-pattern:64x48", "--sink", "null", **more) as process:
         assert say("stop").stdout == "stopping\n"
         process.communicate(timeout=20)
         assert process.returncode == 0
@@ -117,7 +117,7 @@ def test_closing_the_terminal_ends_a_run_in_order(socket, say, terminal):
     take = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
     more = {"terminal": theirs, "start_new_session": True}
     more["starter"] = take + "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
-    with running(socket, "--source", "pattern:64x48", "--sink", "null", **more) as process:
+    with running(socket, "--source", "test-pattern:64x48", "--sink", "null", **more) as process:
         assert say("status").returncode == 0
         os.close(theirs)
         os.close(ours)

@@ -36,7 +36,7 @@ VALUES = [
 BASES = {
     "process": ["clip.mkv", "-b", "white", "-o", "out.mkv"],
     "batch": ["clip.mkv", "-b", "white", "-o", "results", "--dry-run"],
-    "live": ["--source", "pattern:64x48", "--blur", "20", "--sink", "null", "--dry-run"],
+    "live": ["--source", "test-pattern:64x48", "--blur", "20", "--sink", "null", "--dry-run"],
     "road": ["clip.mkv", "--report", "report"],
     "objects": ["in.png", "-o", "boxes.png"],
     "eval": ["folder", "--setup", "a=selfie"],

@@ -9,7 +9,7 @@ from rimlight.cli import run_words
 from rimlight.system.av import av
 
 LIVE = ["live", "--set", "segmenter.threads=1", "--blur", "3"]
-PATTERN = ["--source", "pattern:160x120", "--set", "source.realtime=true"]
+PATTERN = ["--source", "test-pattern:160x120", "--set", "source.realtime=true"]
 
 
 @pytest.fixture

@@ -23,6 +23,6 @@ def test_more_than_all_processors_is_refused_as_it_would_hold_nothing():
 
 def test_a_dry_run_looks_at_the_background(tmp_path, capfd):
     behind = tmp_path / "gone.png"
-    code = run_words(["live", "--source", "pattern:64x48", "-b", str(behind), "--dry-run"])
+    code = run_words(["live", "--source", "test-pattern:64x48", "-b", str(behind), "--dry-run"])
     assert code == 2
     assert f"there is no background '{behind}'" in capfd.readouterr().err

@@ -23,7 +23,7 @@ def test_nothing_is_drawn_where_objects_are_only_listed(rimlight, clip):
 
 def test_objects_of_a_video_are_numbered_before_they_are_chosen(rimlight, clip):
     plan = planned(rimlight, clip, "--keep", "person", "-o", "out.mp4")
-    assert [part["kind"] for part in plan["refiners"]] == ["track", "choose"]
+    assert [part["kind"] for part in plan["refiners"]] == ["track", "select"]
 
 
 def test_a_list_in_a_folder_that_is_not_there_is_refused(refused, clip):

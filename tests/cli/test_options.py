@@ -109,12 +109,12 @@ def test_help_shows_choices_range_and_default_in_panels(rimlight):
 
 
 def test_a_value_out_of_range_is_refused_with_the_range(rimlight):
-    done = rimlight("process", "pattern", "-b", "white", "-o", "o.mp4", "--crf", "64")
+    done = rimlight("process", "test-pattern", "-b", "white", "-o", "o.mp4", "--crf", "64")
     assert done.returncode == 2 and "0<=x<=63" in done.stderr
 
 
 def test_a_value_that_is_no_choice_is_refused_with_the_nearest(rimlight):
-    done = rimlight("process", "pattern", "-b", "white", "-o", "o.mp4", "--codec", "h246")
+    done = rimlight("process", "test-pattern", "-b", "white", "-o", "o.mp4", "--codec", "h246")
     assert done.returncode == 2 and "did you mean 'h265'?" in " ".join(done.stderr.split())
 
 

@@ -114,8 +114,8 @@ def test_raw_frames_in_and_out(rimlight, clip, tmp_path):
 def test_a_signal_leaves_a_playable_file(tmp_path, number):
     out = tmp_path / "out.mp4"
     command = (
-        "process", "pattern:320x180", "-b", "white", "-o", out, "--set", "sinks.0.preset=ultrafast",
-        "--set", "source.count=100000",
+        "process", "test-pattern:320x180", "-b", "white", "-o", out,
+        "--set", "sinks.0.preset=ultrafast", "--set", "source.count=100000",
     )  # fmt: skip
     running = subprocess.Popen(
         [sys.executable, "-m", "rimlight", *map(str, command)], stderr=subprocess.PIPE, text=True

@@ -70,7 +70,7 @@ def test_people_are_redacted_and_their_pictures_stay_out_of_the_report(shared, r
 
 
 def test_rules_with_an_unknown_key_are_refused(refused, clip, tmp_path):
-    (tmp_path / "rules.yaml").write_text("rules: [{name: x, measure: road, abov: 1}]")
+    (tmp_path / "rules.yaml").write_text("rules: [{name: x, metric: road, abov: 1}]")
     args = ("road", clip, "--model", "selfie", "--report", "out", "--rules", "rules.yaml")
     refused(*args, code=2, says="abov", hint="correct")
 
@@ -84,7 +84,7 @@ def test_files_are_joined_in_time_and_events_get_places(shared, rimlight, tmp_pa
         f'<trkpt lat="5{n}" lon="13"><time>2026-05-01T10:15:0{n}Z</time></trkpt>' for n in range(3)
     )
     (tmp_path / "track.gpx").write_text(f"<gpx><trk><trkseg>{fixes}</trkseg></trk></gpx>")
-    (tmp_path / "rules.yaml").write_text("rules: [{name: road, measure: share.road, above: 0.1}]")
+    (tmp_path / "rules.yaml").write_text("rules: [{name: road, metric: share.road, above: 0.1}]")
     args = ("--model", "cityscapes", "--report", "out", "-q", "--rules", "rules.yaml")
     done = rimlight("road", "DCIM", *args, "--gpx", "track.gpx")
     assert done.returncode == 0, done.stderr
@@ -104,8 +104,8 @@ def planned(rimlight, *args):
 
 def test_settings_reach_what_covers_people(rimlight, clip):
     args = ("--model", "selfie", "--redact", "person", "-o", "out.mp4")
-    plan = planned(rimlight, clip, *args, "--set", "effects.0.memory=25")
-    cover = {"kind": "redact", "classes": ["person"], "memory": 25}
+    plan = planned(rimlight, clip, *args, "--set", "effects.0.max_age=25")
+    cover = {"kind": "redact", "classes": ["person"], "max_age": 25}
     assert plan["effects"] == [cover, {"kind": "overlay", "legend": True}]
 
 

@@ -27,16 +27,16 @@ def options_of(kind, folder):
         shots = [Image.new("RGB", (65, 47), (index * 20, 0, 0)) for index in range(10)]
         shots[0].save(folder / "a.gif", save_all=True, append_images=shots[1:], duration=50)
         return {"path": str(folder / "a.gif")}
-    if kind == "drive":
+    if kind == "concat":
         for name in ("a", "b"):
             write_video(folder / f"{name}.mkv", size=(65, 47))
         return {"paths": str(folder / "*.mkv")}
-    if kind in {"images", "watch"}:
+    if kind in {"images", "watch-folder"}:
         for index in range(10):
             pixels = np.full((47, 65, 3), index * 20, np.uint8)
             cv2.imwrite(str(folder / f"{index}.png"), pixels)
         return {"path": str(folder)}
-    return {"size": "65x47"} | ({"count": 10} if kind == "pattern" else {})
+    return {"size": "65x47"} | ({"count": 10} if kind == "test-pattern" else {})
 
 
 class Looks:
@@ -58,7 +58,7 @@ def source(request, tmp_path):
         raw = tmp_path / "raw"
         raw.write_bytes(os.urandom(10 * 65 * 47 * 3))
         more["fd"] = os.open(raw, os.O_RDONLY)
-    if request.param == "watch":
+    if request.param == "watch-folder":
         more["wait"] = Looks(2)
     opened = part(part.Options(**options_of(request.param, tmp_path)), **more)
     yield opened

@@ -15,10 +15,10 @@ from rimlight.sinks.virtual_camera import VirtualCameraSink
 from rimlight.sinks.window import WindowSink
 from rimlight.sources import reconnect
 from rimlight.sources.video import VideoSource
-from rimlight.sources.watch_folder import WatchSource
+from rimlight.sources.watch_folder import WatchFolderSource
 
 CLASSES = {
-    protocols.Interruptible: (WatchSource, reconnect.ReconnectingSource),
+    protocols.Interruptible: (WatchFolderSource, reconnect.ReconnectingSource),
     protocols.HasFixedRate: (VirtualCameraSink,),
     protocols.SupportsPlanning: (VideoSink,),
     protocols.SupportsParallelWrites: (ImagesSink,),

@@ -39,8 +39,8 @@ def test_a_part_of_another_kind_starts_anew():
 
 
 def test_a_part_whose_kind_comes_later_keeps_its_options():
-    merged = merge({"source": {"every": 5}}, {"source": {"kind": "video", "path": "a.mp4"}})
-    assert merged["source"] == {"every": 5, "kind": "video", "path": "a.mp4"}
+    merged = merge({"source": {"stride": 5}}, {"source": {"kind": "video", "path": "a.mp4"}})
+    assert merged["source"] == {"stride": 5, "kind": "video", "path": "a.mp4"}
 
 
 def test_a_part_of_the_same_kind_keeps_its_other_options():

@@ -238,7 +238,7 @@ def busy(folder: Path) -> dict[str, Any]:
     with live(folder, "first") as run:
         said = {}
         for name, words in {
-            "virtual": ["--source", "pattern:64x48", "--sink", f"virtual-camera:{VIRTUAL}"],
+            "virtual": ["--source", "test-pattern:64x48", "--sink", f"virtual-camera:{VIRTUAL}"],
             "webcam": ["--source", CAMERA, "--sink", "null"],
         }.items():
             command = [sys.executable, "-m", "rimlight", "live", *words, "--background", GREEN]

@@ -60,7 +60,7 @@ def main() -> None:
         "newest mask": (),
         "own mask (--mask-sync exact)": ("--mask-sync", "exact"),
     }.items():
-        words = ["--set", "effects=[{kind: flip, mirror: false}]", "--allow-passthrough"]
+        words = ["--set", "effects=[{kind: flip, horizontal: false}]", "--allow-passthrough"]
         words += ["--set", "sinks.0.size=640x360", "--source", CAMERA, *more]
         run = Live(folder, "latency", *words)
         if not run.is_up() or run.process.poll() is not None:

@@ -49,7 +49,7 @@ def test_frames_of_another_form_get_their_own_background():
 def test_a_fitted_background_is_made_once(tmp_path):
     path = tmp_path / "b.png"
     assert cv2.imwrite(str(path), np.full((24, 32, 3), 9, np.uint8))
-    opened = open_background(str(path), fit="fill", backdrop=BLACK)
+    opened = open_background(str(path), fit="fill", pad_color=BLACK)
     first = opened.fit_to(flat_frame(size=(20, 20)))
     assert opened.fit_to(flat_frame((1, 1, 1), (20, 20))) is first
     assert opened.fit_to(flat_frame(size=(20, 22))) is not first
@@ -58,17 +58,17 @@ def test_a_fitted_background_is_made_once(tmp_path):
 def test_a_color_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "white").write_bytes(b"not a video")
-    opened = open_background("white", fit="fill", backdrop=BLACK)
+    opened = open_background("white", fit="fill", pad_color=BLACK)
     assert (opened.fit_to(flat_frame()) == 255).all()
     with pytest.raises(ConfigError, match="cannot be read"):
-        open_background("./white", fit="fill", backdrop=BLACK)
+        open_background("./white", fit="fill", pad_color=BLACK)
 
 
 def test_a_background_keeps_its_shape_behind_pixels_that_are_not_square(tmp_path):
     disc = np.zeros((90, 160, 3), np.uint8)
     cv2.circle(disc, (80, 45), 30, WHITE, -1)
     cv2.imwrite(str(tmp_path / "disc.png"), disc)
-    opened = open_background(str(tmp_path / "disc.png"), fit="fill", backdrop=BLACK)
+    opened = open_background(str(tmp_path / "disc.png"), fit="fill", pad_color=BLACK)
     frame = replace(flat_frame(size=(120, 90)), sample_aspect=Fraction(4, 3))
     across, down = extent(opened.fit_to(frame))
     assert across * 4 / 3 == pytest.approx(down, abs=2)
@@ -94,7 +94,7 @@ def test_a_background_takes_the_colors_of_the_photo_it_stands_behind(tmp_path):
     cv2.imwrite(str(path), np.full((24, 32, 3), (60, 160, 30), np.uint8))
     photo = replace(flat_frame(size=(32, 24)), metadata=ImageMetadata(wide_profile()))
     for text in ("#1ea03c", str(path)):
-        behind = open_background(text, fit="fill", backdrop=BLACK).fit_to(photo)
+        behind = open_background(text, fit="fill", pad_color=BLACK).fit_to(photo)
         assert np.abs(behind[0, 0].astype(int) - (68, 160, 93)).max() <= 2
 
 
@@ -103,7 +103,7 @@ def test_a_photo_with_a_profile_becomes_srgb_behind_a_film(tmp_path):
     (tmp_path / "wide.png").write_bytes(
         encode_image(".png", wide, ImageMetadata(wide_profile())) or b""
     )
-    opened = open_background(str(tmp_path / "wide.png"), fit="fill", backdrop=BLACK)
+    opened = open_background(str(tmp_path / "wide.png"), fit="fill", pad_color=BLACK)
     shown = opened.fit_to(flat_frame(size=(32, 24)))
     assert np.abs(shown[0, 0].astype(int) - (60, 160, 30)).max() <= 2
 
@@ -116,7 +116,7 @@ def test_an_animated_picture_moves_and_repeats_on_the_backdrop(tmp_path, name):
     lossless = {"lossless": True} if name == "a.webp" else {}
     keep = {"save_all": True, "append_images": frames[1:], "duration": 100, "disposal": 2}
     frames[0].save(tmp_path / name, **keep, **lossless)
-    opened = open_background(str(tmp_path / name), fit="fill", backdrop=(255, 0, 255))
+    opened = open_background(str(tmp_path / name), fit="fill", pad_color=(255, 0, 255))
     shown = []
     for tenth in (0, 1, 2, 3, 1):
         picture = opened.fit_to(replace(flat_frame(size=(32, 24)), pts=Fraction(tenth, 10)))

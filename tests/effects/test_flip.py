@@ -7,12 +7,12 @@ from rimlight.effects.flip import FlipEffect
 WAYS = [(True, False), (False, True), (True, True)]
 
 
-def turned(array, mirror, upside_down):
-    return array[:: -1 if upside_down else 1, :: -1 if mirror else 1]
+def turned(array, horizontal, vertical):
+    return array[:: -1 if vertical else 1, :: -1 if horizontal else 1]
 
 
-def flip(frame, mirror, upside_down):
-    return make(FlipEffect, mirror=mirror, upside_down=upside_down).apply(frame, disc_mask())
+def flip(frame, horizontal, vertical):
+    return make(FlipEffect, horizontal=horizontal, vertical=vertical).apply(frame, disc_mask())
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
@@ -39,11 +39,11 @@ def test_twice_is_as_before(way):
 @pytest.mark.parametrize("layout", [lambda frame: frame, as_i420], ids=["bgr", "i420"])
 def test_the_transparency_is_turned_too(layout):
     alpha = np.arange(180 * 320, dtype=np.int64).reshape(180, 320).astype(np.uint8)
-    made = flip(layout(smooth_frame()).with_alpha(alpha), mirror=True, upside_down=False)
+    made = flip(layout(smooth_frame()).with_alpha(alpha), horizontal=True, vertical=False)
     assert (made.alpha == alpha[:, ::-1]).all()
 
 
 def test_it_mirrors_unless_told_otherwise():
     frame = smooth_frame()
     assert (make(FlipEffect).apply(frame, disc_mask()).bgr == frame.bgr[:, ::-1]).all()
-    assert flip(frame, mirror=False, upside_down=False) is frame
+    assert flip(frame, horizontal=False, vertical=False) is frame

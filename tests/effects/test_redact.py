@@ -46,21 +46,21 @@ def test_the_region_is_covered_and_the_rest_is_untouched(bright):
 
 
 def test_a_region_missed_for_as_long_as_the_memory_stays_covered(bright):
-    effect, nobody = redactor(memory=3), person(0, 0)
+    effect, nobody = redactor(max_age=3), person(0, 0)
     effect.apply(bright(0), person(8, 16))
     covered = [black(effect.apply(bright(i), nobody))[8:40, 16:32].all() for i in range(1, 6)]
     assert covered == [True, True, True, False, False]
 
 
 def test_a_region_is_remembered_when_another_is_found(bright):
-    effect = redactor(memory=3)
+    effect = redactor(max_age=3)
     effect.apply(bright(0), person(2, 8))
     shown = black(effect.apply(bright(1), person(20, 28)))
     assert shown[8:40, 4:16].all() and shown[8:40, 40:56].all()
 
 
 def test_somebody_of_whom_a_part_is_found_stays_covered_whole_for_a_while(bright):
-    effect = redactor(memory=3, hold_s=1)
+    effect = redactor(max_age=3, hold_s=1)
     effect.apply(bright(0), person(8, 24))
     covered = [
         black(effect.apply(bright(i), person(8, 11)))[8:40, 16:48].all() for i in range(1, 50)
@@ -69,20 +69,20 @@ def test_somebody_of_whom_a_part_is_found_stays_covered_whole_for_a_while(bright
 
 
 def test_whoever_is_found_again_is_held_anew(bright):
-    effect = redactor(memory=3, hold_s=1)
+    effect = redactor(max_age=3, hold_s=1)
     for index in range(60):
         shown = black(effect.apply(bright(index), person(8, 11 if index % 20 else 24)))
         assert shown[8:40, 16:48].all()
 
 
 def test_a_walker_leaves_no_longer_trail_than_the_memory(bright):
-    effect = redactor(memory=3, hold_s=10)
+    effect = redactor(max_age=3, hold_s=10)
     shown = [black(effect.apply(bright(index), person(index, index + 6))) for index in range(24)]
     assert not shown[-1][:, :30].any() and shown[-1][8:40, 46:58].all()
 
 
 def test_after_a_cut_nothing_is_remembered(bright):
-    effect = redactor(memory=30)
+    effect = redactor(max_age=30)
     effect.apply(bright(0), person(8, 16))
     assert not black(effect.apply(bright(60), person(0, 0))).any()
 

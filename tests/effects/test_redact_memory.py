@@ -31,7 +31,7 @@ def as_i420(frame):
 @given(st.lists(found, min_size=1, max_size=12), st.integers(0, 5), st.booleans())
 @settings(deadline=None, max_examples=60)
 def test_nobody_shows_in_any_frame_of_the_window(finds, memory, planar):
-    options = RedactEffect.Options(classes=("person",), style="fill", memory=memory)
+    options = RedactEffect.Options(classes=("person",), style="fill", max_age=memory)
     effect = RedactEffect(options)
     masks = [mask_of(box) for box in finds]
     for number, mask in enumerate(masks):

@@ -114,12 +114,12 @@ def test_a_cmyk_jpeg_is_a_background(tmp_path):
 
 def test_the_backdrop_shows_through_a_transparent_picture_and_beside_a_small_one(tmp_path):
     clear = save(tmp_path / "a.png", np.full((48, 32, 4), (0, 200, 0, 0), np.uint8))
-    assert close_to(behind(clear, fit="fit", backdrop="#ff0000"), RED, within=0)
+    assert close_to(behind(clear, fit="fit", pad_color="#ff0000"), RED, within=0)
 
 
 def test_a_backdrop_that_is_no_color_is_refused():
-    with pytest.raises(ConfigError, match=r"backdrop.*'rad'"):
-        ReplaceEffect(ReplaceEffect.Options(background="white", backdrop="rad"))
+    with pytest.raises(ConfigError, match=r"pad_color.*'rad'"):
+        ReplaceEffect(ReplaceEffect.Options(background="white", pad_color="rad"))
 
 
 def halves(size):

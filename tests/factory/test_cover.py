@@ -27,7 +27,7 @@ TALL = "64x400"
 
 def config(effects, **more):
     data = {
-        "source": {"kind": "pattern", "size": TALL, "count": 2},
+        "source": {"kind": "test-pattern", "size": TALL, "count": 2},
         "segmenter": {"kind": "threshold"},
         "effects": effects,
         "sinks": [{"kind": "null"}],
@@ -127,7 +127,7 @@ def test_effects_that_leave_the_room_to_be_seen_do_not_cover(effects):
 
 def test_a_choice_of_the_background_is_refused(controls):
     with pytest.raises(ConfigError, match="room would be seen"):
-        validate_config(config([blur(20)], refiners=[{"kind": "choose", "keep": ["background"]}]))
+        validate_config(config([blur(20)], refiners=[{"kind": "select", "keep": ["background"]}]))
     with pytest.raises(ConfigError, match="room would be seen"):
         controls.execute(["keep", "background"])
 
@@ -154,7 +154,7 @@ def test_a_card_that_calls_the_background_foreground_is_refused_live(room_card, 
 
 @pytest.mark.parametrize("more", [[], ["--blur", "20"], ["--dry-run"]])
 def test_no_setting_switches_the_rule_off_silently(more):
-    words = ["live", "--source", "pattern:64x48", "--sink", "null", *more]
+    words = ["live", "--source", "test-pattern:64x48", "--sink", "null", *more]
     done = CliRunner().invoke(app, [*words, "--set", "pipeline.fallback=null"])
     assert "fallback" in str(done.exception)
     assert "allow_passthrough=true" in done.exception.hint

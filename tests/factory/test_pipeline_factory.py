@@ -40,7 +40,7 @@ def test_files_do_without_compiled_loops_unless_asked(compiled, expected):
     config = validate(
         RunConfig,
         {
-            "source": {"kind": "pattern", "count": 2},
+            "source": {"kind": "test-pattern", "count": 2},
             "segmenter": {"kind": "chroma"},
             "pipeline": {"jit": compiled},
             "sinks": [{"kind": "null"}],

@@ -18,7 +18,7 @@ def describe(*settings, config=None):
         effects=WHITE,
         settings=settings,
         config=config,
-        source_options={"every": 2},
+        source_options={"stride": 2},
         options={"video": {"crf": 20}},
         extra_outputs={"m.mp4": WHITE},
         refiners=[{"kind": "clean"}],
@@ -81,7 +81,9 @@ def test_a_transparent_background_is_asked_for_in_either_word(word):
     assert [effect["kind"] for effect in effects] == ["cutout"]
 
 
-@pytest.mark.parametrize("source", ["folder", "folder/*.png", "images:folder", "watch:folder"])
+@pytest.mark.parametrize(
+    "source", ["folder", "folder/*.png", "images:folder", "watch-folder:folder"]
+)
 def test_several_pictures_go_to_a_folder_without_its_slash(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()

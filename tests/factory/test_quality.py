@@ -16,7 +16,7 @@ from rimlight.factory.validation import validate_config
 
 
 def described(quality, **more):
-    return build_config("process", source="pattern", sinks=["null"], quality=quality, **more)
+    return build_config("process", source="test-pattern", sinks=["null"], quality=quality, **more)
 
 
 @pytest.mark.parametrize("quality", get_args(Quality))
@@ -37,7 +37,7 @@ def test_a_config_of_the_users_own_goes_over_the_quality(tmp_path):
     own.write_text(yaml.safe_dump({"segmenter": {"roi": "none"}}))
     run = described("best", config=own)
     assert run.segmenter.given["roi"] == "none"
-    assert run.refiners[0].given["hold"] == 0.97
+    assert run.refiners[0].given["flow_weight"] == 0.97
 
 
 def test_a_quality_keeps_the_model_that_was_named():

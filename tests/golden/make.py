@@ -71,7 +71,7 @@ RUNS = [
     "live -b '#00ff00' --mirror",
     "live --blur 20 --source /dev/video2 --sink window",
     "live --blur 20 --source rtsp://user:secret@host/stream --sink video:rec.mkv",
-    "live --blur 20 --source pattern:64x48 --sink null",
+    "live --blur 20 --source test-pattern:64x48 --sink null",
     "live --blur 20 --sink virtual-camera:/dev/video10 --sink http:8080",
     "live --blur 20 --on-demand",
     "live --blur 20 --mask-sync exact",

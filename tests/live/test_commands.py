@@ -17,7 +17,7 @@ DONE = 40
 
 def config(**more):
     data = {
-        "source": {"kind": "pattern", "size": "64x48", "count": DONE},
+        "source": {"kind": "test-pattern", "size": "64x48", "count": DONE},
         "segmenter": {"kind": "threshold"},
         "effects": [{"kind": "replace", "background": "#00ff00"}],
         "sinks": [{"kind": "null"}],
@@ -179,7 +179,7 @@ def test_stop_ends_the_run(play):
     def stop(controls):
         return controls.execute(["stop"])
 
-    endless = {"kind": "pattern", "size": "64x48"}
+    endless = {"kind": "test-pattern", "size": "64x48"}
     text, shown = play(stop, source=endless)
     assert text == "stopping"
     assert len(shown) < 30
@@ -219,7 +219,7 @@ def test_no_sink_of_a_live_run_shows_the_room_beside_the_others():
 
 
 def test_the_governor_leaves_out_no_refiner_that_says_who_is_seen():
-    refiners = [{"kind": "smooth"}, {"kind": "choose", "drop": ["cat"]}]
+    refiners = [{"kind": "smooth"}, {"kind": "select", "exclude": ["cat"]}]
     run_config = config(refiners=refiners)
     with open_pipeline(run_config) as run:
         controls = LiveCommands(run, run_config)
@@ -256,7 +256,7 @@ def test_the_lighter_model_does_not_look_closer():
         {"segmenter": {"kind": "threshold"}},
         {"segmenter": {"kind": "model", "model": "selfie-landscape"}},
         {"segmenter": CLOSE_UP, "effects": [{"kind": "blur", "keep": ["dog"]}]},
-        {"segmenter": CLOSE_UP, "refiners": [{"kind": "choose", "drop": ["cat"]}]},
+        {"segmenter": CLOSE_UP, "refiners": [{"kind": "select", "exclude": ["cat"]}]},
     ],
 )
 def test_no_lighter_model_stands_in_where_it_would_show_less(more):
@@ -269,10 +269,10 @@ def test_keep_and_all_change_what_stays_while_the_run_goes_on(play):
     def keep(controls):
         with pytest.raises(ConfigError, match="no class 'dog'"):
             controls.execute(["keep", "dog"])
-        return controls.execute(["drop", "person"])
+        return controls.execute(["exclude", "person"])
 
     text, shown = play(keep)
-    assert text == "drop person"
+    assert text == "exclude person"
     assert not all(is_near(pixel, (0, 255, 0)) for pixel in shown[5].reshape(-1, 3).tolist())
     assert all(is_near(pixel, (0, 255, 0)) for pixel in shown[-1].reshape(-1, 3).tolist())
 

@@ -14,7 +14,7 @@ def parts(*each):
 
 BLUR = {"kind": "blur", "radius_px": 20.0}
 HUD = {"kind": "hud"}
-FLIP = {"kind": "flip", "mirror": True}
+FLIP = {"kind": "flip", "horizontal": True}
 
 
 def plain(found):

@@ -47,7 +47,7 @@ def test_nothing_is_left_behind_and_a_result_that_exists_stays(tmp_path, clip):
 
 
 def test_a_part_of_a_video_has_the_frames_of_that_part(tmp_path, clip):
-    part = {"start_s": 2, "end_s": 4, "every": 2}
+    part = {"start_s": 2, "end_s": 4, "stride": 2}
     made = estimate_run(job(clip, tmp_path / "out.mp4", source_options=part))
     assert made.frames == 25
 
@@ -58,4 +58,4 @@ def test_the_size_of_pictures_is_near(tmp_path, clip):
 
 
 def test_what_has_no_known_end_is_not_told_of(tmp_path):
-    assert estimate_run(job("pattern:64x48", tmp_path / "out.mp4")) is None
+    assert estimate_run(job("test-pattern:64x48", tmp_path / "out.mp4")) is None

@@ -36,7 +36,7 @@ def refined(*steps, **options):
 
 
 def test_where_the_picture_holds_still_so_does_the_mask():
-    made = refined((texture(), square(40, 1.0)), (texture(), square(40, 0.2)), hold=0.9)
+    made = refined((texture(), square(40, 1.0)), (texture(), square(40, 0.2)), flow_weight=0.9)
     assert made[48, 56] == pytest.approx(0.9 * 1.0 + 0.1 * 0.2, abs=0.01)
 
 
@@ -52,7 +52,7 @@ def test_a_mask_that_moves_with_the_picture_keeps_its_place():
 
 def test_a_mask_left_out_for_one_frame_is_carried_to_where_the_picture_went():
     steps = [(texture(3 * n), square(30 + 3 * n)) for n in range(5)]
-    made = refined(*steps, (texture(15), square(45, 0.0)), hold=0.95) >= 0.5
+    made = refined(*steps, (texture(15), square(45, 0.0)), flow_weight=0.95) >= 0.5
     assert (made != (square(45).scores[..., 0] >= 0.5)).mean() < 0.02
 
 
@@ -66,7 +66,7 @@ def test_unsure_scores_hold_even_where_something_new_is_seen():
     changed = texture(seed=1)
     changed[24:72, :40] = texture(seed=2)[24:72, :40]
     steps = (texture(seed=1), square(0, 1.0)), (changed, square(0, 0.5))
-    assert refined(*steps, ratio=0.7)[36:60, 4:28].min() >= 0.5 + 0.7 * 0.5 - 0.2
+    assert refined(*steps, previous_weight=0.7)[36:60, 4:28].min() >= 0.5 + 0.7 * 0.5 - 0.2
 
 
 def test_at_a_cut_of_the_picture_even_unsure_scores_forget_the_past():
@@ -90,7 +90,7 @@ def test_the_past_is_forgotten_when_time_does_not_go_on_or_jumps(gap):
 
 def test_a_mask_of_another_size_still_knows_the_past():
     small = Mask(cv2.resize(square(40).scores, (64, 48))[..., None], ("person",))
-    refiner = FlowSmoothRefiner(FlowSmoothRefiner.Options(hold=0.9))
+    refiner = FlowSmoothRefiner(FlowSmoothRefiner.Options(flow_weight=0.9))
     refiner.refine(Mask(square(40).scores, ("person",)), frame(0, texture()))
     refiner.refine(small, frame(1, texture()))
     made = refiner.refine(small.with_scores(np.zeros_like(small.scores)), frame(2, texture()))

@@ -37,7 +37,7 @@ def width_px(matched):
 @pytest.mark.parametrize("layout", ["bgr", "i420"])
 @pytest.mark.parametrize("blur_px", [0.7, 1.5, 3.0, 5.0])
 def test_alpha_rises_as_the_picture_does(blur_px, layout):
-    matched = make(MatchSharpnessRefiner, least=0.05).refine(
+    matched = make(MatchSharpnessRefiner, min_width=0.05).refine(
         mask(), blurred(blur_px, layout=layout)
     )
     assert width_px(matched) == pytest.approx(blur_px, rel=0.1)
@@ -48,13 +48,13 @@ def test_a_picture_sharper_or_softer_than_the_mask_is_shown_more_truly(blur_px):
     coverage = cv2.GaussianBlur(disc(), (0, 0), blur_px)
     truth, frame = seen_through(coverage, np.zeros_like(WALL)), blurred(blur_px)
     effect = ReplaceEffect(ReplaceEffect.Options(background="black", decontaminate_edges=True))
-    plain, matched = mask(), make(MatchSharpnessRefiner, least=0.05).refine(mask(), frame)
+    plain, matched = mask(), make(MatchSharpnessRefiner, min_width=0.05).refine(mask(), frame)
     before, after = (np.abs(effect.apply(frame, m).bgr - truth).mean() for m in (plain, matched))
     assert after < 0.75 * before
 
 
 def test_an_edge_is_never_sharper_than_the_least():
-    low, high = make(MatchSharpnessRefiner, least=0.4).refine(mask(), blurred(0.5)).alpha_range
+    low, high = make(MatchSharpnessRefiner, min_width=0.4).refine(mask(), blurred(0.5)).alpha_range
     assert high - low == pytest.approx(0.4, abs=1 / 64)
 
 
@@ -70,7 +70,7 @@ def test_where_the_picture_shows_no_edge_the_mask_keeps_its_own():
 
 
 def test_the_last_look_holds_where_the_picture_shows_no_edge():
-    refiner = make(MatchSharpnessRefiner, every_s=0.5)
+    refiner = make(MatchSharpnessRefiner, interval_s=0.5)
     first = refiner.refine(mask(), blurred(2))
     assert (
         refiner.refine(mask(), frame_of(WALL, pts=Fraction(3, 4))).alpha_range == first.alpha_range
@@ -78,7 +78,7 @@ def test_the_last_look_holds_where_the_picture_shows_no_edge():
 
 
 def test_it_looks_again_after_a_while_and_follows_gently():
-    refiner = make(MatchSharpnessRefiner, every_s=0.5)
+    refiner = make(MatchSharpnessRefiner, interval_s=0.5)
     first = refiner.refine(mask(), blurred(1.5)).alpha_range
     assert refiner.refine(mask(), blurred(2.5, pts=Fraction(2, 5))).alpha_range == first
     later = refiner.refine(mask(), blurred(2.5, pts=Fraction(4, 5))).alpha_range

@@ -29,8 +29,8 @@ def left(mask):
         ({"keep": ("largest", "dog")}, {30}),
         ({"keep": ("id:3",)}, {30}),
         ({"keep": ("id:9",)}, set()),
-        ({"drop": ("person",)}, {30}),
-        ({"keep": ("largest",), "drop": ("person",)}, {30}),
+        ({"exclude": ("person",)}, {30}),
+        ({"keep": ("largest",), "exclude": ("person",)}, {30}),
     ],
 )
 def test_objects_are_chosen_by_class_size_place_and_number(options, places):
@@ -62,7 +62,7 @@ def test_classes_of_a_semantic_model_are_chosen_and_the_rest_is_rest():
 
 def test_scores_of_a_semantic_model_keep_their_softness():
     scores = np.array([[[0.2, 0.5, 0.3]]], np.float32)
-    mask = chosen(Mask(scores, ("background", "road", "car"), ("road",)), drop=("car",))
+    mask = chosen(Mask(scores, ("background", "road", "car"), ("road",)), exclude=("car",))
     assert mask.classes == ("road", "rest") and mask.scores[0, 0] == pytest.approx([0.5, 0.5])
 
 
@@ -92,4 +92,4 @@ def test_a_number_needs_a_model_that_knows_objects():
 
 def test_an_id_that_is_no_number_is_refused():
     with pytest.raises(ConfigError, match="id: and a number"):
-        validate(SelectRefiner.Options, {"keep": ("id:x",)}, where="choose")
+        validate(SelectRefiner.Options, {"keep": ("id:x",)}, where="select")

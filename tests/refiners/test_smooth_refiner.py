@@ -23,7 +23,7 @@ def score(*levels):
 
 def refined(*steps, ratio=0.7):
     """Refine (seconds, mask) one after the other; the scores of the last."""
-    refiner = SmoothRefiner(SmoothRefiner.Options(ratio=ratio))
+    refiner = SmoothRefiner(SmoothRefiner.Options(previous_weight=ratio))
     for pts, mask in steps:
         made = refiner.refine(mask, flat(pts=Fraction(pts)))
     return made.scores[0, :, 0]

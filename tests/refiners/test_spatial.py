@@ -26,8 +26,10 @@ def test_clean_drops_the_speck_and_fills_the_hole():
 
 def test_clean_leaves_what_is_not_smaller_than_said():
     mask, _ = scene()
-    assert (make(CleanRefiner, specks=0, holes=0).refine(mask, FRAME).scores == mask.scores).all()
-    kept = make(CleanRefiner, specks=0.0005, holes=0.0001).refine(mask, FRAME)
+    assert (
+        make(CleanRefiner, min_region=0, max_hole=0).refine(mask, FRAME).scores == mask.scores
+    ).all()
+    kept = make(CleanRefiner, min_region=0.0005, max_hole=0.0001).refine(mask, FRAME)
     assert (kept.scores == mask.scores).all()
 
 

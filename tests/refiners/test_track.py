@@ -38,7 +38,7 @@ def test_an_object_that_was_hidden_gets_its_number_back_where_it_is_expected():
 
 def test_beyond_its_memory_an_object_is_a_new_one():
     frames = [(0, seen(walker(4))), *((i, seen()) for i in range(1, 6)), (6, seen(walker(4)))]
-    assert followed(frames, memory=3)[-1] == [2]
+    assert followed(frames, max_age=3)[-1] == [2]
 
 
 def test_another_class_at_the_same_place_is_another_object():

@@ -15,7 +15,7 @@ def touch(folder, *names):
 
 
 def test_cameras_addresses_and_pictures_are_no_files():
-    for source in ("0", "rtsp://host/x", "photo.jpg", "pattern", f"{'a' * 300}.jpg"):
+    for source in ("0", "rtsp://host/x", "photo.jpg", "test-pattern", f"{'a' * 300}.jpg"):
         assert find_videos([source]).files == ()
 
 

@@ -18,7 +18,7 @@ from rimlight.road.timeline import Clip, DriveTimeline
 from rimlight.system import app_paths
 
 CLASSES = ("background", "road", "mark", "person")
-PERSON = Rule(name="person in path", measure="path.person", above=0.01, for_s=0.2)
+PERSON = Rule(name="person in path", metric="path.person", above=0.01, for_s=0.2)
 
 
 def street(person=0):
@@ -96,12 +96,12 @@ def test_the_page_holds_its_data_and_names_nothing_else_but_the_video(tmp_path):
 
 
 def test_rules_that_the_model_cannot_answer_are_named(tmp_path):
-    cow = Rule(name="cow", measure="path.cow", above=0)
+    cow = Rule(name="cow", metric="path.cow", above=0)
     assert drive(tmp_path, [street()], rules=(cow,)).skipped_rules == ("cow",)
 
 
 def test_counting_is_left_out_where_the_model_knows_no_single_objects(tmp_path):
-    crowd = Rule(name="crowd", measure="count.person", above=3)
+    crowd = Rule(name="crowd", metric="count.person", above=3)
     assert drive(tmp_path, [street()], rules=(crowd,)).skipped_rules == ("crowd",)
 
 

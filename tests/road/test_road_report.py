@@ -30,7 +30,7 @@ def street(road):
 @pytest.fixture
 def recorder(tmp_path):
     """Two seconds of 30 frames; the road is wide in the last half second."""
-    rules = [Rule(name="wide road", measure="share.road", above=0.6)]
+    rules = [Rule(name="wide road", metric="share.road", above=0.6)]
     recorder = DriveRecorder(tmp_path, rules)
     for index in range(60):
         recorder.refine(street(8 if index >= 45 else 4), make_frame(index))

@@ -39,7 +39,7 @@ def test_every_frame_comes_at_its_time_with_its_alpha(tmp_path, opened, name):
 
 @pytest.mark.parametrize(
     ("part", "lasts"),
-    [({}, Fraction(1)), ({"end_s": 0.2}, Fraction(9, 100)), ({"every": 2}, Fraction(1))],
+    [({}, Fraction(1)), ({"end_s": 0.2}, Fraction(9, 100)), ({"stride": 2}, Fraction(1))],
 )
 def test_the_last_frame_stands_until_the_end(tmp_path, opened, part, lasts):
     frames = list(opened(odd_pictures.animation(tmp_path / "a.gif"), **part))
@@ -59,7 +59,7 @@ def test_a_part_begins_at_zero(tmp_path, opened):
     frames = list(opened(odd_pictures.animation(tmp_path / "a.gif"), start_s="0.05", end_s=0.2))
     assert [frame.pts for frame in frames] == [0, Fraction(60, 1000)]
     assert frames[0].index == 0
-    assert len(list(opened(tmp_path / "a.gif", every=2))) == 2
+    assert len(list(opened(tmp_path / "a.gif", stride=2))) == 2
 
 
 def test_frames_are_scaled_down_to_a_size(tmp_path, opened):

@@ -8,14 +8,14 @@ import pytest
 from clip_maker import write_video
 
 from rimlight.core.errors import SourceOpenError, SourceReadError
-from rimlight.sources.concat import DriveSource, common_tick, lay_out
+from rimlight.sources.concat import ConcatSource, common_tick, lay_out
 from rimlight.system.av import av
 
 STEP = Fraction(40, 1000)
 
 
 def drive(*paths):
-    return DriveSource(DriveSource.Options(paths=tuple(map(str, paths))))
+    return ConcatSource(ConcatSource.Options(paths=tuple(map(str, paths))))
 
 
 def loop(folder, name, **more):
@@ -121,5 +121,5 @@ def test_a_glob_or_a_folder_keeps_cameras_apart(tmp_path):
     for name in ("20260501_101500F", "20260501_101500R"):
         loop(tmp_path, name)
     for named in (tmp_path, tmp_path / "*.mkv"):
-        source = DriveSource(DriveSource.Options(paths=str(named)))
+        source = ConcatSource(ConcatSource.Options(paths=str(named)))
         assert len(list(source)) == 10 and "another camera" in source.info.notes[0]

@@ -24,8 +24,8 @@ from rimlight.sources import MAIN, SOURCES, guess
         ("-", {"kind": "pipe"}),
         ("pipe:-", {"kind": "pipe"}),
         ("pipe:640x360", {"kind": "pipe", "size": "640x360"}),
-        ("pattern", {"kind": "pattern"}),
-        ("pattern:640x360", {"kind": "pattern", "size": "640x360"}),
+        ("test-pattern", {"kind": "test-pattern"}),
+        ("test-pattern:640x360", {"kind": "test-pattern", "size": "640x360"}),
     ],
 )
 def test_a_spec_is_understood_as_a_user_means_it(spec, expected):

@@ -69,7 +69,7 @@ def test_a_turned_source_waits_and_resumes_only_where_it_could_before():
 @pytest.mark.parametrize("degrees", [45, "left", True, 1.5])
 def test_other_turns_are_refused_before_anything_opens(degrees):
     data = {
-        "source": {"kind": "pattern", "rotate": degrees},
+        "source": {"kind": "test-pattern", "rotate": degrees},
         "segmenter": {"kind": "threshold"},
         "sinks": [{"kind": "null"}],
     }
@@ -84,7 +84,7 @@ def test_every_command_that_takes_pictures_can_turn_them(command, tmp_path):
     words = {
         "process": [str(path), "-b", "white", "-o", f"{tmp_path}/o.png", "--dry-run"],
         "batch": [str(path), "-b", "white", "-o", f"{tmp_path}/out", "--dry-run"],
-        "live": ["--source", "pattern:64x48", "--blur", "20", "--sink", "null", "--dry-run"],
+        "live": ["--source", "test-pattern:64x48", "--blur", "20", "--sink", "null", "--dry-run"],
         "road": [str(path), "-m", "road-lite", "-o", f"{tmp_path}/o.png", "--dry-run"],
         "objects": [str(path), "-m", "selfie", "-o", f"{tmp_path}/o.png", "--dry-run"],
     }[command]

@@ -35,7 +35,7 @@ def test_the_figure_differs_from_its_background_in_redness():
 
 
 def test_the_figure_comes_and_goes():
-    source = pattern(size="64x48", rate=10, empty_every=0.5)
+    source = pattern(size="64x48", rate=10, empty_every_s=0.5)
     present = [bool(source.truth(index).any()) for index in range(0, 20, 5)]
     assert present == [True, False, True, False]
 

@@ -5,7 +5,7 @@ from clip_maker import write_video
 from rimlight.core.config import parse_run
 from rimlight.factory.sinks import predict_track_changes
 from rimlight.sinks.video.sink import VideoSink
-from rimlight.sources.concat import DriveSource
+from rimlight.sources.concat import ConcatSource
 from rimlight.sources.video import VideoSource
 from rimlight.system.av import av
 
@@ -48,7 +48,7 @@ def test_a_second_picture_track_is_named(tmp_path):
 
 def test_a_drive_of_several_files_says_that_it_has_no_sound(tmp_path):
     paths = [str(with_sound(tmp_path / f"{n}.mov")) for n in "ab"]
-    source = DriveSource(DriveSource.Options(paths=tuple(paths)))
+    source = ConcatSource(ConcatSource.Options(paths=tuple(paths)))
     source.close()
     assert "the sound of 2 files is left out of the drive" in source.info.notes
 

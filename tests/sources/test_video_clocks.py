@@ -8,7 +8,7 @@ import pytest
 from clip_maker import write_video
 
 from rimlight.media.timestamps import DiscontinuityTracker, StreamAligner
-from rimlight.sources.concat import DriveSource
+from rimlight.sources.concat import ConcatSource
 from rimlight.sources.video import VideoSource
 from rimlight.system.av import av
 
@@ -165,7 +165,7 @@ def with_an_empty_sample(path):
 def test_a_drives_second_file_begins_when_the_last_frame_of_the_first_ends(tmp_path):
     names = ["d1 20260501_101500.mp4", "d2 20260501_101600.mp4"]
     paths = [str(short_header(tmp_path / name)) for name in names]
-    source = DriveSource(DriveSource.Options(paths=tuple(paths)))
+    source = ConcatSource(ConcatSource.Options(paths=tuple(paths)))
     shown = list(source)
     source.close()
     assert len(shown) == 20

@@ -47,7 +47,7 @@ def test_without_a_start_the_times_stay_those_of_the_container(clip):
 
 
 def test_one_frame_in_so_many_keeps_its_own_time(clip):
-    source, part = read(clip, every=4)
+    source, part = read(clip, stride=4)
     assert [f.pts for f in part] == [Fraction(1000 + 160 * k, 1000) for k in range(10)]
     assert source.info.count == 10 and source.info.rate == Fraction(25, 4)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rimlight.core.errors import SourceOpenError
-from rimlight.sources.watch_folder import WatchSource
+from rimlight.sources.watch_folder import WatchFolderSource
 
 
 def jpeg(level=90, size=(24, 16)):
@@ -27,7 +27,7 @@ def watched(folder, *between, **more):
         step()
         return True
 
-    source = WatchSource(WatchSource.Options(path=str(folder), **more), wait=wait)
+    source = WatchFolderSource(WatchFolderSource.Options(path=str(folder), **more), wait=wait)
     return list(source)
 
 
@@ -88,7 +88,7 @@ def test_what_an_earlier_run_made_is_left_out_until_it_changes(tmp_path):
     os.utime(inbox / "new.jpg", (2e9, 2e9))
     frames = watched(inbox, nothing, results=[out])
     assert names(frames) == ["new.jpg"]
-    source = WatchSource(WatchSource.Options(path=str(inbox), results=[out]))
+    source = WatchFolderSource(WatchFolderSource.Options(path=str(inbox), results=[out]))
     assert "1 of them" in source.info.notes[1]
     frames = watched(inbox, nothing, lambda: os.utime(inbox / "old.jpg"), nothing, results=[out])
     assert names(frames) == ["new.jpg", "old.jpg"]
@@ -114,13 +114,13 @@ def test_hidden_files_and_others_are_left_alone(tmp_path):
 
 def test_the_shape_of_the_first_picture_is_known_at_once(tmp_path):
     (tmp_path / "a.jpg").write_bytes(jpeg(size=(40, 30)))
-    with_one = WatchSource(WatchSource.Options(path=str(tmp_path)))
+    with_one = WatchFolderSource(WatchFolderSource.Options(path=str(tmp_path)))
     assert with_one.info.size == (40, 30) and with_one.info.is_image_sequence
     assert "Ctrl-C" in with_one.info.notes[0]
 
 
 def test_asking_to_stop_ends_a_wait_at_once(tmp_path):
-    source = WatchSource(WatchSource.Options(path=str(tmp_path), poll_s=3600))
+    source = WatchFolderSource(WatchFolderSource.Options(path=str(tmp_path), poll_s=3600))
     frames = iter(source)
     source.stop_waiting()
     assert next(frames, None) is None

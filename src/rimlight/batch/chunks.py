@@ -207,7 +207,7 @@ def _is_plain(run: RunConfig) -> bool:
     """Say whether all of the input is written to a single video."""
     options = run.source.given
     whole = not options.get("start_s") and not options.get("end_s")
-    return whole and options.get("every", 1) == 1 and len(run.sinks) == 1
+    return whole and options.get("stride", 1) == 1 and len(run.sinks) == 1
 
 
 def _frame_times(path: Path) -> list[Fraction]:

@@ -136,7 +136,7 @@ def _at_hand(
     source, (sink, *more) = dict(run["source"]), run["sinks"]
     if storage.is_url(source["path"]):
         if sink["kind"] == "images":  # a copy here has another name each time
-            sink = {**sink, "listed_as": source["path"]}
+            sink = {**sink, "recorded_name": source["path"]}
         source["path"] = str(_fetched(source, folder, stack))
     if storage.is_url(sink["path"]):
         sink = {**sink, "path": str(folder / "result" / PurePosixPath(sink["path"]).name)}

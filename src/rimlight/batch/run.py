@@ -242,7 +242,7 @@ class Batch:
         if storage.is_url(task.target):
             return {"overwrite": self._overwrite or self.manifest.has_made(task)}
         if task.kind == "folder":
-            return {"overwrite": self._overwrite, "remember": True}
+            return {"overwrite": self._overwrite, "keep_record": True}
         return {"overwrite": os.path.lexists(task.target), "record": str(self._finished.path)}
 
     def _thumbnail(self, task: Task) -> Path:

@@ -13,7 +13,7 @@ from rimlight.core.errors import ConfigError
 from rimlight.core.printable import make_printable
 
 VERBS = """background FILE or COLOR, blur PIXELS (or +5, -5), next, mirror, freeze, panic (each
-on, off, or toggled without a value), keep CLASSES (or largest, center, id:3, all), drop
+on, off, or toggled without a value), keep CLASSES (or largest, center, id:3, all), exclude
 CLASSES, objects, model NAME, profile NAME, status, stop"""
 
 _WITH_FILE = frozenset({"background", "model", "profile"})

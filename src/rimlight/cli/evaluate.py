@@ -28,7 +28,7 @@ def evaluate(
         typer.Argument(
             metavar="DATA...",
             help="Folders with images/NAME.jpg and masks/NAME_mask.png, or labels/NAME.txt for "
-            "single objects; videos, or 'pattern'.",
+            "single objects; videos, or 'test-pattern'.",
         ),
     ],
     *,
@@ -36,7 +36,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="NAME=MODEL+REFINER+...",
-            help="A setup to measure; may be repeated. Options follow a colon: smooth:ratio=0.5.",
+            help="A setup to measure; may be repeated. Options follow a colon: "
+            "smooth:previous_weight=0.5.",
         ),
     ] = None,
     config: Annotated[

@@ -137,15 +137,15 @@ Gray = Annotated[
     ),
 ]
 Fit = Annotated[str, flag("effects.replace.fit", panel=BACKGROUND)]
-Mirror = Annotated[bool, flag("effects.flip.mirror", "--mirror", panel=BACKGROUND)]
+Mirror = Annotated[bool, flag("effects.flip.horizontal", "--mirror", panel=BACKGROUND)]
 
 Keep = Annotated[
     list[str] | None,
-    flag("refiners.choose.keep", panel=SELECTION, metavar="CLASSES", more="may be repeated"),
+    flag("refiners.select.keep", panel=SELECTION, metavar="CLASSES", more="may be repeated"),
 ]
 Exclude = Annotated[
     list[str] | None,
-    flag("refiners.choose.drop", "--exclude", panel=SELECTION, metavar="CLASSES"),
+    flag("refiners.select.exclude", "--exclude", panel=SELECTION, metavar="CLASSES"),
 ]
 
 Model = Annotated[
@@ -173,7 +173,7 @@ Rotate = Annotated[
 ]
 Start = Annotated[str | None, flag("sources.video.start_s", panel=INPUT)]
 End = Annotated[str | None, flag("sources.video.end_s", panel=INPUT)]
-Stride = Annotated[int | None, flag("sources.video.every", "--stride", panel=INPUT)]
+Stride = Annotated[int | None, flag("sources.video.stride", "--stride", panel=INPUT)]
 MaxSize = Annotated[str | None, flag("sources.video.max_size", panel=INPUT)]
 Recursive = Annotated[bool, flag("sources.images.recursive", "--recursive", "-r", panel=INPUT)]
 Watch = Annotated[
@@ -250,7 +250,7 @@ LiveSource = Annotated[
     typer.Option(
         "--source",
         "-s",
-        help="A camera (0, /dev/video0), an rtsp:// or http:// address, a file, or pattern.",
+        help="A camera (0, /dev/video0), an rtsp:// or http:// address, a file, or test-pattern.",
         rich_help_panel=INPUT,
     ),
 ]

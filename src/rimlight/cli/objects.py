@@ -118,7 +118,7 @@ def objects(
         effects=[drawn],
         refiners=_make_refiners(selection, moving=guess(source)["kind"] != "images"),
         options={"boxes": {"opacity": opacity}, **make_overwrite_options(overwrite=overwrite)},
-        source_options={"every": stride, **make_rotation_keys(rotate)},
+        source_options={"stride": stride, **make_rotation_keys(rotate)},
         analysis_only=bool(cutouts or json),
         config=config,
         settings=set_ or (),

@@ -197,7 +197,7 @@ def process(
             **make_rotation_keys(rotate),
             "start_s": start,
             "end_s": end,
-            "every": stride,
+            "stride": stride,
             "max_size": max_size,
             "recursive": recursive or None,
             "results": results if watch and not overwrite else None,
@@ -299,7 +299,7 @@ def _check_images(source: str, given: Mapping[str, object]) -> None:
     from rimlight.sources import guess
 
     flags = [flag for flag, is_given in given.items() if is_given]
-    if flags and guess(source)["kind"] not in {"images", "watch", "animation"}:
+    if flags and guess(source)["kind"] not in {"images", "watch-folder", "animation"}:
         raise ConfigError(f"{flags[0]} needs images, and {source} is not one", hint="remove it")
 
 
@@ -316,4 +316,4 @@ def _make_watch_spec(source: str, outputs: Sequence[str], *, recursive: bool) ->
             raise ConfigError(
                 f"{output} lies in the watched folder", hint="write to another folder"
             )
-    return f"watch:{source}"
+    return f"watch-folder:{source}"

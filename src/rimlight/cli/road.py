@@ -256,7 +256,7 @@ def _make_source_keys(
     """Return the keyword arguments of `build_config` for a source with the options `more`."""
     if [str(file) for file in files] in ([], list(source)[:1]):
         return {"source": source[0], "source_options": more}
-    return {"source": "drive", "source_options": {"paths": [str(file) for file in files], **more}}
+    return {"source": "concat", "source_options": {"paths": [str(file) for file in files], **more}}
 
 
 def make_title(source: Sequence[str]) -> str:

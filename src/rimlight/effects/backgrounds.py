@@ -107,10 +107,10 @@ class FittedBackground:
     It is fitted once and kept until the frame's form or the picture changes.
     """
 
-    def __init__(self, background: Background, fit: Fit, backdrop: Bgr) -> None:
+    def __init__(self, background: Background, fit: Fit, pad_color: Bgr) -> None:
         self._background = background
         self._fit = fit
-        self._backdrop = backdrop
+        self._pad_color = pad_color
         self._made_from: Image | None = None
         self._made_for: tuple[object, ...] = ()
         self._made: Image = np.empty((0, 0), np.uint8)
@@ -135,36 +135,36 @@ class FittedBackground:
             picture,
             size,
             mode=self._fit,
-            pad_color=_in_colors_of(self._background.icc, self._backdrop),
+            pad_color=_in_colors_of(self._background.icc, self._pad_color),
             aspect=self._background.aspect / frame.sample_aspect,
         )
         fitted = convert_profile(fitted, self._background.icc, frame.metadata.icc)
         return bgr_to_i420(fitted, frame.color) if planar else fitted
 
 
-def open_background(text: str, *, fit: Fit, backdrop: Bgr) -> FittedBackground:
+def open_background(text: str, *, fit: Fit, pad_color: Bgr) -> FittedBackground:
     """Open a background by what the user wrote: a color, or the path of a picture or video.
 
     Args:
         text: a color is looked for first; `./white` is the file of that name.
         fit: how pictures and videos meet a frame of other proportions.
-        backdrop: what shows beside and through them.
+        pad_color: what shows beside and through them.
 
     Raises:
         ConfigError: it is neither, or the file cannot be read.
     """
     if is_color(text):
         flat = np.full((2, 2, 3), parse_color(text), np.uint8)
-        return FittedBackground(StillBackground(flat), "stretch", backdrop)
+        return FittedBackground(StillBackground(flat), "stretch", pad_color)
     path = Path(os.path.expanduser(strip_file_scheme(text)))
     _check_file(text, path)
-    return FittedBackground(_opened(path, backdrop), fit, backdrop)
+    return FittedBackground(_opened(path, pad_color), fit, pad_color)
 
 
-def _opened(path: Path, backdrop: Bgr) -> Background:
+def _opened(path: Path, pad_color: Bgr) -> Background:
     if can_be_animated(str(path)):
-        return LoopingAnimation(path, backdrop)
-    return _read(path, backdrop) if is_still_image(str(path)) else LoopingVideo(path, backdrop)
+        return LoopingAnimation(path, pad_color)
+    return _read(path, pad_color) if is_still_image(str(path)) else LoopingVideo(path, pad_color)
 
 
 def _check_file(text: str, path: Path) -> None:
@@ -190,8 +190,8 @@ def _check_file(text: str, path: Path) -> None:
     raise ConfigError(shown, hint=hint)
 
 
-def _read(path: Path, backdrop: Bgr) -> StillBackground:
-    """Read a picture; `backdrop` shows where it is transparent."""
+def _read(path: Path, pad_color: Bgr) -> StillBackground:
+    """Read a picture; `pad_color` shows where it is transparent."""
     try:
         read = read_image_file(path)
     except (OSError, ValueError) as exc:
@@ -201,7 +201,7 @@ def _read(path: Path, backdrop: Bgr) -> StillBackground:
         ) from exc
     if read.alpha is None:
         return StillBackground(read.bgr, read.metadata.icc)
-    behind = np.full_like(read.bgr, _in_colors_of(read.metadata.icc, backdrop))
+    behind = np.full_like(read.bgr, _in_colors_of(read.metadata.icc, pad_color))
     return StillBackground(composite_bgr(read.bgr, behind, read.alpha), read.metadata.icc)
 
 
@@ -228,7 +228,7 @@ class LoopingVideo:
 
     Args:
         path: the file.
-        backdrop: (blue, green, red) of what shows through a transparent film.
+        pad_color: (blue, green, red) of what shows through a transparent film.
 
     Attributes:
         aspect: width to height of one pixel.
@@ -240,9 +240,9 @@ class LoopingVideo:
 
     icc = b""
 
-    def __init__(self, path: Path, backdrop: Bgr = (0, 0, 0)) -> None:
+    def __init__(self, path: Path, pad_color: Bgr = (0, 0, 0)) -> None:
         self._path = path
-        self._backdrop = backdrop
+        self._pad_color = pad_color
         self._converter = SwscaleConverter()
         self._origin: Fraction | None = None
         self._round = Fraction(0)  # when the present repetition began, counted from the origin
@@ -348,10 +348,10 @@ class LoopingVideo:
         return self._picture
 
     def _upright(self, frame: av.VideoFrame) -> Image:
-        """Return BGR by the colors that the frame declares, the right way up, on the backdrop."""
+        """Return BGR by the colors that the frame declares, the right way up, on the pad_color."""
         bgr, alpha = self._converter.to_bgr(frame, read_color_space(frame))
         if alpha is not None:
-            bgr = composite_bgr(bgr, np.full_like(bgr, self._backdrop), alpha)
+            bgr = composite_bgr(bgr, np.full_like(bgr, self._pad_color), alpha)
         return np.ascontiguousarray(self._turned.apply(bgr))
 
 
@@ -386,7 +386,7 @@ class LoopingAnimation:
 
     Args:
         path: the file.
-        backdrop: (blue, green, red) of what shows where it is transparent.
+        pad_color: (blue, green, red) of what shows where it is transparent.
 
     Attributes:
         aspect: width to height of one pixel.
@@ -399,10 +399,10 @@ class LoopingAnimation:
     aspect = Fraction(1)
     icc = b""
 
-    def __init__(self, path: Path, backdrop: Bgr) -> None:
+    def __init__(self, path: Path, pad_color: Bgr) -> None:
         from rimlight.imaging.image_files.pillow import open_animation  # Pillow, for these alone
 
-        self._path, self._backdrop = path, backdrop
+        self._path, self._pad_color = path, pad_color
         self._origin: Fraction | None = None
         try:
             self._animation = open_animation(path, MAX_MEGAPIXELS)
@@ -442,14 +442,14 @@ class LoopingAnimation:
                 shot = next(self._shots)
                 self._number += 1
                 if self._number == wanted:
-                    self._picture = self._on_backdrop(shot)
+                    self._picture = self._on_pad_color(shot)
         except (OSError, ValueError) as exc:
             raise self._unreadable(exc) from exc
 
-    def _on_backdrop(self, shot: AnimationFrame) -> Image:
+    def _on_pad_color(self, shot: AnimationFrame) -> Image:
         if shot.alpha is None:
             return shot.bgr
-        return composite_bgr(shot.bgr, np.full_like(shot.bgr, self._backdrop), shot.alpha)
+        return composite_bgr(shot.bgr, np.full_like(shot.bgr, self._pad_color), shot.alpha)
 
     def _unreadable(self, exc: Exception) -> ConfigError:
         return ConfigError(

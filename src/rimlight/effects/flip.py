@@ -28,11 +28,11 @@ class FlipEffect(EffectTraits):
     class Options(opt.Options):
         """Which way."""
 
-        mirror: Annotated[bool, Field(description="swap left and right")] = True
-        upside_down: Annotated[bool, Field(description="swap top and bottom")] = False
+        horizontal: Annotated[bool, Field(description="swap left and right")] = True
+        vertical: Annotated[bool, Field(description="swap top and bottom")] = False
 
     def __init__(self, options: Options) -> None:
-        self._axis = _AXES.get((options.mirror, options.upside_down))
+        self._axis = _AXES.get((options.horizontal, options.vertical))
         self._pool = ArrayPool()
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:

@@ -74,7 +74,7 @@ class ProductEffect(EffectTraits):
         self._background = None
         if options.background is not None:
             self._background = open_background(
-                options.background, fit=options.fit, backdrop=(0, 0, 0)
+                options.background, fit=options.fit, pad_color=(0, 0, 0)
             )
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:

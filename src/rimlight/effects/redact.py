@@ -35,7 +35,7 @@ PARTIAL_SHARE = 0.5
 class RedactEffect(EffectTraits):
     """Covers regions of some classes, and keeps them covered for some frames after.
 
-    A region that the model misses for up to `memory` frames stays covered where it was last found,
+    A region that the model misses for up to `max_age` frames stays covered where it was last found,
     so that nobody shows between two good masks; one of which it finds a part stays covered whole.
 
     Raises:
@@ -54,8 +54,8 @@ class RedactEffect(EffectTraits):
             Literal["blur", "fill"], Field(description="coarse colors, or one color")
         ] = "blur"
         color: Annotated[str, Field(description="of a fill")] = "black"
-        memory: Annotated[
-            int, Field(ge=0, le=250, description="frames that a region stays covered")
+        max_age: Annotated[
+            int, Field(ge=0, le=250, description="frames that an undetected region stays covered")
         ] = 10
         hold_s: Annotated[
             float,
@@ -68,7 +68,7 @@ class RedactEffect(EffectTraits):
     def __init__(self, options: Options) -> None:
         self._options = options
         self._color = parse_color(options.color)
-        self._memory = RedactionMemory(frames=options.memory, hold_s=options.hold_s)
+        self._memory = RedactionMemory(frames=options.max_age, hold_s=options.hold_s)
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame` with the regions covered."""

@@ -41,7 +41,7 @@ class ReplaceEffect(EffectTraits):
             opt.FileName, Field(description="a color, or a picture or video file")
         ]
         fit: Annotated[Fit, Field(description="how a picture meets the frame")] = "fill"
-        backdrop: Annotated[
+        pad_color: Annotated[
             str, Field(description="color of the area that the image does not cover")
         ] = "black"
         keep: Annotated[
@@ -64,8 +64,8 @@ class ReplaceEffect(EffectTraits):
         self._keep = options.keep
         self._decontaminate, self._light_wrap = options.decontaminate_edges, options.light_wrap
         self._pool = ArrayPool()
-        backdrop = _color(options.backdrop)
-        self._background = open_background(options.background, fit=options.fit, backdrop=backdrop)
+        pad_color = _color(options.pad_color)
+        self._background = open_background(options.background, fit=options.fit, pad_color=pad_color)
         self._compositor = Compositor()
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
@@ -114,4 +114,4 @@ def _color(text: str) -> Bgr:
     try:
         return parse_color(text)
     except ValueError as exc:
-        raise ConfigError(f"effect 'replace': backdrop: {exc}") from exc
+        raise ConfigError(f"effect 'replace': pad_color: {exc}") from exc

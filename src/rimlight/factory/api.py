@@ -22,7 +22,7 @@ Choices = Mapping[str, Any]
 
 
 def open_source(spec: str, options: Choices | None = None) -> Source:
-    """Open "0", "/dev/video0", a video, a folder or glob of pictures, a URL, or "pattern".
+    """Open "0", "/dev/video0", a video, a folder or glob of pictures, a URL, or "test-pattern".
 
     Raises:
         SourceOpenError: it does not open.

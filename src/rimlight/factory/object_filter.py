@@ -1,4 +1,4 @@
-"""Who and what stays, as a user says it: `--keep person,dog`, `--keep largest`, `--drop chair`."""
+"""The selection of objects on the command line: `--keep person,dog`, `--exclude chair`."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ class ObjectFilter:
     def as_refiners(self) -> tuple[dict[str, Any], ...]:
         """The whole choice as refiners, for runs whose effects leave it to them."""
         if self.classes:
-            return ({"kind": "choose", "keep": self.classes},)
+            return ({"kind": "select", "keep": self.classes},)
         return self.refiners
 
 
 def parse_object_filter(
-    keep: Sequence[str] | None, drop: Sequence[str] | None = None
+    keep: Sequence[str] | None, exclude: Sequence[str] | None = None
 ) -> ObjectFilter:
     """Turn words into a choice.
 
     Args:
         keep: classes, "largest", "center" or "id:3"; each may hold several, with commas.
-        drop: classes, likewise. Without `keep`, all other classes stay.
+        exclude: classes, in the same form. Without `keep`, all other classes stay.
     """
-    kept, dropped = split_commas(keep), split_commas(drop)
+    kept, excluded = split_commas(keep), split_commas(exclude)
     single = any(word in _ONES or word.startswith("id:") for word in kept)
-    if not single and not dropped:
+    if not single and not excluded:
         return ObjectFilter(kept)
-    chooser = {"kind": "choose", "keep": kept, "drop": dropped}
+    chooser = {"kind": "select", "keep": kept, "exclude": excluded}
     return ObjectFilter((), ({"kind": "track"}, chooser) if single else (chooser,))
 
 

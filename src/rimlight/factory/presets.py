@@ -175,7 +175,7 @@ def _checked_part(part: Any, key: str, where: str) -> Mapping[str, Any]:
 def _is_many_pictures(source: Mapping[str, Any]) -> bool:
     """Whether the results of a source of that description need a folder: several pictures do."""
     path = os.path.expanduser(str(source.get("path", "")))
-    return source["kind"] in {"images", "watch"} and not os.path.isfile(path)
+    return source["kind"] in {"images", "watch-folder"} and not os.path.isfile(path)
 
 
 def _with_options(
@@ -240,7 +240,7 @@ def background_effects(
     kept = {"keep": tuple(keep)} if keep else {}
     if product:
         effects = _product_effects(product, background, fit, kept)
-        return [*effects, {"kind": "flip", "mirror": True}] if mirror else effects
+        return [*effects, {"kind": "flip", "horizontal": True}] if mirror else effects
     effect: dict[str, Any]
     if gray:
         effect = {"kind": "gray", **kept}
@@ -252,7 +252,7 @@ def background_effects(
         effect = {"kind": "cutout", **kept}
     else:
         effect = {"kind": "replace", "background": background, "fit": fit, **kept}
-    return [effect, {"kind": "flip", "mirror": True}] if mirror else [effect]
+    return [effect, {"kind": "flip", "horizontal": True}] if mirror else [effect]
 
 
 def _is_none(background: str | None) -> bool:

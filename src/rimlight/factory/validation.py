@@ -179,5 +179,5 @@ def check_cover(config: RunConfig, height: int | None = None) -> None:
     check_effects(config.effects, height)
     check_kept(read_foreground(config.segmenter), "the model")
     for part in config.refiners:
-        if part.kind == "choose":
-            check_kept(part.options.keep, "the refiner 'choose'")
+        if part.kind == "select":
+            check_kept(part.options.keep, "the refiner 'select'")

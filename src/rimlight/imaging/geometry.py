@@ -195,12 +195,12 @@ def _crop_center(picture: Image, size: tuple[int, int], aspect: Fraction) -> Ima
 
 
 def _letterbox_image(
-    picture: Image, size: tuple[int, int], backdrop: tuple[int, int, int], aspect: Fraction
+    picture: Image, size: tuple[int, int], pad_color: tuple[int, int, int], aspect: Fraction
 ) -> Image:
     height, width = picture.shape[:2]
     box = letterbox((width * aspect.numerator, height * aspect.denominator), size)
     left, top, width, height = (int(side) for side in (box.left, box.top, box.width, box.height))
-    out = np.full((size[1], size[0], 3), backdrop, np.uint8)
+    out = np.full((size[1], size[0], 3), pad_color, np.uint8)
     out[top : top + height, left : left + width] = _resize(picture, (width, height))
     return out
 

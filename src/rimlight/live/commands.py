@@ -90,7 +90,7 @@ class LiveCommands:
             "next": self._next,
             "mirror": self._mirror,
             "keep": self._selection.keep,
-            "drop": self._selection.drop,
+            "exclude": self._selection.exclude,
             "objects": self._selection.list_objects,
             "freeze": self._freeze,
             "panic": self._panic,

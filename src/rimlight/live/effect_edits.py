@@ -79,7 +79,9 @@ def toggle_mirror(effects: Effects, *, on: bool | None) -> Effects:
     was_on = len(plain) < len(effects)
     wanted = not was_on if on is None else on
     return (
-        (*plain, EffectConfig.model_validate({"kind": "flip", "mirror": True})) if wanted else plain
+        (*plain, EffectConfig.model_validate({"kind": "flip", "horizontal": True}))
+        if wanted
+        else plain
     )
 
 

@@ -62,13 +62,13 @@ class LiveObjectSelection:
         """
         return self._change("keep", values, usage="keep person,dog; largest; id:3; or all")
 
-    def drop(self, values: Sequence[str]) -> str:
+    def exclude(self, values: Sequence[str]) -> str:
         """Keep all but "chair,tv".
 
         Raises:
             ConfigError: the model does not know it, or an effect has a selection of its own.
         """
-        return self._change("drop", values, usage="drop chair,tv")
+        return self._change("exclude", values, usage="exclude chair,tv")
 
     def list_objects(self, values: Sequence[str]) -> str:
         """Return the objects of the last mask with their numbers."""
@@ -87,9 +87,9 @@ class LiveObjectSelection:
             parse_object_filter(values) if verb == "keep" else parse_object_filter(None, values)
         )
         for component in selected.as_refiners:
-            if component["kind"] == "choose":
-                keep, drop = component["keep"], component.get("drop", ())
-                self._selection.select(tuple(keep), tuple(drop))
+            if component["kind"] == "select":
+                keep, exclude = component["keep"], component.get("exclude", ())
+                self._selection.select(tuple(keep), tuple(exclude))
         return f"{verb} {','.join(split_commas(values))}"
 
 
@@ -128,15 +128,15 @@ class DynamicSelection:
         for refiner in (self._tracker, *self._selectors):
             refiner.close()
 
-    def select(self, keep: tuple[str, ...], drop: tuple[str, ...] = ()) -> None:
+    def select(self, keep: tuple[str, ...], exclude: tuple[str, ...] = ()) -> None:
         """Keep something else from the next mask; "all" keeps what the model calls foreground.
 
         Raises:
             ConfigError: the model has no such class, or no single objects for "id:3".
         """
-        options = {"keep": tuple(word for word in keep if word != ALL), "drop": drop}
+        options = {"keep": tuple(word for word in keep if word != ALL), "exclude": exclude}
         selector = SelectRefiner(validate(SelectRefiner.Options, options, where="the selection"))
-        for name in (*selector.names, *drop):
+        for name in (*selector.names, *exclude):
             if self._classes and name not in self._classes:
                 raise ConfigError(
                     f"the model has no class {name!r}", hint=suggest(name, self._classes)

@@ -82,7 +82,7 @@ def sample_frames(part: SourceConfig, count: int) -> Iterator[Frame]:
         length_s, begin_s = info.duration_s, float(info.start_offset)
     for index in range(count):
         at = begin_s + length_s * (index + 0.5) / count
-        single = part.model_copy(update={"start_s": at, "end_s": None, "every": 1})
+        single = part.model_copy(update={"start_s": at, "end_s": None, "stride": 1})
         with closing(open_source(single)) as source:
             yield from islice(source, 1)
 

@@ -5,15 +5,15 @@ from rimlight.core.registry import Entry, Registry
 REFINERS = Registry(
     "refiner",
     {
-        "choose": Entry("rimlight.refiners.select:SelectRefiner", summary="who and what stays"),
+        "select": Entry("rimlight.refiners.select:SelectRefiner", summary="who and what stays"),
         "clean": Entry("rimlight.refiners.spatial:CleanRefiner", summary="no specks, no holes"),
         "feather": Entry("rimlight.refiners.spatial:FeatherRefiner", summary="softer edges"),
-        "match": Entry(
+        "match-sharpness": Entry(
             "rimlight.refiners.match_sharpness:MatchSharpnessRefiner",
             summary="edges as sharp as the picture",
         ),
         "smooth": Entry("rimlight.refiners.smooth:SmoothRefiner", summary="steady in time"),
-        "steady": Entry(
+        "flow-smooth": Entry(
             "rimlight.refiners.flow_smoothing:FlowSmoothRefiner",
             summary="steady along the picture's motion",
         ),

@@ -33,14 +33,18 @@ EMPTY = 3
 class FlowOptions(opt.Options):
     """How much a neighboring frame's mask counts."""
 
-    hold: Annotated[
-        float, Field(ge=0, lt=1, description="weight of the other mask where motion explains it")
+    flow_weight: Annotated[
+        float,
+        Field(ge=0, lt=1, description="weight of the other mask where motion explains the image"),
     ] = 0.95
-    slack: Annotated[
-        float, Field(gt=0, le=255, description="levels that the picture may differ from it")
+    flow_tolerance: Annotated[
+        float,
+        Field(
+            gt=0, le=255, description="gray levels that the image may differ from the warped one"
+        ),
     ] = 8.0
-    ratio: Annotated[
-        float, Field(ge=0, lt=1, description="least weight of the other mask where p = 0.5")
+    previous_weight: Annotated[
+        float, Field(ge=0, lt=1, description="minimum weight of the other mask at p = 0.5")
     ] = 0.7
 
 
@@ -58,17 +62,17 @@ class FlowLink:
 
 
 class FlowLinker:
-    """Says how much a neighboring frame's mask counts, pixel by pixel.
+    """Computes the weight of a neighboring frame's mask for each pixel.
 
-    The neighbor is carried along the optical flow of the small luma pictures. Where what was
-    carried looks the same it counts with weight `hold`, and less by a Gaussian of `slack` levels
-    where it does not; unsure scores of a single class hold by `ratio` times their squared entropy
-    at least.
+    The neighbor is warped along the optical flow of the small luma images. Its weight is
+    `flow_weight` where both images agree after warping, and falls by a Gaussian of
+    `flow_tolerance` levels where they differ. Uncertain scores of a single class keep a weight of
+    at least `previous_weight` times their squared entropy.
     """
 
-    def __init__(self, holding: FlowOptions) -> None:
-        self._trust = _trust_levels(holding.hold, holding.slack)
-        self._unsure = np.float32(holding.ratio) * compute_squared_entropy()
+    def __init__(self, options: FlowOptions) -> None:
+        self._trust = _trust_levels(options.flow_weight, options.flow_tolerance)
+        self._unsure = np.float32(options.previous_weight) * compute_squared_entropy()
         self._motion = FlowEstimator()
 
     def link(self, mask: Mask, luma: Luma, *, other: Mask, other_luma: Luma) -> FlowLink | None:
@@ -118,20 +122,20 @@ def _sized(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
 
 
 @lru_cache(maxsize=8)
-def _trust_levels(hold: float, slack: float) -> Scores:
+def _trust_levels(weight: float, tolerance: float) -> Scores:
     """Weight of the neighbor for each of 256 levels of what the motion leaves unexplained."""
-    levels = np.arange(256) / slack
-    return cast(Scores, (hold * np.exp(-levels * levels)).astype(np.float32))
+    levels = np.arange(256) / tolerance
+    return cast(Scores, (weight * np.exp(-levels * levels)).astype(np.float32))
 
 
 class FlowSmoothRefiner(RefinerTraits):
     """Temporal smoothing along the motion of the picture.
 
-    The mask before is carried along the optical flow of the small luma picture. Where that
-    explains the picture (what was carried there looks the same) it counts with weight `hold`;
-    where it does not (something came into view, or moved too fast to be followed) the new mask is
-    taken over at once, except that unsure scores still hold by `ratio`, as `smooth` does it. So
-    it neither flickers nor trails behind. Warping the past mask along flow is PP-HumanSeg's idea;
+    The previous mask is warped along the optical flow of the small luma image. Where the warped
+    image matches the current one, the previous mask has the weight `flow_weight`. Where it does
+    not (something came into view, or moved too fast to be tracked), the new mask replaces it
+    immediately; only uncertain scores keep `previous_weight`, as in `smooth`. So the mask neither
+    flickers nor trails behind. Warping the past mask along flow is PP-HumanSeg's idea;
     that the residual decides is the temporal denoisers' (Dubois and Sabri, ICASSP 1984).
 
     The past is forgotten when the mask's classes change, time does not go on, or jumps by a

@@ -60,17 +60,21 @@ class MatchSharpnessRefiner(RefinerTraits):
     class Options(opt.Options):
         """How often it looks, and how sharp edges may be."""
 
-        every_s: Annotated[
-            float, Field(gt=0, le=60, description="seconds between two looks at the picture")
+        interval_s: Annotated[
+            float, Field(gt=0, le=60, description="seconds between two measurements")
         ] = 1.0
-        least: Annotated[
+        min_width: Annotated[
             float,
-            Field(gt=0, le=1, description="scores that the narrowest edge spans; less shows cells"),
+            Field(
+                gt=0,
+                le=1,
+                description="scores that the narrowest edge spans; less shows the mask's cells",
+            ),
         ] = 0.3
 
     def __init__(self, options: Options) -> None:
-        self._every_s = Fraction(options.every_s)
-        self._least = options.least
+        self._interval_s = Fraction(options.interval_s)
+        self._min_width = options.min_width
         self._seen: OutlineSharpness | None = None
         self._looked: Fraction | None = None
         self._pts = Fraction(0)
@@ -82,7 +86,7 @@ class MatchSharpnessRefiner(RefinerTraits):
         if not is_continuous(self._pts, frame.pts):
             self.close()
         self._pts = frame.pts
-        if self._looked is None or frame.pts - self._looked >= self._every_s:
+        if self._looked is None or frame.pts - self._looked >= self._interval_s:
             self._looked = frame.pts
             self._seen = _mean(self._seen, measure_outline(mask.scores[..., 0], frame.luma_or_bgr))
         return mask if self._seen is None else self._matched(mask, self._seen, frame)
@@ -93,7 +97,7 @@ class MatchSharpnessRefiner(RefinerTraits):
 
     def _matched(self, mask: Mask, seen: OutlineSharpness, frame: Frame) -> Mask:
         """Return `mask` rising at the outline as the picture does."""
-        width = max(self._least, SMOOTH_STEP * GAUSSIAN * seen.slope * seen.blur_px)
+        width = max(self._min_width, SMOOTH_STEP * GAUSSIAN * seen.slope * seen.blur_px)
         if width > 1:
             own_px = 1 / (GAUSSIAN * seen.slope)
             more_px = math.sqrt((SMOOTH_STEP * seen.blur_px) ** 2 - own_px**2)

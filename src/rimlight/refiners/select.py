@@ -44,9 +44,9 @@ class SelectRefiner(RefinerTraits):
 
         keep: Annotated[
             tuple[str, ...],
-            Field(description="classes, 'largest', 'center', 'id:3'; none: all but `drop`"),
+            Field(description="classes, 'largest', 'center', 'id:3'; none: all but `exclude`"),
         ] = ()
-        drop: Annotated[tuple[str, ...], Field(description="classes that go")] = ()
+        exclude: Annotated[tuple[str, ...], Field(description="classes that are removed")] = ()
         margin: Annotated[
             float, Field(ge=1, le=10, description="how much better another object must be")
         ] = 1.3
@@ -76,7 +76,7 @@ class SelectRefiner(RefinerTraits):
 
     def refine(self, mask: Mask, frame: Frame) -> Mask:
         """Return `mask` with only the chosen objects, classes or regions in it."""
-        if not self._options.keep and not self._options.drop:
+        if not self._options.keep and not self._options.exclude:
             return mask
         names = self._wanted(mask)
         if mask.instances is None:
@@ -91,15 +91,15 @@ class SelectRefiner(RefinerTraits):
 
     def _wanted(self, mask: Mask) -> tuple[str, ...]:
         """Return the classes that may stay."""
-        for name in (*self._names, *self._options.drop):
+        for name in (*self._names, *self._options.exclude):
             if name not in mask.classes:
                 raise ConfigError(
                     f"the model has no class {name!r}", hint=suggest(name, mask.classes)
                 )
         usual = tuple(name for name in mask.classes if name not in BACKGROUND_CLASSES)
-        if self._ones and not self._names and mask.instances is None and not self._options.drop:
+        if self._ones and not self._names and mask.instances is None and not self._options.exclude:
             usual = mask.foreground
-        return tuple(name for name in self._names or usual if name not in self._options.drop)
+        return tuple(name for name in self._names or usual if name not in self._options.exclude)
 
     def _objects(self, found: Instances, names: tuple[str, ...]) -> Instances:
         allowed = [n for n, name in enumerate(found.names) if name in names]

@@ -24,10 +24,10 @@ Scores = NDArray[np.float32]
 class SmoothRefiner(RefinerTraits):
     """Temporal smoothing gated by uncertainty.
 
-    The previous mask counts with weight ratio * E(p)^2, where E is the binary entropy in bits of
-    the new score p: nothing for scores of 0 and 1, `ratio` for 0.5. So edges and doubtful parts
-    hold still, while a clear change is taken over at once. The idea is that of MediaPipe's
-    segmentation smoothing. Label masks have no scores and pass unchanged.
+    The previous mask has the weight `previous_weight` * E(p)^2, where E is the binary entropy in
+    bits of the new score p: 0 for scores of 0 and 1, `previous_weight` for 0.5. So edges and
+    uncertain regions hold still, while a clear change applies immediately. The idea is that of
+    MediaPipe's segmentation smoothing. Label masks have no scores and pass unchanged.
 
     The past is forgotten when the mask's shape changes, time does not go on, or jumps
     by a second or more, as it does from one picture of a folder to the next.
@@ -38,13 +38,13 @@ class SmoothRefiner(RefinerTraits):
     class Options(opt.Options):
         """How steady."""
 
-        ratio: Annotated[
-            float, Field(ge=0, lt=1, description="weight of the past where p = 0.5")
+        previous_weight: Annotated[
+            float, Field(ge=0, lt=1, description="weight of the previous mask at p = 0.5")
         ] = 0.7
 
     def __init__(self, options: Options) -> None:
-        self._ratio = options.ratio
-        self._weights = np.float32(options.ratio) * compute_squared_entropy()
+        self._previous_weight = options.previous_weight
+        self._weights = np.float32(options.previous_weight) * compute_squared_entropy()
         self._past: Mask | None = None
         self._pts = Fraction(0)
         self._pool = ArrayPool()
@@ -71,12 +71,12 @@ class SmoothRefiner(RefinerTraits):
             _smooth(mask.scores, before.scores, self._weights, out)
             return mask.with_scores(out)
         levels = self._pool.acquire(mask.data.shape)
-        kernels.smooth(mask.scores, before.scores, _curve(self._ratio), out, levels)
+        kernels.smooth(mask.scores, before.scores, _curve(self._previous_weight), out, levels)
         return mask.with_scores(out, levels[..., 0] if len(mask.classes) == 1 else None)
 
 
 @lru_cache(maxsize=8)
-def _curve(ratio: float) -> tuple[np.float32, ...]:
+def _curve(previous_weight: float) -> tuple[np.float32, ...]:
     """Return the past's share for a score s as a polynomial of s * (1 - s), highest power first.
 
     It is quicker than looking shares up, differs by less than a thousandth, and is 0 at both ends.
@@ -84,7 +84,7 @@ def _curve(ratio: float) -> tuple[np.float32, ...]:
     scores = np.arange(256) / 255
     powers = (scores * (1 - scores))[:, None] ** np.arange(7, 0, -1)
     factors = np.linalg.lstsq(powers, compute_squared_entropy(), rcond=None)[0]
-    return tuple((ratio * factors).astype(np.float32))
+    return tuple((previous_weight * factors).astype(np.float32))
 
 
 def _smooth(new: Scores, past: Scores, weights: Scores, out: Scores) -> None:

@@ -24,8 +24,12 @@ class CleanRefiner(RefinerTraits):
     class Options(opt.Options):
         """What counts as small, as a share of the picture."""
 
-        specks: Annotated[float, Field(ge=0, le=1, description="smaller ones go")] = 0.002
-        holes: Annotated[float, Field(ge=0, le=1, description="smaller ones are filled")] = 0.001
+        min_region: Annotated[
+            float, Field(ge=0, le=1, description="smaller regions are removed")
+        ] = 0.002
+        max_hole: Annotated[float, Field(ge=0, le=1, description="smaller holes are filled")] = (
+            0.001
+        )
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -34,8 +38,8 @@ class CleanRefiner(RefinerTraits):
         """Return `mask` without specks and holes."""
         if mask.data.dtype == np.uint8 or len(mask.classes) > 1:
             return mask
-        alpha = remove_small_regions(mask.scores[..., 0], self._options.specks)
-        return mask.with_scores(fill_holes(alpha, self._options.holes)[..., None])
+        alpha = remove_small_regions(mask.scores[..., 0], self._options.min_region)
+        return mask.with_scores(fill_holes(alpha, self._options.max_hole)[..., None])
 
     def close(self) -> None:
         """Nothing to forget."""

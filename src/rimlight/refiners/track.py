@@ -46,11 +46,13 @@ class TrackRefiner(RefinerTraits):
     class Options(opt.Options):
         """How long and how loosely objects are followed."""
 
-        memory: Annotated[
-            int, Field(ge=0, le=1000, description="frames that an unseen object is remembered")
+        max_age: Annotated[
+            int,
+            Field(ge=0, le=1000, description="frames that an undetected object keeps its number"),
         ] = 30
-        overlap: Annotated[
-            float, Field(gt=0, lt=1, description="least IoU of where it is with where it should be")
+        iou_threshold: Annotated[
+            float,
+            Field(gt=0, lt=1, description="minimum IoU of the predicted and the detected box"),
         ] = 0.25
 
     def __init__(self, options: Options) -> None:
@@ -82,7 +84,7 @@ class TrackRefiner(RefinerTraits):
             track.filter.correct(boxes[number])
             track.missed = 0
             ids[number] = track.id
-        self._tracks = [t for t in self._tracks if t.missed <= self._options.memory]
+        self._tracks = [t for t in self._tracks if t.missed <= self._options.max_age]
         for number in map(int, np.flatnonzero(ids == 0)):
             ids[number] = self._next
             class_id = int(found.class_ids[number])
@@ -100,7 +102,7 @@ class TrackRefiner(RefinerTraits):
         same = np.array([track.class_id for track in self._tracks])[:, None] == class_ids[None]
         shared = np.where(same, compute_iou(expected, boxes), 0.0)
         pairs: list[tuple[_Track, int]] = []
-        while shared.max() >= self._options.overlap:
+        while shared.max() >= self._options.iou_threshold:
             row, column = np.unravel_index(int(shared.argmax()), shared.shape)
             pairs.append((self._tracks[row], int(column)))
             shared[row, :], shared[:, column] = 0, 0

@@ -21,7 +21,7 @@ DEFAULT_EGO_PATH: Trapezoid = (0.15, 0.85, 0.92, 0.42, 0.58, 0.62)
 
 GROUND_CLASSES = ("road", "mark", "lane")
 
-_REPEATABLE_SOURCES = ("video", "drive", "images", "animation")
+_REPEATABLE_SOURCES = ("video", "concat", "images", "animation")
 """Sources that yield the same frames when they are opened again."""
 _SAMPLED_FRAMES = 12
 """Number of frames that an estimate uses."""
@@ -75,7 +75,7 @@ def estimate_ego_path(config: RunConfig) -> Trapezoid:
 def _select_middle_file(source: SourceConfig) -> SourceConfig:
     """Return the middle file of a multi-file drive as a source."""
     paths = source.given.get("paths")
-    if source.kind != "drive" or not isinstance(paths, list | tuple):
+    if source.kind != "concat" or not isinstance(paths, list | tuple):
         return source
     return SourceConfig.model_validate({"kind": "video", "path": paths[len(paths) // 2]})
 

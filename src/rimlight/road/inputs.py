@@ -83,7 +83,7 @@ def _list_files(source: str) -> tuple[Path, ...]:
     """Return the files that a source stands for; none for a camera or a URL."""
     part = guess(source)
     value = str(part.get("path", part.get("paths", "")))
-    if part["kind"] not in ("video", "images", "drive") or not value or "://" in value:
+    if part["kind"] not in ("video", "images", "concat") or not value or "://" in value:
         return ()
     files = look_into(value)
     if part["kind"] == "images" and not any(is_video(file.name) for file in files):

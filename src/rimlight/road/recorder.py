@@ -103,7 +103,7 @@ class DriveRecorder:
 
     @property
     def skipped_rules(self) -> tuple[str, ...]:
-        """Names of the rules whose measure the model lacks."""
+        """Names of the rules whose metric the model lacks."""
         return tuple(monitor.rule.name for monitor in self._monitors if not monitor.has_data)
 
     @property

@@ -20,7 +20,7 @@ class Rule(Options):
 
     Attributes:
         name: the name of the event in the report.
-        measure: the metric that is monitored.
+        metric: the metric that is monitored.
         above: the event lasts while the metric is above this.
         below: the event lasts while the metric is below this.
         falls_to: the event starts when the metric falls to this share of its value.
@@ -29,7 +29,7 @@ class Rule(Options):
     """
 
     name: Annotated[str, Field(min_length=1)]
-    measure: Annotated[str, Field(min_length=1)]
+    metric: Annotated[str, Field(min_length=1)]
     above: float | None = None
     below: float | None = None
     falls_to: Annotated[float | None, Field(gt=0, lt=1)] = None
@@ -58,7 +58,7 @@ class Event:
         start_s: the first time that the rule was met.
         end_s: the last time.
         peak_s: the time of the extreme value.
-        peak: the extreme value of the measure.
+        peak: the extreme value of the metric.
     """
 
     name: str
@@ -83,8 +83,8 @@ class RuleMonitor:
         Returns:
             The event that has ended, if any, and whether this frame is the peak of one.
         """
-        value = measures.get(self.rule.measure)
-        if value is None and self.rule.measure.startswith("count.") and "count.all" in measures:
+        value = measures.get(self.rule.metric)
+        if value is None and self.rule.metric.startswith("count.") and "count.all" in measures:
             value = 0.0  # the model counts objects and found none of these
         if value is None:
             return None, False

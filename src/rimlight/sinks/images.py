@@ -89,11 +89,11 @@ class ImagesSink:
         ] = "auto"
         quality: Annotated[int, Field(ge=1, le=100, description="of jpg and webp")] = 92
         overwrite: Annotated[bool, Field(description="replace files of the results' names")] = False
-        remember: Annotated[
+        keep_record: Annotated[
             bool,
             Field(description="keep a hidden list of the results; a later run may replace these"),
         ] = False
-        listed_as: Annotated[
+        recorded_name: Annotated[
             str | None, Field(description="what the input is called in that list, if not its name")
         ] = None
         transparent: Annotated[bool, Field(description="all frames have alpha")] = False
@@ -176,7 +176,7 @@ class ImagesSink:
 
     def _open_folder(self) -> None:
         """Plan the names of the results and refuse to replace what others made."""
-        self._made = ResultRecord(self._path, self._options.listed_as or self._info.name)
+        self._made = ResultRecord(self._path, self._options.recorded_name or self._info.name)
         names = [name for name, _ in self._info.image_paths]
         alike = (*names, *(str(PurePosixPath(name).with_suffix("")) for name in names))
         key = find_name_key(self._path, alike)
@@ -362,7 +362,7 @@ class ImagesSink:
 
     def _close_record(self, *, is_whole: bool) -> None:
         if self._made is not None:
-            self._made.close(keep=self._options.remember or not is_whole)
+            self._made.close(keep=self._options.keep_record or not is_whole)
             self._made = None
             if is_whole and not self._info.is_image_sequence:
                 self._log_older_frames()

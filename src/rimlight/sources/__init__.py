@@ -19,15 +19,17 @@ SOURCES = Registry(
             "rimlight.sources.animation:AnimationSource", summary="GIF, APNG and animated WebP"
         ),
         "camera": Entry("rimlight.sources.camera:CameraSource", summary="a webcam"),
-        "drive": Entry("rimlight.sources.concat:DriveSource", summary="video files joined in time"),
+        "concat": Entry(
+            "rimlight.sources.concat:ConcatSource", summary="video files joined in time"
+        ),
         "images": Entry("rimlight.sources.images:ImagesSource", summary="pictures, folders, globs"),
-        "pattern": Entry(
+        "test-pattern": Entry(
             "rimlight.sources.test_pattern:PatternSource", summary="a moving test figure"
         ),
         "pipe": Entry("rimlight.sources.pipe:PipeSource", summary="raw frames on standard input"),
         "video": Entry("rimlight.sources.video:VideoSource", summary="video files, RTSP and HTTP"),
-        "watch": Entry(
-            "rimlight.sources.watch_folder:WatchSource", summary="pictures as they come"
+        "watch-folder": Entry(
+            "rimlight.sources.watch_folder:WatchFolderSource", summary="pictures as they come"
         ),
     },
 )
@@ -37,12 +39,12 @@ SOURCES = Registry(
 MAIN = {
     "animation": "path",
     "camera": "device",
-    "drive": "paths",
+    "concat": "paths",
     "images": "path",
-    "pattern": "size",
+    "test-pattern": "size",
     "pipe": "size",
     "video": "path",
-    "watch": "path",
+    "watch-folder": "path",
 }
 
 _STREAMS = ("/dev/stdin", "/dev/fd/")

@@ -48,7 +48,7 @@ class AnimationSource(SourceTraits):
         end_s: Annotated[
             options.Seconds | None, Field(gt=0, description="leave out what is after")
         ] = None
-        every: Annotated[int, Field(ge=1, description="take one frame in every N")] = 1
+        stride: Annotated[int, Field(ge=1, description="use every Nth frame")] = 1
         max_size: Annotated[
             options.Size | None, Field(description="scale larger frames down to fit into it")
         ] = None
@@ -56,7 +56,7 @@ class AnimationSource(SourceTraits):
         @property
         def span(self) -> Span:
             """The part that is wanted."""
-            return Span(self.start_s, self.end_s, self.every)
+            return Span(self.start_s, self.end_s, self.stride)
 
     def __init__(self, options: Options) -> None:
         if options.end_s is not None and options.end_s <= options.start_s:
@@ -141,7 +141,7 @@ class AnimationSource(SourceTraits):
                 self._span.end_s is None or at < self._span.end_s
             )
             if is_inside:
-                if taken % self._span.every == 0:
+                if taken % self._span.stride == 0:
                     yield number, at - self._span.start_s
                 taken += 1
             at += length

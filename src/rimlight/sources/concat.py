@@ -40,7 +40,7 @@ def _listed(value: Any) -> Any:
         raise ValueError(f"{exc}; {exc.hint}") from exc
 
 
-class DriveSource(SourceTraits):
+class ConcatSource(SourceTraits):
     """Reads video files one after the other, each frame at its own time within its file.
 
     A file that is damaged or of another size is left out, or ends early; after the last one an

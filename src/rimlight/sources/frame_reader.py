@@ -87,7 +87,7 @@ class StampedPictures:
             self.last, self._own = at, self._stored_length(picture)
             self._gap = self._gap if before is None else at - before
             before = at
-            chosen = self.count % self._span.every == 0
+            chosen = self.count % self._span.stride == 0
             if chosen and (self._resume_at is None or not self.count or at >= self._lead_from):
                 yield picture, at
             self.count += 1
@@ -110,7 +110,7 @@ class StampedPictures:
     def _all(self) -> Iterator[Stamped]:
         while self._pending:
             yield self._pending.pop()
-        if self._resume_at is not None and self._span.every == 1:
+        if self._resume_at is not None and self._span.stride == 1:
             self._try_jump(self._lead_from, self._resume_at)
         yield from self._decoded()
 
@@ -153,23 +153,23 @@ class Span:
     Attributes:
         start_s: frames before it are left out.
         end_s: frames from it on are left out; None for the video's own end.
-        every: of the frames in between, every Nth is taken.
+        stride: use every Nth frame of the range.
     """
 
     start_s: Fraction = Fraction(0)
     end_s: Fraction | None = None
-    every: int = 1
+    stride: int = 1
 
     @property
     def is_all(self) -> bool:
         """No frame is left out."""
-        return not self.start_s and self.end_s is None and self.every == 1
+        return not self.start_s and self.end_s is None and self.stride == 1
 
     def of(self, whole: StreamMetadata) -> StreamMetadata:
         """Return what a container that promises `whole` promises of this span."""
         if self.is_all:
             return whole
-        rate = whole.rate / self.every if whole.rate else None
+        rate = whole.rate / self.stride if whole.rate else None
         ends = [end for end in (whole.duration, self.end_s) if end is not None]
         length = min(ends) - self.start_s if ends else None
         return StreamMetadata(None, length, rate)

@@ -39,7 +39,7 @@ class PatternSource(SourceTraits):
         count: Annotated[int | None, Field(ge=1, description="frames; endless if not set")] = None
         speed: Annotated[float, Field(ge=0, description="sways in a second")] = 0.25
         seed: Annotated[int, Field(ge=0, description="of the textures")] = 0
-        empty_every: Annotated[
+        empty_every_s: Annotated[
             float | None, Field(gt=0, description="seconds: the figure comes and goes")
         ] = None
         realtime: Annotated[bool, Field(description="deliver at the rate, as a camera does")] = (
@@ -106,7 +106,7 @@ class PatternSource(SourceTraits):
         return round(self._reach * math.sin(phase))
 
     def _is_empty(self, index: int) -> bool:
-        every = self._options.empty_every
+        every = self._options.empty_every_s
         return every is not None and int(index / self._options.rate / Fraction(every)) % 2 == 1
 
 

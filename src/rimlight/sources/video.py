@@ -76,7 +76,7 @@ class VideoSource(SourceTraits):
         end_s: Annotated[
             options.Seconds | None, Field(gt=0, description="leave out what is after")
         ] = None
-        every: Annotated[int, Field(ge=1, description="use every Nth frame only")] = 1
+        stride: Annotated[int, Field(ge=1, description="use every Nth frame")] = 1
         max_size: Annotated[
             options.Size | None, Field(description="scale larger pictures down to fit into it")
         ] = None
@@ -90,7 +90,7 @@ class VideoSource(SourceTraits):
         @property
         def span(self) -> Span:
             """The part that is wanted."""
-            return Span(self.start_s, self.end_s, self.every)
+            return Span(self.start_s, self.end_s, self.stride)
 
     def __init__(self, options: Options) -> None:
         if options.end_s is not None and options.end_s <= options.start_s:

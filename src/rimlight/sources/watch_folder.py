@@ -37,7 +37,7 @@ State = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds."""
 
 
-class WatchSource(SourceTraits):
+class WatchFolderSource(SourceTraits):
     """Reads pictures as they come into a folder, and again when they are changed.
 
     A file is read once two looks, `poll_s` apart, have found it the same, and its end is there: so

@@ -36,10 +36,10 @@ def test_setups_are_compared_in_a_table_and_in_files(run, moving, tmp_path):
 
 
 def test_without_a_setup_the_usual_model_is_measured(run, tmp_path):
-    done = run("pattern", "--limit", 2, "--json", tmp_path / "out.json", "--quiet")
+    done = run("test-pattern", "--limit", 2, "--json", tmp_path / "out.json", "--quiet")
     assert done.exit_code == 0
     (result,) = json.loads((tmp_path / "out.json").read_text())["results"]
-    assert result["setup"] == "auto" and result["data"] == "pattern"
+    assert result["setup"] == "auto" and result["data"] == "test-pattern"
 
 
 def test_a_table_that_is_piped_says_names_whole(moving):
@@ -60,8 +60,8 @@ def test_classes_are_listed(run, make_folder, tmp_path):
     ("args", "says"),
     [
         (["nowhere.mp4"], "nowhere.mp4"),
-        (["pattern", "--setup", "a=selfie+nothing"], "unknown refiner 'nothing'"),
-        (["pattern", "--crop", "upper-body"], "has no masks"),
+        (["test-pattern", "--setup", "a=selfie+nothing"], "unknown refiner 'nothing'"),
+        (["test-pattern", "--crop", "upper-body"], "has no masks"),
     ],
 )
 def test_mistakes_are_named(run, args, says):
@@ -71,7 +71,7 @@ def test_mistakes_are_named(run, args, says):
 
 def test_a_report_into_a_missing_folder_is_refused_before_the_run(run, tmp_path):
     with pytest.raises(SinkError, match="there is no folder"):
-        run("pattern", "--html", tmp_path / "no" / "out.html")
+        run("test-pattern", "--html", tmp_path / "no" / "out.html")
 
 
 def test_an_unknown_crop_is_refused(run, moving):

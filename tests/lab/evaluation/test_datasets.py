@@ -135,27 +135,27 @@ def test_an_unknown_scheme_gets_a_suggestion(make_folder):
 
 def test_the_pattern_source_tells_its_truth():
     options = PatternSource.Options(size=(64, 48), count=3)
-    data = SourceData(lambda: PatternSource(options), name="pattern")
+    data = SourceData(lambda: PatternSource(options), name="test-pattern")
     samples = list(data)
     assert data.count == len(samples) == 3 and data.rate == 30
     assert (samples[1].alpha == PatternSource(options).truth(1) / np.float32(255)).all()
 
 
 def test_an_endless_source_is_cut():
-    data = open_data("pattern", limit=4)
+    data = open_data("test-pattern", limit=4)
     assert len(list(data)) == 4
-    assert open_data("pattern").count == 150
+    assert open_data("test-pattern").count == 150
 
 
 def test_a_live_source_is_refused():
     options = PatternSource.Options(size=(64, 48), count=3, realtime=True)
     with pytest.raises(ConfigError, match="is live"):
-        SourceData(lambda: PatternSource(options), name="pattern")
+        SourceData(lambda: PatternSource(options), name="test-pattern")
 
 
 def test_a_clip_has_no_masks_to_crop_by():
     with pytest.raises(ConfigError, match="has no masks"):
-        open_data("pattern", crop="upper-body")
+        open_data("test-pattern", crop="upper-body")
 
 
 def test_the_shared_sets_are_what_they_are(shared):

@@ -201,11 +201,11 @@ def test_labels_of_scores_and_of_labels_reach_the_pictures_size():
 
 
 def test_a_setup_is_read_from_one_line():
-    setup = parse_setup("mine=selfie:threads=2+smooth:ratio=0.5+clean+shown")
+    setup = parse_setup("mine=selfie:threads=2+smooth:previous_weight=0.5+clean+shown")
     assert setup.name == "mine" and setup.finish == "shown"
     assert setup.segmenter.given == {"model": "selfie", "threads": 2}
     assert [part.kind for part in setup.refiners] == ["smooth", "clean"]
-    assert setup.refiners[0].given == {"ratio": 0.5}
+    assert setup.refiners[0].given == {"previous_weight": 0.5}
 
 
 def test_a_setup_without_a_name_is_called_what_it_is():

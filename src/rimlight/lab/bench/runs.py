@@ -115,7 +115,7 @@ def live_with_slow_model(
 
     with ExitStack() as stack:
         source = open_source(
-            f"pattern:{size[0]}x{size[1]}",
+            f"test-pattern:{size[0]}x{size[1]}",
             {"rate": 30, "count": round(30 * seconds), "realtime": True},
         )
         stack.callback(source.close)

@@ -31,7 +31,7 @@ def open_data(
 
     Args:
         spec: a folder with `images` and `masks`; or a source: a clip, a folder of pictures
-            without masks, "pattern".
+            without masks, "test-pattern".
         labels: the scheme of the folder's masks; None looks at the first one.
         crop: the name of a crop.
         limit: use only this many pictures.

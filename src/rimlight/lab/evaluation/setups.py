@@ -119,8 +119,8 @@ def labels_at(mask: Mask, size: tuple[int, int]) -> NDArray[np.uint8]:
 def parse_setup(text: str) -> SetupConfig:
     """Read "NAME=MODEL+REFINER+...+FINISH"; all but the model may be left out.
 
-    A model or refiner may have options: "smooth:ratio=0.5". A finish is one of `FINISHES`;
-    "ahead:frames=8" looks at 8 frames after each.
+    A model or refiner may have options: "smooth:previous_weight=0.5". A finish is one of
+    `FINISHES`; "ahead:frames=8" looks at 8 frames after each.
 
     Raises:
         ConfigError: a refiner or finish is unknown, or an option has no value.
@@ -200,7 +200,7 @@ def _refiner(text: str) -> RefinerConfig:
 
 
 def _options(text: str) -> tuple[str, dict[str, Any]]:
-    """Split "smooth:ratio=0.5,speed=2" into the name and its options.
+    """Split "smooth:previous_weight=0.5,speed=2" into the name and its options.
 
     A colon counts only before an option: "http://..." and "C:..." are names.
     """

@@ -113,7 +113,7 @@ def _frames_as_pictures(clip: Path, cache: Path, every: int) -> dict[str, Path]:
 
 
 def _write_frames(clip: Path, folder: Path, every: int) -> None:
-    source = open_source(SourceConfig.model_validate({**guess(str(clip)), "every": every}))
+    source = open_source(SourceConfig.model_validate({**guess(str(clip)), "stride": every}))
     try:
         for frame in source:
             path = folder / f"{frame.index:06d}.jpg"
