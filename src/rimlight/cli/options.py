@@ -48,10 +48,13 @@ _MODELS = {
     "road.rule": ("rimlight.road.rules:Rule", "an event of the report"),
     "training.train": ("rimlight.lab.training.options:TrainOptions", "`rimlight train`"),
     "training.distill": (
-        "rimlight.lab.training.distill_options:DistillOptions",
+        "rimlight.lab.training.compression_options:DistillOptions",
         "`rimlight distill`, in addition to those of train",
     ),
-    "training.prune": ("rimlight.lab.training.prune_options:PruneOptions", "`rimlight prune`"),
+    "training.prune": (
+        "rimlight.lab.training.compression_options:PruneOptions",
+        "`rimlight prune`",
+    ),
     "training.setup": ("rimlight.lab.evaluation.setups:SetupConfig", "a setup of `rimlight eval`"),
 }
 """Component -> where its options are written, in addition to the registries, and what it is."""

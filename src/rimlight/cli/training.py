@@ -22,11 +22,11 @@ from rimlight.cli.flags import (
 from rimlight.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rimlight.lab.training.history import Epoch
-    from rimlight.lab.training.loop import Watch
+    from rimlight.lab.training.metrics import Epoch
     from rimlight.lab.training.options import TrainOptions
     from rimlight.lab.training.prune import PruneResult
     from rimlight.lab.training.results import TrainResult
+    from rimlight.lab.training.trainer import Watch
 
 Config = Annotated[
     Path,
@@ -114,7 +114,7 @@ def distill(
     Predictions of the teacher are cached in FOLDER/teacher. Images with masks in data.paths of
     the file are also trained on their masks.
     """
-    from rimlight.lab.training.distill_options import load_distill
+    from rimlight.lab.training.compression_options import load_distill
 
     options = load_distill(config, settings or (), teacher=teacher, pictures=pictures or ())
     if dry_run:
@@ -163,9 +163,9 @@ def prune(
     """
     _check_training_folder(output)
     check_tensorflow()
+    from rimlight.lab.training.compression_options import PruneOptions, load_tuning
     from rimlight.lab.training.prune import prune as run
     from rimlight.lab.training.prune import remembered
-    from rimlight.lab.training.prune_options import PruneOptions, load_tuning
 
     trained = None if config else remembered(model)
     training = load_tuning(config, settings or (), data=data or (), trained=trained)
@@ -294,7 +294,7 @@ def check_tensorflow() -> None:
 
     try:
         with filter_stderr(b"WARNING: All log messages before absl", b"I0000 ", b"To enable the"):
-            import rimlight.lab.training.loop  # noqa: F401
+            import rimlight.lab.training.trainer  # noqa: F401
     except ModuleNotFoundError as exc:
         raise MissingDependencyError(
             f"training needs {exc.name}, which is not installed",
@@ -306,7 +306,7 @@ def check_tensorflow() -> None:
 def _show_training(*, quiet: bool) -> Iterator[Watch]:
     """Yield callbacks that show a bar for the current epoch and a line for each finished one."""
     from rimlight.cli.console import console, open_progress
-    from rimlight.lab.training.loop import Watch
+    from rimlight.lab.training.trainer import Watch
 
     with _print_how_to_resume():
         if quiet:
@@ -339,7 +339,7 @@ def _print_how_to_resume() -> Iterator[None]:
 
 def _format_epoch(epochs: list[Epoch]) -> str:
     """Return the figures of the last epoch in one line."""
-    from rimlight.lab.training.history import best_of
+    from rimlight.lab.training.metrics import best_of
 
     last = epochs[-1]
     star = " *" if best_of(epochs) is last else ""

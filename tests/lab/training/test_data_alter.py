@@ -8,12 +8,19 @@ import pytest
 from made_data import blob, options, write_blobs, write_pair
 
 from rimlight.core.errors import ConfigError
-from rimlight.lab.training.data.distort import blurred, distort, noisy, recolored, recompressed
+from rimlight.lab.training.data.augment import (
+    blurred,
+    distort,
+    noisy,
+    paste,
+    random_view,
+    recolored,
+    recompressed,
+    whole_view,
+)
 from rimlight.lab.training.data.find import find_samples
 from rimlight.lab.training.data.loader import Loader
 from rimlight.lab.training.data.options import IGNORED, AugmentOptions
-from rimlight.lab.training.data.paste import paste
-from rimlight.lab.training.data.view import random_view, whole_view
 
 ALONE = {"flip": 1.0, "crop": 0.6, "scale": 0.8, "stretch": 0.5, "rotate": 40.0}
 SIZES = [((60, 40), (60, 40)), ((60, 40), (32, 32)), ((600, 400), (48, 27)), ((40, 90), (64, 36))]
@@ -187,7 +194,7 @@ def test_validation_shows_all_pictures_as_they_are_and_in_order(loader, tmp_path
 
 
 def test_batches_are_rgb_shares_and_whole_labels(tmp_path):
-    from rimlight.lab.training.data.batches import batches
+    from rimlight.lab.training.data.loader import batches
 
     red = np.full((20, 20, 3), (0, 0, 255), np.uint8)
     for name in "abc":
@@ -202,7 +209,7 @@ def test_batches_are_rgb_shares_and_whole_labels(tmp_path):
 
 
 def test_a_picture_that_breaks_in_the_middle_of_training_is_named(tmp_path):
-    from rimlight.lab.training.data.batches import batches
+    from rimlight.lab.training.data.loader import batches
 
     said = options(write_blobs(tmp_path / "set", 3))
     samples = find_samples(said).train
@@ -220,7 +227,7 @@ def test_a_folder_of_backgrounds_that_is_not_there_is_named(tmp_path):
 
 
 def test_training_batches_are_full_and_come_again(tmp_path):
-    from rimlight.lab.training.data.batches import batches
+    from rimlight.lab.training.data.loader import batches
 
     said = options(write_blobs(tmp_path / "set", 7), augment="heavy")
     samples = find_samples(said).train

@@ -8,9 +8,10 @@ import pytest
 from made_data import blob, options, write_blobs, write_pair
 
 from rimlight.core.errors import ConfigError
-from rimlight.lab.training.data.coco import run_length_mask
-from rimlight.lab.training.data.find import find_samples, split
-from rimlight.lab.training.data.weights import class_weights
+from rimlight.lab.training.data.find import find_samples
+from rimlight.lab.training.data.polygons import run_length_mask
+from rimlight.lab.training.data.splits import split
+from rimlight.lab.training.train import class_weights
 
 PALE = (200, 200, 200)
 

@@ -8,9 +8,9 @@ import pytest
 from made_data import blob, options, write_blobs, write_pair
 
 from rimlight.core.errors import ConfigError
+from rimlight.lab.training.checkpoint import alone_in
 from rimlight.lab.training.data.find import check_classes, find_samples
-from rimlight.lab.training.history import Epoch, best_of
-from rimlight.lab.training.state import alone_in
+from rimlight.lab.training.metrics import Epoch, best_of
 
 RING = "0 0.1 0.1 0.6 0.1 0.6 0.6 0.1 0.6"
 

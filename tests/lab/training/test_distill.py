@@ -12,11 +12,11 @@ import yaml
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Mask
 from rimlight.core.options import validate
+from rimlight.lab.training.compression_options import DistillOptions, TeacherOptions, load_distill
 from rimlight.lab.training.data.samples import Sample
 from rimlight.lab.training.data.unlabeled import NoTruth
 from rimlight.lab.training.distill import Part, TaughtFeed, distill
-from rimlight.lab.training.distill_options import DistillOptions, TeacherOptions, load_distill
-from rimlight.lab.training.soft import mixed_loss, soft_loss, softened, where_it_counts
+from rimlight.lab.training.losses import mixed_loss, soft_loss, softened, where_it_counts
 from rimlight.lab.training.teacher import Answers, columns, in_classes
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

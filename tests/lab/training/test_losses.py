@@ -8,9 +8,15 @@ import tensorflow as tf
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.options import validate
-from rimlight.lab.training.distances import signed_distances
-from rimlight.lab.training.loop_options import LoopOptions, LossOptions
-from rimlight.lab.training.losses import boundary, cross_entropy, dice, focal, weighted_sum
+from rimlight.lab.training.losses import (
+    boundary,
+    cross_entropy,
+    dice,
+    focal,
+    signed_distances,
+    weighted_sum,
+)
+from rimlight.lab.training.options import LoopOptions, LossOptions
 
 # Two pixels of class 0 and 1, given 0.8 and 0.25 to their own class; a third is not counted.
 LABELS = tf.constant([[[0, 1, 255]]])

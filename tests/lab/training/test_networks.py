@@ -57,7 +57,7 @@ def test_the_probabilities_of_every_pixel_add_up_to_one(network):
 
 @pytest.fixture(scope="module")
 def converted(network):
-    from rimlight.lab.training.convert import to_tflite
+    from rimlight.lab.training.conversion import to_tflite
 
     return to_tflite(network, float16=False)
 
@@ -67,7 +67,7 @@ def operations(content):
 
 
 def test_a_network_converts_with_builtin_operations_and_agrees(network, converted):
-    from rimlight.lab.training.convert import compare
+    from rimlight.lab.training.conversion import compare
 
     assert not [name for name in operations(converted) if name.startswith("Flex")]
     assert compare(network, converted, [noise()[0]]).difference < 1e-4
@@ -121,7 +121,7 @@ def test_results_stay_float32_under_mixed_precision(tmp_path):
 
 @pytest.mark.parametrize(("stride", "coarse"), [(16, (6, 4)), (32, (3, 2))])
 def test_deeplab_keeps_its_coarse_map_at_the_stride(stride, coarse):
-    from rimlight.lab.training.networks.backbones import backbone
+    from rimlight.lab.training.networks.deeplab import backbone
 
     fine, last = backbone("mobilenetv2", (96, 64), width=0.35, stride=stride).output
     assert fine.shape[1:3] == (16, 24)
@@ -136,7 +136,7 @@ def test_what_feeds_no_output_is_cut():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mobilenetv3", "xception"])
 def test_every_backbone_keeps_a_sixteenth(name):
-    from rimlight.lab.training.networks.backbones import backbone
+    from rimlight.lab.training.networks.deeplab import backbone
 
     fine, coarse = backbone(name, (96, 64)).output
     assert (fine.shape[1:3], coarse.shape[1:3]) == ((16, 24), (4, 6))

@@ -7,15 +7,21 @@ import numpy as np
 import pytest
 
 from rimlight.core.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
+from rimlight.lab.training.compression_options import PruneOptions, load_tuning
 from rimlight.lab.training.networks import build_network
 from rimlight.lab.training.networks.options import NetworkOptions
 from rimlight.lab.training.options import TrainOptions
-from rimlight.lab.training.prune_options import PruneOptions, load_tuning
 
 keras = pytest.importorskip("keras", reason="needs rimlight[keras]")
 
-from rimlight.lab.training.magnitude import Masks, kernels, polynomial, zero_share  # noqa: E402
-from rimlight.lab.training.narrow import blocks, narrowed  # noqa: E402
+from rimlight.lab.training.pruning_methods import (  # noqa: E402  # noqa: E402
+    Masks,
+    blocks,
+    kernels,
+    narrowed,
+    polynomial,
+    zero_share,
+)
 
 # Keras 3.15 saves its variables in a way that NumPy 2.4 calls outdated.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -160,8 +166,8 @@ def test_the_best_epoch_has_every_zero_and_compresses_better(trained, tmp_path):
 
 @pytest.mark.slow
 def test_a_pruning_that_is_done_is_not_done_again(trained, tmp_path):
-    from rimlight.lab.training.loop import Watch
     from rimlight.lab.training.prune import prune
+    from rimlight.lab.training.trainer import Watch
 
     first = prune(trained, PruneOptions(), tuning(trained, epochs=2), tmp_path)
     steps = []

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from rimlight.lab.training.loop_options import ScheduleOptions
 from rimlight.lab.training.metrics import Scorer, as_truth
-from rimlight.lab.training.schedule import Schedule
+from rimlight.lab.training.optimizer import Schedule
+from rimlight.lab.training.options import ScheduleOptions
 
 
 def scored(labels, truth, classes=2):

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from rimlight.cli import app
 from rimlight.core.errors import ConfigError
 from rimlight.core.options import validate
-from rimlight.lab.training.distill_options import load_distill
+from rimlight.lab.training.compression_options import load_distill
 from rimlight.lab.training.options import TrainOptions, load_train
 from rimlight.system import app_paths
 

@@ -9,13 +9,11 @@ import tensorflow as tf
 
 from rimlight.core.errors import ConfigError, ModelError
 from rimlight.core.options import validate
-from rimlight.lab.training.average import RunningMean
-from rimlight.lab.training.history import Epoch, best_of
-from rimlight.lab.training.loop import BEST, STATE, Loop, Watch, save_model
-from rimlight.lab.training.loop_options import LoopOptions
 from rimlight.lab.training.losses import cross_entropy
-from rimlight.lab.training.metrics import Scorer
-from rimlight.lab.training.step import precision
+from rimlight.lab.training.metrics import Epoch, Scorer, best_of
+from rimlight.lab.training.optimizer import RunningMean, precision
+from rimlight.lab.training.options import LoopOptions
+from rimlight.lab.training.trainer import BEST, STATE, Loop, Watch, save_model
 
 # Keras 3.15 saves its variables in a way that NumPy 2.4 calls outdated.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

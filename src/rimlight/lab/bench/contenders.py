@@ -62,8 +62,7 @@ def untrained(folder: Path, frames: Sequence[Frame]) -> Iterator[Contender]:
     model, card = build_network(SMALL), _card(SMALL)
     yield from _converted("light", model, card, folder, frames=frames)
 
-    from rimlight.lab.training.magnitude import Masks
-    from rimlight.lab.training.narrow import narrowed
+    from rimlight.lab.training.pruning_methods import Masks, narrowed
 
     fewer = narrowed(model, SHARE)
     Masks(model).prune(SHARE)
@@ -127,7 +126,7 @@ def _converted(
     trained: bool = False,
 ) -> Iterator[Contender]:
     """Yield a network as float32 and, where there are frames, as float16 and int8 too."""
-    from rimlight.lab.training.convert import to_quantized, to_tflite
+    from rimlight.lab.training.conversion import to_quantized, to_tflite
 
     variants: dict[str, Callable[[], bytes]] = {"": lambda: to_tflite(model, float16=False)}
     if frames:

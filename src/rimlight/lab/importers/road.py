@@ -24,7 +24,7 @@ from rimlight.models.catalog import compute_sha256
 from rimlight.system.atomic_io import make_folder, write_bytes
 
 if TYPE_CHECKING:
-    from rimlight.lab.training.convert import Agreement
+    from rimlight.lab.training.conversion import Agreement
 
 _log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ def load_road(ir: IrGraph, size: tuple[int, int] | None = None) -> Any:
             f"importing a network needs {exc.name}, which is not installed",
             hint="pip install 'rimlight[keras]'",
         ) from exc
-    from rimlight.lab.training.structure import difference, model_steps
+    from rimlight.lab.training.networks.road_adas import difference, model_steps
 
     height, width = _input_size(ir)
     same_size = road_adas((width, height))
@@ -161,7 +161,7 @@ def _keras_kernel(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
 def _convert(
     model: Any, size: tuple[int, int], *, float16: bool, pictures: Sequence[NDArray[np.uint8]]
 ) -> bytes:
-    from rimlight.lab.training.convert import compare, to_tflite
+    from rimlight.lab.training.conversion import compare, to_tflite
 
     content = to_tflite(model, float16=float16)
     if pictures:

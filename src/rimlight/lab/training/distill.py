@@ -16,24 +16,22 @@ import numpy as np
 import tensorflow as tf
 
 from rimlight.core.errors import ConfigError
-from rimlight.lab.training.data.batches import in_batches
-from rimlight.lab.training.data.find import check_classes, find_samples, split
-from rimlight.lab.training.data.loader import Loader
+from rimlight.lab.training.checkpoint import alone_in, refuse_another
+from rimlight.lab.training.compression_options import DistillOptions
+from rimlight.lab.training.data.find import check_classes, find_samples
+from rimlight.lab.training.data.loader import Loader, in_batches
 from rimlight.lab.training.data.options import IGNORED, DataOptions
 from rimlight.lab.training.data.samples import Sample, Samples
+from rimlight.lab.training.data.splits import split
 from rimlight.lab.training.data.unlabeled import unlabeled_samples
-from rimlight.lab.training.data.weights import class_weights
-from rimlight.lab.training.distill_options import DistillOptions
-from rimlight.lab.training.loop import STATE, Batches, Loop, Watch
-from rimlight.lab.training.losses import Loss, weighted_sum
-from rimlight.lab.training.mix import remember
+from rimlight.lab.training.losses import Loss, mixed_loss, weighted_sum
 from rimlight.lab.training.networks import build_network
+from rimlight.lab.training.optimizer import precision
 from rimlight.lab.training.results import TrainResult, finish
-from rimlight.lab.training.soft import mixed_loss
-from rimlight.lab.training.state import alone_in, refuse_another
-from rimlight.lab.training.step import precision
 from rimlight.lab.training.teacher import Answers
-from rimlight.lab.training.train import start, warn_of
+from rimlight.lab.training.train import class_weights, start, warn_of
+from rimlight.lab.training.trainer import STATE, Batches, Loop, Watch
+from rimlight.lab.training.weight_interpolation import remember
 
 _log = logging.getLogger(__name__)
 

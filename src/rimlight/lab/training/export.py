@@ -18,9 +18,14 @@ from rimlight.core.errors import ConfigError, ModelError, ModelFormatError
 from rimlight.core.frame import Frame
 from rimlight.core.model_card import ModelCard, load_card
 from rimlight.core.wording import format_count
-from rimlight.lab.training.agreement import Reader, Sameness, compare_files
 from rimlight.lab.training.cards import described, save_card
-from rimlight.lab.training.convert import to_quantized, to_tflite
+from rimlight.lab.training.conversion import (
+    Reader,
+    Sameness,
+    compare_files,
+    to_quantized,
+    to_tflite,
+)
 from rimlight.lab.training.data.unlabeled import frames_of
 from rimlight.models.catalog import Catalog
 from rimlight.segmenters.keras import KerasRuntime, open_keras

@@ -1,4 +1,4 @@
-"""What training makes small: how wrong probabilities are, as one number for a batch.
+"""Losses of a batch, from labels and probabilities, as one number.
 
 Every loss takes labels int (batch, h, w), where values from the number of classes up (255) are not
 counted, and probabilities float32 (batch, h, w, classes) that add up to 1.
@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from rimlight.lab.training.distances import signed_distances
-from rimlight.lab.training.loop_options import LossOptions
+from rimlight.lab.training.compression_options import DistillOptions
+from rimlight.lab.training.options import LossOptions
 
 Loss = Callable[[Any, Any], Any]
 Weights = Sequence[float] | NDArray[np.float32]
 
-_LEAST = 1e-7  # a probability of 0 has no logarithm
+_MIN_PROBABILITY = 1e-7  # 0 has no logarithm
+_MIN_SOFTENED = 1e-6  # before it is raised to 1/T
 
 
 def cross_entropy(labels: Any, probabilities: Any, weights: Weights | None = None) -> Any:
@@ -111,9 +113,98 @@ def _of_the_truth(labels: Any, probabilities: Any) -> tuple[Any, Any]:
     """Return the probability of the true class of each pixel, and 1.0 where it counts."""
     truth, counted = _one_hot(labels, probabilities)
     share = tf.reduce_sum(truth * probabilities, axis=-1)
-    return tf.clip_by_value(share, _LEAST, 1.0), counted
+    return tf.clip_by_value(share, _MIN_PROBABILITY, 1.0), counted
 
 
 def _mean(values: Any, counted: Any) -> Any:
     """Return the mean of what is counted; 0 where nothing is."""
     return tf.math.divide_no_nan(tf.reduce_sum(values * counted), tf.reduce_sum(counted))
+
+
+def signed_distances(labels: NDArray[np.int32], *, classes: int) -> NDArray[np.float32]:
+    """Return the signed distance map of each class, as Kervadec et al. (MIDL 2019) define it.
+
+    Args:
+        labels: int (batch, h, w); values from `classes` up belong to no class.
+        classes: how many classes there are.
+
+    Returns:
+        float32 (batch, h, w, classes): outside of a class the distance to its nearest pixel,
+        above 0; inside the distance to the nearest pixel outside, less 1, below or equal to 0, so
+        that the outermost pixels of a class are at 0. In units of the picture's longer side, that
+        the size of the pictures does not change the weight of a loss. 0 everywhere for a class
+        that a picture lacks, or that fills it.
+    """
+    result = np.zeros((*labels.shape, classes), np.float32)
+    for picture, maps in zip(labels, result, strict=True):
+        for label in range(classes):
+            _fill(maps[..., label], picture == label)
+    result /= max(labels.shape[1:])
+    return result
+
+
+def _fill(distances_px: NDArray[np.float32], inside: NDArray[np.bool_]) -> None:
+    if not inside.any() or inside.all():
+        return
+    solid = inside.astype(np.uint8)
+    distances_px[...] = np.where(inside, 1 - _distances(solid), _distances(1 - solid))
+
+
+def _distances(solid: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return how far each pixel of uint8 (h, w) is from the nearest 0, the same in every run.
+
+    OpenCV's result differs from run to run in its last digits; its square is a whole number.
+    """
+    rough = cv2.distanceTransform(solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    exact: NDArray[np.float32] = np.sqrt(np.rint(np.square(rough)))
+    return exact
+
+
+def soft_loss(answers: Any, probabilities: Any, counted: Any, *, temperature: float) -> Any:
+    """Return the mean divergence (Kullback-Leibler) of the student from the teacher.
+
+    Both are softened first: p^(1/T), normalized, is what the softmax gives for scores divided by
+    T. Times T^2, so that T does not change how strong the gradients are (Hinton et al. 2015).
+
+    Args:
+        answers: the teacher's probabilities, float32 (batch, h, w, classes).
+        probabilities: the student's.
+        counted: float32 (batch, h, w), 0 where it does not count.
+        temperature: T, 1 or more.
+    """
+    taught, given = softened(answers, temperature), softened(probabilities, temperature)
+    each = tf.reduce_sum(taught * (tf.math.log(taught) - tf.math.log(given)), axis=-1)
+    mean = tf.math.divide_no_nan(tf.reduce_sum(each * counted), tf.reduce_sum(counted))
+    return temperature**2 * mean
+
+
+def softened(probabilities: Any, temperature: float) -> Any:
+    """Return what a softmax of the same scores divided by `temperature` gives; never quite 0."""
+    powers = tf.clip_by_value(probabilities, _MIN_SOFTENED, 1.0) ** (1 / temperature)
+    return powers / tf.reduce_sum(powers, axis=-1, keepdims=True)
+
+
+def where_it_counts(labels: Any, answers: Any, *, trust: str) -> Any:
+    """Return 1.0 where the teacher is listened to, float32 (batch, h, w).
+
+    Not beside the picture, where all answers are 0; and, if trusted only "where-right", not
+    where a label says otherwise.
+    """
+    inside = tf.reduce_sum(answers, axis=-1) > 0.5
+    if trust == "where-right":
+        unlabeled = labels >= answers.shape[-1]
+        right = tf.argmax(answers, axis=-1, output_type=tf.int32) == labels
+        inside = tf.logical_and(inside, tf.logical_or(unlabeled, right))
+    return tf.cast(inside, tf.float32)
+
+
+def mixed_loss(options: DistillOptions, by_labels: Loss) -> Loss:
+    """Return the loss of ((labels, answers), probabilities)."""
+
+    def loss(targets: Any, probabilities: Any) -> Any:
+        labels, answers = targets
+        counted = where_it_counts(labels, answers, trust=options.trust)
+        taught = soft_loss(answers, probabilities, counted, temperature=options.temperature)
+        return options.soft * taught + options.hard * by_labels(labels, probabilities)
+
+    return loss

@@ -1,9 +1,9 @@
-"""How good a network is on the validation pictures, from its labels and the true ones."""
+"""Figures of a network on validation images, and the history of a training, epoch by epoch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,3 +115,48 @@ def judged(infer: Callable[[Any], Any], batches: Iterable[tuple[Any, Any]]) -> S
 def as_truth(labels: NDArray[np.int32]) -> Labels:
     """Return int labels of any shape as uint8, what does not fit as `VOID`."""
     return np.where((labels < 0) | (labels > VOID), VOID, labels).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch.
+
+    Attributes:
+        number: from 1.
+        loss: the mean over its steps, on altered pictures while the weights still moved.
+        validation_loss: on the validation pictures, by the mean weights, as are all that follow.
+        miou: the mean IoU of the classes that the truth holds; the best epoch has the highest.
+        dice: the mean Dice coefficient.
+        boundary_f: the mean boundary F.
+        ious: IoU of each class, NaN for one that the validation pictures lack.
+        rate: the learning rate of its last step.
+        batch: pictures in a batch.
+        seconds: how long it took.
+    """
+
+    number: int
+    loss: float
+    validation_loss: float
+    miou: float
+    dice: float
+    boundary_f: float
+    ious: tuple[float, ...]
+    rate: float
+    batch: int
+    seconds: float
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether its losses and its mIoU are numbers: the weights of others are of no use."""
+        return all(map(math.isfinite, (self.loss, self.validation_loss, self.miou)))
+
+
+def from_facts(facts: Sequence[dict[str, object]]) -> list[Epoch]:
+    """Return epochs from what `dataclasses.asdict` and JSON made of them."""
+    return [Epoch(**{**one, "ious": tuple(one["ious"])}) for one in facts]  # type: ignore[arg-type]
+
+
+def best_of(epochs: Sequence[Epoch]) -> Epoch | None:
+    """Return the first epoch with the highest mIoU; None if none came to numbers."""
+    sound = [epoch for epoch in epochs if epoch.is_finite]
+    return max(sound, key=lambda epoch: epoch.miou, default=None)

@@ -9,19 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from rimlight.core.errors import ConfigError, ModelFormatError, ModelNotFoundError
-from rimlight.lab.training.convert import to_tflite
+from rimlight.lab.training.checkpoint import alone_in, load_facts
+from rimlight.lab.training.compression_options import PruneOptions
+from rimlight.lab.training.conversion import to_tflite
 from rimlight.lab.training.data.samples import Samples
-from rimlight.lab.training.data.weights import class_weights
-from rimlight.lab.training.loop import STATE, Loop, Watch
 from rimlight.lab.training.losses import weighted_sum
-from rimlight.lab.training.magnitude import Masks, polynomial, zero_share
 from rimlight.lab.training.metrics import judged
-from rimlight.lab.training.narrow import narrowed
 from rimlight.lab.training.options import TrainOptions
-from rimlight.lab.training.prune_options import PruneOptions
+from rimlight.lab.training.pruning_methods import Masks, narrowed, polynomial, zero_share
 from rimlight.lab.training.results import TrainResult, finish
-from rimlight.lab.training.state import alone_in, load_facts
-from rimlight.lab.training.train import LabelFeed, start, usable_samples
+from rimlight.lab.training.train import LabelFeed, class_weights, start, usable_samples
+from rimlight.lab.training.trainer import STATE, Loop, Watch
 from rimlight.segmenters.keras import open_keras
 
 UPDATES = 10

@@ -13,15 +13,12 @@ import tensorflow as tf
 
 from rimlight.core.errors import ModelError
 from rimlight.lab.training.cards import write_card
-from rimlight.lab.training.curves import write_curves
 from rimlight.lab.training.data.samples import Samples
-from rimlight.lab.training.history import Epoch, best_of, write_csv
-from rimlight.lab.training.loop import BEST, Batches, Feed, Loop, Stopped, Watch, save_model
-from rimlight.lab.training.metrics import Scores, judged
-from rimlight.lab.training.mix import Start
+from rimlight.lab.training.metrics import Epoch, Scores, best_of, judged
 from rimlight.lab.training.options import TrainOptions
-from rimlight.lab.training.page import write_page
-from rimlight.lab.training.predictions import predictions
+from rimlight.lab.training.report import predictions, write_csv, write_curves, write_page
+from rimlight.lab.training.trainer import BEST, Batches, Feed, Loop, Stopped, Watch, save_model
+from rimlight.lab.training.weight_interpolation import Start
 from rimlight.segmenters.keras import open_keras
 
 MIXED = "mixed.keras"

@@ -17,8 +17,8 @@ from rimlight.core.config import SegmenterConfig
 from rimlight.core.errors import ConfigError, ModelError
 from rimlight.core.frame import Frame, Mask
 from rimlight.factory.segmenter import open_segmenter
+from rimlight.lab.training.compression_options import TeacherOptions
 from rimlight.lab.training.data.samples import Sample, read_image
-from rimlight.lab.training.distill_options import TeacherOptions
 from rimlight.models.catalog import Catalog, compute_sha256
 from rimlight.segmenters.ensemble import EnsembleSegmenter
 from rimlight.system.atomic_io import atomic_write, make_folder

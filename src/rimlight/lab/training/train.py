@@ -7,25 +7,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
-from rimlight.lab.training.data.batches import batches
+from rimlight.lab.training.checkpoint import alone_in, refuse_another
 from rimlight.lab.training.data.find import check_classes, find_samples
+from rimlight.lab.training.data.loader import batches
+from rimlight.lab.training.data.options import DataOptions
 from rimlight.lab.training.data.samples import Sample, Samples
-from rimlight.lab.training.data.weights import class_weights
-from rimlight.lab.training.loop import STATE, Batches, Loop, Watch
-from rimlight.lab.training.loop_options import LoopOptions
 from rimlight.lab.training.losses import weighted_sum
-from rimlight.lab.training.mix import remember
 from rimlight.lab.training.networks import build_network
-from rimlight.lab.training.options import TrainOptions
+from rimlight.lab.training.optimizer import precision
+from rimlight.lab.training.options import LoopOptions, TrainOptions
 from rimlight.lab.training.results import TrainResult, finish
-from rimlight.lab.training.state import alone_in, refuse_another
-from rimlight.lab.training.step import precision
+from rimlight.lab.training.trainer import STATE, Batches, Loop, Watch
+from rimlight.lab.training.weight_interpolation import remember
 
 _log = logging.getLogger(__name__)
 
+_MAX_WEIGHT = 10.0  # times the middle class: a class of a few pixels must not drown out all others
+_COUNTED = 300  # samples
 _TOLD = 20
 """How many of the problems of a data set are logged."""
 
@@ -131,3 +134,24 @@ def start(options: LoopOptions) -> None:
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+def class_weights(samples: Sequence[Sample], options: DataOptions) -> NDArray[np.float32]:
+    """Return a weight for each class, rarer ones heavier: float32 (classes,), 1 in the middle.
+
+    Median frequency balancing (D. Eigen and R. Fergus, "Predicting Depth, Surface Normals and
+    Semantic Labels with a Common Multi-Scale Convolutional Architecture", ICCV 2015): the median
+    frequency over the class's own, where a frequency counts only the pictures that show the
+    class. Limited to a factor of 10 either way; a class that no picture shows weighs 1.
+    """
+    seen = np.zeros(len(options.classes))
+    shown = np.zeros(len(options.classes))
+    for sample in samples[:: max(1, len(samples) // _COUNTED)]:
+        _, labels = sample.read()
+        counts = np.bincount(labels.ravel(), minlength=256)[: len(options.classes)]
+        seen += counts
+        shown += (counts > 0) * counts.sum()
+    frequency = np.divide(seen, shown, out=np.zeros_like(seen), where=shown > 0)
+    middle = np.median(frequency[frequency > 0]) if frequency.any() else 1.0
+    weights = np.divide(middle, frequency, out=np.ones_like(seen), where=frequency > 0)
+    return weights.clip(1 / _MAX_WEIGHT, _MAX_WEIGHT).astype(np.float32)

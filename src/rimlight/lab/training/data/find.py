@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,12 +15,11 @@ from rimlight.core.wording import format_count, join_names
 from rimlight.lab.evaluation.layout import sides
 from rimlight.lab.evaluation.masks import is_unsure
 from rimlight.lab.evaluation.pairs import LAYOUT
-from rimlight.lab.training.data.coco import coco_samples, is_coco
 from rimlight.lab.training.data.folders import Found, folder_samples
-from rimlight.lab.training.data.layouts import split_of
 from rimlight.lab.training.data.options import DataOptions
+from rimlight.lab.training.data.polygons import coco_samples, is_coco, yolo_samples
 from rimlight.lab.training.data.samples import ColorMask, IdMask, Sample, Samples, read_oriented
-from rimlight.lab.training.data.yolo import yolo_samples
+from rimlight.lab.training.data.splits import share_classes, sort_by_name, split, split_of
 
 _FINDERS: Mapping[str, Callable[[Path, DataOptions], Found]] = MappingProxyType(
     {
@@ -53,7 +51,7 @@ def find_samples(options: DataOptions) -> Samples:
     else:
         train, kept = split(train, options.validation)
         if kept:
-            train, kept = _shared_out(train, kept, len(options.classes))
+            train, kept = share_classes(train, kept, len(options.classes))
     return Samples(train, kept, (*wrong, *also_wrong))
 
 
@@ -80,43 +78,6 @@ def check_classes(samples: Samples, options: DataOptions) -> None:
                 hint="check data.classes, data.remap and the masks; with more pictures, or "
                 "data.validation_paths, both parts can show it; data.check=false looks at nothing",
             )
-
-
-def split(samples: Sequence[Sample], share: float) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
-    """Return what to train on and what to keep back, each sorted by name.
-
-    Args:
-        samples: of any order.
-        share: of them is kept back, on average; at least one unless 0, and never the last one.
-    """
-    ranked = sorted(samples, key=lambda sample: _place(sample.name))
-    count = sum(_place(sample.name) < share for sample in ranked)
-    count = min(max(count, 1), len(ranked) - 1) if share else 0
-    return _by_name(ranked[count:]), _by_name(ranked[:count])
-
-
-def _place(name: str) -> float:
-    """Return a number in 0..1 that only the name decides."""
-    digest = hashlib.sha256(name.encode()).digest()
-    return int.from_bytes(digest[:7], "big") / 256**7
-
-
-def _by_name(samples: Sequence[Sample]) -> tuple[Sample, ...]:
-    return tuple(sorted(samples, key=lambda sample: sample.name))
-
-
-def _shared_out(
-    train: tuple[Sample, ...], kept: tuple[Sample, ...], classes: int
-) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
-    """Let a sample of each class that only one part shows change places, if there are others."""
-    parts = [list(train), list(kept)]
-    for label in range(classes):
-        for few, many in (parts, parts[::-1]):
-            showing = sorted((s for s in many if label in s.shown), key=lambda s: _place(s.name))
-            if len(showing) > 1 and not any(label in sample.shown for sample in few):
-                many.remove(showing[0])
-                few.append(showing[0])
-    return _by_name(parts[0]), _by_name(parts[1])
 
 
 _Part = tuple[Path, tuple[str, ...]]
@@ -160,7 +121,7 @@ def _usable(parts: Sequence[_Part], options: DataOptions) -> tuple[tuple[Sample,
             f"them, as their sizes do not tell which way they lie: {join_names(unsure)}; if the "
             "masks were drawn on upright pictures, remove the tags (exiftool -Orientation= FILES)"
         )
-    return _by_name(samples), wrong
+    return sort_by_name(samples), wrong
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from rimlight.lab.evaluation.labels import CAMVID, COMMA10K
 from rimlight.lab.evaluation.layout import pictures_in, what_lies_in
 from rimlight.lab.evaluation.masks import one_channel, read_mask
 from rimlight.lab.evaluation.pairs import matched
-from rimlight.lab.training.data.mapping import (
+from rimlight.lab.training.data.label_map import (
     ColorTable,
     IdTable,
     LabelMap,

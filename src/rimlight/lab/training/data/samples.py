@@ -15,7 +15,7 @@ from rimlight.core.errors import ConfigError
 from rimlight.imaging.geometry import UPRIGHT, Orientation
 from rimlight.imaging.image_files.read import read_image_file
 from rimlight.lab.evaluation.masks import one_channel, read_mask, turned_along
-from rimlight.lab.training.data.mapping import ColorTable, IdTable
+from rimlight.lab.training.data.label_map import ColorTable, IdTable
 from rimlight.lab.training.data.options import IGNORED
 
 Image = NDArray[np.uint8]

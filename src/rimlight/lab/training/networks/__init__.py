@@ -21,11 +21,11 @@ def build_network(options: NetworkOptions) -> Any:
         ModelFormatError: that file holds other weights.
     """
     if options.name == "light":
-        from rimlight.lab.training.networks.light import light
+        from rimlight.lab.training.networks.lightweight import light
 
         return light(options.size, classes=options.classes, width=options.width)
     if options.name == "fast-scnn":
-        from rimlight.lab.training.networks.fast_scnn import fast_scnn
+        from rimlight.lab.training.networks.lightweight import fast_scnn
 
         return fast_scnn(options.size, classes=options.classes, width=options.width)
     if options.name == "road":
@@ -53,8 +53,7 @@ def _deeplab(options: NetworkOptions) -> Any:
             rates=options.rates,
             decoder=options.decoder,
         )
-    from rimlight.lab.training.networks.backbones import backbone
-    from rimlight.lab.training.networks.deeplab import deeplab
+    from rimlight.lab.training.networks.deeplab import backbone, deeplab
 
     made = backbone(
         options.name.removeprefix("deeplab-"),

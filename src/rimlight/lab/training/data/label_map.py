@@ -1,4 +1,4 @@
-"""From a data set's ids, colors and names to the classes that are learnt."""
+"""From ids, colors and names of a data set to the classes that are learned."""
 
 from __future__ import annotations
 

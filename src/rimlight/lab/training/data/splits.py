@@ -1,11 +1,12 @@
-"""How data sets are split in folders: what to train on, and what to validate on.
+"""How a data set is split into a part to train on and a part to validate on.
 
-train/ and val/ (or valid/, as Roboflow has it), images/train and images/val (Ultralytics), a
-data.yaml that names both, or two .json files (COCO).
+By its folders: train/ and val/ (or valid/, as Roboflow has it), images/train and images/val
+(Ultralytics), a data.yaml that names both, or two .json files (COCO). Else by a hash of the names.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from rimlight.core.config import read_yaml
 from rimlight.core.errors import ConfigError
 from rimlight.lab.evaluation.layout import files_like, folders_in, what_lies_in
+from rimlight.lab.training.data.samples import Sample
 
 YAMLS = ("data.yaml", "dataset.yaml", "data.yml", "dataset.yml")
 _VALIDATION = ("val", "valid", "validation")
@@ -119,3 +121,40 @@ def _places(file: Path, said: Mapping[str, Any], value: Any) -> tuple[Path, ...]
         places = (place / name for name in (text, bare) for place in (root, file.parent))
         found += [place for place in places if place.is_dir()][:1]
     return tuple(found)
+
+
+def split(samples: Sequence[Sample], share: float) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
+    """Return what to train on and what to keep back, each sorted by name.
+
+    Args:
+        samples: of any order.
+        share: of them is kept back, on average; at least one unless 0, and never the last one.
+    """
+    ranked = sorted(samples, key=lambda sample: _rank(sample.name))
+    count = sum(_rank(sample.name) < share for sample in ranked)
+    count = min(max(count, 1), len(ranked) - 1) if share else 0
+    return sort_by_name(ranked[count:]), sort_by_name(ranked[:count])
+
+
+def _rank(name: str) -> float:
+    """Return a number in 0..1 that only the name decides."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return int.from_bytes(digest[:7], "big") / 256**7
+
+
+def sort_by_name(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    return tuple(sorted(samples, key=lambda sample: sample.name))
+
+
+def share_classes(
+    train: tuple[Sample, ...], kept: tuple[Sample, ...], classes: int
+) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
+    """Let a sample of each class that only one part shows change places, if there are others."""
+    parts = [list(train), list(kept)]
+    for label in range(classes):
+        for few, many in (parts, parts[::-1]):
+            showing = sorted((s for s in many if label in s.shown), key=lambda s: _rank(s.name))
+            if len(showing) > 1 and not any(label in sample.shown for sample in few):
+                many.remove(showing[0])
+                few.append(showing[0])
+    return sort_by_name(parts[0]), sort_by_name(parts[1])

@@ -1,4 +1,4 @@
-"""The training loop: epochs, validation, what is kept, and when to stop."""
+"""The training loop: epochs, validation, what is saved, and when to stop."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ import numpy as np
 import tensorflow as tf
 
 from rimlight.core.errors import ConfigError, ModelError
-from rimlight.lab.training.average import RunningMean
-from rimlight.lab.training.history import Epoch, best_of, from_facts
-from rimlight.lab.training.loop_options import LoopOptions
+from rimlight.lab.training.checkpoint import load_state, refuse_another, save_state
 from rimlight.lab.training.losses import Loss
-from rimlight.lab.training.metrics import Scorer, Scores
-from rimlight.lab.training.schedule import Schedule
-from rimlight.lab.training.state import load_state, refuse_another, save_state
-from rimlight.lab.training.step import compiled_step, make_optimizer, set_rate
+from rimlight.lab.training.metrics import Epoch, Scorer, Scores, best_of, from_facts
+from rimlight.lab.training.optimizer import (
+    RunningMean,
+    Schedule,
+    compiled_step,
+    make_optimizer,
+    set_rate,
+)
+from rimlight.lab.training.options import LoopOptions
 from rimlight.system.atomic_io import atomic_write, make_folder
 
 _log = logging.getLogger(__name__)

@@ -7,10 +7,10 @@ from made_data import write_blobs
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.options import validate
-from rimlight.lab.training import mix, train
+from rimlight.lab.training import train, weight_interpolation
 from rimlight.lab.training.metrics import judged
-from rimlight.lab.training.mix import Start, remember
 from rimlight.lab.training.options import TrainOptions
+from rimlight.lab.training.weight_interpolation import Start, remember
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -32,7 +32,7 @@ def options_of(folder=None, **keys):
 
 @pytest.fixture
 def from_weights(monkeypatch):
-    for module in (mix, train):
+    for module in (train, weight_interpolation):
         monkeypatch.setattr(module, "build_network", known)
 
 

@@ -1,4 +1,4 @@
-"""All that a training run must know to go on where it was ended, in one file."""
+"""The state of a run in one file, from which training resumes exactly."""
 
 from __future__ import annotations
 
