@@ -4,6 +4,7 @@ import io
 
 import pytest
 from fakes import make_frame, make_info
+from pipewire_session import Session, need_pipewire
 from xvfb import display
 
 from rimlight.sinks import SINKS
@@ -13,9 +14,21 @@ from rimlight.system.v4l2loopback import list_loopbacks
 
 @pytest.fixture(params=[*SINKS.names(), "background"])
 def sink(request, tmp_path, monkeypatch):
+    if request.param == "pipewire":
+        request.getfixturevalue("pipewire_session")
     opened = OPEN[request.param](tmp_path, monkeypatch)
     yield opened
     opened.abort()
+
+
+@pytest.fixture
+def pipewire_session(tmp_path_factory, monkeypatch):
+    need_pipewire()
+    session = Session(tmp_path_factory.mktemp("pipewire"))
+    session.start()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", session.env["XDG_RUNTIME_DIR"])
+    yield
+    session.stop()
 
 
 def make(kind, **options):
@@ -46,6 +59,7 @@ OPEN = {
     "images": lambda tmp, _: make("images", path=tmp / "pictures"),
     "null": lambda *_: make("null"),
     "pipe": pipe,
+    "pipewire": lambda *_: make("pipewire"),
     "video": lambda tmp, _: make("video", path=tmp / "a.mp4"),
     "virtual-camera": virtual_camera,
     "window": window,

@@ -9,6 +9,7 @@ from rimlight.core import protocols
 from rimlight.effects.blur import BlurEffect
 from rimlight.factory import resume
 from rimlight.sinks.images import ImagesSink
+from rimlight.sinks.pipewire import PipeWireSink
 from rimlight.sinks.threaded import ConstantRateSink
 from rimlight.sinks.video.sink import VideoSink
 from rimlight.sinks.virtual_camera import VirtualCameraSink
@@ -19,7 +20,9 @@ from rimlight.sources.watch_folder import WatchFolderSource
 
 CLASSES = {
     protocols.Interruptible: (WatchFolderSource, reconnect.ReconnectingSource),
-    protocols.HasFixedRate: (VirtualCameraSink,),
+    protocols.HasFixedRate: (PipeWireSink, VirtualCameraSink),
+    protocols.HasNotes: (PipeWireSink, VirtualCameraSink),
+    protocols.SupportsOnDemand: (PipeWireSink, VirtualCameraSink),
     protocols.SupportsPlanning: (VideoSink,),
     protocols.SupportsParallelWrites: (ImagesSink,),
     protocols.SupportsKeyboard: (WindowSink,),

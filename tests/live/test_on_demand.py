@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from rimlight.live.on_demand import CHECK_INTERVAL_S, GRACE_S, OnDemandCamera
+from rimlight.live.on_demand import GRACE_S, OnDemandCamera
 from rimlight.system.v4l2loopback import ConsumerCounter, count_holders
 
 
@@ -19,12 +19,20 @@ class Camera:
         self.is_open = False
 
 
+CHECK_INTERVAL_S = 0.25
+
+
 class Scene:
     """A camera, how many watch it, and a clock."""
 
+    interval_s = CHECK_INTERVAL_S
+
     def __init__(self):
         self.camera, self.watching, self.now = Camera(), 0, 0.0
-        self.demand = OnDemandCamera(self.camera, [lambda: self.watching], clock=lambda: self.now)
+        self.demand = OnDemandCamera(self.camera, [self], clock=lambda: self.now)
+
+    def count(self):
+        return self.watching
 
     def after(self, seconds):
         self.now += seconds

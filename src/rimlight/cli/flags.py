@@ -259,8 +259,9 @@ LiveSink = Annotated[
     typer.Option(
         "--sink",
         "-o",
-        help="window, virtual-camera[:/dev/video10], http[:PORT], pipe[:FORMAT] or video:rec.mp4; "
-        "may be repeated. Default: a virtual camera and a window, if available.",
+        help="virtual-camera[:/dev/video10], pipewire[:NAME], window, http[:PORT], pipe[:FORMAT] "
+        "or video:rec.mp4; may be repeated. Default: a virtual camera (v4l2loopback, else "
+        "PipeWire) and a window, if available.",
         rich_help_panel=OUTPUT,
     ),
 ]

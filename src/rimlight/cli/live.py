@@ -126,7 +126,7 @@ def live(
         "live",
         source=source,
         source_options=make_rotation_keys(rotate),
-        sinks=sink or (["virtual-camera"] if on_demand else ()),
+        sinks=sink or (),
         segmenter=make_segmenter_keys(model, threads),
         effects=effects,
         refiners=selection.as_refiners,
@@ -136,6 +136,8 @@ def live(
         config=config,
         settings=set_ or (),
     )
+    if on_demand and not sink:
+        run = _keep_virtual_cameras(run)
     validate_live(run)
     if dry_run:
         print_plan(run)
@@ -144,6 +146,14 @@ def live(
 
         options = LiveOptions(control_socket, on_demand, _parse_cpu_share(max_cpu), min_fps)
         _run(run, options, quiet=quiet)
+
+
+def _keep_virtual_cameras(run: RunConfig) -> RunConfig:
+    """Return `run` without the sinks that cannot tell whether a program watches, if any can."""
+    from rimlight.core.protocols import SupportsOnDemand
+
+    cameras = [sink for sink in run.sinks if issubclass(sink.component_class, SupportsOnDemand)]
+    return run.model_copy(update={"sinks": tuple(cameras)}) if cameras else run
 
 
 def _run(config: RunConfig, options: LiveOptions, *, quiet: bool) -> None:

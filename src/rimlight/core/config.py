@@ -223,6 +223,10 @@ class SinkConfig(ComponentConfig):
     optional: Annotated[bool, Field(description="left out, with a note, when it does not open")] = (
         False
     )
+    unless: Annotated[
+        str | None,
+        Field(description="kind of sink; left out if one of that kind is open before it"),
+    ] = None
     thread: Annotated[bool, Field(description="write on a thread of its own")] = False
     effects: Annotated[
         tuple[EffectConfig, ...], Field(description="instead of the run's, for this sink alone")

@@ -130,6 +130,42 @@ class HasFixedRate(Protocol):
 
 
 @runtime_checkable
+class HasNotes(Protocol):
+    """A sink that tells the user something about itself once it is open."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know, such as which programs see a virtual camera."""
+        ...
+
+
+class ConsumerCount(Protocol):
+    """Counts the programs that watch a virtual camera."""
+
+    @property
+    def interval_s(self) -> float:
+        """How often, in seconds, it is worth counting."""
+        ...
+
+    def count(self) -> int:
+        """Return the number of consumers; 1 where it is only known that there are some."""
+        ...
+
+    def close(self) -> None:
+        """Release what counts."""
+        ...
+
+
+@runtime_checkable
+class SupportsOnDemand(Protocol):
+    """A sink that knows whether a program watches, such as a virtual camera."""
+
+    def open_consumer_counter(self) -> ConsumerCount:
+        """Return what counts its consumers; the caller closes it."""
+        ...
+
+
+@runtime_checkable
 class SupportsPlanning(Protocol):
     """A sink that knows from its options alone whether it can hold what it is asked to."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +12,13 @@ from typing import cast
 from rimlight.core.config import EffectConfig, RunConfig, SinkConfig
 from rimlight.core.errors import PartialOutputError, SinkError, SourceReadError
 from rimlight.core.frame import SourceInfo
-from rimlight.core.protocols import HasFixedRate, Sink, SupportsParallelWrites, SupportsPlanning
+from rimlight.core.protocols import (
+    HasFixedRate,
+    HasNotes,
+    Sink,
+    SupportsParallelWrites,
+    SupportsPlanning,
+)
 from rimlight.sinks.threaded import ConstantRateSink, ThreadedSink
 
 
@@ -52,24 +58,37 @@ def open_sinks(
         The sinks, where each one's results go, and what the user should know.
     """
     transparent = is_transparent(config.effects, has_alpha=info.has_alpha)
-    sinks: list[Sink] = []
-    places: list[str] = []
-    failures: list[SinkError] = []
+    opened: list[tuple[SinkConfig, Sink]] = []
+    failures: list[tuple[SinkConfig, SinkError]] = []
     for part in config.sinks:
+        if any(part.unless == other.kind for other, _ in opened):
+            continue
         try:
             sink = open_sink(_with_alpha(part) if transparent else part, info)
         except SinkError as exc:
             if not part.optional:
                 raise
-            failures.append(exc)
+            failures.append((part, exc))
         else:
             stack.push(_finisher(sink))
-            sinks.append(sink)
-            places.append(_place_of(part, sink))
-    if not sinks:
-        raise failures[0]
-    notes = [f"left out: {exc}" + (f" ({exc.hint})" if exc.hint else "") for exc in failures]
-    return sinks, places, notes
+            opened.append((part, sink))
+    if not opened:
+        raise failures[0][1]
+    places = [_place_of(part, sink) for part, sink in opened]
+    return [sink for _, sink in opened], places, [*_make_notes(opened, failures)]
+
+
+def _make_notes(
+    opened: Sequence[tuple[SinkConfig, Sink]], failures: Sequence[tuple[SinkConfig, SinkError]]
+) -> Iterator[str]:
+    """Yield what the user should know: which sinks have no substitute, and what others say."""
+    substituted = {part.unless for part, _ in opened}
+    for part, exc in failures:
+        if part.kind not in substituted:
+            yield f"left out: {exc}" + (f" ({exc.hint})" if exc.hint else "")
+    for _, sink in opened:
+        worker = _get_worker(sink)
+        yield from worker.notes if isinstance(worker, HasNotes) else ()
 
 
 def predict_track_changes(config: RunConfig) -> list[str]:
@@ -116,10 +135,10 @@ def make_private(config: RunConfig) -> RunConfig:
 def _place_of(part: SinkConfig, sink: Sink) -> str:
     """Name where the results of a sink go: its file or device, or what it is."""
     named = part.path or getattr(part.options, "device", None) or part.kind
-    return str(getattr(_worker(sink), "path", named))
+    return str(getattr(_get_worker(sink), "path", named))
 
 
-def _worker(sink: Sink) -> Sink:
+def _get_worker(sink: Sink) -> Sink:
     """Return the sink that does the work of one on a thread of its own."""
     return sink.sink if isinstance(sink, ThreadedSink | ConstantRateSink) else sink
 

@@ -13,6 +13,7 @@ from rimlight.core.errors import ConfigError, SinkError
 from rimlight.factory.cover import check_effects, check_kept
 from rimlight.factory.segmenter import check_segmenter, read_foreground
 from rimlight.factory.sinks import is_transparent
+from rimlight.sinks import SINKS
 from rimlight.sinks.output_paths import (
     can_hold_alpha,
     check_writable_file,
@@ -46,6 +47,7 @@ def validate_config(config: RunConfig, *, check_paths: bool = True) -> None:
         _ = component.options
     for number, sink in enumerate(config.sinks):
         _ = [component.options for component in (sink, *sink.effects)]
+        _ = sink.unless and SINKS.entry(sink.unless)
         _check_raw(sink, number, sink.effects or config.effects)
     if check_paths:
         _check_places(config)

@@ -108,6 +108,18 @@ def i420_to_bgr(i420: Image, color: ColorSpace = BT601, dst: Image | None = None
     return cast(Image, cv2.transform(yuv, compute_yuv_to_bgr_matrix(color), dst=dst))
 
 
+def i420_to_yuy2(i420: Image, dst: Image) -> None:
+    """Convert I420 (h*3/2, w) to YUY2, packed YUV 4:2:2: each row of chroma serves two rows.
+
+    Args:
+        i420: the picture.
+        dst: uint8 (h, w, 2) to write into: luma, and U or V of every second pixel in turn.
+    """
+    luma, *chroma = split_planes(i420)
+    rows = cv2.merge(chroma).reshape(luma.shape[0] // 2, luma.shape[1])
+    cv2.merge([luma, np.repeat(rows, 2, axis=0)], dst=dst)
+
+
 @cache
 def compute_yuv_to_bgr_matrix(color: ColorSpace) -> NDArray[np.float32]:
     """Return float32 (3, 4): [B, G, R] = M @ [Y, Cb, Cr, 1], all in 0..255."""

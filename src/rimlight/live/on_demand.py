@@ -6,13 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from rimlight.core.errors import ConfigError
+from rimlight.core.protocols import ConsumerCount, SupportsOnDemand
 from rimlight.factory.pipeline import OpenPipeline
 from rimlight.sinks.threaded import ConstantRateSink
-from rimlight.sinks.virtual_camera import VirtualCameraSink
 from rimlight.sources.reconnect import ReconnectingSource
-from rimlight.system.v4l2loopback import ConsumerCounter
 
-CHECK_INTERVAL_S = 0.5
 GRACE_S = 5.0
 """Programs close a camera and open it again when they change its settings."""
 
@@ -22,19 +20,20 @@ class OnDemandCamera:
 
     Args:
         source: the camera.
-        counts: for each virtual camera, a function that returns the number of its consumers.
+        counters: of the virtual cameras; they stay the caller's.
         clock: monotonic seconds.
     """
 
     def __init__(
         self,
         source: ReconnectingSource,
-        counts: Sequence[Callable[[], int]],
+        counters: Sequence[ConsumerCount],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
-        self._counts = counts
+        self._counters = counters
+        self._interval_s = max(counter.interval_s for counter in counters)
         self._clock = clock
         self._check_at = clock()
         self._suspend_at = clock()  # no consumer yet: suspend it at the first check
@@ -44,25 +43,25 @@ class OnDemandCamera:
         now = self._clock()
         if now < self._check_at:
             return
-        self._check_at = now + CHECK_INTERVAL_S
-        if any(count() for count in self._counts):
+        self._check_at = now + self._interval_s
+        if any(counter.count() for counter in self._counters):
             self._suspend_at = now + GRACE_S
             self._source.wake()
         elif now >= self._suspend_at:
             self._source.rest()
 
 
-def open_consumer_counters(run: OpenPipeline) -> tuple[ConsumerCounter, ...]:
+def open_consumer_counters(run: OpenPipeline) -> tuple[ConsumerCount, ...]:
     """Return the consumer counters of the virtual cameras of `run`; the caller closes them.
 
     Raises:
         ConfigError: the run has other sinks too, or a source that cannot be suspended.
     """
     inner = [sink.sink for sink in run.sinks if isinstance(sink, ConstantRateSink)]
-    devices = [sink.device for sink in inner if isinstance(sink, VirtualCameraSink)]
-    if len(devices) < len(run.sinks) or not isinstance(run.source, ReconnectingSource):
+    cameras = [sink for sink in inner if isinstance(sink, SupportsOnDemand)]
+    if len(cameras) < len(run.sinks) or not isinstance(run.source, ReconnectingSource):
         raise ConfigError(
             "a camera on demand needs virtual cameras as its only sinks, and a live source",
-            hint="rimlight live --on-demand --sink virtual-camera",
+            hint="rimlight live --on-demand --sink pipewire, or --sink virtual-camera",
         )
-    return tuple(ConsumerCounter(device) for device in devices)
+    return tuple(camera.open_consumer_counter() for camera in cameras)

@@ -212,7 +212,7 @@ def _open_on_demand(run: OpenPipeline, stack: ExitStack) -> Callable[[], None]:
     for counter in counters:
         stack.callback(counter.close)
     source = cast(ReconnectingSource, run.source)
-    return OnDemandCamera(source, [counter.count for counter in counters]).poll
+    return OnDemandCamera(source, counters).poll
 
 
 def _take_window_keys(run: OpenPipeline) -> str:

@@ -21,6 +21,10 @@ SINKS = Registry(
             "rimlight.sinks.virtual_camera:VirtualCameraSink",
             summary="a camera that Zoom, Meet or OBS can choose",
         ),
+        "pipewire": Entry(
+            "rimlight.sinks.pipewire:PipeWireSink",
+            summary="a camera for programs that use PipeWire, without a kernel module",
+        ),
         "images": Entry("rimlight.sinks.images:ImagesSink", summary="one picture file per frame"),
         "pipe": Entry("rimlight.sinks.pipe:PipeSink", summary="raw frames on standard output"),
         "null": Entry("rimlight.sinks.null:NullSink", summary="nowhere, for measuring"),

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, ClassVar, cast
+from typing import Annotated, ClassVar
 
-import cv2
 import pyvirtualcam
 from pydantic import Field
 
 from rimlight.core import options
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.color import BT601, Image, bgr_to_i420, pad_even, round_up_to_even
-from rimlight.system.v4l2loopback import list_loopbacks, reset_stuck_device
+from rimlight.imaging.color import round_up_to_even
+from rimlight.sinks.camera_frames import check_opaque, make_camera_i420
+from rimlight.system.v4l2loopback import ConsumerCounter, list_loopbacks, reset_stuck_device
 
 _USUAL_RATE = 30
 MODPROBE = 'sudo modprobe v4l2loopback exclusive_caps=1 card_label="Rimlight" video_nr=10'
@@ -22,8 +22,7 @@ MODPROBE = 'sudo modprobe v4l2loopback exclusive_caps=1 card_label="Rimlight" vi
 class VirtualCameraSink:
     """Sends each frame to a virtual camera at once; it waits for nobody.
 
-    Frames of another size than the camera's are stretched to it. Programs take its YUV for
-    BT.601 of limited range, so other frames are converted.
+    Frames of another size than the camera's are stretched to it.
 
     Raises:
         SinkError: there is no virtual camera, it is busy, or it may not be opened.
@@ -61,6 +60,15 @@ class VirtualCameraSink:
         self.device = str(camera.device)
         """Its node, for example /dev/video10."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know: which programs see it."""
+        return (f"choose the camera {self.device} in any program that lists webcams",)
+
+    def open_consumer_counter(self) -> ConsumerCounter:
+        """Return what counts the programs that watch; the caller closes it."""
+        return ConsumerCounter(self.device)
+
     def write(self, frame: Frame) -> None:
         """Send one frame.
 
@@ -70,13 +78,9 @@ class VirtualCameraSink:
         """
         if self._camera is None:
             raise ValueError("write to a closed sink")
-        if frame.alpha is not None:
-            raise SinkError(
-                "a virtual camera cannot show transparency",
-                hint="put a picture, a color or a blur behind the person",
-            )
+        check_opaque(frame)
         try:
-            self._camera.send(self._to_i420(frame))
+            self._camera.send(make_camera_i420(frame, self._size))
         except RuntimeError as exc:
             raise SinkError(f"the virtual camera stopped taking frames: {exc}") from exc
 
@@ -89,12 +93,6 @@ class VirtualCameraSink:
     def abort(self) -> None:
         """Release the device."""
         self.close()
-
-    def _to_i420(self, frame: Frame) -> Image:
-        if round_up_to_even(frame.size) != self._size:
-            stretched = cv2.resize(frame.bgr, self._size, interpolation=cv2.INTER_AREA)
-            return bgr_to_i420(cast(Image, stretched))
-        return frame.i420 if frame.color == BT601 else bgr_to_i420(pad_even(frame.bgr))
 
 
 def _reset_stuck(device: str | None) -> None:

@@ -104,6 +104,9 @@ class ConsumerCounter:
         OSError: the device cannot be opened.
     """
 
+    interval_s = 0.5
+    """Looking at the open files of all processes takes some milliseconds."""
+
     def __init__(self, device: str, *, sysfs: Path = SYSFS) -> None:
         self._device = os.path.realpath(device)
         self._readers_file = sysfs / Path(self._device).name / "active_readers"
