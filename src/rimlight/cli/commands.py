@@ -35,6 +35,7 @@ PANELS = {
         "prune": "training:prune",
         "export": "training:export",
         "eval": "evaluate:evaluate",
+        "compare": "compare:compare",
         "bench": "bench:bench",
     },
     "Help": {

@@ -106,7 +106,7 @@ def evaluate(
             conditions={"crop": crop or "none", "limit": limit or "none"},
             quiet=quiet,
         )
-    _print_table(evaluation)
+    print_evaluation(evaluation)
     if json:
         write_json(evaluation, json)
     if html:
@@ -210,7 +210,8 @@ def _show_progress(data: Sequence[Data], *, quiet: bool) -> Iterator[OnSample]:
         yield advance
 
 
-def _print_table(evaluation: Evaluation) -> None:
+def print_evaluation(evaluation: Evaluation) -> None:
+    """Print the figures as a table on standard output."""
     from rich.table import Table
 
     from rimlight.cli.console import make_table_console

@@ -71,7 +71,7 @@ def build_config(
     where = str(config) if config else f"the {job} run"
     data = read_yaml(app_paths.find_data_folder("configs") / f"{job}.yaml")
     if quality is not None:
-        data = merge(data, _quality(quality))
+        data = merge(data, read_quality(quality))
     if config:
         data = merge(data, read_yaml(config))
     said = _said(source, sinks, effects)
@@ -127,7 +127,12 @@ def drop_unseen_effects(run: RunConfig) -> RunConfig:
     )
 
 
-def _quality(name: str) -> dict[str, Any]:
+def read_quality(name: str) -> dict[str, Any]:
+    """Return what the preset `name` says of a run: its segmenter and refiners.
+
+    Raises:
+        ConfigError: there is no such preset.
+    """
     known = get_args(Quality)
     if name not in known:
         raise ConfigError(f"unknown quality {name!r}", hint=suggest(name, known))

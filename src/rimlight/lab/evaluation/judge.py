@@ -8,21 +8,21 @@ import statistics
 from collections import defaultdict
 from collections.abc import Mapping
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.lab.evaluation import metrics
 from rimlight.lab.evaluation.datasets import Data, Sample
+from rimlight.lab.evaluation.flow_warping import FlowWarpingMeter, measure_edge_stability
 from rimlight.lab.evaluation.labels import VOID, Scheme
 from rimlight.lab.evaluation.lag import GhostMeter, LagMeter
 from rimlight.lab.evaluation.metrics import Alpha
 from rimlight.lab.evaluation.panels import alpha_strip, label_strip
 from rimlight.lab.evaluation.results import Bad, Result, Score
-from rimlight.lab.evaluation.temporal import Motion, flicker, working_size
+from rimlight.lab.evaluation.temporal import Motion, flicker, shrink_alpha, working_size
 
 WORST = 10
-_AVERAGED = ("iou", "boundary_f", "alpha_error", "empty_filled", "flicker")
+_AVERAGED = ("iou", "boundary_f", "alpha_error", "empty_filled", "flicker", "edge_stability")
 
 
 class Judge:
@@ -40,6 +40,7 @@ class Judge:
         self._stages_ms: dict[str, list[float]] = defaultdict(list)
         self._worst: list[tuple[float, int, Bad]] = []
         self._lag, self._ghosts = LagMeter(), GhostMeter()
+        self._flow_warping = FlowWarpingMeter(threshold)
         self._before: Alpha | None = None
         self._labels = _LabelTally(data.scheme) if data.scheme else None
 
@@ -55,7 +56,8 @@ class Judge:
         if truth is not None:
             figures.update(self._compare(alpha, truth))
         if self._data.rate is not None:
-            figures["flicker"] = self._follow(alpha, truth, motion)
+            self._flow_warping.add(sample.frame.bgr, alpha)
+            figures |= self._follow(alpha, truth, motion)
         self._scores.append(Score(_name(sample), figures))
         value = figures.get("iou")
         if truth is not None and value is not None and self._is_bad(value):
@@ -81,6 +83,7 @@ class Judge:
         figures: dict[str, float | None] = {
             "pictures": float(len(self._scores)),
             **{key: self._mean(key) for key in _AVERAGED},
+            "flow_warping": self._flow_warping.error(),
             "lag_ms": self._lag_ms(),
             "ghosts": self._ghosts.share(),
             "ms": sum(stages.values()) if stages else None,
@@ -103,17 +106,20 @@ class Judge:
             figures["empty_filled"] = float(metrics.fill_share(mask) > metrics.FILLED)
         return figures
 
-    def _follow(self, alpha: Alpha, truth: Alpha | None, motion: Motion | None) -> float | None:
+    def _follow(
+        self, alpha: Alpha, truth: Alpha | None, motion: Motion | None
+    ) -> dict[str, float | None]:
         size = working_size(self._data.size)
-        small = _smaller(alpha, size)
+        small = shrink_alpha(alpha, size)
         if truth is not None:
-            small_truth = _smaller(truth, size)
+            small_truth = shrink_alpha(truth, size)
             self._lag.add(small, small_truth)
             self._ghosts.add(small, small_truth)
         before, self._before = self._before, small
         if before is None or motion is None or motion.trusted.shape != small.shape:
-            return None
-        return flicker(before, small, motion)
+            return {"flicker": None}
+        stability = measure_edge_stability(before, small, motion, threshold=self._threshold)
+        return {"flicker": flicker(before, small, motion), "edge_stability": stability}
 
     def _lag_ms(self) -> float | None:
         frames = self._lag.frames()
@@ -174,11 +180,6 @@ class _LabelTally:
 
 def _or_none(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def _smaller(alpha: Alpha, size: tuple[int, int]) -> Alpha:
-    small: Alpha = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    return small
 
 
 def _name(sample: Sample) -> str:

@@ -62,6 +62,11 @@ class LagMeter:
             return None
         return float(best - MAX_LEAD + _vertex(self._errors, best))
 
+    def contrast(self) -> float:
+        """Return how many times larger the error of the worst delay is than that of the best."""
+        least = float(self._errors.min())
+        return float(self._errors.max()) / least if least else 1.0
+
 
 class GhostMeter:
     """Measures the mask that stays behind where the true one has left."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,23 +60,38 @@ def write_html(evaluation: Evaluation, path: Path) -> None:
 def to_html(evaluation: Evaluation) -> str:
     """Return the page."""
     results, measures = evaluation.results, evaluation.measured
-    groups = {r.data: [o for o in results if o.data == r.data] for r in results}
+    groups = _group_by_data(results)
     rows = [(r.data, r.setup, *(m.show(r.figures.get(m.key)) for m in measures)) for r in results]
-    best = {
-        (row, column)
-        for row, result in enumerate(results)
-        for column, measure in enumerate(measures, 2)
-        if _is_best(measure, result, groups[result.data])
-    }
     return render_page(
         _TEMPLATE,
         title="rimlight eval",
         columns=("data", "set-up", *(m.title for m in measures)),
         rows=rows,
-        best=best,
+        best=find_best_cells(results, measures),
         conditions=", ".join(f"{key} {value}" for key, value in evaluation.conditions.items()),
         sections=[_make_section(name, group, measures) for name, group in groups.items()],
     )
+
+
+def find_best_cells(results: Sequence[Result], measures: Iterable[Measure]) -> set[tuple[int, int]]:
+    """Return (row, column) of the best figures of each data set; data and name come first."""
+    groups = _group_by_data(results)
+    return {
+        (row, column)
+        for row, result in enumerate(results)
+        for column, measure in enumerate(measures, 2)
+        if _is_best(measure, result, groups[result.data])
+    }
+
+
+def make_plots(results: Sequence[Result], measures: Iterable[Measure]) -> tuple[Markup, ...]:
+    """Return bars for each measure of one data set, then curves over its images."""
+    plots = [
+        bars(m.title, {r.setup: r.figures.get(m.key) for r in results}, digits=m.digits)
+        for m in measures
+        if m.rising is not None and any(r.figures.get(m.key) is not None for r in results)
+    ]
+    return (*plots, *(_draw_curve(key, results) for key in _CURVES if _has_scores(key, results)))
 
 
 def best_of(measure: Measure, results: Iterable[Result]) -> float | None:
@@ -93,26 +108,27 @@ def _is_best(measure: Measure, result: Result, rivals: Iterable[Result]) -> bool
 
 
 def _make_section(name: str, results: list[Result], measures: Iterable[Measure]) -> _Section:
-    plots = [
-        bars(m.title, {r.setup: r.figures.get(m.key) for r in results}, digits=m.digits)
-        for m in measures
-        if m.rising is not None and any(r.figures.get(m.key) is not None for r in results)
-    ]
-    plots += [_draw_curve(key, results) for key in _CURVES if _has_scores(key, results)]
     return _Section(
         name,
-        tuple(plots),
+        make_plots(results, measures),
         tuple((r.setup, _format_stages(r)) for r in results),
         tuple(_draw_classes(r) for r in results if r.classes),
         tuple(r for r in results if r.worst),
     )
 
 
-def _has_scores(key: str, results: list[Result]) -> bool:
+def _group_by_data(results: Iterable[Result]) -> dict[str, list[Result]]:
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.data, []).append(result)
+    return groups
+
+
+def _has_scores(key: str, results: Sequence[Result]) -> bool:
     return any(s.figures.get(key) is not None for r in results for s in r.scores)
 
 
-def _draw_curve(key: str, results: list[Result]) -> Markup:
+def _draw_curve(key: str, results: Sequence[Result]) -> Markup:
     """Frames of a sequence in their order; single images from the worst to the best."""
     is_sequence = _has_scores("flicker", results)
     series = {}

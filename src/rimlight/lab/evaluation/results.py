@@ -46,9 +46,13 @@ MEASURES = (
     Measure("map50", "mAP@0.5", 3, rising=True),
     Measure("map", "mAP@0.5:0.95", 3, rising=True),
     Measure("flicker", "flicker ‰", 2, rising=False),
+    Measure("flow_warping", "FWE", 4, rising=False),
+    Measure("edge_stability", "edge stability", 3, rising=True),
     Measure("lag_ms", "lag ms", 1, rising=False),
     Measure("ghosts", "ghosts", 4, rising=False),
     Measure("ms", "ms", 2, rising=False),
+    Measure("cpu_ms", "CPU ms", 1, rising=False),
+    Measure("peak_mb", "memory MB", 0, rising=False),
 )
 
 

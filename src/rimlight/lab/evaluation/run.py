@@ -58,14 +58,16 @@ def evaluate(
     results: list[Result] = []
     for one in data:
         results += _evaluate_one(one, setups, threshold, on_sample)
-    return Evaluation(tuple(results), {"threshold": threshold, **(conditions or {}), **_machine()})
+    return Evaluation(
+        tuple(results), {"threshold": threshold, **(conditions or {}), **describe_machine()}
+    )
 
 
 def _evaluate_one(
     data: Data, setups: Sequence[Setup], threshold: float, on_sample: OnSample | None
 ) -> list[Result]:
     judges = {setup.name: Judge(setup.name, data, threshold=threshold) for setup in setups}
-    follower = _Follower() if data.rate is not None else None
+    follower = MotionFollower() if data.rate is not None else None
     _forget(setups)
     runs = [_Run(setup, data, judges[setup.name]) for setup in setups]
     pending: deque[_Pending] = deque()
@@ -160,7 +162,7 @@ class _Watch:
         self._last = now
 
 
-class _Follower:
+class MotionFollower:
     """Finds the motion from frame to frame once, for all set-ups."""
 
     def __init__(self) -> None:
@@ -181,7 +183,8 @@ def _forget(setups: Sequence[Setup]) -> None:
         setup.forget()
 
 
-def _machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
+    """Return what figures depend on besides the data: versions and processor."""
     return {
         "rimlight": version("rimlight"),
         "opencv": cv2.__version__,

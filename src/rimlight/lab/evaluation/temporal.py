@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -43,6 +44,12 @@ def shrink(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint
     return cast(NDArray[np.uint8], cv2.resize(gray, size, interpolation=cv2.INTER_AREA))
 
 
+def shrink_alpha(alpha: Alpha, size: tuple[int, int]) -> Alpha:
+    """Return float32 (h, w) `alpha` at (width, height) `size`, averaging over areas."""
+    small: Alpha = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return small
+
+
 class MotionEstimator:
     """Dense inverse search flow (Kroeger et al., ECCV 2016), both ways between two frames."""
 
@@ -55,16 +62,31 @@ class MotionEstimator:
         A pixel is trusted when following the flow back and forth ends near where it began, by
         the rule of Sundaram, Brox and Keutzer (ECCV 2010), and began inside the picture.
         """
-        back, forth = self._calculate(now, before), self._calculate(before, now)
-        source = _grid(now.shape) + back
-        returned = _sample(forth, source)
-        gap = _square(back + returned)
-        slack = _RELATIVE_SLACK * (_square(back) + _square(returned)) + _ABSOLUTE_SLACK_PX2
-        return Motion(source, (gap <= slack) & _inside(source))
+        return trace_motion(self._calculate, before, now)
 
     def _calculate(self, one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
         start: Any = None  # OpenCV's stubs ask for an array, which would be a first guess
         return cast(NDArray[np.float32], self._flow.calc(one, other, start))
+
+
+def trace_motion(
+    estimate: Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.float32]],
+    before: NDArray[np.uint8],
+    now: NDArray[np.uint8],
+) -> Motion:
+    """Return the motion from `before` to `now` by a dense flow of choice.
+
+    Args:
+        estimate: returns float32 (h, w, 2), the flow from its first image to its second.
+        before: gray uint8 (h, w).
+        now: the same.
+    """
+    back, forth = estimate(now, before), estimate(before, now)
+    source = _grid(now.shape) + back
+    returned = sample_at(forth, source)
+    gap = _square(back + returned)
+    slack = _RELATIVE_SLACK * (_square(back) + _square(returned)) + _ABSOLUTE_SLACK_PX2
+    return Motion(source, (gap <= slack) & _inside(source))
 
 
 def flicker(before: Alpha, now: Alpha, motion: Motion) -> float | None:
@@ -84,7 +106,7 @@ def flicker(before: Alpha, now: Alpha, motion: Motion) -> float | None:
     """
     if motion.trusted.mean() < 0.1:
         return None
-    carried = _sample(before, motion.source)
+    carried = sample_at(before, motion.source)
     change = np.abs(now - carried)[motion.trusted]
     return float(change.mean(dtype=np.float64) * 1000)
 
@@ -94,8 +116,8 @@ def _grid(shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.dstack([columns, rows])
 
 
-def _sample(values: NDArray[np.float32], at: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Read `values` at the places `at` (h, w, 2), bilinearly."""
+def sample_at(values: NDArray[np.float32], at: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return float32 `values` (h, w) or (h, w, n) at the places `at` (h, w, 2), bilinearly."""
     columns, rows = cv2.split(at)
     return cast(NDArray[np.float32], cv2.remap(values, columns, rows, cv2.INTER_LINEAR))
 

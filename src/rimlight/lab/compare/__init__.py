@@ -1,0 +1,1 @@
+"""Contenders on the user's own video or images, side by side; no truth is needed."""
