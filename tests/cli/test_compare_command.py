@@ -27,9 +27,13 @@ def run(*args):
 
 def test_presets_and_models_meet_on_one_page_that_loads_nothing(photo, tmp_path):
     page = tmp_path / "page.html"
-    done = run(photo, "pattern", "--quality", "fast", "-m", "raw=selfie", "--limit", 2, "-o", page)
+    done = run(
+        photo, "test-pattern", "--quality", "fast", "-m", "raw=selfie", "--limit", 2, "-o", page
+    )
     text = page.read_text()
-    assert done.exit_code == 0 and all(w in text for w in ("fast", "raw", "photo.png", "pattern"))
+    assert done.exit_code == 0 and all(
+        w in text for w in ("fast", "raw", "photo.png", "test-pattern")
+    )
     assert all(src.startswith("data:") for src in re.findall(r'(?:src|href)="(.*?)"', text))
     assert "CPU ms" in done.stdout and "IoU" in done.stdout
 
