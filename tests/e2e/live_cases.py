@@ -253,7 +253,7 @@ def on_demand(folder: Path) -> dict[str, Any]:
     """Nobody watches, then somebody does, then nobody."""
     words = ("--background", GREEN, "--on-demand")
     with live(folder, "demand", *words) as run:
-        rested = waited(lambda: run.status().get("state") == "resting")
+        rested = waited(lambda: run.status().get("state") == "suspended")
         closed = str(run.process.pid) not in holders(CAMERA)
         with consumer() as seen:
             came = time.monotonic()
@@ -261,7 +261,7 @@ def on_demand(folder: Path) -> dict[str, Any]:
             woken_s = time.monotonic() - came
             seen.wait_for(10)
             opened = str(run.process.pid) in holders(CAMERA)
-        rested_again = waited(lambda: run.status().get("state") == "resting")
+        rested_again = waited(lambda: run.status().get("state") == "suspended")
         return {
             "rested": rested,
             "closed": closed,

@@ -5,7 +5,7 @@ import pytest
 from rimlight.core.errors import ConfigError
 from rimlight.factory.presets import background_effects, build_config
 from rimlight.factory.validation import validate_config
-from rimlight.sources import guess
+from rimlight.sources import guess_source
 
 WHITE = ({"kind": "replace", "background": "white"},)
 
@@ -112,4 +112,7 @@ def test_a_moment_beyond_every_film_is_refused(setting):
 
 
 def test_a_number_of_thousands_of_digits_is_no_camera():
-    assert guess("9" * 5000)["kind"] == "video" and guess("2") == {"kind": "camera", "device": 2}
+    assert guess_source("9" * 5000)["kind"] == "video" and guess_source("2") == {
+        "kind": "camera",
+        "device": 2,
+    }

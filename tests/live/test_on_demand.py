@@ -15,7 +15,7 @@ class Camera:
     def wake(self):
         self.is_open = True
 
-    def rest(self):
+    def suspend(self):
         self.is_open = False
 
 

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from rimlight.core.errors import ConfigError
-from rimlight.sinks import SINKS, guess
+from rimlight.sinks import SINKS, guess_sink
 
 
 @pytest.mark.parametrize(
@@ -26,27 +26,27 @@ from rimlight.sinks import SINKS, guess
     ],
 )
 def test_a_short_spec_names_a_kind_and_its_main_option(spec, expected):
-    assert guess(spec) == expected
+    assert guess_sink(spec) == expected
 
 
 def test_an_existing_folder_is_for_images(tmp_path):
-    assert guess(str(tmp_path)) == {"kind": "images", "path": str(tmp_path)}
+    assert guess_sink(str(tmp_path)) == {"kind": "images", "path": str(tmp_path)}
 
 
 def test_an_unknown_sink_is_refused_with_the_nearest_name():
     with pytest.raises(ConfigError, match="unknown sink 'windw'") as caught:
-        guess("windw")
+        guess_sink("windw")
     assert "did you mean 'window'?" in caught.value.hint
 
 
 def test_a_value_for_a_sink_that_takes_none_is_refused():
     with pytest.raises(ConfigError, match="takes no value"):
-        guess("null:x")
+        guess_sink("null:x")
 
 
 def test_the_table_of_sinks_loads_no_heavy_library():
     code = (
-        "import sys, rimlight.sinks as s; s.guess('out.mp4'); s.guess('window');"
+        "import sys, rimlight.sinks as s; s.guess_sink('out.mp4'); s.guess_sink('window');"
         "assert not {'numpy', 'cv2', 'av', 'pyvirtualcam'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -59,5 +59,5 @@ def test_every_sink_can_be_loaded():
 @pytest.mark.parametrize("name", ["out.gif", "out.heic", "out.m2ts"])
 def test_a_kind_that_is_not_written_is_refused_with_those_that_are(name):
     with pytest.raises(ConfigError, match="files are not written") as caught:
-        guess(name)
+        guess_sink(name)
     assert ".webm" in caught.value.hint and "out/" in caught.value.hint

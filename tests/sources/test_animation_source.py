@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
-from rimlight.sources import guess
+from rimlight.sources import guess_source
 from rimlight.sources.animation import AnimationSource
 
 
@@ -95,10 +95,10 @@ def test_what_comes_before_the_damage_is_read(tmp_path, opened):
 def test_an_animation_is_a_film_unless_one_picture_is_wanted(tmp_path):
     for name in ("a.gif", "a.png", "a.webp"):
         path = str(odd_pictures.animation(tmp_path / name))
-        assert guess(path)["kind"] == "animation"
-        assert guess(path, still=True)["kind"] == "images"
+        assert guess_source(path)["kind"] == "animation"
+        assert guess_source(path, still=True)["kind"] == "images"
     Image.new("RGB", (24, 16)).save(tmp_path / "still.gif")
-    assert guess(str(tmp_path / "still.gif"))["kind"] == "images"
+    assert guess_source(str(tmp_path / "still.gif"))["kind"] == "images"
 
 
 def test_a_frame_that_reaches_far_beyond_the_picture_is_refused(tmp_path, opened):

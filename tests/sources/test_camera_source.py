@@ -9,7 +9,7 @@ import pytest
 
 from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.core.options import validate
-from rimlight.sources.camera import CameraSource, take
+from rimlight.sources.camera import CameraSource, read_capture
 from rimlight.system import v4l2
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="V4L2 is Linux")
@@ -72,7 +72,7 @@ class Capture:
 )
 def test_a_format_that_opencv_cannot_convert_is_named(picture):
     with pytest.raises(SourceReadError, match="the format RGBP") as caught:
-        take(Capture(picture), "cam", None)
+        read_capture(Capture(picture), "cam", None)
     assert "fourcc=YUYV" in caught.value.hint
 
 

@@ -8,7 +8,7 @@ import pytest
 from clip_maker import write_video
 
 from rimlight.core.errors import SourceOpenError, SourceReadError
-from rimlight.sources.concat import ConcatSource, common_tick, lay_out
+from rimlight.sources.concat import ConcatSource, find_common_tick, order_clips
 from rimlight.system.av import av
 
 STEP = Fraction(40, 1000)
@@ -49,26 +49,26 @@ def test_times_within_a_file_stay_exact_also_where_they_are_uneven(tmp_path):
 
 def test_names_sort_by_their_numbers(tmp_path):
     paths = [loop(tmp_path, name) for name in ("10", "2", "1")]
-    assert [part.path.stem for part in lay_out(paths).parts] == ["1", "2", "10"]
+    assert [part.path.stem for part in order_clips(paths).clips] == ["1", "2", "10"]
 
 
 def test_the_time_of_recording_goes_before_the_name(tmp_path):
     plain = loop(tmp_path, "plain")
     early = stamped(plain, tmp_path / "z.mkv", "2026-05-01T10:00:00Z")
     late = stamped(plain, tmp_path / "a.mkv", "2026-05-01T12:03:00+02:00")
-    parts = lay_out([late, early]).parts
+    parts = order_clips([late, early]).clips
     assert [part.path.stem for part in parts] == ["z", "a"]
     assert parts[1].recorded == datetime(2026, 5, 1, 10, 3, tzinfo=UTC)
 
 
 def test_a_name_may_say_when_it_was_recorded(tmp_path):
-    (part,) = lay_out([loop(tmp_path, "2026_0501_101502_003")]).parts
+    (part,) = order_clips([loop(tmp_path, "2026_0501_101502_003")]).clips
     assert part.recorded == datetime(2026, 5, 1, 10, 15, 2, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("name", ["20269999_101502", "holiday"])
 def test_other_names_say_nothing_of_time(tmp_path, name):
-    assert lay_out([loop(tmp_path, name)]).parts[0].recorded is None
+    assert order_clips([loop(tmp_path, name)]).clips[0].recorded is None
 
 
 def test_a_damaged_file_is_named_after_all_others_were_read(tmp_path):
@@ -94,7 +94,7 @@ def test_nothing_but_damaged_files_does_not_open(tmp_path):
 
 
 def test_a_common_tick_divides_all():
-    assert common_tick([Fraction(1, 15360), Fraction(1, 12800)]) == Fraction(1, 76800)
+    assert find_common_tick([Fraction(1, 15360), Fraction(1, 12800)]) == Fraction(1, 76800)
 
 
 def test_gaps_and_overlaps_are_told_in_seconds(tmp_path):
@@ -104,7 +104,7 @@ def test_gaps_and_overlaps_are_told_in_seconds(tmp_path):
         stamped(plain, tmp_path / f"{name}.mkv", f"2026-05-01T{time}Z")
         for name, time in zip("abc", times, strict=True)
     ]
-    gap, overlap = lay_out(paths).notes
+    gap, overlap = order_clips(paths).notes
     assert "593 s after b.mkv" in gap and "a.mkv and b.mkv by 1 s" in overlap
 
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from rimlight.sources.dashcam_files import by_channel, one_drive
+from rimlight.sources.dashcam_files import group_by_camera, select_drive
 
 
 def grouped(*names):
     return {
         name: [str(file) for file in files]
-        for name, files in by_channel([Path(n) for n in names]).items()
+        for name, files in group_by_camera([Path(n) for n in names]).items()
     }
 
 
@@ -62,7 +62,7 @@ def test_files_that_name_no_camera_stay_with_the_front_one():
 
 def test_what_is_left_out_is_told_with_its_number():
     names = ["1F.MP4", "2F.MP4", "1R.MP4", "2R.MP4", "photo.JPG", "1F.LRV", "1F.GPS"]
-    drive = one_drive(map(Path, names))
+    drive = select_drive(map(Path, names))
     assert [file.name for file in drive.files] == ["1F.MP4", "2F.MP4"]
     told = " ".join(drive.notes)
     assert "2 files of another camera (rear" in told and "1 low-resolution file" in told
@@ -70,7 +70,8 @@ def test_what_is_left_out_is_told_with_its_number():
 
 
 def test_low_resolution_copies_alone_are_a_drive():
-    assert len(one_drive(map(Path, ["GL010001.LRV", "GL010002.LRV"])).files) == 2
+    assert len(select_drive(map(Path, ["GL010001.LRV", "GL010002.LRV"])).files) == 2
     assert (
-        len(one_drive(map(Path, ["230101_120000_1_FH.MP4", "230101_120000_1_FL.MP4"])).files) == 1
+        len(select_drive(map(Path, ["230101_120000_1_FH.MP4", "230101_120000_1_FL.MP4"])).files)
+        == 1
     )

@@ -87,7 +87,7 @@ def test_why_it_is_lost_is_told_until_it_is_back():
     frames = iter(source)
     next(frames)
     assert source.problem == ""
-    source._lose(SourceReadError("pulled out"))
+    source._record_loss(SourceReadError("pulled out"))
     assert source.problem == "pulled out"
     next(frames)
     assert source.problem == ""
@@ -149,7 +149,7 @@ def test_it_rests_with_its_camera_closed_until_it_is_woken():
     source = ReconnectingSource(first, openings(second))
     frames = iter(source)
     before = next(frames)
-    source.rest()
+    source.suspend()
     assert first.closed
     source.wake()
     after = next(frames)
@@ -162,24 +162,24 @@ def test_closing_ends_a_rest():
     source = ReconnectingSource(Shutter(), openings())
     frames = iter(source)
     next(frames)
-    source.rest()
+    source.suspend()
     source.close()
     assert next(frames, None) is None
 
 
-@pytest.mark.parametrize("state", [State.RESTING, State.RETRYING])
+@pytest.mark.parametrize("state", [State.SUSPENDED, State.RETRYING])
 def test_a_run_is_stopped_at_once_while_its_camera_is(state, monkeypatch):
     monkeypatch.setattr("rimlight.pipeline.stages.STOP_TIMEOUT_S", 60)
 
     def absent():
         raise SourceOpenError("not there")
 
-    source = ReconnectingSource(Shutter() if state is State.RESTING else broken(3), absent)
+    source = ReconnectingSource(Shutter() if state is State.SUSPENDED else broken(3), absent)
     newest = Settings(overflow=Overflow.DROP_OLDEST, mask_sync="latest")
 
     def poll():
-        if pipeline.stats.frames and state is State.RESTING:
-            source.rest()
+        if pipeline.stats.frames and state is State.SUSPENDED:
+            source.suspend()
         if source.state is state:
             pipeline.stop()
 

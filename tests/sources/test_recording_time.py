@@ -4,17 +4,17 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
-from rimlight.sources.recording_time import Recorded, in_order
+from rimlight.sources.recording_time import RecordingTime, sort_by_time
 
 TEN = datetime(2026, 5, 1, 10, 15, tzinfo=UTC)
 
 
 def file(name, inside=None, named=None, length=4):
-    return Recorded(Path(name), Fraction(length), inside, named)
+    return RecordingTime(Path(name), Fraction(length), inside, named)
 
 
 def told(*files):
-    ordered, notes = in_order(files)
+    ordered, notes = sort_by_time(files)
     return [(one.path.stem, one.clock) for one in ordered], notes
 
 

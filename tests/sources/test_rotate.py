@@ -18,7 +18,7 @@ from rimlight.core.protocols import Interruptible
 from rimlight.factory.pipeline import open_source
 from rimlight.factory.resume import Seekable
 from rimlight.factory.validation import validate_config
-from rimlight.sources.rotate import TURNS, turned, turned_frame
+from rimlight.sources.rotate import ORIENTATIONS, rotate_frame, rotate_source
 
 COUNTS = {90: 3, 180: 2, 270: 1}
 """How many quarter turns NumPy makes of it, which counts the other way."""
@@ -38,7 +38,7 @@ def marked(size=(64, 48)):
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_a_frame_is_turned_clockwise_with_its_alpha(degrees, layout, size):
     frame = replace(layout(marked(size)), alpha=marked(size).alpha)
-    made = turned_frame(frame, TURNS[degrees])
+    made = rotate_frame(frame, ORIENTATIONS[degrees])
     expected = np.rot90(frame.bgr, COUNTS[degrees])
     assert made.size == expected.shape[1::-1]
     assert np.abs(made.bgr.astype(int) - expected).max() <= 2
@@ -57,13 +57,13 @@ def test_a_source_says_what_its_turned_pictures_are(tmp_path):
 
 
 def test_a_turned_source_waits_and_resumes_only_where_it_could_before():
-    plain = turned(ListSource(1), 90)
+    plain = rotate_source(ListSource(1), 90)
     assert not isinstance(plain, Seekable) and not isinstance(plain, Interruptible)
-    assert turned(plain, 0) is plain
+    assert rotate_source(plain, 0) is plain
     wide = ListSource(1)
     wide.info = replace(wide.info, sample_aspect=Fraction(4, 3))
-    assert turned(wide, 90).info.sample_aspect == Fraction(3, 4)
-    assert turned(wide, 180).info.sample_aspect == Fraction(4, 3)
+    assert rotate_source(wide, 90).info.sample_aspect == Fraction(3, 4)
+    assert rotate_source(wide, 180).info.sample_aspect == Fraction(4, 3)
 
 
 @pytest.mark.parametrize("degrees", [45, "left", True, 1.5])
@@ -106,5 +106,5 @@ def test_a_picture_is_turned_before_it_is_written(tmp_path):
 @pytest.mark.parametrize("frame", [flat_frame(size=(64, 48)), as_i420(flat_frame(size=(64, 48)))])
 def test_the_shape_of_the_pixels_is_turned_with_them(frame):
     wide = replace(frame, sample_aspect=Fraction(4, 3))
-    assert turned_frame(wide, TURNS[90]).sample_aspect == Fraction(3, 4)
-    assert turned_frame(wide, TURNS[180]).sample_aspect == Fraction(4, 3)
+    assert rotate_frame(wide, ORIENTATIONS[90]).sample_aspect == Fraction(3, 4)
+    assert rotate_frame(wide, ORIENTATIONS[180]).sample_aspect == Fraction(4, 3)

@@ -22,7 +22,7 @@ def test_the_truth_covers_what_moves():
     source = pattern(size="160x90", count=2, speed=5, rate=20)
     before, after = (frame.bgr.astype(int) for frame in source)
     changed = np.abs(after - before).any(axis=2)
-    figure = (source.truth(0) | source.truth(1)) == 255
+    figure = (source.draw_mask(0) | source.draw_mask(1)) == 255
     assert changed.sum() > 500
     assert not (changed & ~figure).any()
 
@@ -30,13 +30,13 @@ def test_the_truth_covers_what_moves():
 def test_the_figure_differs_from_its_background_in_redness():
     source = pattern(size="160x90", count=1)
     red = next(iter(source)).bgr[..., 2]
-    figure = source.truth(0) == 255
+    figure = source.draw_mask(0) == 255
     assert red[figure].mean() > red[~figure].mean() + 80
 
 
 def test_the_figure_comes_and_goes():
     source = pattern(size="64x48", rate=10, empty_every_s=0.5)
-    present = [bool(source.truth(index).any()) for index in range(0, 20, 5)]
+    present = [bool(source.draw_mask(index).any()) for index in range(0, 20, 5)]
     assert present == [True, False, True, False]
 
 
@@ -44,7 +44,7 @@ def test_the_figure_comes_and_goes():
 def test_every_size_can_be_drawn(size):
     source = pattern(size=size, count=3)
     assert [frame.size for frame in source] == [size] * 3
-    assert source.truth(0).shape == (size[1], size[0])
+    assert source.draw_mask(0).shape == (size[1], size[0])
 
 
 def test_it_is_endless_unless_told_otherwise():

@@ -15,7 +15,7 @@ from rimlight.batch import storage
 from rimlight.core.addresses import hide_secrets
 from rimlight.core.errors import ConfigError, SourceOpenError
 from rimlight.sinks.output_paths import NameKey, find_name_key, generate_names, plan_names
-from rimlight.sources import guess
+from rimlight.sources import guess_source
 from rimlight.system.file_kinds import choose_result_suffix, is_image, is_video
 from rimlight.system.folders import (
     describe_skipped,
@@ -226,7 +226,7 @@ def _found(text: str, out: str) -> Iterator[_Input]:
 def _single(place: str) -> _Input:
     """Take one file for what its content is; of an address only the name is known."""
     far = storage.is_url(place)
-    is_one = is_image(place) if far else guess(place).get("kind") == "images"
+    is_one = is_image(place) if far else guess_source(place).get("kind") == "images"
     return _Input(place, PurePosixPath(place).name, "picture" if is_one else "video")
 
 

@@ -13,7 +13,7 @@ from rimlight.core.errors import RimlightError
 from rimlight.factory.pipeline import open_source
 from rimlight.media.container import MediaLocation
 from rimlight.offline.estimate import estimate_run
-from rimlight.sources import guess
+from rimlight.sources import guess_source
 
 _LOOKED_AT = 300
 """Of more videos than this, an even choice is opened, and the rest taken to be like them."""
@@ -87,7 +87,7 @@ def _facts(task: Task) -> Workload:
     if MediaLocation.parse(task.source).is_pipe:  # what is read of it now would be missing later
         return Workload()
     try:
-        moves = guess(task.source).get("kind") == "animation"
+        moves = guess_source(task.source).get("kind") == "animation"
         source = open_source(SourceConfig(kind="animation" if moves else "video", path=task.source))
     except Exception as exc:  # whatever is wrong with one file must not stop the plan
         why = str(exc) or type(exc).__name__

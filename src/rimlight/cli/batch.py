@@ -166,7 +166,7 @@ def batch(
     from rimlight.factory.presets import background_effects, build_config
     from rimlight.factory.sinks import predict_track_changes
     from rimlight.media.paths import strip_file_scheme
-    from rimlight.sources import guess
+    from rimlight.sources import guess_source
 
     selection = parse_object_filter(keep, exclude)
     effects = None
@@ -177,7 +177,7 @@ def batch(
 
     def describe(task: Task) -> RunConfig:
         kind = "video" if task.kind == "video" else "images"
-        moves = task.kind == "video" and guess(task.source).get("kind") == "animation"
+        moves = task.kind == "video" and guess_source(task.source).get("kind") == "animation"
         return build_config(
             "process",
             source=f"{'animation' if moves else kind}:{task.source}",

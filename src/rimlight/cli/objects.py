@@ -103,7 +103,7 @@ def objects(
     from rimlight.factory.object_filter import parse_object_filter
     from rimlight.factory.presets import build_config, drop_unseen_effects, make_overwrite_options
     from rimlight.offline.objects import ObjectCounter
-    from rimlight.sources import guess
+    from rimlight.sources import guess_source
 
     selection = parse_object_filter(keep, exclude)
     drawn = {"kind": "boxes", "boxes": boxes, "names": names, "scores": scores}
@@ -116,7 +116,7 @@ def objects(
             **drop_unset({"confidence": confidence}),
         },
         effects=[drawn],
-        refiners=_make_refiners(selection, moving=guess(source)["kind"] != "images"),
+        refiners=_make_refiners(selection, moving=guess_source(source)["kind"] != "images"),
         options={"boxes": {"opacity": opacity}, **make_overwrite_options(overwrite=overwrite)},
         source_options={"stride": stride, **make_rotation_keys(rotate)},
         analysis_only=bool(cutouts or json),

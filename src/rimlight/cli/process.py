@@ -296,10 +296,10 @@ def _check_images(source: str, given: Mapping[str, object]) -> None:
     Raises:
         ConfigError: the source is a video, a camera or a stream.
     """
-    from rimlight.sources import guess
+    from rimlight.sources import guess_source
 
     flags = [flag for flag, is_given in given.items() if is_given]
-    if flags and guess(source)["kind"] not in {"images", "watch-folder", "animation"}:
+    if flags and guess_source(source)["kind"] not in {"images", "watch-folder", "animation"}:
         raise ConfigError(f"{flags[0]} needs images, and {source} is not one", hint="remove it")
 
 

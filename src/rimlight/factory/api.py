@@ -15,8 +15,8 @@ from rimlight.core.config import (
 from rimlight.core.frame import SourceInfo
 from rimlight.core.protocols import Effect, Refiner, Segmenter, Sink, Source
 from rimlight.factory import pipeline, segmenter, sinks
-from rimlight.sinks import guess as guess_sink
-from rimlight.sources import guess as guess_source
+from rimlight.sinks import guess_sink
+from rimlight.sources import guess_source
 
 Choices = Mapping[str, Any]
 

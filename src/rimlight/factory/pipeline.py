@@ -28,7 +28,7 @@ from rimlight.imaging import jit
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.pipeline import Pipeline
 from rimlight.pipeline.settings import LiveSettings, MaskSync, Settings
-from rimlight.sources.rotate import Turned, turned
+from rimlight.sources.rotate import RotatedSource, rotate_source
 
 if TYPE_CHECKING:
     from rimlight.refiners.lookahead import MaskLookahead
@@ -128,7 +128,7 @@ def open_pipeline(
 
 def open_source(config: SourceConfig) -> Source:
     """Open a source, its frames rotated as the config says."""
-    return turned(cast(Source, config.open()), config.rotate)
+    return rotate_source(cast(Source, config.open()), config.rotate)
 
 
 def _lasting(first: Source, config: RunConfig) -> Source:
@@ -149,7 +149,7 @@ def _lasting(first: Source, config: RunConfig) -> Source:
         return ReconnectingSource(first, partial(open_source, part))
     from rimlight.sources.reconnect import CameraReopener
 
-    stored = first.stored_size if isinstance(first, Turned) else first.info.size
+    stored = first.stored_size if isinstance(first, RotatedSource) else first.info.size
 
     return ReconnectingSource(first, CameraReopener(part, stored, open_source))
 

@@ -15,8 +15,8 @@ from rimlight.core.config import RunConfig, apply_settings, merge, parse_run, re
 from rimlight.core.errors import ConfigError
 from rimlight.core.options import shorten
 from rimlight.core.registry import suggest
-from rimlight.sinks import guess as guess_sink
-from rimlight.sources import guess as guess_source
+from rimlight.sinks import guess_sink
+from rimlight.sources import guess_source
 from rimlight.system import app_paths
 from rimlight.system.file_kinds import is_image
 

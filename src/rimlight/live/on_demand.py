@@ -48,7 +48,7 @@ class OnDemandCamera:
             self._suspend_at = now + GRACE_S
             self._source.wake()
         elif now >= self._suspend_at:
-            self._source.rest()
+            self._source.suspend()
 
 
 def open_consumer_counters(run: OpenPipeline) -> tuple[ConsumerCount, ...]:

@@ -20,7 +20,7 @@ class Status:
 
     Attributes:
         source: its name.
-        state: opening, live, lost, retrying or resting.
+        state: opening, live, lost, retrying or suspended.
         problem: why it is lost, or what failed last; "" for nothing.
         fps: frames a second that went to the sinks.
         latency_ms: median from capture to the last sink; a virtual camera's turn comes later.

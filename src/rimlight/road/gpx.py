@@ -17,7 +17,7 @@ from typing import cast
 
 from rimlight.core.documents import DocumentError, read_limited
 from rimlight.core.errors import ConfigError
-from rimlight.sources.recording_time import read_utc
+from rimlight.sources.recording_time import parse_utc
 
 MAX_GAP_S = 30
 """Positions are not interpolated between fixes that are further apart than this."""
@@ -233,7 +233,7 @@ def _parse_fix(point: ET.Element) -> Fix | _Rejection:
     lat, lon = point.get("lat", ""), point.get("lon", "")
     if not time.strip():
         return _Rejection("without a time")
-    moment = read_utc(time)
+    moment = parse_utc(time)
     if moment is None:
         return _Rejection("with an invalid time", f" ({time.strip()[:40]!r})")
     try:

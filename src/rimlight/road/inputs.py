@@ -11,10 +11,10 @@ from pathlib import Path
 
 from rimlight.core.errors import ConfigError, SourceOpenError
 from rimlight.road.timeline import Clip
-from rimlight.sources import guess
-from rimlight.sources.concat import gap_s, lay_out
-from rimlight.sources.dashcam_files import Footage, look_into, one_drive
-from rimlight.sources.recording_time import read_utc
+from rimlight.sources import guess_source
+from rimlight.sources.concat import compute_gap_s, order_clips
+from rimlight.sources.dashcam_files import Footage, list_inputs, select_drive
+from rimlight.sources.recording_time import parse_utc
 from rimlight.system.file_kinds import VIDEO_SUFFIXES, is_image, is_video
 
 _YEARS = (1900, 2200)
@@ -39,12 +39,12 @@ def find_videos(sources: Sequence[str]) -> Footage:
                 f"{odd[0]!r} is not a video file, so it cannot be joined with others",
                 hint="give it alone, or give video files only",
             )
-        return one_drive(named)
+        return select_drive(named)
     if len(sources) == 1:
         return Footage(_find_unnamed_video(sources[0]))
     unnamed = tuple(file for source in sources for file in _find_unnamed_video(source))
     if len(unnamed) == len(sources):
-        return one_drive(unnamed)
+        return select_drive(unnamed)
     raise ConfigError(
         f"none of the {len(sources)} inputs is a video file, so they cannot be joined",
         hint=f"give video files, or a folder ({_list_suffixes()})",
@@ -64,8 +64,8 @@ def make_clips(files: Sequence[Path], recorded: str | None = None) -> tuple[Clip
     """
     if not files:
         return ()
-    parts = lay_out(files).parts
-    gaps = [None, *(gap_s(before, after) for before, after in pairwise(parts))]
+    parts = order_clips(files).clips
+    gaps = [None, *(compute_gap_s(before, after) for before, after in pairwise(parts))]
     clips = tuple(
         Clip(part.path, float(part.start), part.recorded, gap, part.codec, part.pix_fmt)
         for part, gap in zip(parts, gaps, strict=True)
@@ -81,11 +81,11 @@ def make_clips(files: Sequence[Path], recorded: str | None = None) -> tuple[Clip
 
 def _list_files(source: str) -> tuple[Path, ...]:
     """Return the files that a source stands for; none for a camera or a URL."""
-    part = guess(source)
+    part = guess_source(source)
     value = str(part.get("path", part.get("paths", "")))
     if part["kind"] not in ("video", "images", "concat") or not value or "://" in value:
         return ()
-    files = look_into(value)
+    files = list_inputs(value)
     if part["kind"] == "images" and not any(is_video(file.name) for file in files):
         _check_images(value, files)
     return files
@@ -115,9 +115,9 @@ def _check_images(source: str, files: Sequence[Path]) -> None:
 
 def _find_unnamed_video(source: str) -> tuple[Path, ...]:
     """Return a file that may be a video despite its suffix; opening it decides."""
-    part = guess(source)
+    part = guess_source(source)
     is_file = part["kind"] == "video" and "://" not in str(part.get("path", "://"))
-    return look_into(str(part["path"])) if is_file else ()
+    return list_inputs(str(part["path"])) if is_file else ()
 
 
 def _list_suffixes() -> str:
@@ -125,7 +125,7 @@ def _list_suffixes() -> str:
 
 
 def _parse_time(text: str) -> datetime:
-    moment = read_utc(text)
+    moment = parse_utc(text)
     if moment is None or not _YEARS[0] <= moment.year <= _YEARS[1]:
         raise ConfigError(
             f"--start-time {text!r} is not a valid time",

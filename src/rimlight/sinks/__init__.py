@@ -35,7 +35,7 @@ SINKS = Registry(
 WRITABLE_VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 
 
-def guess(spec: str, *, into_folder: bool = False) -> dict[str, Any]:
+def guess_sink(spec: str, *, into_folder: bool = False) -> dict[str, Any]:
     """Read a short spec such as "window", "video:rec.mp4", "out.mp4", "cutouts/" or "-".
 
     Args:

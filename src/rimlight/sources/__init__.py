@@ -1,4 +1,4 @@
-"""Where frames come from: cameras, videos, pictures, a test pattern, raw bytes."""
+"""Sources of frames: cameras, videos, images, a test pattern, raw bytes."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ SOURCES = Registry(
         "concat": Entry(
             "rimlight.sources.concat:ConcatSource", summary="video files joined in time"
         ),
-        "images": Entry("rimlight.sources.images:ImagesSource", summary="pictures, folders, globs"),
+        "images": Entry("rimlight.sources.images:ImagesSource", summary="images, folders, globs"),
         "test-pattern": Entry(
-            "rimlight.sources.test_pattern:PatternSource", summary="a moving test figure"
+            "rimlight.sources.test_pattern:PatternSource", summary="a moving figure, drawn"
         ),
         "pipe": Entry("rimlight.sources.pipe:PipeSource", summary="raw frames on standard input"),
         "video": Entry("rimlight.sources.video:VideoSource", summary="video files, RTSP and HTTP"),
         "watch-folder": Entry(
-            "rimlight.sources.watch_folder:WatchFolderSource", summary="pictures as they come"
+            "rimlight.sources.watch_folder:WatchFolderSource",
+            summary="images as they arrive in a folder",
         ),
     },
 )
 
-# The option that "kind:value" sets, here so that guessing needs no heavy import. A test compares
-# it with each source's own `Options.positional`.
-MAIN = {
+# The option that "kind:value" sets. It is repeated here so that guessing imports no source; a test
+# compares it with the `Options.positional` of each source.
+POSITIONAL = {
     "animation": "path",
     "camera": "device",
     "concat": "paths",
@@ -48,35 +49,35 @@ MAIN = {
 }
 
 _STREAMS = ("/dev/stdin", "/dev/fd/")
-"""How shells name what is piped in, as `<(...)`."""
+"""Paths of piped input, such as those of `<(...)`."""
 
 
-def guess(spec: str, *, still: bool = False) -> dict[str, Any]:
-    """Return the source that a user means by `spec`, as {"kind": ..., option: ...}.
+def guess_source(spec: str, *, still: bool = False) -> dict[str, Any]:
+    """Return the source that `spec` names, as {"kind": ..., option: ...}.
 
-    "kind:value" and the bare name of a kind are taken at their word, unless there is a file of
-    that whole name. Else "0" and "/dev/video0" are cameras, "-" is standard input, an address with
-    "://" is a stream, a folder, a glob, a picture or "@list.txt" is `images`, and every other path
-    is a video, whose opening says what is wrong with it. A `file://` address is its path. What a
-    file is, its content says, and its name where that does not tell.
+    "kind:value" and the name of a kind are used as they are, unless a file has that exact name.
+    Otherwise "0" and "/dev/video0" are cameras, "-" is standard input, an address with "://" is a
+    stream, and a folder, a glob, an image or "@list.txt" is `images`. Every other path is a video,
+    which reports its own errors when it opens. A `file://` address is its path. The content of a
+    file decides what it is, then its name.
 
     Args:
         spec: what the user wrote.
-        still: of an animation the first frame is wanted, as the result is one picture.
+        still: use only the first frame of an animation, because the result is one image.
     """
     spec = strip_file_scheme(spec)
     kind, value = parse_spec(spec, SOURCES.names())
     if not kind or (value is not None and os.path.isfile(spec)):
-        kind, value = _kind(spec), spec
-        if kind == "images" and not still and _moves(os.path.expanduser(spec)):
+        kind, value = _guess_kind(spec), spec
+        if kind == "images" and not still and _is_moving(os.path.expanduser(spec)):
             kind = "animation"
     if value is None or (kind, value) == ("pipe", "-"):
         return {"kind": kind}
     is_index = kind == "camera" and is_number(value)
-    return {"kind": kind, MAIN[kind]: int(value) if is_index else value}
+    return {"kind": kind, POSITIONAL[kind]: int(value) if is_index else value}
 
 
-def _kind(spec: str) -> str:
+def _guess_kind(spec: str) -> str:
     if spec == "-":
         return "pipe"
     path = os.path.expanduser(spec)
@@ -90,8 +91,8 @@ def _kind(spec: str) -> str:
     return "images" if is_glob or is_picture or os.path.isdir(path) else "video"
 
 
-def _moves(path: str) -> bool:
-    """Return True for an animation; a GIF announces nothing, so its frames are counted."""
+def _is_moving(path: str) -> bool:
+    """Return True for an animation; the frames of a GIF are counted, its header tells nothing."""
     head = read_header(path)
     if not is_animated(head) or detect_image_format(head) != "gif":
         return is_animated(head)
@@ -101,7 +102,7 @@ def _moves(path: str) -> bool:
 
 
 def _is_readable(path: str) -> bool:
-    """Return True for what lies in /dev and is no device: a file, a folder or a pipe."""
+    """Return True for a path in /dev that is a file, a folder or a pipe, not a device."""
     if path.startswith(_STREAMS):
         return True
     try:

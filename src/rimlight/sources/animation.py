@@ -1,4 +1,4 @@
-"""GIF, APNG, animated WebP and AVIF sequences as films: every frame at its time, with its alpha."""
+"""Reads GIF, APNG, animated WebP and AVIF: every frame with its time and alpha."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from rimlight.core.protocols import SourceTraits
 from rimlight.imaging.image_files.pillow import AnimationFrame, open_animation
 from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, describe_read_error
 from rimlight.media.frame_conversion import fit_within
-from rimlight.sources.frame_reader import Span
+from rimlight.sources.frame_reader import TrimRange
 
 _MS, _US = Fraction(1, 1000), Fraction(1, 1_000_000)
 Image = NDArray[np.uint8]
 
 
 class AnimationSource(SourceTraits):
-    """Reads an animation as a film that plays once.
+    """Reads an animation as a video that plays once.
 
     Raises:
-        SourceOpenError: it does not open, or not one frame of it can be decoded.
-        ConfigError: the end asked for is not after the start.
+        SourceOpenError: it does not open, or no frame of it can be decoded.
+        ConfigError: the requested end is not after the start.
     """
 
     class Options(options.Options):
@@ -43,30 +43,30 @@ class AnimationSource(SourceTraits):
 
         path: Annotated[str, Field(min_length=1, description="a GIF, APNG, WebP or AVIF")]
         start_s: Annotated[
-            options.Seconds, Field(ge=0, description="leave out what is before, from 0 on")
+            options.Seconds, Field(ge=0, description="start time; earlier frames are skipped")
         ] = Fraction(0)
         end_s: Annotated[
-            options.Seconds | None, Field(gt=0, description="leave out what is after")
+            options.Seconds | None, Field(gt=0, description="end time; later frames are skipped")
         ] = None
         stride: Annotated[int, Field(ge=1, description="use every Nth frame")] = 1
         max_size: Annotated[
-            options.Size | None, Field(description="scale larger frames down to fit into it")
+            options.Size | None, Field(description="scale larger frames down to fit into this size")
         ] = None
 
         @property
-        def span(self) -> Span:
-            """The part that is wanted."""
-            return Span(self.start_s, self.end_s, self.stride)
+        def trim_range(self) -> TrimRange:
+            """The range of frames to read."""
+            return TrimRange(self.start_s, self.end_s, self.stride)
 
     def __init__(self, options: Options) -> None:
         if options.end_s is not None and options.end_s <= options.start_s:
             raise ConfigError("the end is not after the start", hint="both count from the start")
-        self._span, self._closed = options.span, False
+        self._trim_range, self._closed = options.trim_range, False
         path = Path(os.path.expanduser(options.path))
         try:
             self._animation = open_animation(path, MAX_MEGAPIXELS)
         except (OSError, ValueError) as exc:
-            raise _unreadable(path, exc) from exc
+            raise _make_open_error(path, exc) from exc
         try:
             self._set_up(path, options)
         except BaseException:
@@ -76,14 +76,14 @@ class AnimationSource(SourceTraits):
     def _set_up(self, path: Path, options: Options) -> None:
         shots: list[tuple[Fraction, bool]] = []
         try:
-            shots.extend((shot.duration, _is_clear(shot)) for shot in self._animation)
-        except ValueError as exc:  # what comes before the damage is read, and then it is told
+            shots.extend((shot.duration, _is_transparent(shot)) for shot in self._animation)
+        except ValueError as exc:  # frames before the damage are read before the error is raised
             if not shots:
-                raise _unreadable(path, exc) from exc
+                raise _make_open_error(path, exc) from exc
         lengths = [lasts for lasts, _ in shots]
         self._name = path.name
         self._size = fit_within(self._animation.size, options.max_size)
-        wanted = list(self._wanted(lengths))
+        wanted = list(self._select_frames(lengths))
         if not wanted:
             raise SourceOpenError(
                 f"{path.name} has no frame from {float(options.start_s):g} s on",
@@ -106,7 +106,7 @@ class AnimationSource(SourceTraits):
         )
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames as BGR, with alpha where there is some.
+        """Yield the frames as BGR, with alpha if the image has any.
 
         Raises:
             SourceReadError: a frame is damaged; those before it were yielded.
@@ -118,7 +118,7 @@ class AnimationSource(SourceTraits):
                     return
                 if number in self._wanted_at:
                     lasts = self._last_lasts if number == self._last else None
-                    yield self._frame(shot, index, self._wanted_at[number], lasts)
+                    yield self._make_frame(shot, index, self._wanted_at[number], lasts)
                     index += 1
         except ValueError as exc:
             if self._closed:
@@ -133,39 +133,39 @@ class AnimationSource(SourceTraits):
         self._closed = True
         self._animation.close()
 
-    def _wanted(self, lengths: list[Fraction]) -> Iterator[tuple[int, Fraction]]:
-        """Yield the number of each frame that is wanted, and when it is shown."""
+    def _select_frames(self, lengths: list[Fraction]) -> Iterator[tuple[int, Fraction]]:
+        """Yield the index and the time of each frame in the range."""
         at, taken = Fraction(0), 0
         for number, length in enumerate(lengths):
-            is_inside = at >= self._span.start_s and (
-                self._span.end_s is None or at < self._span.end_s
+            is_inside = at >= self._trim_range.start_s and (
+                self._trim_range.end_s is None or at < self._trim_range.end_s
             )
             if is_inside:
-                if taken % self._span.stride == 0:
-                    yield number, at - self._span.start_s
+                if taken % self._trim_range.stride == 0:
+                    yield number, at - self._trim_range.start_s
                 taken += 1
             at += length
 
-    def _frame(
+    def _make_frame(
         self, shot: AnimationFrame, index: int, at: Fraction, lasts: Fraction | None
     ) -> Frame:
-        bgr, alpha = self._scaled(shot.bgr), shot.alpha
+        bgr, alpha = self._scale(shot.bgr), shot.alpha
         if alpha is not None:
-            alpha = None if int(alpha.min()) == 255 else self._scaled(alpha)
+            alpha = None if int(alpha.min()) == 255 else self._scale(alpha)
         frame = Frame.from_bgr(bgr, index=index, pts=at, captured_at=time.monotonic(), alpha=alpha)
         return replace(frame, duration=lasts)
 
-    def _scaled(self, pixels: Image) -> Image:
+    def _scale(self, pixels: Image) -> Image:
         if (pixels.shape[1], pixels.shape[0]) == self._size:
             return pixels
         return cast(Image, cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA))
 
 
-def _is_clear(shot: AnimationFrame) -> bool:
+def _is_transparent(shot: AnimationFrame) -> bool:
     return shot.alpha is not None and int(shot.alpha.min()) < 255
 
 
-def _unreadable(path: Path, exc: Exception) -> SourceOpenError:
+def _make_open_error(path: Path, exc: Exception) -> SourceOpenError:
     return SourceOpenError(
         f"cannot read {path}: {describe_read_error(exc)}", hint="check that the file is whole"
     )

@@ -38,11 +38,11 @@ _PATIENCE_S = 2
 _DRIVER_BUFFERS = 2
 
 
-def _number_or_path(value: Any) -> Any:
+def _parse_device(value: Any) -> Any:
     return int(value) if isinstance(value, str) and options.is_number(value) else value
 
 
-def _padded(value: Any) -> Any:
+def _pad_fourcc(value: Any) -> Any:
     """Return a pixel format with the blank at its end, which YAML and shells take away."""
     return f"{value} " if isinstance(value, str) and len(value) == 3 else value
 
@@ -63,7 +63,7 @@ class CameraSource(SourceTraits):
 
         device: Annotated[
             int | str,
-            BeforeValidator(_number_or_path),
+            BeforeValidator(_parse_device),
             Field(description="a number, or a path such as /dev/video0"),
         ] = 0
         size: Annotated[
@@ -72,7 +72,7 @@ class CameraSource(SourceTraits):
         rate: Annotated[options.Rate | None, Field(description="frames a second to ask for")] = None
         fourcc: Annotated[
             str | None,
-            BeforeValidator(_padded),
+            BeforeValidator(_pad_fourcc),
             Field(pattern=r"^[ -~]{4}$", description="pixel format, such as YUYV; MJPG is tried"),
         ] = None
 
@@ -82,8 +82,8 @@ class CameraSource(SourceTraits):
         self._pool = ArrayPool()
         self._shape: tuple[int, ...] = ()
         try:
-            _ask_for(self._capture, options)
-            self.info = self._describe(options, self._first_picture())
+            _configure(self._capture, options)
+            self.info = self._describe(options, self._read_first())
         except BaseException:
             self.close()
             raise
@@ -100,7 +100,7 @@ class CameraSource(SourceTraits):
             start = now if start is None else start
             last = max(now - start, last + 1)
             yield Frame.from_i420(
-                self._planar(picture),
+                self._convert(picture),
                 size=(picture.shape[1], picture.shape[0]),
                 index=index,
                 pts=Fraction(last, _MICROSECONDS),
@@ -108,7 +108,7 @@ class CameraSource(SourceTraits):
             )
             index += 1
 
-    def _planar(self, picture: Image) -> Image:
+    def _convert(self, picture: Image) -> Image:
         """Convert once, here: from this on everything to the virtual camera speaks I420."""
         columns, rows = round_up_to_even((picture.shape[1], picture.shape[0]))
         return bgr_to_i420(pad_even(picture), dst=self._pool.acquire((rows * 3 // 2, columns)))
@@ -125,7 +125,7 @@ class CameraSource(SourceTraits):
                 if not is_open:
                     return None
                 buffer = self._pool.acquire(self._shape) if self._shape else None
-                ok, picture = take(self._capture, self._name, buffer)
+                ok, picture = read_capture(self._capture, self._name, buffer)
             if ok:
                 self._shape = picture.shape
                 return picture
@@ -138,7 +138,7 @@ class CameraSource(SourceTraits):
             hint="is it still plugged in? another USB port or cable often helps",
         )
 
-    def _first_picture(self) -> Image:
+    def _read_first(self) -> Image:
         """Return a picture, to know what the camera gives instead of what it promises."""
         try:
             picture = self._read()
@@ -160,11 +160,11 @@ class CameraSource(SourceTraits):
             rate=rate if rate > 0 else None,
             is_live=True,
             time_base=Fraction(1, _MICROSECONDS),
-            notes=_differences(asked, size, rate, _fourcc(self._capture)),
+            notes=_describe_differences(asked, size, rate, _get_fourcc(self._capture)),
         )
 
 
-def take(capture: cv2.VideoCapture, name: str, buffer: Image | None) -> tuple[bool, Image]:
+def read_capture(capture: cv2.VideoCapture, name: str, buffer: Image | None) -> tuple[bool, Image]:
     """Return whether there was a picture, and it: uint8 (height, width, 3), BGR.
 
     Args:
@@ -178,13 +178,13 @@ def take(capture: cv2.VideoCapture, name: str, buffer: Image | None) -> tuple[bo
     try:
         ok, picture = capture.read(buffer)
     except cv2.error as exc:
-        raise _unknown_format(name, _fourcc(capture)) from exc
+        raise _make_format_error(name, _get_fourcc(capture)) from exc
     if ok and (picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8):
-        raise _unknown_format(name, _fourcc(capture))
+        raise _make_format_error(name, _get_fourcc(capture))
     return ok, cast(Image, picture)
 
 
-def _fourcc(capture: cv2.VideoCapture) -> str:
+def _get_fourcc(capture: cv2.VideoCapture) -> str:
     code = int(capture.get(cv2.CAP_PROP_FOURCC))
     return code.to_bytes(4, "little", signed=code < 0).decode("ascii", "replace")
 
@@ -193,14 +193,14 @@ class _UnknownFormatError(SourceReadError):
     """The pictures of a camera are in a format that OpenCV cannot convert."""
 
 
-def _unknown_format(camera: str, fourcc: str) -> SourceReadError:
+def _make_format_error(camera: str, fourcc: str) -> SourceReadError:
     return _UnknownFormatError(
         f"{camera} sends pictures in the format {fourcc.strip()}, which cannot be read",
         hint="choose another that `rimlight devices` lists: --set source.fourcc=YUYV",
     )
 
 
-def _differences(
+def _describe_differences(
     asked: CameraSource.Options, size: tuple[int, int], rate: Fraction, fourcc: str
 ) -> tuple[str, ...]:
     """Say in words what the camera gives instead of what the user asked for."""
@@ -217,7 +217,7 @@ def _differences(
     return tuple(notes)
 
 
-def _ask_for(capture: cv2.VideoCapture, asked: CameraSource.Options) -> None:
+def _configure(capture: cv2.VideoCapture, asked: CameraSource.Options) -> None:
     """Ask for a format, then a size, then a rate: setting the format resets the other two."""
     code = cv2.VideoWriter.fourcc(*(asked.fourcc or "MJPG"))
     capture.set(cv2.CAP_PROP_FOURCC, code)
@@ -239,35 +239,37 @@ def _open(device: int | str) -> tuple[str, cv2.VideoCapture]:
             )
         return f"camera {device}", capture
     path = Path(f"/dev/video{device}" if isinstance(device, int) else device)
-    card = _check(path)
+    card = _check_device(path)
     capture = cv2.VideoCapture(str(path), cv2.CAP_V4L2)
     if not capture.isOpened():
-        raise _open_error(path)
+        raise _make_open_error(path)
     return f"{card} ({path})", capture
 
 
-def _check(path: Path) -> str:
+def _check_device(path: Path) -> str:
     """Return the device's own name, or say why it cannot be a camera for us."""
     try:
         camera = v4l2.describe_device(path, with_formats=False)
     except FileNotFoundError as exc:
-        raise SourceOpenError(f"there is no camera {path}", hint=_present()) from exc
+        raise SourceOpenError(f"there is no camera {path}", hint=_list_present()) from exc
     except PermissionError as exc:
         raise SourceOpenError(
             f"no permission to open {path}",
             hint="sudo usermod -aG video $USER, then log in again",
         ) from exc
     except OSError as exc:
-        raise SourceOpenError(f"{path} is not a camera: {exc.strerror}", hint=_present()) from exc
+        raise SourceOpenError(
+            f"{path} is not a camera: {exc.strerror}", hint=_list_present()
+        ) from exc
     if not camera.can_capture:
         raise SourceOpenError(
             f"{path} ({camera.card}) is not a camera that can be read now",
-            hint="a virtual camera delivers only while a program writes to it; " + _present(),
+            hint="a virtual camera delivers only while a program writes to it; " + _list_present(),
         )
     return camera.card
 
 
-def _present() -> str:
+def _list_present() -> str:
     """Name the cameras that there are."""
     cameras = [c for c in v4l2.list_cameras(with_formats=False) if c.can_capture]
     if cameras:
@@ -277,11 +279,11 @@ def _present() -> str:
     return "no camera is plugged in (there is no /dev/video*)"
 
 
-def _open_error(path: Path) -> SourceOpenError:
+def _make_open_error(path: Path) -> SourceOpenError:
     try:
         busy = v4l2.is_busy(path)
     except OSError as exc:
-        return SourceOpenError(f"cannot open camera {path}: {exc.strerror}", hint=_present())
+        return SourceOpenError(f"cannot open camera {path}: {exc.strerror}", hint=_list_present())
     if not busy:
         return SourceOpenError(
             f"OpenCV cannot open camera {path}", hint="its pixel formats may be unknown to OpenCV"

@@ -24,18 +24,23 @@ from rimlight.core.wording import format_count, join_names
 from rimlight.media.container import MediaLocation, find_video_stream, open_container
 from rimlight.media.stream_metadata import find_clock_origin, read_stream_metadata
 from rimlight.media.timestamps import DEFAULT_TIME_BASE
-from rimlight.sources.dashcam_files import look_into, one_drive
-from rimlight.sources.recording_time import Recorded, in_order, moment_of, time_in_name
+from rimlight.sources.dashcam_files import list_inputs, select_drive
+from rimlight.sources.recording_time import (
+    RecordingTime,
+    parse_plausible_time,
+    parse_time_in_name,
+    sort_by_time,
+)
 from rimlight.sources.video import VideoSource
 
 _log = logging.getLogger(__name__)
 
 
-def _listed(value: Any) -> Any:
+def _expand_paths(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return tuple(str(file) for file in look_into(value))
+        return tuple(str(file) for file in list_inputs(value))
     except SourceOpenError as exc:
         raise ValueError(f"{exc}; {exc.hint}") from exc
 
@@ -59,25 +64,25 @@ class ConcatSource(SourceTraits):
 
         paths: Annotated[
             tuple[options.FileName, ...],
-            BeforeValidator(_listed),
+            BeforeValidator(_expand_paths),
             Field(min_length=1, description="video files in any order, a folder, or one glob"),
         ]
 
     def __init__(self, options: Options) -> None:
         paths = [Path(os.path.expanduser(name)) for name in options.paths]
-        footage = one_drive(paths)
-        paths, layout = list(footage.files), lay_out(footage.files)
-        self._parts, self._unread = layout.parts, list(layout.unread)
+        footage = select_drive(paths)
+        paths, layout = list(footage.files), order_clips(footage.files)
+        self._clips, self._unread = layout.clips, list(layout.unread)
         self._closed = False
-        self._open = self._first()
+        self._open = self._open_first()
         first = self._open.info
-        counts = [part.frames for part in self._parts]
+        counts = [part.frames for part in self._clips]
         self.info = replace(
             first,
             name=first.name if len(paths) == 1 else f"{first.name} and {len(paths) - 1} more",
             count=None if self._unread or None in counts else sum(count or 0 for count in counts),
-            time_base=common_tick([part.tick for part in self._parts]),
-            duration_s=float(sum(part.length for part in self._parts)),
+            time_base=find_common_tick([part.tick for part in self._clips]),
+            duration_s=float(sum(part.length for part in self._clips)),
             media_path=None,
             start_offset=Fraction(0),
             notes=(*footage.notes, *layout.notes, *first.notes),
@@ -91,9 +96,9 @@ class ConcatSource(SourceTraits):
         """
         index, free = 0, Fraction(0)
         tick = self.info.time_base or Fraction(1)
-        for part in self._parts:
+        for part in self._clips:
             start = max(part.start, ceil(free / tick) * tick)
-            for frame in self._frames(part, start):
+            for frame in self._read_clip(part, start):
                 free = frame.pts + (frame.duration or tick)
                 yield replace(frame, index=index)
                 index += 1
@@ -109,24 +114,24 @@ class ConcatSource(SourceTraits):
         self._closed = True
         self._open.close()
 
-    def _first(self) -> VideoSource:
+    def _open_first(self) -> VideoSource:
         """Open the first file that gives a picture; those before it are left out."""
         while True:
             try:
-                return _opened(self._parts[0])
+                return _open_clip(self._clips[0])
             except SourceOpenError as exc:
                 self._unread.append(str(exc))
-                if len(self._parts) == 1:
+                if len(self._clips) == 1:
                     raise
-                self._parts = self._parts[1:]
+                self._clips = self._clips[1:]
 
-    def _frames(self, part: Part, start: Fraction) -> Iterator[Frame]:
+    def _read_clip(self, part: Clip, start: Fraction) -> Iterator[Frame]:
         """Yield what can be read of one file, its first frame at `start`."""
         if self._closed:
             return
         try:
-            if part is not self._parts[0]:
-                self._open = _opened(part)
+            if part is not self._clips[0]:
+                self._open = _open_clip(part)
             with closing(self._open) as source:
                 if source.info.size != self.info.size or source.info.color != self.info.color:
                     self._leave_out(f"{part.path.name} has another size or colors than the first")
@@ -143,12 +148,12 @@ class ConcatSource(SourceTraits):
         _log.warning("%s", reason)
 
 
-def _opened(part: Part) -> VideoSource:
+def _open_clip(part: Clip) -> VideoSource:
     return VideoSource(VideoSource.Options(path=str(part.path)))
 
 
 @dataclass(frozen=True)
-class Part:
+class Clip:
     """One file of a drive.
 
     Attributes:
@@ -175,7 +180,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Layout:
+class ClipOrder:
     """The files of a drive in order.
 
     Attributes:
@@ -184,12 +189,12 @@ class Layout:
         notes: what the user should know of clocks, gaps and overlaps.
     """
 
-    parts: tuple[Part, ...]
+    clips: tuple[Clip, ...]
     unread: tuple[str, ...]
     notes: tuple[str, ...]
 
 
-def lay_out(paths: Sequence[Path]) -> Layout:
+def order_clips(paths: Sequence[Path]) -> ClipOrder:
     """Put the files of a drive in the order of recording.
 
     They are sorted by the times that they were recorded at, where all tell these by the same kind
@@ -200,7 +205,7 @@ def lay_out(paths: Sequence[Path]) -> Layout:
     Raises:
         SourceOpenError: not one of them opens.
     """
-    parts: dict[Path, Part] = {}
+    parts: dict[Path, Clip] = {}
     found, unread = [], []
     for path in paths:
         try:
@@ -215,13 +220,13 @@ def lay_out(paths: Sequence[Path]) -> Layout:
             f"none of {len(paths)} files opens: {'; '.join(unread)}",
             hint="check the paths; a drive is made of video files",
         )
-    ordered, notes = in_order(found)
-    placed = _end_to_end([replace(parts[one.path], recorded=one.clock) for one in ordered])
-    silent = _sound_left_out(placed) if len(placed) > 1 else ()
-    return Layout(tuple(placed), tuple(unread), (*notes, *_holes(placed), *silent))
+    ordered, notes = sort_by_time(found)
+    placed = _place_end_to_end([replace(parts[one.path], recorded=one.clock) for one in ordered])
+    silent = _note_dropped_sound(placed) if len(placed) > 1 else ()
+    return ClipOrder(tuple(placed), tuple(unread), (*notes, *_describe_gaps(placed), *silent))
 
 
-def gap_s(before: Part, after: Part) -> float | None:
+def compute_gap_s(before: Clip, after: Clip) -> float | None:
     """Return the seconds between two files, negative where they overlap; None when unknown.
 
     Clocks tell whole seconds only, so what is less than one is none.
@@ -233,21 +238,23 @@ def gap_s(before: Part, after: Part) -> float | None:
     return gap if abs(gap) >= 1 else 0.0
 
 
-def common_tick(ticks: Sequence[Fraction]) -> Fraction:
+def find_common_tick(ticks: Sequence[Fraction]) -> Fraction:
     """Return the largest unit of which every one of `ticks` is a multiple."""
     return Fraction(gcd(*(t.numerator for t in ticks)), lcm(*(t.denominator for t in ticks)))
 
 
-def _sound_left_out(parts: Sequence[Part]) -> tuple[str, ...]:
+def _note_dropped_sound(parts: Sequence[Clip]) -> tuple[str, ...]:
     count = sum(part.has_sound for part in parts)
     return (
         (f"the sound of {format_count(count, 'file')} is left out of the drive",) if count else ()
     )
 
 
-def _holes(parts: Sequence[Part]) -> list[str]:
+def _describe_gaps(parts: Sequence[Clip]) -> list[str]:
     """Describe the gaps and overlaps between files that follow each other."""
-    gaps = [(gap_s(before, after) or 0.0, before, after) for before, after in pairwise(parts)]
+    gaps = [
+        (compute_gap_s(before, after) or 0.0, before, after) for before, after in pairwise(parts)
+    ]
     notes = []
     if missing := [(gap, before) for gap, before, _ in gaps if gap > 0]:
         named = [f"{gap:g} s after {before.path.name}" for gap, before in missing]
@@ -261,8 +268,8 @@ def _holes(parts: Sequence[Part]) -> list[str]:
     return notes
 
 
-def _end_to_end(parts: Sequence[Part]) -> list[Part]:
-    tick = common_tick([part.tick for part in parts])
+def _place_end_to_end(parts: Sequence[Clip]) -> list[Clip]:
+    tick = find_common_tick([part.tick for part in parts])
     start = parts[0].start
     placed = []
     for part in parts:
@@ -271,7 +278,7 @@ def _end_to_end(parts: Sequence[Part]) -> list[Part]:
     return placed
 
 
-def _probe(path: Path) -> tuple[Part, Recorded]:
+def _probe(path: Path) -> tuple[Clip, RecordingTime]:
     target = MediaLocation.parse(str(path))
     with closing(open_container(target)) as container:
         stream = find_video_stream(container, target)
@@ -285,5 +292,5 @@ def _probe(path: Path) -> tuple[Part, Recorded]:
         said = container.metadata.get("creation_time") or stream.metadata.get("creation_time", "")
         coded = (stream.codec_context.name, stream.codec_context.pix_fmt or "")
         has_sound = bool(container.streams.audio)
-    told = Recorded(path, length, moment_of(said), time_in_name(path.stem))
-    return Part(path, begin, length, tick, whole.estimated_count, None, *coded, has_sound), told
+    told = RecordingTime(path, length, parse_plausible_time(said), parse_time_in_name(path.stem))
+    return Clip(path, begin, length, tick, whole.estimated_count, None, *coded, has_sound), told

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from rimlight.core.errors import SourceOpenError
 from rimlight.core.wording import format_count, join_names
-from rimlight.sources.image_paths import find
-from rimlight.sources.recording_time import time_in_name
+from rimlight.sources.image_paths import find_images
+from rimlight.sources.recording_time import parse_time_in_name
 from rimlight.system.file_kinds import is_image
 from rimlight.system.folders import (
     expand_glob,
@@ -63,7 +63,7 @@ class Footage:
     notes: tuple[str, ...] = ()
 
 
-def look_into(text: str) -> tuple[Path, ...]:
+def list_inputs(text: str) -> tuple[Path, ...]:
     """Return every visible file that a folder with its sub-folders, a glob or a @list names.
 
     Args:
@@ -73,11 +73,11 @@ def look_into(text: str) -> tuple[Path, ...]:
         SourceOpenError: a folder or a list may not be read, or nothing matches a glob.
     """
     if text.startswith("@"):
-        return tuple(find(text, recursive=False).paths)
+        return tuple(find_images(text, recursive=False).paths)
     path = Path(os.path.expanduser(text))
     try:
         if os.path.isdir(path):
-            return _by_name(list_folder(path, recursive=True).files)
+            return _sort_by_name(list_folder(path, recursive=True).files)
         if os.path.exists(path) or not is_glob(text):
             return (path,)
         files = expand_glob(str(path))
@@ -90,11 +90,11 @@ def look_into(text: str) -> tuple[Path, ...]:
             f"cannot read {exc.filename or path}: {exc.strerror}", hint="check its permissions"
         ) from exc
     if not files:
-        raise SourceOpenError(f"nothing matches {text}", hint=_near(path))
-    return _by_name(files)
+        raise SourceOpenError(f"nothing matches {text}", hint=_suggest_suffix(path))
+    return _sort_by_name(files)
 
 
-def one_drive(files: Iterable[Path]) -> Footage:
+def select_drive(files: Iterable[Path]) -> Footage:
     """Leave out of `files` what is no part of one drive: photos, copies, further cameras.
 
     What is neither a video nor a known companion is left for the opening to judge.
@@ -110,21 +110,21 @@ def one_drive(files: Iterable[Path]) -> Footage:
         out = [file for file in kept if matches(file, kept)]
         if out and len(out) < len(kept):
             kept = [file for file in kept if file not in set(out)]
-            notes.append(f"left out {format_count(len(out), what)}: {_names(out)}")
-    (name, main), *others = by_channel(kept).items()
+            notes.append(f"left out {format_count(len(out), what)}: {_join_names(out)}")
+    (name, main), *others = group_by_camera(kept).items()
     for other, out in others:
         notes.append(
             f"left out {format_count(len(out), 'file')} of another camera ({other or 'main'}; "
-            f"kept: {name or 'main'}); give them alone to process it: {_names(out)}"
+            f"kept: {name or 'main'}); give them alone to process it: {_join_names(out)}"
         )
     return Footage(tuple(main), tuple(notes))
 
 
-def _by_name(files: Iterable[Path]) -> tuple[Path, ...]:
+def _sort_by_name(files: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(sorted(files, key=lambda file: (natural_sort_key(file.name), str(file))))
 
 
-def _near(pattern: Path) -> str:
+def _suggest_suffix(pattern: Path) -> str:
     """Return a hint for a glob that matches nothing: most often it is the case of its suffix."""
     for suffix in (pattern.suffix.lower(), pattern.suffix.upper()):
         other = pattern.with_suffix(suffix)
@@ -145,11 +145,11 @@ def _is_small(file: Path, files: Sequence[Path]) -> bool:
     return stem != file.stem and any(other.stem == stem for other in files)
 
 
-def _names(files: Sequence[Path]) -> str:
+def _join_names(files: Sequence[Path]) -> str:
     return join_names([file.name for file in files])
 
 
-def by_channel(files: Sequence[Path]) -> dict[str, list[Path]]:
+def group_by_camera(files: Sequence[Path]) -> dict[str, list[Path]]:
     """Group the files of one drive by the camera that their names tell, the front one first.
 
     Names count as those of cameras only where it is certain enough: front and rear are both there,
@@ -160,37 +160,37 @@ def by_channel(files: Sequence[Path]) -> dict[str, list[Path]]:
     """
     groups: dict[str, list[Path]] = defaultdict(list)
     for file in files:
-        groups[channel_of(file)].append(file)
-    if len(groups) < 2 or not _are_cameras(groups):
+        groups[get_camera_name(file)].append(file)
+    if len(groups) < 2 or not _is_camera_set(groups):
         return {"": list(files)}
     plain = groups.pop("", [])
-    if plain and _have_pair([plain, *groups.values()], first_only=True):
+    if plain and _has_pair([plain, *groups.values()], first_only=True):
         groups[""] = plain
     elif plain:
-        groups[min(groups, key=_rank)] += plain
-    return {name: groups[name] for name in sorted(groups, key=_rank)}
+        groups[min(groups, key=_get_rank)] += plain
+    return {name: groups[name] for name in sorted(groups, key=_get_rank)}
 
 
-def channel_of(file: Path) -> str:
+def get_camera_name(file: Path) -> str:
     """Return what to call the camera that a file is from; "" where its name does not tell."""
-    return _channel(file.stem) or _channel(file.parent.name, is_folder=True)
+    return _parse_camera_name(file.stem) or _parse_camera_name(file.parent.name, is_folder=True)
 
 
-def _channel(name: str, *, is_folder: bool = False) -> str:
+def _parse_camera_name(name: str, *, is_folder: bool = False) -> str:
     if lens := _LENS.fullmatch(name):
         return f"lens {lens[1]}"
-    tokens = _tokens(name)
+    tokens = _split_name(name)
     if words := [_WORD[token.lower()] for token in tokens if token.lower() in _WORD]:
         return " ".join(words)
-    if number := _camera_number(tokens):
+    if number := _find_camera_number(tokens):
         return f"camera {int(tokens[number])}"
     if is_folder and (found := re.search(r"(?:^|[_\- ])([A-D])$", name)):
         return found[1]
-    place = _letter(name)
+    place = _find_camera_letter(name)
     return _LETTER_NAMES.get(place[0].upper().strip("HL")[-1:], place[0].upper()) if place else ""
 
 
-def _camera_number(tokens: Sequence[str]) -> int:
+def _find_camera_number(tokens: Sequence[str]) -> int:
     """Return which of the tokens numbers a camera, as in cam1 and ch02; 0 where none does."""
     for place, (before, number) in enumerate(pairwise(tokens), start=1):
         if before.lower() in _CAMERA and re.fullmatch(r"0?\d", number):
@@ -198,36 +198,38 @@ def _camera_number(tokens: Sequence[str]) -> int:
     return 0
 
 
-def _letter(name: str) -> re.Match[str] | None:
+def _find_camera_letter(name: str) -> re.Match[str] | None:
     """Return the last letters of a name, where they are those of a camera."""
     runs = list(re.finditer(r"[^\W\d_]+", name))
     found = runs[-1] if runs else None
     if found is None or not _LETTERS.fullmatch(found[0]):
         return None
     if found[0] in "ABCDabcd":  # a.mp4, b.mp4 and trip1b.mp4 are parts
-        is_sure = any(map(str.isdigit, name)) if found[0].isupper() else time_in_name(name)
+        is_sure = any(map(str.isdigit, name)) if found[0].isupper() else parse_time_in_name(name)
         return found if is_sure else None
     return found
 
 
-def _tokens(name: str) -> list[str]:
+def _split_name(name: str) -> list[str]:
     return _TOKENS.findall(_COMPOUND.sub(r"\1", name))
 
 
-def _rank(channel: str) -> tuple[int, str]:
+def _get_rank(channel: str) -> tuple[int, str]:
     order = ("front", "A", "", "camera 1", "lens 00")
     first = channel.split(" ", maxsplit=1)[0] if channel.startswith("front") else channel
     last = 9 if channel.startswith("rear") else 5
     return (order.index(first) if first in order else last, channel)
 
 
-def _are_cameras(groups: dict[str, list[Path]]) -> bool:
-    return {"front", "rear"} <= groups.keys() or _have_pair(list(groups.values()))
+def _is_camera_set(groups: dict[str, list[Path]]) -> bool:
+    return {"front", "rear"} <= groups.keys() or _has_pair(list(groups.values()))
 
 
-def _have_pair(groups: Sequence[Sequence[Path]], *, first_only: bool = False) -> bool:
+def _has_pair(groups: Sequence[Sequence[Path]], *, first_only: bool = False) -> bool:
     """Whether files of two groups, one of them the first if `first_only`, are of one moment."""
-    seen = [[(_rest(file), time_in_name(file.stem)) for file in files] for files in groups]
+    seen = [
+        [(_strip_camera(file), parse_time_in_name(file.stem)) for file in files] for files in groups
+    ]
     for number, one in enumerate(seen[:1] if first_only else seen):
         names, times = {rest for rest, _ in one}, sorted(time for _, time in one if time)
         for rest, time in (item for others in seen[number + 1 :] for item in others):
@@ -240,14 +242,16 @@ def _is_near(time: datetime, times: Sequence[datetime]) -> bool:
     return any(abs((time - other).total_seconds()) <= _SAME_MOMENT_S for other in times)
 
 
-def _rest(file: Path) -> tuple[str, ...]:
+def _strip_camera(file: Path) -> tuple[str, ...]:
     """Return the name without what tells the camera."""
     name = file.stem
     if _LENS.fullmatch(name):
         return tuple(name.upper().replace("_10_", "_00_").split("_"))
-    tokens = _tokens(name)
-    if number := _camera_number(tokens):
+    tokens = _split_name(name)
+    if number := _find_camera_number(tokens):
         tokens = tokens[: number - 1] + tokens[number + 1 :]
-    elif not any(token.lower() in _WORD for token in tokens) and (place := _letter(name)):
-        tokens = _tokens(name[: place.start()] + "_" + name[place.end() :])
+    elif not any(token.lower() in _WORD for token in tokens) and (
+        place := _find_camera_letter(name)
+    ):
+        tokens = _split_name(name[: place.start()] + "_" + name[place.end() :])
     return tuple(token.lower() for token in tokens if token.lower() not in _WORD)

@@ -1,4 +1,4 @@
-"""Which picture files a user means: a folder, a glob, a list, or one of them."""
+"""Finds image files: those of a folder, a glob or a list, or a single one."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from rimlight.system.folders import (
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The pictures that a user means.
+class ImagePaths:
+    """Image files in order.
 
     Attributes:
         base: the folder that names are relative to.
-        paths: the pictures, in order.
-        note: what is left out; "" for nothing.
+        paths: the images, in order.
+        note: what was skipped; "" for nothing.
     """
 
     base: Path
@@ -35,42 +35,48 @@ class Found:
     note: str = ""
 
 
-def find(text: str, *, recursive: bool, own: Sequence[Path] = ()) -> Found:
-    """Find the pictures.
+def find_images(text: str, *, recursive: bool, excluded: Sequence[Path] = ()) -> ImagePaths:
+    """Find the images that `text` names.
 
     Args:
-        text: a folder, a glob, a picture, or "@FILE" for a text file with a picture in each line.
+        text: a folder, a glob, an image, or "@FILE" for a text file with an image in each line.
         recursive: look into the folders in a folder.
-        own: folders of results, which are passed over where they lie among the pictures.
+        excluded: folders of results, which are skipped.
 
     Raises:
-        SourceOpenError: there is none, or no permission to look.
+        SourceOpenError: no image was found, or the folder cannot be read.
     """
     if text.startswith("@"):
-        return _from_list(Path(os.path.expanduser(text[1:])))
+        return _read_list(Path(os.path.expanduser(text[1:])))
     path = Path(os.path.expanduser(text))
     try:
         listing = (
-            list_folder(path, recursive=recursive, excluded=own) if os.path.isdir(path) else None
+            list_folder(path, recursive=recursive, excluded=excluded)
+            if os.path.isdir(path)
+            else None
         )
         if listing is None and not os.path.lexists(path):
             path.stat()  # tells "not there" from "may not be looked at"
     except FileNotFoundError:
-        return _matching(path, own)
+        return _expand_pattern(path, excluded)
     except OSError as exc:
         raise SourceOpenError(
             f"cannot read {path}: {(exc.strerror or str(exc)).lower()}",
             hint="check the permissions of the folder (ls -ld shows them)",
         ) from exc
-    return Found(path.parent, [path]) if listing is None else _in_folder(path, listing, recursive)
+    return (
+        ImagePaths(path.parent, [path])
+        if listing is None
+        else _find_in_folder(path, listing, recursive)
+    )
 
 
-def _in_folder(folder: Path, listing: FolderListing, recursive: bool) -> Found:
+def _find_in_folder(folder: Path, listing: FolderListing, recursive: bool) -> ImagePaths:
     pictures = [path for path in listing.files if is_image(path)]
     others = [path for path in listing.files if not is_image(path)]
     note = describe_skipped(others, listing, where=str(folder))
     if pictures:
-        return Found(folder, pictures, note)
+        return ImagePaths(folder, pictures, note)
     kinds = ", ".join(sorted(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES))
     deeper = "" if recursive else "; for folders in it set recursive"
     videos = sum(is_video(path) for path in others)
@@ -81,10 +87,10 @@ def _in_folder(folder: Path, listing: FolderListing, recursive: bool) -> Found:
     raise SourceOpenError(f"there are no pictures in {folder}{left}", hint=hint)
 
 
-def _from_list(file: Path) -> Found:
-    """Return the pictures that `file` lists, in its order; relative ones lie beside it.
+def _read_list(file: Path) -> ImagePaths:
+    """Return the images that `file` lists, in its order; relative paths start at its folder.
 
-    What is not there, or no file, stays among them: the reader names it and does the others.
+    Missing files stay in the list: the reader reports them and reads the others.
     """
     try:
         lines = read_limited(file).decode("utf-8-sig", "surrogateescape").splitlines()
@@ -106,10 +112,10 @@ def _from_list(file: Path) -> Found:
         raise SourceOpenError(f"the list {file} names {what}", hint="correct the list")
     # abspath, as names must not lead out of the base by "..", nor be changed by links.
     paths = [Path(os.path.abspath(path)) for path in paths]
-    return Found(Path(os.path.commonpath([path.parent for path in paths])), paths)
+    return ImagePaths(Path(os.path.commonpath([path.parent for path in paths])), paths)
 
 
-def _matching(pattern: Path, own: Sequence[Path]) -> Found:
+def _expand_pattern(pattern: Path, own: Sequence[Path]) -> ImagePaths:
     if not is_glob(str(pattern)):
         raise SourceOpenError(
             f"no such file or folder: {pattern}", hint="check the path and its spelling"
@@ -122,6 +128,6 @@ def _matching(pattern: Path, own: Sequence[Path]) -> Found:
             f"no picture matches {pattern}" + (f" ({describe_skipped(others)})" if others else ""),
             hint="quote the pattern so that the shell leaves it",
         )
-    return Found(
+    return ImagePaths(
         get_glob_base(str(pattern)), pictures, describe_skipped(others, where=str(pattern))
     )

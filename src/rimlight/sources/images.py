@@ -1,4 +1,4 @@
-"""Pictures: one file, the files of a folder or of a list, or what a glob matches."""
+"""Reads images: one file, the files of a folder or of a list, or the matches of a glob."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rimlight.imaging.image_files.read import (
     read_image_file,
 )
 from rimlight.media.interruptible import PipeReader
-from rimlight.sources.image_paths import find
+from rimlight.sources.image_paths import find_images
 
 _PIPE_WAIT_S = 10.0
 
@@ -33,37 +33,37 @@ _log = logging.getLogger(__name__)
 
 
 class ImagesSource(SourceTraits):
-    """Reads pictures in the natural order of their names (2.png before 10.png).
+    """Reads images in the natural order of their names (2.png before 10.png).
 
-    A picture that cannot be read is skipped; after the last one an error names them all.
+    An image that cannot be read is skipped; after the last one an error names all of them.
 
     Raises:
-        SourceOpenError: there is nothing to read there.
+        SourceOpenError: there is no image to read.
     """
 
     class Options(options.Options):
-        """Which pictures."""
+        """Which images."""
 
         positional: ClassVar[str | None] = "path"
 
         path: Annotated[
             options.FileName,
-            Field(min_length=1, description="a folder, a glob, a picture, or @ and a list of them"),
+            Field(min_length=1, description="a folder, a glob, an image, or @ and a list of them"),
         ]
-        recursive: Annotated[bool, Field(description="look into folders in the folder")] = False
+        recursive: Annotated[bool, Field(description="include subfolders")] = False
         max_megapixels: Annotated[
-            float, Field(gt=0, le=1073, description="a larger picture is refused, not decoded")
+            float, Field(gt=0, le=1073, description="larger images are refused before decoding")
         ] = MAX_MEGAPIXELS
         results: Annotated[
-            tuple[Path, ...], Field(description="folders to pass over, as results go there")
+            tuple[Path, ...], Field(description="folders of results, which are skipped")
         ] = ()
 
     def __init__(self, options: Options) -> None:
-        found = find(options.path, recursive=options.recursive, own=options.results)
+        found = find_images(options.path, recursive=options.recursive, excluded=options.results)
         self._base, self._paths = found.base, found.paths
         self._options = options
         self._unread: list[str] = []
-        self._more: list[str] = []
+        self._multi_image_names: list[str] = []
         self._closed = False
         self._frames = self._read()
         first = next(self._frames, None)
@@ -80,11 +80,11 @@ class ImagesSource(SourceTraits):
             time_base=Fraction(1),
             is_image_sequence=True,
             notes=(found.note,) if found.note else (),
-            image_paths=tuple((self._name(path), path) for path in self._paths),
+            image_paths=tuple((self._get_name(path), path) for path in self._paths),
         )
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the pictures as BGR frames, a second apart, named by their path below the folder.
+        """Yield the images as BGR frames, one second apart, named by their path below the folder.
 
         Raises:
             SourceReadError: some could not be read; all others were yielded.
@@ -92,27 +92,27 @@ class ImagesSource(SourceTraits):
         while self._first and not self._closed:
             yield self._first.pop()
         yield from self._frames
-        if self._more and not self._closed:
+        if self._multi_image_names and not self._closed:
             _log.warning(
                 "%d of %d files hold more pictures than one, the first was taken: %s",
-                len(self._more),
+                len(self._multi_image_names),
                 len(self._paths),
-                _first_three(self._more, ", "),
+                _join_first_three(self._multi_image_names, ", "),
             )
         if self._unread and not self._closed:
             count = len(self._paths)
             raise SourceReadError(
                 f"{len(self._unread)} of {count} pictures could not be read: "
-                + _first_three(self._unread, "; "),
+                + _join_first_three(self._unread, "; "),
                 hint="the others were processed; replace these files and run again",
             )
 
     def close(self) -> None:
-        """End the iteration; no file stays open between two pictures."""
+        """End the iteration; no file stays open between two images."""
         self._closed = True
         self._first = []
 
-    def _name(self, path: Path) -> str:
+    def _get_name(self, path: Path) -> str:
         return path.relative_to(self._base).as_posix()
 
     def _read(self) -> Iterator[Frame]:
@@ -120,16 +120,16 @@ class ImagesSource(SourceTraits):
         for path in self._paths:
             if self._closed:
                 return
-            name = self._name(path)
+            name = self._get_name(path)
             try:
-                picture = self._opened(path)
+                picture = self._read_image(path)
             except (OSError, ValueError) as exc:
-                reason = why_unread(exc)
+                reason = explain_read_error(exc)
                 self._unread.append(f"{name}: {reason}")
                 _log.warning("skipped %s: %s", path, reason)
                 continue
             if picture.count > 1:
-                self._more.append(f"{name} ({picture.count} pictures)")
+                self._multi_image_names.append(f"{name} ({picture.count} pictures)")
             yield Frame.from_bgr(
                 picture.bgr,
                 index=index,
@@ -141,21 +141,21 @@ class ImagesSource(SourceTraits):
             )
             index += 1
 
-    def _opened(self, path: Path) -> DecodedImage:
+    def _read_image(self, path: Path) -> DecodedImage:
         limit = self._options.max_megapixels
-        # A pipe can be read once, so it is waited for where it is all that the user names.
+        # A pipe can be read only once, so the source waits for data if it is the only path.
         if len(self._paths) == 1 and path.is_fifo():
-            return decode_image(_from_pipe(path), max_megapixels=limit)
+            return decode_image(_read_pipe(path), max_megapixels=limit)
         return read_image_file(path, max_megapixels=limit)
 
 
-def why_unread(error: Exception) -> str:
-    """Say why a picture could not be read, and which option helps."""
+def explain_read_error(error: Exception) -> str:
+    """Describe why an image could not be read, and which option helps."""
     more = " (the option max_megapixels raises it)" if isinstance(error, TooLargeError) else ""
     return describe_read_error(error) + more
 
 
-def _from_pipe(path: Path) -> bytes:
+def _read_pipe(path: Path) -> bytes:
     pipe = PipeReader(path)
     try:
         if not pipe.wait_for_data(_PIPE_WAIT_S):
@@ -171,5 +171,5 @@ def _from_pipe(path: Path) -> bytes:
         pipe.close()
 
 
-def _first_three(names: Sequence[str], between: str) -> str:
+def _join_first_three(names: Sequence[str], between: str) -> str:
     return between.join(names[:3]) + (f"{between}..." if len(names) > 3 else "")

@@ -1,4 +1,4 @@
-"""A file as a live source: its frames come when they are due, as a camera's do."""
+"""Plays a file as a live source: yields each frame at its time."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 
 from rimlight.core.frame import Frame
 
-if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
+if TYPE_CHECKING:
     from rimlight.core.protocols import Source
 
 _LATE_S = 1.0
-"""A run that is further behind, for example after the machine was asleep, does not catch up."""
+"""A run that is later than this, for example after a suspend, does not catch up."""
 
 
 class PacedSource:
-    """Yields the frames of `source` by their own times.
+    """Yields the frames of `source` in real time.
 
     Args:
-        source: an open file; this one closes it.
+        source: an open file, which is closed with this source.
         clock: monotonic seconds.
-        wait: waits for some seconds; returns True if nobody wants more.
+        wait: waits for some seconds; returns True to end the iteration.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class PacedSource:
         self.info = replace(source.info, is_live=True)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield each frame when it is due, until the file ends or nobody wants more.
+        """Yield each frame when it is due, until the file ends or `close` is called.
 
         Raises:
             SourceReadError: the file broke off; the frames before it were yielded.
@@ -56,7 +56,7 @@ class PacedSource:
             yield replace(frame, captured_at=self._clock())
 
     def stop_waiting(self) -> None:
-        """End the iteration while it waits for the time of a frame. Any thread."""
+        """End the iteration while it waits for the time of a frame. Any thread may call this."""
         self._stopped.set()
 
     def close(self) -> None:

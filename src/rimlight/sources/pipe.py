@@ -64,7 +64,7 @@ class PipeSource(SourceTraits):
             )
         self._size = options.size
         self._format = options.pixel_format
-        self._shape = _shape(options.size, options.pixel_format)
+        self._shape = _get_array_shape(options.size, options.pixel_format)
         if os.isatty(fd):
             raise SourceOpenError("standard input is a terminal, not frames", hint=_EXAMPLE)
         self._fd = fd
@@ -84,14 +84,14 @@ class PipeSource(SourceTraits):
         tick = self.info.time_base or Fraction(1)
         index = 0
         while (raw := self._read(index)) is not None:
-            yield self._frame(raw, index, index * tick)
+            yield self._make_frame(raw, index, index * tick)
             index += 1
 
     def close(self) -> None:
         """End the iteration, also while it waits for bytes."""
         self._closed = True
 
-    def _frame(self, raw: Image, index: int, pts: Fraction) -> Frame:
+    def _make_frame(self, raw: Image, index: int, pts: Fraction) -> Frame:
         now = time.monotonic()
         if self._format == "yuv420p":
             return Frame.from_i420(raw, size=self._size, index=index, pts=pts, captured_at=now)
@@ -139,7 +139,7 @@ def _is_encoded(head: bytes) -> bool:
     return is_transport or is_picture or describe_other_format(head) == "a video"
 
 
-def _shape(size: tuple[int, int], pixel_format: str) -> tuple[int, ...]:
+def _get_array_shape(size: tuple[int, int], pixel_format: str) -> tuple[int, ...]:
     width, height = size
     if pixel_format != "yuv420p":
         return height, width, 3

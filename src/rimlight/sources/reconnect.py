@@ -1,4 +1,4 @@
-"""A live source that outlives its device: lost, it is opened again until it is back."""
+"""Reconnects a live source: opens a lost device again until it is back."""
 
 from __future__ import annotations
 
@@ -21,57 +21,57 @@ from rimlight.imaging.pool import ArrayPool
 from rimlight.system import v4l2
 from rimlight.system.v4l2 import make_camera_finder
 
-if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
+if TYPE_CHECKING:
     from rimlight.core.protocols import Source
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 0.5
-"""Pauses between attempts double from the one to the other: back within a second of the device."""
+"""Pauses between attempts double from the first to the longest value."""
 
 STALE_S = 2.0
-"""A camera that is open and has given nothing for so long counts as lost."""
+"""An open camera that has delivered nothing for this time counts as lost."""
 
 _MICROSECONDS = 1_000_000
 _BLACK = (0, 0, 0)
 
 
 class State(StrEnum):
-    """What a live source is doing."""
+    """The states of a live source."""
 
     OPENING = "opening"
     LIVE = "live"
     LOST = "lost"
     RETRYING = "retrying"
-    RESTING = "resting"
-    """Closed on purpose, as nobody watches."""
+    SUSPENDED = "suspended"
+    """Closed on purpose, because no program reads the output."""
 
 
 @runtime_checkable
 class Reopener(Protocol):
-    """Opens a source again, smaller if that is wanted."""
+    """Opens a source again, at a smaller size if requested."""
 
     def __call__(self) -> Source:
-        """Open it, by what it is rather than by where it was."""
+        """Open the same device, even at another path."""
         ...
 
     def can_downscale(self) -> bool:
-        """Say whether the device has a smaller size of the same shape."""
+        """Return True if the device has a smaller size of the same aspect ratio."""
         ...
 
     def set_downscaled(self, *, on: bool) -> None:
-        """Open it at that size from now on, or at its own."""
+        """Open it at the smaller size from now on, or at its original size."""
         ...
 
 
 class ReconnectingSource:
-    """Yields the frames of a source, and of its successors when it breaks.
+    """Yields the frames of a source, and reopens it when it fails.
 
-    All frames have the size of the first source, and their times go on where the last left off.
-    The stream ends when a source ends without an error, or this one is closed.
+    All frames have the size of the first source, and their times continue after those of the last.
+    The stream ends when a source ends without an error, or when it is closed.
 
     Args:
-        first: the source, open; this one closes it.
+        first: the open source, which is closed with this one.
         reopen: opens it again; a `Reopener` can also change its size.
         clock: monotonic seconds.
     """
@@ -87,8 +87,8 @@ class ReconnectingSource:
         self._reopen = reopen
         self._clock = clock
         self._closed = threading.Event()
-        self._resting = False
-        self._let_go: Source | None = None
+        self._is_suspended = False
+        self._released: Source | None = None
         self._pool = ArrayPool()
         self._woken = threading.Event()
         self._state = State.OPENING
@@ -97,80 +97,80 @@ class ReconnectingSource:
         self._shift = (0, Fraction(0))
         self.info: SourceInfo = first.info
         self.problem = ""
-        """Why the source is lost; "" while it is not."""
+        """Why the source is lost; "" if it is not lost."""
         self.losses = 0
-        """How often it was lost."""
+        """The number of times the source was lost."""
 
     @property
     def state(self) -> State:
-        """What it is doing now. Any thread may ask."""
+        """The current state. Any thread may read it."""
         is_stale = self._state is State.LIVE and self._clock() - self._seen_at > STALE_S
         return State.LOST if is_stale else self._state
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield frames, through every loss, until the end."""
+        """Yield frames until the end; a lost source is reopened."""
         source: Source | None = self._source
         while source is not None:
             self._shift = (0, Fraction(0))
             is_first = True
             try:
                 for frame in source:
-                    yield self._placed(frame, is_first=is_first)
+                    yield self._place_in_stream(frame, is_first=is_first)
                     is_first = False
             except (SourceError, OSError) as exc:
-                if not self._is_wanted_gone(source):
-                    self._lose(exc)
+                if not self._is_closed_on_purpose(source):
+                    self._record_loss(exc)
             else:
-                if not self._is_wanted_gone(source):
+                if not self._is_closed_on_purpose(source):
                     return
-            source = self._next_source(at_once=self._is_wanted_gone(source))
+            source = self._reopen_source(at_once=self._is_closed_on_purpose(source))
 
-    def rest(self) -> None:
-        """Close the source until `wake`: the camera's light goes out. Any thread."""
-        if not self._resting:
+    def suspend(self) -> None:
+        """Close the source until `wake`; the camera's light goes out. Any thread may call this."""
+        if not self._is_suspended:
             self._woken.clear()
-            self._resting = True
+            self._is_suspended = True
             self._source.close()
 
     def wake(self) -> None:
-        """Open the source again after `rest`. Any thread."""
-        if self._resting:
+        """Open the source again after `suspend`. Any thread may call this."""
+        if self._is_suspended:
             self._woken.set()
 
     def can_downscale(self) -> bool:
-        """Say whether the device has a smaller size of the same shape."""
+        """Return True if the device has a smaller size of the same aspect ratio."""
         return isinstance(self._reopen, Reopener) and self._reopen.can_downscale()
 
     def set_downscaled(self, *, on: bool) -> None:
-        """Take smaller pictures from the device, enlarged to this one's size; or no longer."""
+        """Read smaller frames from the device and scale them up; or stop doing so."""
         if isinstance(self._reopen, Reopener):
             self._reopen.set_downscaled(on=on)
-            self._let_go = self._source
+            self._released = self._source
             self._source.close()
 
     def stop_waiting(self) -> None:
-        """End the iteration if the source is lost or rests. Any thread."""
+        """End the iteration if the source is lost or suspended. Any thread may call this."""
         self._closed.set()
         self._woken.set()
 
     def close(self) -> None:
-        """End the iteration, also while the source is lost or rests."""
+        """End the iteration, also while the source is lost or suspended."""
         self.stop_waiting()
         self._source.close()
 
-    def _lose(self, exc: Exception) -> None:
+    def _record_loss(self, exc: Exception) -> None:
         self._state, self.problem = State.LOST, str(exc)
         self.losses += 1
         log.warning("%s is lost: %s", self.info.name, exc)
         self._source.close()
 
-    def _is_wanted_gone(self, source: Source) -> bool:
-        return self._resting or source is self._let_go
+    def _is_closed_on_purpose(self, source: Source) -> bool:
+        return self._is_suspended or source is self._released
 
-    def _next_source(self, *, at_once: bool) -> Source | None:
-        """Open the source again, however long it takes; None once this one is closed."""
+    def _reopen_source(self, *, at_once: bool) -> Source | None:
+        """Open the source again, retrying until it opens; None after `close`."""
         pause_s = 0.0 if at_once else FIRST_PAUSE_S
-        self._rest()
+        self._wait_while_suspended()
         while not self._closed.wait(pause_s):
             pause_s = min(max(2 * pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
             self._state = State.RETRYING if self.problem else State.OPENING
@@ -178,30 +178,30 @@ class ReconnectingSource:
                 self._source = self._reopen()
             except (SourceError, OSError) as exc:
                 self.problem = str(exc)
-                self._rest()
+                self._wait_while_suspended()
                 continue
-            if not (self._closed.is_set() or self._resting):
+            if not (self._closed.is_set() or self._is_suspended):
                 log.info("%s is back", self.info.name)
                 return self._source
-            self._source.close()  # it was not wanted any more when it had opened
-            self._rest()
+            self._source.close()  # closed or suspended while it opened
+            self._wait_while_suspended()
         return None
 
-    def _rest(self) -> None:
-        """Wait while nobody wants the source."""
-        if self._resting:
-            self._state, self.problem = State.RESTING, ""
+    def _wait_while_suspended(self) -> None:
+        """Wait until `wake` if the source is suspended."""
+        if self._is_suspended:
+            self._state, self.problem = State.SUSPENDED, ""
             self._woken.wait()
-            self._resting = False
+            self._is_suspended = False
 
-    def _placed(self, frame: Frame, *, is_first: bool) -> Frame:
-        """Give a frame its place in the one stream, and the stream's size."""
+    def _place_in_stream(self, frame: Frame, *, is_first: bool) -> Frame:
+        """Set the index, the time and the size of a frame to those of the stream."""
         if is_first and self._last is not None:
             gone_us = round(max(0.0, frame.captured_at - self._last.captured_at) * _MICROSECONDS)
             resumed = self._last.pts + Fraction(max(1, gone_us), _MICROSECONDS)
             self._shift = (self._last.index + 1 - frame.index, resumed - frame.pts)
         if frame.size != self.info.size:
-            frame = self._fitted(frame)
+            frame = self._fit_frame(frame)
         if self._shift[1]:
             index, pts = frame.index + self._shift[0], frame.pts + self._shift[1]
             frame = replace(frame, index=index, pts=pts)
@@ -209,8 +209,8 @@ class ReconnectingSource:
         self._seen_at, self._last = self._clock(), frame
         return frame
 
-    def _fitted(self, frame: Frame) -> Frame:
-        """Give a frame the stream's size; quickly, if it has its shape."""
+    def _fit_frame(self, frame: Frame) -> Frame:
+        """Scale a frame to the size of the stream; I420 directly if the aspect ratio is equal."""
         (width, height), size = self.info.size, frame.size
         is_even = not (width % 2 or height % 2)
         if frame.layout == "i420" and is_even and size[0] * height == size[1] * width:
@@ -222,15 +222,15 @@ class ReconnectingSource:
 
 
 class CameraReopener(Reopener):
-    """A `Reopener` of a camera that is open now.
+    """Reopens a camera.
 
     Args:
-        part: what it was opened from.
-        size: (width, height) of its pictures.
+        part: the description that it was opened from.
+        size: (width, height) of its frames.
         opener: opens a source by its description.
 
     Raises:
-        OSError: it cannot be asked who it is.
+        OSError: the camera cannot be identified.
     """
 
     def __init__(
@@ -246,24 +246,24 @@ class CameraReopener(Reopener):
         self._smaller: tuple[int, int] | None = None
 
     def __call__(self) -> Source:
-        """Open it where it is now.
+        """Open the camera at its current path.
 
         Raises:
-            SourceOpenError: it is not there, or busy.
+            SourceOpenError: it is missing, or busy.
         """
         size = {"size": "{}x{}".format(*self._smaller)} if self._smaller else {}
         return self._opener(self._part.with_options(device=self._where(), **size))
 
     def can_downscale(self) -> bool:
-        """Return True if it has a smaller size of the same shape."""
-        return self._found() is not None
+        """Return True if it has a smaller size of the same aspect ratio."""
+        return self._find_smaller_size() is not None
 
     def set_downscaled(self, *, on: bool) -> None:
-        """Open it at that size from now on, or as the part says."""
-        self._smaller = self._found() if on else None
+        """Open it at the smaller size from now on, or as described."""
+        self._smaller = self._find_smaller_size() if on else None
 
-    def _found(self) -> tuple[int, int] | None:
-        with suppress(OSError):  # it is gone just now, or cannot be asked on this system
+    def _find_smaller_size(self) -> tuple[int, int] | None:
+        with suppress(OSError):  # disconnected, or not supported on this system
             named = str(self._where())
             path = Path(f"/dev/video{named}" if named.isdecimal() else named)
             return v4l2.find_smaller_size(path, self._size)

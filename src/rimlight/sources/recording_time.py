@@ -29,7 +29,7 @@ _EARLIEST, _LATEST = 1990, 2200
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordingTime:
     """What a file tells of the time of its recording.
 
     Attributes:
@@ -47,7 +47,7 @@ class Recorded:
     clock: datetime | None = None
 
 
-def in_order(files: Sequence[Recorded]) -> tuple[list[Recorded], list[str]]:
+def sort_by_time(files: Sequence[RecordingTime]) -> tuple[list[RecordingTime], list[str]]:
     """Sort files by one kind of clock, or by name where they do not share one.
 
     Times inside of files are UTC and those in names local, so they are never compared. Files that
@@ -56,7 +56,7 @@ def in_order(files: Sequence[Recorded]) -> tuple[list[Recorded], list[str]]:
     Returns:
         The files in order with their clocks, and what the user should know.
     """
-    told, notes = _one_clock(sorted(files, key=_name_key))
+    told, notes = _choose_clock(sorted(files, key=_get_sort_key))
     missing = [file.path.name for file in told if file.clock is None]
     if not missing:
         told.sort(key=lambda file: str(file.clock))
@@ -65,7 +65,7 @@ def in_order(files: Sequence[Recorded]) -> tuple[list[Recorded], list[str]]:
             f"{len(missing)} of {len(told)} files do not say when they were recorded, or by "
             f"another clock than the others ({missing[0]}): all are in the order of their names"
         )
-    told, late = _chained(told)
+    told, late = _chain_chapters(told)
     if late:
         notes.append(
             f"{format_count(len(late), 'file')} with the clock of the file before (chapters of one "
@@ -74,7 +74,7 @@ def in_order(files: Sequence[Recorded]) -> tuple[list[Recorded], list[str]]:
     return told, notes
 
 
-def _one_clock(files: Sequence[Recorded]) -> tuple[list[Recorded], list[str]]:
+def _choose_clock(files: Sequence[RecordingTime]) -> tuple[list[RecordingTime], list[str]]:
     """Choose the clock that all files go by."""
     both = [(file.inside, file.named) for file in files if file.inside and file.named]
     if all(file.inside for file in files) or not any(file.named for file in files):
@@ -82,7 +82,7 @@ def _one_clock(files: Sequence[Recorded]) -> tuple[list[Recorded], list[str]]:
     if not any(file.inside for file in files):
         return [replace(file, clock=file.named) for file in files], []
     if both:
-        zone = _zone(both)
+        zone = _estimate_zone(both)
         made = [file.inside or (file.named - zone if file.named else None) for file in files]
         hours = zone.total_seconds() / 3600
         note = f"some files tell their time by name only: taken as UTC{hours:+g} h, as others do"
@@ -92,23 +92,23 @@ def _one_clock(files: Sequence[Recorded]) -> tuple[list[Recorded], list[str]]:
     return [replace(file, clock=c) for file, c in zip(files, clocks, strict=True)], []
 
 
-def _zone(both: Sequence[tuple[datetime, datetime]]) -> timedelta:
+def _estimate_zone(both: Sequence[tuple[datetime, datetime]]) -> timedelta:
     """Return what the clock of the names is ahead of that in the tags."""
     ahead = median((named - inside).total_seconds() for inside, named in both)
     return timedelta(seconds=round(ahead / _ZONE_STEP_S) * _ZONE_STEP_S)
 
 
-def _chained(files: Sequence[Recorded]) -> tuple[list[Recorded], list[str]]:
+def _chain_chapters(files: Sequence[RecordingTime]) -> tuple[list[RecordingTime], list[str]]:
     """Let files that carry the start of their whole recording follow on each other.
 
     Returns:
         The files, and the names of those whose clock was made of the file before.
     """
-    placed: list[Recorded] = []
+    placed: list[RecordingTime] = []
     late = []
     for told, file in zip([None, *files], files, strict=False):
         before = placed[-1] if placed else None
-        if told and before and before.clock and file.clock and _continues(told, file):
+        if told and before and before.clock and file.clock and _is_next_chapter(told, file):
             end = before.clock + timedelta(seconds=float(before.length))
             if file.clock < end:
                 placed.append(replace(file, clock=end))
@@ -118,29 +118,29 @@ def _chained(files: Sequence[Recorded]) -> tuple[list[Recorded], list[str]]:
     return placed, late
 
 
-def _continues(before: Recorded, file: Recorded) -> bool:
-    one, two = _chapter(before.path), _chapter(file.path)
+def _is_next_chapter(before: RecordingTime, file: RecordingTime) -> bool:
+    one, two = _parse_chapter(before.path), _parse_chapter(file.path)
     if one and two and one[0] == two[0] and two[1] == one[1] + 1:
         return True
     return before.clock == file.clock
 
 
-def _chapter(path: Path) -> tuple[str, int] | None:
+def _parse_chapter(path: Path) -> tuple[str, int] | None:
     """Return the number of the recording and that of the chapter in it, from GoPro's names."""
     found = _GOPRO.fullmatch(path.stem)
     return (found[3], int(found[1] or found[2] or 0)) if found else None
 
 
-def _name_key(file: Recorded) -> tuple[int, list[tuple[int, int, str]]]:
+def _get_sort_key(file: RecordingTime) -> tuple[int, list[tuple[int, int, str]]]:
     folder = _DCF.fullmatch(file.path.parent.name)
-    chapter = _chapter(file.path)
+    chapter = _parse_chapter(file.path)
     name = natural_sort_key(file.path.name)
     if chapter:
         name = [(0, int(chapter[0]), ""), (0, chapter[1], ""), *name]
     return int(folder[1]) if folder else 0, name
 
 
-def read_utc(text: str) -> datetime | None:
+def parse_utc(text: str) -> datetime | None:
     """Read an ISO 8601 time, also with a small t or z; one without a zone counts as UTC.
 
     Returns:
@@ -158,13 +158,13 @@ def has_zone(text: str) -> bool:
     return datetime.fromisoformat(text.strip().upper()).tzinfo is not None
 
 
-def moment_of(text: str) -> datetime | None:
+def parse_plausible_time(text: str) -> datetime | None:
     """Read a time as `read_utc` does; None also for one that no camera has seen."""
-    moment = read_utc(text)
+    moment = parse_utc(text)
     return moment if moment and _EARLIEST <= moment.year <= _LATEST else None
 
 
-def time_in_name(name: str) -> datetime | None:
+def parse_time_in_name(name: str) -> datetime | None:
     """Return the time that a name tells, by the camera's own clock, as if that were UTC."""
     found = _IN_NAME.search(name)
-    return moment_of("{}-{}-{}T{}:{}:{}".format(*found.groups())) if found else None
+    return parse_plausible_time("{}-{}-{}T{}:{}:{}".format(*found.groups())) if found else None

@@ -53,9 +53,9 @@ class PatternSource(SourceTraits):
         width, height = options.size
         self._reach = max(1, width // 5)
         random = np.random.default_rng(options.seed)
-        self._back = _texture(random, (width, height), _BACK)
+        self._back = _make_texture(random, (width, height), _BACK)
         # Larger than the picture, so that the texture can move along with the figure.
-        self._front = _texture(random, (width + 2 * self._reach, height), _FRONT)
+        self._front = _make_texture(random, (width + 2 * self._reach, height), _FRONT)
         self.info = SourceInfo(
             "pattern",
             options.size,
@@ -77,7 +77,7 @@ class PatternSource(SourceTraits):
             )
             index += 1
 
-    def truth(self, index: int) -> Image:
+    def draw_mask(self, index: int) -> Image:
         """Return the exact mask of frame `index`: uint8 (height, width), 255 on the figure."""
         width, height = self._options.size
         mask = np.zeros((height, width), np.uint8)
@@ -98,7 +98,7 @@ class PatternSource(SourceTraits):
         np.copyto(picture, self._back)
         left = self._reach - self._shift(index)
         front = self._front[:, left : left + picture.shape[1]]
-        return cast(Image, cv2.copyTo(front, self.truth(index), picture))
+        return cast(Image, cv2.copyTo(front, self.draw_mask(index), picture))
 
     def _shift(self, index: int) -> int:
         """Return how far right of the middle the figure is, in pixels."""
@@ -110,7 +110,7 @@ class PatternSource(SourceTraits):
         return every is not None and int(index / self._options.rate / Fraction(every)) % 2 == 1
 
 
-def _texture(
+def _make_texture(
     random: np.random.Generator, size: tuple[int, int], color: tuple[int, int, int]
 ) -> Image:
     """Return cloudy noise around `color`, uint8 (height, width, 3)."""

@@ -19,7 +19,7 @@ from rimlight.core.errors import SourceOpenError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.core.protocols import SourceTraits
 from rimlight.imaging.image_files.read import MAX_MEGAPIXELS, check_complete, read_image_file
-from rimlight.sources.images import why_unread
+from rimlight.sources.images import explain_read_error
 from rimlight.system.file_kinds import (
     HEIF_SUFFIXES,
     IMAGE_SUFFIXES,
@@ -32,7 +32,7 @@ from rimlight.system.folders import FolderListing, describe_skipped, list_folder
 
 _log = logging.getLogger(__name__)
 
-_USUAL_SIZE = (1024, 1024)
+_DEFAULT_SIZE = (1024, 1024)
 State = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds."""
 
@@ -82,30 +82,30 @@ class WatchFolderSource(SourceTraits):
                 f"there is no folder {self._folder} to watch", hint=f"mkdir -p {self._folder}"
             )
         self._recursive, self._poll_s = options.recursive, options.poll_s
-        self._own, self._limit = options.results, options.max_megapixels
-        listing = self._listing()
-        self._told = {get_suffix(path) for path in listing.files}
+        self._results, self._limit = options.results, options.max_megapixels
+        listing = self._list_files()
+        self._reported_suffixes = {get_suffix(path) for path in listing.files}
         self._stopped = threading.Event()
         self._wait = wait or (lambda seconds: not self._stopped.wait(seconds))
         self._seen: dict[Path, State] = {}
         self._dangling: set[Path] = set()
-        self._done = self._made(options.results)
+        self._done = self._find_done(options.results)
         self._count = 0
         self.info = SourceInfo(
             options.path,
-            self._usual_size(),
+            self._guess_size(),
             time_base=Fraction(1),
             is_image_sequence=True,
             notes=(
                 f"watching {self._folder} for pictures; Ctrl-C ends it",
-                *self._notes(listing),
+                *self._list_notes(listing),
             ),
         )
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield pictures as they are whole, a second apart, named by their path in the folder."""
         while not self._stopped.is_set():
-            for path in self._whole():
+            for path in self._find_ready():
                 frame = self._read(path)
                 if frame is not None:
                     yield frame
@@ -122,9 +122,9 @@ class WatchFolderSource(SourceTraits):
         """End the iteration."""
         self._stopped.set()
 
-    def _whole(self) -> list[Path]:
+    def _find_ready(self) -> list[Path]:
         """Look into the folder; return what has not changed since the look before and is new."""
-        before, self._seen = self._seen, self._states()
+        before, self._seen = self._seen, self._read_states()
         self._done = {path: state for path, state in self._done.items() if path in self._seen}
         ready = [
             path
@@ -133,51 +133,57 @@ class WatchFolderSource(SourceTraits):
         ]
         return sorted(ready, key=path_sort_key)
 
-    def _made(self, results: Sequence[Path]) -> dict[Path, State]:
+    def _find_done(self, results: Sequence[Path]) -> dict[Path, State]:
         """Return what lies there and was done by an earlier run."""
-        there = self._states() if results else {}
+        there = self._read_states() if results else {}
         # Where a.jpg and a.tif lie, it cannot be told of which of them a.png was made.
         alike = Counter(path.with_suffix("") for path in there)
         return {
             path: state
             for path, state in there.items()
             if alike[path.with_suffix("")] == 1
-            and all(_newest(one / path.relative_to(self._folder)) >= state[1] for one in results)
+            and all(
+                _get_newest_change(one / path.relative_to(self._folder)) >= state[1]
+                for one in results
+            )
         }
 
-    def _notes(self, listing: FolderListing) -> list[str]:
+    def _list_notes(self, listing: FolderListing) -> list[str]:
         count = len(self._done)
         done = f"left out {count} of them, which have a newer result" if count else ""
         others = [path for path in listing.files if not is_image(path)]
         return [note for note in (done, describe_skipped(others, listing)) if note]
 
-    def _listing(self) -> FolderListing:
+    def _list_files(self) -> FolderListing:
         return list_folder(
-            self._folder, recursive=self._recursive, excluded=self._own, strict=False
+            self._folder, recursive=self._recursive, excluded=self._results, strict=False
         )
 
-    def _states(self) -> dict[Path, State]:
+    def _read_states(self) -> dict[Path, State]:
         states = {}
-        for path in self._listing().files:
+        for path in self._list_files().files:
             if not is_image(path):
-                self._tell_kind(path)
+                self._report_kind(path)
                 continue
             try:
                 status = path.stat()
             except OSError:  # it is gone again, or a link that leads nowhere
-                self._tell_link(path)
+                self._report_link(path)
                 continue
             states[path] = (status.st_size, status.st_mtime_ns)
         return states
 
-    def _tell_kind(self, path: Path) -> None:
+    def _report_kind(self, path: Path) -> None:
         """Say once of each kind of picture or video that it is left out."""
         suffix = get_suffix(path)
-        if suffix in VIDEO_SUFFIXES | HEIF_SUFFIXES | RAW_SUFFIXES and suffix not in self._told:
-            self._told.add(suffix)
+        if (
+            suffix in VIDEO_SUFFIXES | HEIF_SUFFIXES | RAW_SUFFIXES
+            and suffix not in self._reported_suffixes
+        ):
+            self._reported_suffixes.add(suffix)
             _log.warning("%s", describe_skipped([path]))
 
-    def _tell_link(self, path: Path) -> None:
+    def _report_link(self, path: Path) -> None:
         """Say once of a link that nothing is there."""
         if path.is_symlink() and path not in self._dangling:
             self._dangling.add(path)
@@ -189,7 +195,7 @@ class WatchFolderSource(SourceTraits):
             check_complete(path)
             picture = read_image_file(path, max_megapixels=self._limit)
         except (OSError, ValueError) as exc:
-            _log.warning("left out %s until it changes: %s", path, why_unread(exc))
+            _log.warning("left out %s until it changes: %s", path, explain_read_error(exc))
             return None
         if picture.count > 1:
             _log.warning("%s holds %d pictures; the first is taken", path, picture.count)
@@ -204,18 +210,18 @@ class WatchFolderSource(SourceTraits):
             metadata=picture.metadata,
         )
 
-    def _usual_size(self) -> tuple[int, int]:
+    def _guess_size(self) -> tuple[int, int]:
         """Return the size of a picture that is there already: the model is chosen by its shape."""
-        for path in sorted(self._states(), key=path_sort_key)[:3]:
+        for path in sorted(self._read_states(), key=path_sort_key)[:3]:
             try:
                 bgr = read_image_file(path).bgr
             except (OSError, ValueError):
                 continue
             return bgr.shape[1], bgr.shape[0]
-        return _USUAL_SIZE
+        return _DEFAULT_SIZE
 
 
-def _newest(path: Path) -> int:
+def _get_newest_change(path: Path) -> int:
     """Return when a picture of that name, whatever its suffix, was changed; 0: there is none."""
     kinds = (path.with_suffix(suffix) for suffix in IMAGE_SUFFIXES)
     return max((kind.stat().st_mtime_ns for kind in kinds if kind.is_file()), default=0)

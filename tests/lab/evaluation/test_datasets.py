@@ -138,7 +138,7 @@ def test_the_pattern_source_tells_its_truth():
     data = SourceData(lambda: PatternSource(options), name="test-pattern")
     samples = list(data)
     assert data.count == len(samples) == 3 and data.rate == 30
-    assert (samples[1].alpha == PatternSource(options).truth(1) / np.float32(255)).all()
+    assert (samples[1].alpha == PatternSource(options).draw_mask(1) / np.float32(255)).all()
 
 
 def test_an_endless_source_is_cut():

@@ -27,7 +27,7 @@ class Oracle:
         self.source, self.delay = PatternSource(options), delay
 
     def segment(self, frame):
-        truth = self.source.truth(max(0, frame.index - self.delay))
+        truth = self.source.draw_mask(max(0, frame.index - self.delay))
         return Mask((truth / np.float32(255)).astype(np.float32)[..., None], ("person",))
 
     def close(self): ...

@@ -16,7 +16,7 @@ from rimlight.lab.evaluation.crops import crop as crop_named
 from rimlight.lab.evaluation.datasets import SEQUENCE_RATE, Data, FolderData
 from rimlight.lab.evaluation.labels import scheme
 from rimlight.lab.evaluation.layout import pictures_in, what_lies_in
-from rimlight.sources import guess
+from rimlight.sources import guess_source
 
 
 def open_data(
@@ -57,7 +57,7 @@ def open_data(
             f"{folder} holds no pictures: there is {what_lies_in(folder)}",
             hint="name a folder with images/ and masks/ (or labels/), or one of pictures",
         )
-    part = SourceConfig.model_validate(guess(spec))
+    part = SourceConfig.model_validate(guess_source(spec))
     return SourceData(
         partial(pipeline.open_source, part), name=Path(hide_secrets(spec)).name or spec, limit=limit
     )

@@ -20,7 +20,7 @@ from rimlight.imaging.geometry import UPRIGHT, Orientation
 from rimlight.lab.training.data.folders import pictures_by_name
 from rimlight.lab.training.data.options import IGNORED
 from rimlight.lab.training.data.samples import Labels, Sample
-from rimlight.sources import guess
+from rimlight.sources import guess_source
 
 _QUALITY = 95  # of the JPEG that a frame is kept as
 _STARTED = ".unfinished"
@@ -69,7 +69,7 @@ def frames_of(paths: Sequence[Path], *, limit: int) -> Iterator[Frame]:
         place = path / "images" if (path / "images").is_dir() else path
         if place.is_dir():
             pictures_by_name(place)  # says what lies there instead
-        source = open_source(SourceConfig.model_validate(guess(str(place))))
+        source = open_source(SourceConfig.model_validate(guess_source(str(place))))
         try:
             step = max(1, (source.info.count or limit) // limit)
             yield from islice(source, 0, limit * step, step)
@@ -78,7 +78,7 @@ def frames_of(paths: Sequence[Path], *, limit: int) -> Iterator[Frame]:
 
 
 def _of_path(path: Path, cache: Path, every: int, limit: int | None) -> Sequence[Sample]:
-    if guess(str(path))["kind"] == "images":
+    if guess_source(str(path))["kind"] == "images":
         files = _pictures(path)
     else:
         files = _frames_as_pictures(path, cache, every)
@@ -113,7 +113,7 @@ def _frames_as_pictures(clip: Path, cache: Path, every: int) -> dict[str, Path]:
 
 
 def _write_frames(clip: Path, folder: Path, every: int) -> None:
-    source = open_source(SourceConfig.model_validate({**guess(str(clip)), "stride": every}))
+    source = open_source(SourceConfig.model_validate({**guess_source(str(clip)), "stride": every}))
     try:
         for frame in source:
             path = folder / f"{frame.index:06d}.jpg"
