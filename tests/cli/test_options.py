@@ -31,6 +31,8 @@ OTHERS = {
     ("eval", "rate"),
     ("bench", "memory"),
     ("bench", "model"),
+    ("compare", "quality"),
+    ("compare", "model"),
 }
 
 for module in {target.partition(":")[0] for target in COMMANDS.values()}:

@@ -14,7 +14,7 @@ from pipewire_session import Session, need_pipewire, wait_until
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import Frame
 from rimlight.imaging.color import ColorSpace, i420_to_yuy2
-from rimlight.sinks import guess
+from rimlight.sinks import guess_sink
 from rimlight.sinks.pipewire import PipeWireSink
 from rimlight.sinks.threaded import ConstantRateSink
 from rimlight.system import pipewire
@@ -76,8 +76,8 @@ def feed(sink, frames, consumers):
 
 
 def test_a_name_may_follow_the_kind():
-    assert guess("pipewire") == {"kind": "pipewire"}
-    assert guess("pipewire:My room") == {"kind": "pipewire", "name": "My room"}
+    assert guess_sink("pipewire") == {"kind": "pipewire"}
+    assert guess_sink("pipewire:My room") == {"kind": "pipewire", "name": "My room"}
 
 
 def test_packed_yuv_has_the_luma_and_the_chroma_of_planar():

@@ -1,4 +1,4 @@
-"""Where results go. `SINKS` names the kinds, `guess` reads what a user types after --sink or -o."""
+"""Where results go: `SINKS` names the kinds, `guess_sink` reads what follows --sink or -o."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ ENDLESS_COUNT = 150
 class KnowsTruth(Protocol):
     """A source that draws its pictures, and so knows what they show."""
 
-    def truth(self, index: int) -> NDArray[np.uint8]:
+    def draw_mask(self, index: int) -> NDArray[np.uint8]:
         """Return the mask of frame `index`: uint8 (height, width), 255 on the foreground."""
         ...
 
@@ -78,4 +78,4 @@ class SourceData:
 def _truth(source: Source, frame: Frame) -> Alpha | None:
     if not isinstance(source, KnowsTruth):
         return None
-    return (source.truth(frame.index) / np.float32(255)).astype(np.float32)
+    return (source.draw_mask(frame.index) / np.float32(255)).astype(np.float32)
