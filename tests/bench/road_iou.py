@@ -18,8 +18,8 @@ import numpy as np
 from rimlight.core.frame import Frame
 from rimlight.core.model_card import load_card
 from rimlight.imaging.image_files.read import read_image
+from rimlight.lab.evaluation.files import find_pairs, read_mask
 from rimlight.lab.evaluation.labels import CAMVID, COMMA10K, COMMA10K_OUTSIDE, VOID, Scheme
-from rimlight.lab.evaluation.pairs import find_pairs, read_mask
 from rimlight.segmenters.tflite import TfliteSegmenter
 from rimlight.system import app_paths
 

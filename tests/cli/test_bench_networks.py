@@ -12,9 +12,9 @@ from rimlight.lab.evaluation.datasets import Sample
 
 @pytest.fixture
 def selfie():
-    from rimlight.lab.bench.contenders import given
+    from rimlight.lab.bench.networks import load_given
 
-    return list(given("selfie-landscape", None, ()))
+    return list(load_given("selfie-landscape", None, ()))
 
 
 def frames():
@@ -63,7 +63,7 @@ def test_flags_of_the_table_are_refused_without_it(refused):
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras 3.15's
 def test_a_trained_file_is_measured_in_three_variants(tmp_path):
     pytest.importorskip("keras")
-    from rimlight.lab.bench.contenders import given
+    from rimlight.lab.bench.networks import load_given
     from rimlight.lab.training.cards import write_card
     from rimlight.lab.training.networks import build_network
     from rimlight.lab.training.networks.options import NetworkOptions
@@ -73,7 +73,7 @@ def test_a_trained_file_is_measured_in_three_variants(tmp_path):
     build_network(NetworkOptions(size=(64, 32), width=0.25)).save(folder / "best.keras")
     write_card(folder / "best.keras", size=(64, 32), classes=("background", "person"))
     (tmp_path / "made").mkdir()
-    found = list(given(str(folder / "best.keras"), tmp_path / "made", frames()))
+    found = list(load_given(str(folder / "best.keras"), tmp_path / "made", frames()))
     assert [one.name for one in found] == ["own/best", "own/best, float16", "own/best, int8"]
     sizes = [one.file.stat().st_size for one in found]
     assert max(sizes[1:]) < sizes[0]  # so small a network has more scales than numbers in int8

@@ -6,9 +6,9 @@ import pytest
 from labeled import as_frame, at_size, labeled, set_iou
 
 from rimlight.imaging.image_files.read import read_image
+from rimlight.lab.evaluation.files import find_pairs, read_mask
 from rimlight.lab.evaluation.labels import CAMVID as CAMVID_SCHEME
 from rimlight.lab.evaluation.labels import COMMA10K, VOID
-from rimlight.lab.evaluation.pairs import find_pairs, read_mask
 from rimlight.models.catalog import Catalog
 from rimlight.segmenters.tflite import TfliteSegmenter
 

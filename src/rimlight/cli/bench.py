@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from rimlight.core.frame import Frame
-    from rimlight.lab.bench.contenders import Contender
-    from rimlight.lab.bench.networks import Measured
-    from rimlight.lab.bench.rounds import Cost
+    from rimlight.lab.bench.interleaved_timing import Cost
+    from rimlight.lab.bench.networks import Contender, Measured
     from rimlight.lab.bench.suite import Report
 
 NETWORKS = "Networks"
@@ -113,12 +112,12 @@ def bench(
     _refuse_without_networks({"model": model, "pictures": pictures, "limit": limit})
 
     from rimlight.cli.console import console
-    from rimlight.lab.bench.footage import sample_clip
+    from rimlight.lab.bench.clips import get_sample_clip
     from rimlight.lab.bench.suite import Plan, run_suite
     from rimlight.system.atomic_io import MADE_BY, write_text
 
     plan = Plan(
-        clip=clip or sample_clip(),
+        clip=clip or get_sample_clip(),
         rounds=max(5, rounds // share),
         clip_frames=300 // share,
         clip_rounds=1 if quick else 3,
@@ -131,7 +130,7 @@ def bench(
     if json_file:
         from rimlight.core.interchange import to_json
 
-        write_text(json_file, to_json(MADE_BY | report.as_dict(), indent=2) + "\n")
+        write_text(json_file, to_json(MADE_BY | report.to_dict(), indent=2) + "\n")
     _print_report(report)
 
 
@@ -217,14 +216,14 @@ def bench_networks(
     from dataclasses import asdict
 
     from rimlight.cli.console import console
-    from rimlight.lab.bench.footage import load_frames, sample_clip
+    from rimlight.lab.bench.clips import get_sample_clip, load_frames
     from rimlight.lab.bench.networks import measure
-    from rimlight.lab.bench.suite import machine
-    from rimlight.lab.evaluation.opening import open_data
+    from rimlight.lab.bench.suite import describe_machine
+    from rimlight.lab.evaluation.datasets import open_dataset
     from rimlight.system.atomic_io import MADE_BY, write_text
 
-    data = open_data(str(pictures), limit=limit) if pictures else ()
-    frames = load_frames(clip or sample_clip(), (1280, 720), CALIBRATION_FRAMES)
+    data = open_dataset(str(pictures), limit=limit) if pictures else ()
+    frames = load_frames(clip or get_sample_clip(), (1280, 720), CALIBRATION_FRAMES)
     with (
         tempfile.TemporaryDirectory() as folder,
         console.status("building and converting", spinner="line") as status,
@@ -233,24 +232,27 @@ def bench_networks(
         status.update(f"measuring {len(contenders)} networks in turns")
         table = measure(contenders, frames[:TIMED_FRAMES], rounds=rounds, pictures=data)
     if json_file:
-        content = MADE_BY | {"machine": machine(), "networks": [asdict(line) for line in table]}
+        content = MADE_BY | {
+            "machine": describe_machine(),
+            "networks": [asdict(line) for line in table],
+        }
         from rimlight.core.interchange import to_json
 
         write_text(json_file, to_json(content, indent=2) + "\n")
-    _print_networks(table, machine())
+    _print_networks(table, describe_machine())
 
 
 def _open_contenders(
     folder: Path, models: Sequence[str], frames: Sequence[Frame]
 ) -> list[Contender]:
     from rimlight.cli.training import check_tensorflow
-    from rimlight.lab.bench.contenders import given, shipped, untrained
+    from rimlight.lab.bench.networks import build_untrained, list_shipped, load_given
 
     check_tensorflow()
-    own = [one for model in models for one in given(model, folder, frames)]
+    own = [one for model in models for one in load_given(model, folder, frames)]
     named = {one.name for one in own}
-    others = [one for one in shipped() if one.name not in named]
-    return [*untrained(folder, frames), *own, *others]
+    others = [one for one in list_shipped() if one.name not in named]
+    return [*build_untrained(folder, frames), *own, *others]
 
 
 def _print_networks(table: Sequence[Measured], machine: dict[str, Any]) -> None:

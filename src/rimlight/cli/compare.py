@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rimlight.lab.compare.moments import Moments
     from rimlight.lab.compare.run import Comparison
     from rimlight.lab.compare.worker import Contender
-    from rimlight.lab.evaluation.datasets import Data
+    from rimlight.lab.evaluation.datasets import Dataset
     from rimlight.lab.evaluation.results import Evaluation
 
 QUALITIES = ("fast", "balanced", "best")
@@ -79,12 +79,12 @@ def compare(
     """
     from rimlight.lab.compare.report import to_html
     from rimlight.lab.compare.run import Comparison, check_names, open_workers
-    from rimlight.lab.evaluation.opening import open_data
+    from rimlight.lab.evaluation.datasets import open_dataset
     from rimlight.sinks.output_paths import check_report
     from rimlight.system.atomic_io import write_text
 
     check_report(output, overwrite=overwrite)
-    opened = [open_data(spec, limit=limit) for spec in data]
+    opened = [open_dataset(spec, limit=limit) for spec in data]
     check_names("data", [one.name for one in opened])
     contenders = _make_contenders(quality, model or (), peer or (), opened[0].size)
     with open_workers(contenders) as workers:
@@ -126,7 +126,7 @@ def _run(comparisons: Sequence[Comparison], *, quiet: bool) -> bool:
     total = None if None in counts else sum(filter(None, counts))
     with open_progress("comparing", quiet=quiet) as update:
 
-        def advance(data: Data) -> None:
+        def advance(data: Dataset) -> None:
             nonlocal done
             done += 1
             update(done, total, data.name)

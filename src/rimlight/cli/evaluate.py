@@ -12,7 +12,7 @@ import typer
 from rimlight.cli.flags import Overwrite, Quiet
 
 if TYPE_CHECKING:
-    from rimlight.lab.evaluation.datasets import Data
+    from rimlight.lab.evaluation.datasets import Dataset
     from rimlight.lab.evaluation.results import Evaluation, Result
     from rimlight.lab.evaluation.run import OnSample
     from rimlight.lab.evaluation.setups import SetupConfig
@@ -83,9 +83,9 @@ def evaluate(
 
     rimlight eval clip.mp4 --setup raw=selfie-landscape --video side-by-side.mp4
     """
-    from rimlight.lab.evaluation.opening import open_data
-    from rimlight.lab.evaluation.outlines import is_outlined
+    from rimlight.lab.evaluation.datasets import open_dataset
     from rimlight.lab.evaluation.report import write_html, write_json
+    from rimlight.lab.evaluation.yolo_polygons import is_outlined
     from rimlight.sinks.output_paths import check_report, check_writable_file
 
     for report in (json, html):
@@ -98,7 +98,7 @@ def evaluate(
         evaluation = _evaluate_objects(data, _read_setups(setup or (OBJECTS,), config), limit=limit)
     else:
         evaluation = _evaluate_masks(
-            [open_data(spec, labels=labels, crop=crop, limit=limit, rate=rate) for spec in data],
+            [open_dataset(spec, labels=labels, crop=crop, limit=limit, rate=rate) for spec in data],
             _read_setups(setup or (), config),
             threshold=threshold,
             video=video,
@@ -125,17 +125,17 @@ def _evaluate_objects(
 ) -> Evaluation:
     """Measure the detection of single objects."""
     from rimlight.core.errors import ConfigError
-    from rimlight.lab.evaluation.objects import ObjectData, evaluate_objects, with_rules
-    from rimlight.lab.evaluation.outlines import is_outlined
+    from rimlight.lab.evaluation.objects import ObjectDataset, apply_rules, evaluate_objects
     from rimlight.lab.evaluation.results import Evaluation
     from rimlight.lab.evaluation.setups import open_setups
+    from rimlight.lab.evaluation.yolo_polygons import is_outlined
 
     if others := [spec for spec in specs if not is_outlined(Path(spec))]:
         raise ConfigError(
             f"{others[0]} has no labels of single objects", hint="evaluate it in a separate run"
         )
-    data = [ObjectData(Path(spec), limit=limit) for spec in specs]
-    with open_setups([with_rules(config) for config in configs], (1, 1)) as setups:
+    data = [ObjectDataset(Path(spec), limit=limit) for spec in specs]
+    with open_setups([apply_rules(config) for config in configs], (1, 1)) as setups:
         results = [result for one in data for result in evaluate_objects(one, setups)]
     return Evaluation(tuple(results), {"limit": limit or "none"})
 
@@ -149,7 +149,7 @@ def _read_setups(specs: Sequence[str], config: Path | None) -> tuple[SetupConfig
 
 
 def _evaluate_masks(
-    data: Sequence[Data],
+    data: Sequence[Dataset],
     configs: Sequence[SetupConfig],
     *,
     threshold: float,
@@ -180,9 +180,9 @@ def _open_comparison_video(path: Path | None, *, overwrite: bool) -> Iterator[On
     if path is None:
         yield None
         return
-    from rimlight.lab.evaluation.film import Films
+    from rimlight.lab.evaluation.visualize import ComparisonVideos
 
-    films = Films(path, overwrite=overwrite)
+    films = ComparisonVideos(path, overwrite=overwrite)
     try:
         yield films.show
     except BaseException:
@@ -194,7 +194,7 @@ def _open_comparison_video(path: Path | None, *, overwrite: bool) -> Iterator[On
 
 
 @contextmanager
-def _show_progress(data: Sequence[Data], *, quiet: bool) -> Iterator[OnSample]:
+def _show_progress(data: Sequence[Dataset], *, quiet: bool) -> Iterator[OnSample]:
     from rimlight.cli.console import open_progress
 
     done = 0
@@ -202,7 +202,7 @@ def _show_progress(data: Sequence[Data], *, quiet: bool) -> Iterator[OnSample]:
     total = None if None in counts else sum(filter(None, counts))
     with open_progress(data[0].name, quiet=quiet) as update:
 
-        def advance(one: Data, _sample: Any, _shown: Any) -> None:
+        def advance(one: Dataset, _sample: Any, _shown: Any) -> None:
             nonlocal done
             done += 1
             update(done, total, one.name)

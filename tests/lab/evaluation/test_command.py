@@ -24,7 +24,8 @@ def run():
 def test_setups_are_compared_in_a_table_and_in_files(run, moving, tmp_path):
     out = {kind: tmp_path / f"out.{kind}" for kind in ("json", "html", "mp4")}
     done = run(
-        moving, "--setup", "raw=selfie", "--setup", "steady=selfie+smooth+shown", "--limit", 20,
+        moving, "--setup", "raw=selfie", "--setup", "steady=selfie+smooth+composited",
+        "--limit", 20,
         "--json", out["json"], "--html", out["html"], "--video", out["mp4"],
     )  # fmt: skip
     assert done.exit_code == 0

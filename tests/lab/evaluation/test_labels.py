@@ -7,19 +7,19 @@ CITYSCAPES = ("road", "sidewalk", "building", "wall", "fence", "pole", "traffic 
 
 
 def test_other_names_of_a_class_are_translated():
-    table = CAMVID.translation(CITYSCAPES)
+    table = CAMVID.make_translation_table(CITYSCAPES)
     names = [CAMVID.classes[table[i]] for i in range(len(CITYSCAPES))]
     assert names == ["road", "pavement", "building", "building", "fence", "pole", "sign"]
 
 
 def test_what_the_scheme_does_not_know_is_void():
-    table = CAMVID.translation(("background", "road"))
+    table = CAMVID.make_translation_table(("background", "road"))
     assert table[0] == VOID and table[1] == CAMVID.classes.index("road")
     assert (table[2:] == VOID).all()
 
 
 def test_a_hyphen_in_a_name_is_a_space():
-    table = CAMVID.translation(("traffic-sign", "traffic sign"))
+    table = CAMVID.make_translation_table(("traffic-sign", "traffic sign"))
     assert [CAMVID.classes[label] for label in table[:2]] == ["sign", "sign"]
 
 

@@ -12,11 +12,11 @@ from rimlight.cli import app
 from rimlight.core.config import SegmenterConfig
 from rimlight.core.errors import ConfigError, ModelNotFoundError
 from rimlight.core.frame import Instances, Mask
-from rimlight.lab.evaluation.objects import ObjectData, evaluate_objects, with_rules
-from rimlight.lab.evaluation.outlines import is_outlined
+from rimlight.lab.evaluation.objects import ObjectDataset, apply_rules, evaluate_objects
 from rimlight.lab.evaluation.report import to_html
 from rimlight.lab.evaluation.results import Evaluation
 from rimlight.lab.evaluation.setups import Setup, SetupConfig
+from rimlight.lab.evaluation.yolo_polygons import is_outlined
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ class Finder:
 
 
 def score(folder, *found):
-    (result,) = evaluate_objects(ObjectData(folder), [Setup("fake", Finder(*found))])
+    (result,) = evaluate_objects(ObjectDataset(folder), [Setup("fake", Finder(*found))])
     return result.figures
 
 
@@ -77,13 +77,13 @@ def test_nothing_found_is_nothing(folder):
 def test_a_line_that_is_no_object_is_refused_with_its_file(folder):
     (folder / "labels" / "a.txt").write_text("0 0.1 0.2 x\n")
     with pytest.raises(ConfigError, match=r"a\.txt"):
-        list(ObjectData(folder))
+        list(ObjectDataset(folder))
 
 
 def test_a_model_without_single_objects_is_refused():
     part = SegmenterConfig(kind="model", model="selfie")
     with pytest.raises((ConfigError, ModelNotFoundError), match="no single objects"):
-        with_rules(SetupConfig(name="person", segmenter=part))
+        apply_rules(SetupConfig(name="person", segmenter=part))
 
 
 @pytest.mark.parametrize("flag", [("--video", "a.mp4"), ("--crop", "upper-body")])
@@ -94,7 +94,7 @@ def test_what_is_for_masks_is_refused_for_objects(folder, flag):
 
 
 def test_figures_of_objects_make_a_page(folder, tmp_path):
-    (result,) = evaluate_objects(ObjectData(folder), [Setup("fake", Finder((0, 8)))])
+    (result,) = evaluate_objects(ObjectDataset(folder), [Setup("fake", Finder((0, 8)))])
     assert "mAP@0.5" in to_html(Evaluation((result,), {}))
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from rimlight.core.errors import SinkError
-from rimlight.lab.evaluation.report import best_of, to_html, write_html, write_json
-from rimlight.lab.evaluation.results import MEASURES, Bad, Evaluation, Result, Score
+from rimlight.lab.evaluation.report import find_best, to_html, write_html, write_json
+from rimlight.lab.evaluation.results import METRICS, Evaluation, Result, Score, WorstExample
 
-IOU = next(m for m in MEASURES if m.key == "iou")
+IOU = next(m for m in METRICS if m.key == "iou")
 
 
 def result(setup, iou, **more):
@@ -25,7 +25,7 @@ def evaluation():
         "confusion": ((3, 1, 0), (0, 0, 0)),
     }
     good = result("<good> & new", 0.9)
-    poor = result("poor", 0.4, worst=(Bad("b", 0.2, strip),), **classes)
+    poor = result("poor", 0.4, worst=(WorstExample("b", 0.2, strip),), **classes)
     return Evaluation((good, poor), {"threshold": 0.5})
 
 
@@ -71,11 +71,11 @@ def test_the_page_has_colors_for_light_and_dark(evaluation):
 
 
 def test_the_best_value_depends_on_the_measure(evaluation):
-    assert best_of(IOU, evaluation.results) == 0.9
-    error = next(m for m in MEASURES if m.key == "alpha_error")
+    assert find_best(IOU, evaluation.results) == 0.9
+    error = next(m for m in METRICS if m.key == "alpha_error")
     pair = [Result(n, "set", {"alpha_error": v}, {}, ()) for n, v in (("a", 0.2), ("b", 0.1))]
-    assert best_of(error, pair) == 0.1
-    assert best_of(IOU, evaluation.results[:1]) is None
+    assert find_best(error, pair) == 0.1
+    assert find_best(IOU, evaluation.results[:1]) is None
 
 
 def test_only_measures_with_a_value_are_shown(evaluation):

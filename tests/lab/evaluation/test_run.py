@@ -5,17 +5,16 @@ import pytest
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Mask
-from rimlight.lab.evaluation.clips import SourceData
-from rimlight.lab.evaluation.datasets import FolderData
+from rimlight.lab.evaluation.datasets import FolderDataset, SourceDataset
 from rimlight.lab.evaluation.run import evaluate
 from rimlight.lab.evaluation.setups import (
     Setup,
-    as_shown,
-    labels_at,
     open_setups,
     parse_setup,
-    plain,
     read_setups,
+    upscale_as_composited,
+    upscale_labels,
+    upscale_raw,
 )
 from rimlight.sources.test_pattern import PatternSource
 
@@ -63,7 +62,7 @@ class Averager:
 @pytest.fixture
 def pattern():
     options = PatternSource.Options(size=(160, 96), count=40, speed=0.5)
-    return SourceData(lambda: PatternSource(options), name="pattern"), options
+    return SourceDataset(lambda: PatternSource(options), name="pattern"), options
 
 
 def test_the_truth_itself_gets_the_best_figures(pattern):
@@ -112,7 +111,7 @@ def test_every_stage_is_timed(pattern):
 def test_refiners_forget_between_single_pictures_but_not_within_a_sequence(pattern, make_folder):
     picture = np.zeros((40, 60, 3), np.uint8)
     mask = np.full((40, 60), 255, np.uint8)
-    stills = FolderData(make_folder(dict.fromkeys("abc", (picture, mask))))
+    stills = FolderDataset(make_folder(dict.fromkeys("abc", (picture, mask))))
     averager = Averager()
     setup = Setup("s", Still(np.ones((4, 4, 1), np.float32)), (("average", averager),))
     evaluate([stills], [setup])
@@ -139,7 +138,7 @@ def test_empty_scenes_count_apart(make_folder):
     picture, nobody = np.zeros((40, 60, 3), np.uint8), np.zeros((40, 60), np.uint8)
     someone = nobody.copy()
     someone[:20] = 255
-    data = FolderData(make_folder({"a": (picture, nobody), "b": (picture, someone)}))
+    data = FolderDataset(make_folder({"a": (picture, nobody), "b": (picture, someone)}))
     half = np.zeros((4, 4, 1), np.float32)
     half[:2] = 1
     results = evaluate([data], [Setup("half", Still(half)), Setup("none", Still(half * 0))]).results
@@ -149,7 +148,7 @@ def test_empty_scenes_count_apart(make_folder):
 
 def test_the_threshold_decides_what_is_mask(make_folder):
     truth = np.full((40, 60), 255, np.uint8)
-    data = FolderData(make_folder({"a": (np.zeros((40, 60, 3), np.uint8), truth)}))
+    data = FolderDataset(make_folder({"a": (np.zeros((40, 60, 3), np.uint8), truth)}))
     setup = Setup("unsure", Still(np.full((4, 4, 1), 0.4, np.float32)))
     ious = [evaluate([data], [setup], threshold=t).results[0].figures["iou"] for t in (0.3, 0.5)]
     assert ious == [1, 0]
@@ -161,7 +160,7 @@ def test_the_ten_worst_pictures_are_kept_worst_first(make_folder):
         truth = np.zeros((40, 60), np.uint8)
         truth[:, : 60 - 3 * ((index * 5) % 14)] = 255
         pairs[f"p{index}"] = (np.zeros((40, 60, 3), np.uint8), truth)
-    data = FolderData(make_folder(pairs))
+    data = FolderDataset(make_folder(pairs))
     (result,) = evaluate([data], [Setup("full", Still(np.ones((4, 4, 1), np.float32)))]).results
     values = sorted(score.figures["iou"] for score in result.scores)
     assert [bad.value for bad in result.worst] == values[:10]
@@ -171,7 +170,7 @@ def test_the_ten_worst_pictures_are_kept_worst_first(make_folder):
 def test_classes_are_compared_by_name(make_folder):
     truth = np.full((4, 6), 3, np.uint8)
     truth[2:], truth[0, 0] = 8, 11
-    data = FolderData(make_folder({"a": (np.zeros((4, 6, 3), np.uint8), truth)}))
+    data = FolderDataset(make_folder({"a": (np.zeros((4, 6, 3), np.uint8), truth)}))
     scores = np.zeros((4, 6, 2), np.float32)
     scores[:3, :, 1] = 1
     scores[3:, :, 0] = 1
@@ -185,11 +184,11 @@ def test_classes_are_compared_by_name(make_folder):
     assert ious["sky"] is None and result.figures["iou"] is None
 
 
-def test_plain_and_shown_finish_by_hand():
+def test_raw_and_composited_finish_by_hand():
     frame = next(iter(PatternSource(PatternSource.Options(size=(4, 2), count=1))))
     mask = Mask(np.full((1, 2, 1), 0.35, np.float32), ("person",), alpha_range=(0.2, 0.5))
-    assert plain(mask, frame) == pytest.approx(np.full((2, 4), 0.35))
-    assert as_shown(mask, frame) == pytest.approx(np.full((2, 4), 0.5), abs=0.01)
+    assert upscale_raw(mask, frame) == pytest.approx(np.full((2, 4), 0.35))
+    assert upscale_as_composited(mask, frame) == pytest.approx(np.full((2, 4), 0.5), abs=0.01)
 
 
 def test_labels_of_scores_and_of_labels_reach_the_pictures_size():
@@ -197,12 +196,12 @@ def test_labels_of_scores_and_of_labels_reach_the_pictures_size():
     scores[0, 0, 0] = scores[0, 1, 1] = 1
     labels = np.array([[0, 1]], np.uint8)
     for mask in (Mask(scores, ("a", "b")), Mask.from_labels(labels, ("a", "b"))):
-        assert labels_at(mask, (4, 2)).tolist() == [[0, 0, 1, 1]] * 2
+        assert upscale_labels(mask, (4, 2)).tolist() == [[0, 0, 1, 1]] * 2
 
 
 def test_a_setup_is_read_from_one_line():
-    setup = parse_setup("mine=selfie:threads=2+smooth:previous_weight=0.5+clean+shown")
-    assert setup.name == "mine" and setup.finish == "shown"
+    setup = parse_setup("mine=selfie:threads=2+smooth:previous_weight=0.5+clean+composited")
+    assert setup.name == "mine" and setup.finish == "composited"
     assert setup.segmenter.given == {"model": "selfie", "threads": 2}
     assert [part.kind for part in setup.refiners] == ["smooth", "clean"]
     assert setup.refiners[0].given == {"previous_weight": 0.5}
@@ -236,10 +235,13 @@ def test_setups_of_a_file_open_and_close(tmp_path):
     file.write_text(
         "setups:\n"
         "  - {name: raw, segmenter: {kind: model, model: selfie}}\n"
-        "  - {name: new, segmenter: {kind: threshold}, refiners: [{kind: smooth}], finish: shown}\n"
+        "  - {name: new, segmenter: {kind: threshold}, refiners: [{kind: smooth}], "
+        "finish: composited}\n"
     )
     with open_setups(read_setups(file), (64, 48)) as (raw, new):
-        assert [name for name, _ in new.refiners] == ["smooth"] and new.finish is as_shown
+        assert [name for name, _ in new.refiners] == [
+            "smooth"
+        ] and new.finish is upscale_as_composited
     frame = next(iter(PatternSource(PatternSource.Options(size=(64, 48), count=1))))
     with pytest.raises(ValueError, match="closed"):
         raw.segmenter.segment(frame)

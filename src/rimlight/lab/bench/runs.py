@@ -17,8 +17,8 @@ from rimlight.core.protocols import Segmenter
 from rimlight.factory.api import open_effect, open_refiner, open_segmenter, open_sink, open_source
 from rimlight.factory.pipeline import open_pipeline
 from rimlight.factory.presets import build_config
-from rimlight.lab.bench.footage import BlankSegmenter, RingSource
-from rimlight.lab.bench.frames import EFFECTS, MODEL
+from rimlight.lab.bench.clips import BlankSegmenter, RingSource
+from rimlight.lab.bench.frame_cost import EFFECTS, MODEL
 from rimlight.pipeline.pipeline import Pipeline
 from rimlight.pipeline.settings import Settings
 from rimlight.pipeline.stats import Stats
@@ -40,7 +40,7 @@ def process_clip(clip: Path, out: Path) -> Stats:
         return run.pipeline.run()
 
 
-def codec_alone(clip: Path, out: Path) -> Stats:
+def run_codec_alone(clip: Path, out: Path) -> Stats:
     """Decode and encode `clip` with the same source, sink and threads, and nothing between."""
     with closing(open_source(str(clip))) as source:
         sink = open_sink(str(out), source.info, {"overwrite": True})
@@ -50,7 +50,7 @@ def codec_alone(clip: Path, out: Path) -> Stats:
             sink.close()
 
 
-def in_alternation(
+def run_in_turns(
     runs: Sequence[Callable[[], Stats]], rounds: int
 ) -> tuple[list[float], list[Stats]]:
     """Run all in turn, `rounds` times; return the best wall seconds of each, and its figures."""
@@ -104,7 +104,7 @@ class LiveFigures:
     dropped: int
 
 
-def live_with_slow_model(
+def run_live_with_slow_model(
     size: tuple[int, int], seconds: float, *, least_s: float = 0.06
 ) -> LiveFigures:
     """Run a 30 fps source live with a model that takes `least_s` for a mask."""
@@ -136,7 +136,7 @@ def live_with_slow_model(
         )
         stats = pipeline.run()
     half = len(latencies) // 2
-    growth = _median(latencies[half:]) - _median(latencies[:half])
+    growth = _find_median(latencies[half:]) - _find_median(latencies[:half])
     return LiveFigures(
         stats.per_second,
         stats.stages["mask age"].median_ms,
@@ -159,7 +159,7 @@ class MemoryFigures:
         return self.quarters_mb[3] / self.quarters_mb[1]
 
 
-def memory_over(frames: Sequence[Frame], count: int) -> MemoryFigures:
+def measure_memory(frames: Sequence[Frame], count: int) -> MemoryFigures:
     """Run `count` frames through model, smoothing and a picture background."""
     peaks = [0.0] * 4
     done = 0
@@ -168,7 +168,7 @@ def memory_over(frames: Sequence[Frame], count: int) -> MemoryFigures:
         nonlocal done
         if done % 25 == 0:
             quarter = min(3, done * 4 // count)
-            peaks[quarter] = max(peaks[quarter], resident_mb())
+            peaks[quarter] = max(peaks[quarter], read_resident_mb())
         done += 1
 
     with ExitStack() as stack:
@@ -189,7 +189,7 @@ def memory_over(frames: Sequence[Frame], count: int) -> MemoryFigures:
     return MemoryFigures(count, (peaks[0], peaks[1], peaks[2], peaks[3]))
 
 
-def resident_mb() -> float:
+def read_resident_mb() -> float:
     """Return this process's resident memory in megabytes; 0.0 where /proc does not tell."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -199,7 +199,7 @@ def resident_mb() -> float:
 
 
 # The process tells its own peak: what wait4 tells of a child includes its parent's size.
-_TELLING = """
+_PEAK_SCRIPT = """
 import sys
 from rimlight.cli import main
 try:
@@ -212,7 +212,7 @@ print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
 """
 
 
-def process_peak_mb(clip: Path, out: Path) -> float:
+def measure_process_peak_mb(clip: Path, out: Path) -> float:
     """Run `rimlight process` on `clip` in a process of its own; return its peak memory in MB.
 
     0.0 where /proc does not tell.
@@ -220,10 +220,10 @@ def process_peak_mb(clip: Path, out: Path) -> float:
     if not Path("/proc/self/status").is_file():
         return 0.0
     words = ["process", str(clip), "-b", PICTURE, "-q", "-o", str(out)]
-    command = [sys.executable, "-c", _TELLING, *words]
+    command = [sys.executable, "-c", _PEAK_SCRIPT, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return int(done.stdout.split()[-1]) * 1024 / 1e6
 
 
-def _median(values: Sequence[float]) -> float:
+def _find_median(values: Sequence[float]) -> float:
     return sorted(values)[len(values) // 2] if values else 0.0

@@ -12,19 +12,19 @@ from typing import Any
 
 from rimlight.core.frame import Frame
 from rimlight.imaging import jit
-from rimlight.lab.bench.footage import load_frames, write_clip
-from rimlight.lab.bench.frames import frame_costs, stage_costs, whole_frame
-from rimlight.lab.bench.peers import mediapipe
-from rimlight.lab.bench.rounds import Cost, in_turns
+from rimlight.lab.bench.clips import load_frames, write_clip
+from rimlight.lab.bench.frame_cost import measure_frames, measure_stages, open_whole_frame
+from rimlight.lab.bench.interleaved_timing import Cost, measure_in_turns
+from rimlight.lab.bench.mediapipe_baseline import start_mediapipe
 from rimlight.lab.bench.runs import (
     LiveFigures,
     MemoryFigures,
-    codec_alone,
-    in_alternation,
-    live_with_slow_model,
-    memory_over,
+    measure_memory,
+    measure_process_peak_mb,
     process_clip,
-    process_peak_mb,
+    run_codec_alone,
+    run_in_turns,
+    run_live_with_slow_model,
 )
 from rimlight.pipeline.stats import Stats
 from rimlight.system.cpu import count_usable_cores
@@ -33,7 +33,7 @@ SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
 RING = 8
 """Frames in memory that are gone through again and again."""
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,47 +83,52 @@ class Report:
     memory: MemoryFigures | None = None
     peers: dict[str, Cost] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
 
 
-def run_suite(plan: Plan, tell: Tell) -> Report:
+def run_suite(plan: Plan, tell: Notify) -> Report:
     """Measure everything in `plan`; `tell` hears what is next.
 
     Raises:
         RimlightError: the clip or a model cannot be opened.
     """
-    report = Report(machine())
+    report = Report(describe_machine())
     if plan.peer:
         tell("mediapipe on the same frames at 720p")
         _compare(report, plan, plan.peer)
     for name, size in SIZES.items():
         tell(f"one frame at {name}")
         frames = load_frames(plan.clip, size, RING)
-        report.costs[name] = frame_costs(frames, plan.rounds)
-        report.stages[name] = stage_costs(frames, plan.rounds)
-        report.ratios |= _frame_ratios(name, report.costs[name])
+        report.costs[name] = measure_frames(frames, plan.rounds)
+        report.stages[name] = measure_stages(frames, plan.rounds)
+        report.ratios |= _compute_frame_ratios(name, report.costs[name])
     with tempfile.TemporaryDirectory() as folder:
-        _whole_runs(report, plan, Path(folder), tell)
+        _measure_whole_runs(report, plan, Path(folder), tell)
     if plan.live_s:
         tell("live, with a model of 60 ms")
-        report.live = live_with_slow_model(SIZES["720p"], plan.live_s)
+        report.live = run_live_with_slow_model(SIZES["720p"], plan.live_s)
     if plan.memory_frames:
         tell(f"memory over {plan.memory_frames} frames at 1080p")
         frames = load_frames(plan.clip, SIZES["1080p"], RING)
-        report.memory = memory_over(frames, plan.memory_frames)
+        report.memory = measure_memory(frames, plan.memory_frames)
         report.ratios["memory_growth_1080p"] = report.memory.growth
     return report
 
 
-def machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """Say what this machine is, as far as it matters."""
     compiled, python = jit.get_kernels() is not None, platform.python_version()
-    return {"cores": count_usable_cores(), "cpu": _cpu(), "python": python, "fast": compiled}
+    return {
+        "cores": count_usable_cores(),
+        "cpu": _read_cpu_name(),
+        "python": python,
+        "fast": compiled,
+    }
 
 
-def _cpu() -> str:
+def _read_cpu_name() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -132,7 +137,7 @@ def _cpu() -> str:
     return next(names, platform.machine())
 
 
-def _frame_ratios(name: str, costs: Mapping[str, Cost]) -> dict[str, float]:
+def _compute_frame_ratios(name: str, costs: Mapping[str, Cost]) -> dict[str, float]:
     invoke = costs["invoke"].cpu_ms
     ratios = {
         f"frame_over_invoke_{name}": costs["picture"].cpu_ms / invoke,
@@ -147,20 +152,20 @@ def _compare(report: Report, plan: Plan, python: Path) -> None:
     """Measure a peer in turns with our whole frame; its own process measures its CPU time."""
     frames = load_frames(plan.clip, SIZES["720p"], RING)
     theirs: list[float] = []
-    with mediapipe(python, frames) as ask:
-        ours = _with_ours(frames, lambda number: theirs.append(ask(number)), plan.rounds)
+    with start_mediapipe(python, frames) as ask:
+        ours = _measure_with_peer(frames, lambda number: theirs.append(ask(number)), plan.rounds)
     middle = sorted(theirs)[len(theirs) // 2] * 1000
     report.peers = {"rimlight": ours, "mediapipe": Cost(middle, middle, middle, len(theirs))}
     report.ratios["frame_over_mediapipe_720p"] = ours.cpu_ms / middle
 
 
-def _with_ours(frames: Sequence[Frame], peer: Callable[[int], object], rounds: int) -> Cost:
+def _measure_with_peer(frames: Sequence[Frame], peer: Callable[[int], object], rounds: int) -> Cost:
     with ExitStack() as stack:
-        call = whole_frame("picture", frames, stack)
-        return in_turns({"rimlight": call, "peer": peer}, rounds)["rimlight"]
+        call = open_whole_frame("picture", frames, stack)
+        return measure_in_turns({"rimlight": call, "peer": peer}, rounds)["rimlight"]
 
 
-def _whole_runs(report: Report, plan: Plan, folder: Path, tell: Tell) -> None:
+def _measure_whole_runs(report: Report, plan: Plan, folder: Path, tell: Notify) -> None:
     clips = {}
     for name, size in SIZES.items():
         tell(f"making a clip of {plan.clip_frames} frames at {name}")
@@ -168,16 +173,16 @@ def _whole_runs(report: Report, plan: Plan, folder: Path, tell: Tell) -> None:
         write_clip(load_frames(plan.clip, size, 60), plan.clip_frames, clips[name])
     tell("a file, against decoding and encoding alone")
     out = folder / "out.mp4"
-    runs = [lambda: process_clip(clips["720p"], out), lambda: codec_alone(clips["720p"], out)]
-    (ours, alone), (stats, _) = in_alternation(runs, plan.clip_rounds)
+    runs = [lambda: process_clip(clips["720p"], out), lambda: run_codec_alone(clips["720p"], out)]
+    (ours, alone), (stats, _) = run_in_turns(runs, plan.clip_rounds)
     report.ratios["process_over_codec_720p"] = ours / alone
     tell("peak memory of a file at 1080p")
-    report.process = _process_figures(
-        stats, ours, process_peak_mb(clips["1080p"], folder / "out-1080p.mp4")
+    report.process = _collect_process_figures(
+        stats, ours, measure_process_peak_mb(clips["1080p"], folder / "out-1080p.mp4")
     )
 
 
-def _process_figures(stats: Stats, wall_s: float, peak_mb: float) -> dict[str, Any]:
+def _collect_process_figures(stats: Stats, wall_s: float, peak_mb: float) -> dict[str, Any]:
     return {
         "frames": stats.frames,
         "wall_s": wall_s,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.lab.evaluation.metrics import Alpha
-from rimlight.lab.evaluation.panels import cut_out
+from rimlight.lab.evaluation.visualize import cut_out
 
 MAX_MOMENTS = 12
 HEIGHT = 240

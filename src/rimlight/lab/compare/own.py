@@ -16,7 +16,7 @@ from rimlight.core.frame import Frame
 from rimlight.core.protocols import Refiner, Segmenter
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.lab.evaluation.metrics import Alpha
-from rimlight.lab.evaluation.setups import as_shown
+from rimlight.lab.evaluation.setups import upscale_as_composited
 
 Segment = Callable[[NDArray[np.uint8], Mapping[str, Any]], Alpha]
 
@@ -59,4 +59,4 @@ class OwnContender:
         mask = self._segmenter.segment(frame)
         for refiner in self._refiners:
             mask = refiner.refine(mask, frame)
-        return as_shown(mask, frame)
+        return upscale_as_composited(mask, frame)

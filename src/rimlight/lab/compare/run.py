@@ -14,21 +14,20 @@ from rimlight.core.protocols import Segmenter
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.lab.compare.moments import Moments
 from rimlight.lab.compare.worker import Answer, Contender, Worker
-from rimlight.lab.evaluation.datasets import Data, Sample
-from rimlight.lab.evaluation.judge import Judge
-from rimlight.lab.evaluation.lag import LagMeter
+from rimlight.lab.evaluation.datasets import Dataset, Sample
 from rimlight.lab.evaluation.metrics import Alpha
 from rimlight.lab.evaluation.results import Result
 from rimlight.lab.evaluation.run import MotionFollower
-from rimlight.lab.evaluation.setups import plain
-from rimlight.lab.evaluation.temporal import shrink_alpha, working_size
+from rimlight.lab.evaluation.scorer import SetupScorer
+from rimlight.lab.evaluation.setups import upscale_raw
+from rimlight.lab.evaluation.temporal_metrics import LagMeter, choose_working_size, shrink_alpha
 
 MIN_LAG_FRAMES = 60
 """Frames from which a lag without truth is told."""
 MIN_LAG_CONTRAST = 3
 """The worst delay must fit this many times worse than the best, or the scene hardly moves."""
 
-OnFrame = Callable[[Data], None]
+OnFrame = Callable[[Dataset], None]
 
 
 def check_names(what: str, names: Sequence[str]) -> None:
@@ -68,14 +67,14 @@ class Comparison:
         count: number of frames so far.
     """
 
-    data: Data
+    data: Dataset
     workers: Sequence[Worker]
     moments: Moments = field(default_factory=Moments)
     count: int = 0
 
     def __post_init__(self) -> None:
         names = [worker.contender.name for worker in self.workers]
-        self._judges = {name: Judge(name, self.data) for name in names}
+        self._judges = {name: SetupScorer(name, self.data) for name in names}
         self._lags = {name: LagMeter() for name in names}
         self._cpu_ms: dict[str, list[float]] = {name: [] for name in names}
         self._peak_mb: dict[str, float | None] = {}
@@ -102,19 +101,19 @@ class Comparison:
 
     def results(self) -> list[Result]:
         """Return the figures of each contender."""
-        return [self._summarize(name, judge.result()) for name, judge in self._judges.items()]
+        return [self._summarize(name, judge.get_result()) for name, judge in self._judges.items()]
 
     def _judge(self, sample: Sample, answers: Mapping[str, Answer], reference: Segmenter) -> None:
         is_video = self.data.rate is not None
-        motion = self._follower.step(sample) if is_video else None
+        motion = self._follower.advance(sample) if is_video else None
         expected = None
         if is_video and sample.alpha is None:
-            expected = self._shrink(plain(reference.segment(sample.frame), sample.frame))
+            expected = self._shrink(upscale_raw(reference.segment(sample.frame), sample.frame))
         for name, answer in answers.items():
             self._judges[name].add_alpha(sample, answer.alpha, motion)
             if expected is not None:
                 self._lags[name].add(self._shrink(answer.alpha), expected)
-            self._judges[name].time({"frame": answer.wall_ms})
+            self._judges[name].add_times({"frame": answer.wall_ms})
             self._cpu_ms[name].append(answer.cpu_ms)
             self._peak_mb[name] = answer.peak_mb
         alphas = {name: answer.alpha for name, answer in answers.items()}
@@ -122,15 +121,17 @@ class Comparison:
         self.count += 1
 
     def _shrink(self, alpha: Alpha) -> Alpha:
-        return shrink_alpha(alpha, working_size(self.data.size))
+        return shrink_alpha(alpha, choose_working_size(self.data.size))
 
     def _summarize(self, name: str, result: Result) -> Result:
         figures: dict[str, float | None] = dict(result.figures)
         if self._cpu_ms[name]:
             figures["cpu_ms"] = statistics.median(self._cpu_ms[name])
         figures["peak_mb"] = self._peak_mb.get(name)
-        lag = self._lags[name].frames()
-        is_clear = self.count >= MIN_LAG_FRAMES and self._lags[name].contrast() >= MIN_LAG_CONTRAST
+        lag = self._lags[name].find_lag()
+        is_clear = (
+            self.count >= MIN_LAG_FRAMES and self._lags[name].measure_contrast() >= MIN_LAG_CONTRAST
+        )
         if lag is not None and is_clear and self.data.rate is not None:
             figures["lag_ms"] = lag * 1000 / float(self.data.rate)
         return replace(result, figures=figures)

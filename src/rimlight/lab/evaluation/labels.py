@@ -52,7 +52,7 @@ class Scheme:
             labels[codes == color] = label
         return labels
 
-    def translation(self, given: tuple[str, ...]) -> NDArray[np.uint8]:
+    def make_translation_table(self, given: tuple[str, ...]) -> NDArray[np.uint8]:
         """Return a table uint8 (256,) from labels of the classes `given` to ours, else `VOID`."""
         table = np.full(256, VOID, np.uint8)
         for index, name in enumerate(given):
@@ -116,7 +116,7 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
 )
 
 
-def scheme(name: str) -> Scheme:
+def find_scheme(name: str) -> Scheme:
     """Return the scheme `name`.
 
     Raises:

@@ -23,18 +23,20 @@ FILLED = 0.001
 """An empty scene counts as filled when more than this share of the picture is mask."""
 
 
-def iou(mask: Binary, truth: Binary) -> float:
+def compute_iou(mask: Binary, truth: Binary) -> float:
     """Return intersection over union (Jaccard 1912) of two bool (h, w); 1.0 where both are empty.
 
     Raises:
         ValueError: the shapes differ.
     """
-    _same_shape(mask, truth)
+    _check_shapes(mask, truth)
     union = np.count_nonzero(mask | truth)
     return float(np.count_nonzero(mask & truth) / union) if union else 1.0
 
 
-def boundary_f(mask: Binary, truth: Binary, *, tolerance: float = BOUNDARY_TOLERANCE) -> float:
+def compute_boundary_f(
+    mask: Binary, truth: Binary, *, tolerance: float = BOUNDARY_TOLERANCE
+) -> float:
     """Return the F measure of the contour pixels in [0, 1].
 
     Precision is the share of the mask's contour that lies within the tolerance of the truth's
@@ -52,18 +54,18 @@ def boundary_f(mask: Binary, truth: Binary, *, tolerance: float = BOUNDARY_TOLER
     Raises:
         ValueError: the shapes differ.
     """
-    _same_shape(mask, truth)
-    found, wanted = contour(mask), contour(truth)
+    _check_shapes(mask, truth)
+    found, wanted = extract_contour(mask), extract_contour(truth)
     if not found.any() or not wanted.any():
         return float(found.any() == wanted.any())
     reach_px = tolerance * math.hypot(*mask.shape)
-    precision = _share_within(found, wanted, reach_px)
-    recall = _share_within(wanted, found, reach_px)
+    precision = _measure_share_within(found, wanted, reach_px)
+    recall = _measure_share_within(wanted, found, reach_px)
     both = precision + recall
     return 2 * precision * recall / both if both else 0.0
 
 
-def contour(mask: Binary) -> Binary:
+def extract_contour(mask: Binary) -> Binary:
     """Return the pixels of bool (h, w) `mask` with one of their 8 neighbors outside of it.
 
     The edge of the picture is no contour: what a frame cuts off was not drawn by the model.
@@ -73,7 +75,7 @@ def contour(mask: Binary) -> Binary:
     return cast(Binary, mask & (inner == 0))
 
 
-def alpha_error(alpha: Alpha, truth: Alpha) -> float:
+def compute_alpha_error(alpha: Alpha, truth: Alpha) -> float:
     """Return the mean absolute difference of two float32 (h, w) in [0, 1].
 
     The matting literature calls it MAD (Rhemann et al., CVPR 2009, who use SAD, its sum).
@@ -81,16 +83,16 @@ def alpha_error(alpha: Alpha, truth: Alpha) -> float:
     Raises:
         ValueError: the shapes differ.
     """
-    _same_shape(alpha, truth)
+    _check_shapes(alpha, truth)
     return float(np.mean(np.abs(alpha - truth), dtype=np.float64))
 
 
-def fill_share(mask: Binary) -> float:
+def compute_fill_share(mask: Binary) -> float:
     """Return which share of the picture bool (h, w) `mask` covers, in [0, 1]."""
     return float(np.count_nonzero(mask) / mask.size)
 
 
-def confusion(labels: NDArray[np.uint8], truth: NDArray[np.uint8], *, classes: int) -> Counts:
+def count_confusion(labels: NDArray[np.uint8], truth: NDArray[np.uint8], *, classes: int) -> Counts:
     """Count the pixels of each (true class, given class).
 
     Args:
@@ -104,7 +106,7 @@ def confusion(labels: NDArray[np.uint8], truth: NDArray[np.uint8], *, classes: i
     Raises:
         ValueError: the shapes differ.
     """
-    _same_shape(labels, truth)
+    _check_shapes(labels, truth)
     known = truth < classes
     given = np.minimum(labels[known].astype(np.int64), classes)
     pairs = truth[known].astype(np.int64) * (classes + 1) + given
@@ -112,8 +114,8 @@ def confusion(labels: NDArray[np.uint8], truth: NDArray[np.uint8], *, classes: i
     return cast(Counts, counts.reshape(classes, classes + 1))
 
 
-def class_ious(counts: Counts) -> NDArray[np.float64]:
-    """Return the IoU of each class from a `confusion` matrix.
+def compute_class_ious(counts: Counts) -> NDArray[np.float64]:
+    """Return the IoU of each class from a `count_confusion` matrix.
 
     Summed over all pixels of all pictures, as PASCAL VOC defines it (Everingham et al. 2015).
 
@@ -128,23 +130,23 @@ def class_ious(counts: Counts) -> NDArray[np.float64]:
     return shares
 
 
-def mean_iou(counts: Counts, among: Binary | None = None) -> float:
-    """Return the mean of `class_ious` over the classes that the truth holds; NaN without any.
+def compute_mean_iou(counts: Counts, among: Binary | None = None) -> float:
+    """Return the mean IoU over the classes that the truth holds; NaN without any.
 
     Args:
-        counts: a `confusion` matrix.
+        counts: a `count_confusion` matrix.
         among: bool (classes,): the classes to look at, such as those that the model knows.
     """
     present = counts.sum(axis=1) > 0
-    shares = class_ious(counts)[present if among is None else present & among]
+    shares = compute_class_ious(counts)[present if among is None else present & among]
     return float(shares.mean()) if shares.size else math.nan
 
 
-def pixel_accuracy(counts: Counts, among: Binary | None = None) -> float:
+def compute_pixel_accuracy(counts: Counts, among: Binary | None = None) -> float:
     """Return the share of the counted pixels whose class is right; NaN without pixels.
 
     Args:
-        counts: a `confusion` matrix.
+        counts: a `count_confusion` matrix.
         among: bool (classes,): only pixels that truly are of these classes.
     """
     rows = np.ones(counts.shape[0], bool) if among is None else among
@@ -152,13 +154,13 @@ def pixel_accuracy(counts: Counts, among: Binary | None = None) -> float:
     return float(np.diagonal(counts)[rows].sum() / total) if total else math.nan
 
 
-def _share_within(points: Binary, others: Binary, reach_px: float) -> float:
+def _measure_share_within(points: Binary, others: Binary, reach_px: float) -> float:
     """Return the share of `points` that have one of `others` within `reach_px`."""
     far = (~others).astype(np.uint8)
     distance_px = cv2.distanceTransform(far, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return float(np.mean(distance_px[points] <= reach_px))
 
 
-def _same_shape(given: NDArray[Any], truth: NDArray[Any]) -> None:
+def _check_shapes(given: NDArray[Any], truth: NDArray[Any]) -> None:
     if given.shape != truth.shape:
         raise ValueError(f"mask and truth must have one shape, got {given.shape}, {truth.shape}")

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from rimlight.core.errors import ConfigError, MissingDependencyError
 from rimlight.core.frame import Frame, Instances
 from rimlight.imaging.image_files.read import read_image
-from rimlight.lab.evaluation.layout import pictures_in, what_lies_in
-from rimlight.lab.evaluation.outlines import read_outlines
+from rimlight.lab.evaluation.files import describe_content, list_images
 from rimlight.lab.evaluation.results import Result
 from rimlight.lab.evaluation.setups import Setup, SetupConfig
+from rimlight.lab.evaluation.yolo_polygons import read_outlines
 from rimlight.models.catalog import Catalog
 
 RULES = {"confidence": 0.01, "multi_label": True, "mask_rescoring": True, "max_objects": 100}
@@ -38,7 +38,7 @@ class Labeled:
     objects: tuple[tuple[int, NDArray[np.float64]], ...]
 
 
-class ObjectData:
+class ObjectDataset:
     """`images/NAME.jpg` with `labels/NAME.txt`: lines of a class number and a polygon in shares.
 
     That is the form of YOLO-seg data sets. A picture without a file of labels shows no objects.
@@ -49,10 +49,10 @@ class ObjectData:
 
     def __init__(self, folder: Path, *, limit: int | None = None) -> None:
         images = folder / "images"
-        pictures = pictures_in(images)
+        pictures = list_images(images)
         if not pictures:
             raise ConfigError(
-                f"{images} holds no pictures: there is {what_lies_in(images)}",
+                f"{images} holds no pictures: there is {describe_content(images)}",
                 hint="name a folder with images/NAME.jpg and labels/NAME.txt",
             )
         self._folder, self._pictures = folder, pictures[:limit]
@@ -74,10 +74,12 @@ class ObjectData:
                 captured_at=time.monotonic(),
                 name=path.name,
             )
-            yield Labeled(frame, _read(self._folder / "labels" / f"{path.stem}.txt", frame.size))
+            yield Labeled(
+                frame, _read_objects(self._folder / "labels" / f"{path.stem}.txt", frame.size)
+            )
 
 
-def with_rules(config: SetupConfig) -> SetupConfig:
+def apply_rules(config: SetupConfig) -> SetupConfig:
     """Return a set-up that takes objects by `RULES`.
 
     Raises:
@@ -93,24 +95,24 @@ def with_rules(config: SetupConfig) -> SetupConfig:
     return config.model_copy(update={"segmenter": segmenter})
 
 
-def evaluate_objects(data: ObjectData, setups: Sequence[Setup]) -> list[Result]:
+def evaluate_objects(data: ObjectDataset, setups: Sequence[Setup]) -> list[Result]:
     """Return the figures of each set-up; its model's classes must be numbered as the labels are.
 
     Raises:
         MissingDependencyError: pycocotools is not installed.
     """
-    judges = [_Judge(setup, data.name) for setup in setups]
+    judges = [_ObjectScorer(setup, data.name) for setup in setups]
     for number, sample in enumerate(data, 1):
         for judge in judges:
             judge.add(number, sample)
-    return [judge.result() for judge in judges]
+    return [judge.get_result() for judge in judges]
 
 
-class _Judge:
+class _ObjectScorer:
     """Collects the truth and one set-up's finds in the terms of pycocotools."""
 
     def __init__(self, setup: Setup, data: str) -> None:
-        self._setup, self._data, self._tools = setup, data, _tools()
+        self._setup, self._data, self._tools = setup, data, _load_tools()
         self._images: list[dict[str, Any]] = []
         self._truth: list[dict[str, Any]] = []
         self._found: list[dict[str, Any]] = []
@@ -121,7 +123,7 @@ class _Judge:
         """Find the objects of a picture."""
         width, height = sample.frame.size
         self._images.append({"id": number, "width": width, "height": height})
-        self._truth += [self._true(number, one, (height, width)) for one in sample.objects]
+        self._truth += [self._encode_truth(number, one, (height, width)) for one in sample.objects]
         start = time.monotonic()
         mask = self._setup.segmenter.segment(sample.frame)
         for _, refiner in self._setup.refiners:
@@ -129,9 +131,9 @@ class _Judge:
         self._ms.append((time.monotonic() - start) * 1000)
         if mask.instances is not None:
             self._classes = len(mask.instances.classes)
-            self._found += self._finds(number, mask.instances, sample.frame.size)
+            self._found += self._encode_found(number, mask.instances, sample.frame.size)
 
-    def result(self) -> Result:
+    def get_result(self) -> Result:
         """Return the figures up to now."""
         figures: dict[str, float | None] = {
             "pictures": float(len(self._images)),
@@ -166,7 +168,7 @@ class _Judge:
             run.summarize()
         return run.stats
 
-    def _true(
+    def _encode_truth(
         self, number: int, one: tuple[int, NDArray[np.float64]], shape: tuple[int, int]
     ) -> dict[str, Any]:
         rle = self._tools[0]
@@ -181,7 +183,7 @@ class _Judge:
             "iscrowd": 0,
         }
 
-    def _finds(
+    def _encode_found(
         self, number: int, found: Instances, size: tuple[int, int]
     ) -> Iterator[dict[str, Any]]:
         for class_id, item in zip(found.class_ids.tolist(), found, strict=True):
@@ -194,7 +196,7 @@ class _Judge:
             yield {**score, "segmentation": coded}
 
 
-def _tools() -> tuple[Any, Any, Any]:
+def _load_tools() -> tuple[Any, Any, Any]:
     try:
         from pycocotools import mask
         from pycocotools.coco import COCO
@@ -207,7 +209,7 @@ def _tools() -> tuple[Any, Any, Any]:
     return mask, COCO, COCOeval
 
 
-def _read(path: Path, size: tuple[int, int]) -> tuple[tuple[int, NDArray[np.float64]], ...]:
+def _read_objects(path: Path, size: tuple[int, int]) -> tuple[tuple[int, NDArray[np.float64]], ...]:
     if not path.is_file():
         return ()
     found, wrong = read_outlines(path)

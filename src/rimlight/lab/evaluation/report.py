@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rimlight.core.interchange import to_json
-from rimlight.lab.evaluation.results import Evaluation, Measure, Result
+from rimlight.lab.evaluation.results import Evaluation, Metric, Result
 from rimlight.reporting.pages import render_page
 from rimlight.reporting.plots import bars, heatmap, lines
 from rimlight.system.atomic_io import MADE_BY, write_text
@@ -73,7 +73,7 @@ def to_html(evaluation: Evaluation) -> str:
     )
 
 
-def find_best_cells(results: Sequence[Result], measures: Iterable[Measure]) -> set[tuple[int, int]]:
+def find_best_cells(results: Sequence[Result], measures: Iterable[Metric]) -> set[tuple[int, int]]:
     """Return (row, column) of the best figures of each data set; data and name come first."""
     groups = _group_by_data(results)
     return {
@@ -84,7 +84,7 @@ def find_best_cells(results: Sequence[Result], measures: Iterable[Measure]) -> s
     }
 
 
-def make_plots(results: Sequence[Result], measures: Iterable[Measure]) -> tuple[Markup, ...]:
+def make_plots(results: Sequence[Result], measures: Iterable[Metric]) -> tuple[Markup, ...]:
     """Return bars for each measure of one data set, then curves over its images."""
     plots = [
         bars(m.title, {r.setup: r.figures.get(m.key) for r in results}, digits=m.digits)
@@ -94,7 +94,7 @@ def make_plots(results: Sequence[Result], measures: Iterable[Measure]) -> tuple[
     return (*plots, *(_draw_curve(key, results) for key in _CURVES if _has_scores(key, results)))
 
 
-def best_of(measure: Measure, results: Iterable[Result]) -> float | None:
+def find_best(measure: Metric, results: Iterable[Result]) -> float | None:
     """Return the best value of `measure`; None when none is better than another."""
     known = [v for r in results if (v := r.figures.get(measure.key)) is not None]
     if measure.rising is None or len(set(known)) < 2:
@@ -102,12 +102,12 @@ def best_of(measure: Measure, results: Iterable[Result]) -> float | None:
     return max(known) if measure.rising else min(known)
 
 
-def _is_best(measure: Measure, result: Result, rivals: Iterable[Result]) -> bool:
+def _is_best(measure: Metric, result: Result, rivals: Iterable[Result]) -> bool:
     value = result.figures.get(measure.key)
-    return value is not None and value == best_of(measure, rivals)
+    return value is not None and value == find_best(measure, rivals)
 
 
-def _make_section(name: str, results: list[Result], measures: Iterable[Measure]) -> _Section:
+def _make_section(name: str, results: list[Result], measures: Iterable[Metric]) -> _Section:
     return _Section(
         name,
         make_plots(results, measures),

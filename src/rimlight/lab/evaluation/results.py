@@ -14,7 +14,7 @@ Figures = Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
-class Measure:
+class Metric:
     """How to show one figure.
 
     Attributes:
@@ -34,25 +34,25 @@ class Measure:
         return "-" if value is None else f"{value:.{self.digits}f}"
 
 
-MEASURES = (
-    Measure("pictures", "pictures", 0),
-    Measure("iou", "IoU", 3, rising=True),
-    Measure("boundary_f", "boundary F", 3, rising=True),
-    Measure("alpha_error", "alpha error", 4, rising=False),
-    Measure("empty_filled", "empty filled", 3, rising=False),
-    Measure("miou", "mIoU", 3, rising=True),
-    Measure("accuracy", "accuracy", 3, rising=True),
-    Measure("objects", "objects", 0),
-    Measure("map50", "mAP@0.5", 3, rising=True),
-    Measure("map", "mAP@0.5:0.95", 3, rising=True),
-    Measure("flicker", "flicker ‰", 2, rising=False),
-    Measure("flow_warping", "FWE", 4, rising=False),
-    Measure("edge_stability", "edge stability", 3, rising=True),
-    Measure("lag_ms", "lag ms", 1, rising=False),
-    Measure("ghosts", "ghosts", 4, rising=False),
-    Measure("ms", "ms", 2, rising=False),
-    Measure("cpu_ms", "CPU ms", 1, rising=False),
-    Measure("peak_mb", "memory MB", 0, rising=False),
+METRICS = (
+    Metric("pictures", "pictures", 0),
+    Metric("iou", "IoU", 3, rising=True),
+    Metric("boundary_f", "boundary F", 3, rising=True),
+    Metric("alpha_error", "alpha error", 4, rising=False),
+    Metric("empty_filled", "empty filled", 3, rising=False),
+    Metric("miou", "mIoU", 3, rising=True),
+    Metric("accuracy", "accuracy", 3, rising=True),
+    Metric("objects", "objects", 0),
+    Metric("map50", "mAP@0.5", 3, rising=True),
+    Metric("map", "mAP@0.5:0.95", 3, rising=True),
+    Metric("flicker", "flicker ‰", 2, rising=False),
+    Metric("flow_warping", "FWE", 4, rising=False),
+    Metric("edge_stability", "edge stability", 3, rising=True),
+    Metric("lag_ms", "lag ms", 1, rising=False),
+    Metric("ghosts", "ghosts", 4, rising=False),
+    Metric("ms", "ms", 2, rising=False),
+    Metric("cpu_ms", "CPU ms", 1, rising=False),
+    Metric("peak_mb", "memory MB", 0, rising=False),
 )
 
 
@@ -65,7 +65,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Bad:
+class WorstExample:
     """One of the worst pictures: its score, and a strip of picture, truth and mask.
 
     Attributes:
@@ -86,7 +86,7 @@ class Result:
     Attributes:
         setup: its name.
         data: the data set's name.
-        figures: over the whole set, by the keys of `MEASURES`.
+        figures: over the whole set, by the keys of `METRICS`.
         stages_ms: median milliseconds of each stage.
         scores: each picture's figures, in order.
         worst: the worst pictures, worst first.
@@ -100,7 +100,7 @@ class Result:
     figures: Figures
     stages_ms: Mapping[str, float]
     scores: tuple[Score, ...]
-    worst: tuple[Bad, ...] = ()
+    worst: tuple[WorstExample, ...] = ()
     classes: tuple[str, ...] = ()
     class_ious: tuple[float | None, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
@@ -139,10 +139,10 @@ class Evaluation:
         return tuple(dict.fromkeys(result.setup for result in self.results))
 
     @property
-    def measured(self) -> tuple[Measure, ...]:
+    def measured(self) -> tuple[Metric, ...]:
         """The measures that at least one result has."""
         return tuple(
-            m for m in MEASURES if any(r.figures.get(m.key) is not None for r in self.results)
+            m for m in METRICS if any(r.figures.get(m.key) is not None for r in self.results)
         )
 
     def to_dict(self) -> dict[str, Any]:

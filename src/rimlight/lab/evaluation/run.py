@@ -17,21 +17,26 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
-from rimlight.lab.evaluation.datasets import Data, Sample
-from rimlight.lab.evaluation.judge import Judge
+from rimlight.lab.evaluation.datasets import Dataset, Sample
 from rimlight.lab.evaluation.metrics import Alpha
 from rimlight.lab.evaluation.results import Evaluation, Result
-from rimlight.lab.evaluation.setups import Setup, labels_at
-from rimlight.lab.evaluation.temporal import Motion, MotionEstimator, shrink, working_size
+from rimlight.lab.evaluation.scorer import SetupScorer
+from rimlight.lab.evaluation.setups import Setup, upscale_labels
+from rimlight.lab.evaluation.temporal_metrics import (
+    Motion,
+    MotionEstimator,
+    choose_working_size,
+    shrink_to_gray,
+)
 
 Shown = Alpha | NDArray[np.uint8]
 """What a set-up made of a frame: an alpha, or class labels in the model's numbers."""
 
-OnSample = Callable[[Data, Sample, Mapping[str, Shown]], None]
+OnSample = Callable[[Dataset, Sample, Mapping[str, Shown]], None]
 
 
 def evaluate(
-    data: Sequence[Data],
+    data: Sequence[Dataset],
     setups: Sequence[Setup],
     *,
     threshold: float = 0.5,
@@ -64,25 +69,25 @@ def evaluate(
 
 
 def _evaluate_one(
-    data: Data, setups: Sequence[Setup], threshold: float, on_sample: OnSample | None
+    data: Dataset, setups: Sequence[Setup], threshold: float, on_sample: OnSample | None
 ) -> list[Result]:
-    judges = {setup.name: Judge(setup.name, data, threshold=threshold) for setup in setups}
+    judges = {setup.name: SetupScorer(setup.name, data, threshold=threshold) for setup in setups}
     follower = MotionFollower() if data.rate is not None else None
-    _forget(setups)
-    runs = [_Run(setup, data, judges[setup.name]) for setup in setups]
+    _forget_streams(setups)
+    runs = [_SetupRun(setup, data, judges[setup.name]) for setup in setups]
     pending: deque[_Pending] = deque()
     for sample in data:
         if data.rate is None:
-            _forget(setups)
-        pending.append(_Pending(sample, follower.step(sample) if follower else None))
+            _forget_streams(setups)
+        pending.append(_Pending(sample, follower.advance(sample) if follower else None))
         for run in runs:
-            run.step(pending)
+            run.advance(pending)
         _show(pending, data, on_sample, count=len(setups))
     for run in runs:
         run.finish(pending)
     _show(pending, data, on_sample, count=len(setups))
-    _forget(setups)
-    return [judge.result() for judge in judges.values()]
+    _forget_streams(setups)
+    return [judge.get_result() for judge in judges.values()]
 
 
 @dataclass
@@ -94,7 +99,9 @@ class _Pending:
     shown: dict[str, Shown] = field(default_factory=dict)
 
 
-def _show(pending: deque[_Pending], data: Data, on_sample: OnSample | None, *, count: int) -> None:
+def _show(
+    pending: deque[_Pending], data: Dataset, on_sample: OnSample | None, *, count: int
+) -> None:
     """Pass on the pictures, in order, that all of `count` set-ups have a mask of."""
     while pending and len(pending[0].shown) == count:
         done = pending.popleft()
@@ -102,61 +109,61 @@ def _show(pending: deque[_Pending], data: Data, on_sample: OnSample | None, *, c
             on_sample(data, done.sample, done.shown)
 
 
-class _Run:
+class _SetupRun:
     """One set-up on its way through the data, judged picture by picture."""
 
-    def __init__(self, setup: Setup, data: Data, judge: Judge) -> None:
+    def __init__(self, setup: Setup, data: Dataset, judge: SetupScorer) -> None:
         self._setup, self._data, self._judge = setup, data, judge
         # Single pictures are not of one scene: nothing comes after any of them.
-        self._ahead = setup.ahead if data.rate is not None else None
+        self._ahead = setup.lookahead if data.rate is not None else None
 
-    def step(self, pending: Sequence[_Pending]) -> None:
+    def advance(self, pending: Sequence[_Pending]) -> None:
         """Make the mask of the last of `pending`; judge those that are final."""
         frame = pending[-1].sample.frame
-        watch = _Watch()
+        watch = _Stopwatch()
         mask = self._setup.segmenter.segment(frame)
-        watch.lap("segment")
+        watch.add_lap("segment")
         for name, refiner in self._setup.refiners:
             mask = refiner.refine(mask, frame)
-            watch.lap(name)
+            watch.add_lap(name)
         due = self._ahead.push(frame, mask) if self._ahead else [(frame, mask)]
         if self._ahead:
-            watch.lap("ahead")
-        self._judge_all(due, pending, watch)
-        self._judge.time(watch.laps_ms)
+            watch.add_lap("ahead")
+        self._score_all(due, pending, watch)
+        self._judge.add_times(watch.laps_ms)
 
     def finish(self, pending: Sequence[_Pending]) -> None:
         """Judge what still waits for pictures to come."""
         if self._ahead:
-            self._judge_all(self._ahead.flush(), pending, _Watch())
+            self._score_all(self._ahead.flush(), pending, _Stopwatch())
 
-    def _judge_all(
-        self, due: Iterable[tuple[Frame, Mask]], pending: Sequence[_Pending], watch: _Watch
+    def _score_all(
+        self, due: Iterable[tuple[Frame, Mask]], pending: Sequence[_Pending], watch: _Stopwatch
     ) -> None:
         mine = (one for one in pending if self._setup.name not in one.shown)
         for one, (_, mask) in zip(mine, due, strict=False):
-            one.shown[self._setup.name] = self._judged(one, mask, watch)
+            one.shown[self._setup.name] = self._score(one, mask, watch)
 
-    def _judged(self, one: _Pending, mask: Mask, watch: _Watch) -> Shown:
+    def _score(self, one: _Pending, mask: Mask, watch: _Stopwatch) -> Shown:
         if self._data.scheme is not None:
-            labels = labels_at(mask, one.sample.frame.size)
-            watch.lap("finish")
+            labels = upscale_labels(mask, one.sample.frame.size)
+            watch.add_lap("finish")
             self._judge.add_labels(one.sample, labels, mask.classes)
             return labels
         alpha = self._setup.finish(mask, one.sample.frame)
-        watch.lap("finish")
+        watch.add_lap("finish")
         self._judge.add_alpha(one.sample, alpha, one.motion)
         return alpha
 
 
-class _Watch:
+class _Stopwatch:
     """Times stages that follow each other; a name that comes twice is summed up."""
 
     def __init__(self) -> None:
         self.laps_ms: dict[str, float] = {}
         self._last = time.monotonic()
 
-    def lap(self, stage: str) -> None:
+    def add_lap(self, stage: str) -> None:
         now = time.monotonic()
         self.laps_ms[stage] = self.laps_ms.get(stage, 0.0) + (now - self._last) * 1000
         self._last = now
@@ -169,16 +176,16 @@ class MotionFollower:
         self._estimator = MotionEstimator()
         self._before: NDArray[np.uint8] | None = None
 
-    def step(self, sample: Sample) -> Motion | None:
+    def advance(self, sample: Sample) -> Motion | None:
         """Return the motion since the frame before; None for the first of a size."""
-        gray = shrink(sample.frame.bgr, working_size(sample.frame.size))
+        gray = shrink_to_gray(sample.frame.bgr, choose_working_size(sample.frame.size))
         before, self._before = self._before, gray
         if before is None or before.shape != gray.shape:
             return None
-        return self._estimator.between(before, gray)
+        return self._estimator.estimate(before, gray)
 
 
-def _forget(setups: Sequence[Setup]) -> None:
+def _forget_streams(setups: Sequence[Setup]) -> None:
     for setup in setups:
         setup.forget()
 

@@ -31,12 +31,12 @@ Finish = Callable[[Mask, Frame], Alpha]
 """Returns the foreground as float32 (height, width) in [0, 1] at the size of the frame."""
 
 
-def plain(mask: Mask, frame: Frame) -> Alpha:
+def upscale_raw(mask: Mask, frame: Frame) -> Alpha:
     """Enlarge the mask's foreground bilinearly, and nothing else."""
     return enlarge(mask.alpha(), frame.size)
 
 
-def as_shown(mask: Mask, frame: Frame) -> Alpha:
+def upscale_as_composited(mask: Mask, frame: Frame) -> Alpha:
     """Enlarge through the smooth step of the mask's `edges`, exactly as effects do."""
     levels = i420.upscale_mask(i420.quantize(mask.alpha()), frame.size, mask.alpha_range)
     return cast(Alpha, levels * np.float32(1 / 255))
@@ -57,15 +57,15 @@ class Setup:
     name: str
     segmenter: Segmenter
     refiners: tuple[tuple[str, Refiner], ...] = ()
-    finish: Finish = plain
-    ahead: MaskLookahead | None = None
+    finish: Finish = upscale_raw
+    lookahead: MaskLookahead | None = None
 
     def forget(self) -> None:
         """Make the refiners forget what they saw: the next frame begins another stream."""
         for _, refiner in self.refiners:
             refiner.close()
-        if self.ahead:
-            self.ahead.close()
+        if self.lookahead:
+            self.lookahead.close()
 
 
 class SetupConfig(Options):
@@ -82,7 +82,7 @@ class SetupConfig(Options):
     name: str
     segmenter: SegmenterConfig
     refiners: tuple[RefinerConfig, ...] = ()
-    finish: str = "plain"
+    finish: str = "raw"
     look_ahead: Annotated[int, Field(ge=0, le=MAX_FRAMES)] = 0
 
 
@@ -92,10 +92,12 @@ class SetupsFile(Options):
     setups: Annotated[tuple[SetupConfig, ...], Field(min_length=1)]
 
 
-AHEAD = 8
+DEFAULT_LOOKAHEAD = 8
 """Frames that a bare "ahead" looks at."""
 
-FINISHES: Mapping[str, Finish] = MappingProxyType({"plain": plain, "shown": as_shown})
+FINISHES: Mapping[str, Finish] = MappingProxyType(
+    {"raw": upscale_raw, "composited": upscale_as_composited}
+)
 
 
 def enlarge(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -103,7 +105,7 @@ def enlarge(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.fl
     return cast(NDArray[np.float32], cv2.resize(values, size, interpolation=cv2.INTER_LINEAR))
 
 
-def labels_at(mask: Mask, size: tuple[int, int]) -> NDArray[np.uint8]:
+def upscale_labels(mask: Mask, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the winning classes uint8 (height, width) at `size`.
 
     Scores are enlarged before the winner is chosen, so that borders between classes are smooth;
@@ -132,13 +134,15 @@ def parse_setup(text: str) -> SetupConfig:
         raise ConfigError(f"a set-up must be NAME=MODEL, got {text!r}", hint="raw=selfie+smooth")
     finishes = [stage for stage in stages if stage in FINISHES]
     ahead = [stage for stage in stages if stage.partition(":")[0] == "ahead"]
-    file, options = _options(model)
+    file, options = _split_options(model)
     return SetupConfig(
         name=name,
         segmenter=SegmenterConfig.model_validate({**options, "kind": "model", "model": file}),
-        refiners=tuple(_refiner(stage) for stage in stages if stage not in {*FINISHES, *ahead}),
-        finish=finishes[-1] if finishes else "plain",
-        look_ahead=_options(ahead[-1])[1].get("frames", AHEAD) if ahead else 0,
+        refiners=tuple(
+            _parse_refiner(stage) for stage in stages if stage not in {*FINISHES, *ahead}
+        ),
+        finish=finishes[-1] if finishes else "raw",
+        look_ahead=_split_options(ahead[-1])[1].get("frames", DEFAULT_LOOKAHEAD) if ahead else 0,
     )
 
 
@@ -191,15 +195,15 @@ def _open(config: SetupConfig, size: tuple[int, int], stack: ExitStack) -> Setup
     return Setup(config.name, segmenter, tuple(refiners), FINISHES[config.finish], ahead)
 
 
-def _refiner(text: str) -> RefinerConfig:
-    kind, options = _options(text)
+def _parse_refiner(text: str) -> RefinerConfig:
+    kind, options = _split_options(text)
     if kind not in REFINERS.names():
         known = (*REFINERS.names(), *FINISHES)
         raise ConfigError(f"unknown refiner {kind!r}", hint=suggest(kind, known))
     return RefinerConfig.model_validate({**options, "kind": kind})
 
 
-def _options(text: str) -> tuple[str, dict[str, Any]]:
+def _split_options(text: str) -> tuple[str, dict[str, Any]]:
     """Split "smooth:previous_weight=0.5,speed=2" into the name and its options.
 
     A colon counts only before an option: "http://..." and "C:..." are names.

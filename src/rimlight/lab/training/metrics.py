@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.lab.evaluation.labels import VOID
-from rimlight.lab.evaluation.metrics import Counts, boundary_f, class_ious, confusion, mean_iou
+from rimlight.lab.evaluation.metrics import (
+    Counts,
+    compute_boundary_f,
+    compute_class_ious,
+    compute_mean_iou,
+    count_confusion,
+)
 
 Labels = NDArray[np.uint8]
 
@@ -52,11 +58,11 @@ class Scorer:
             ValueError: the shapes differ.
         """
         classes = self._counts.shape[0]
-        self._counts += confusion(labels, truth, classes=classes)
+        self._counts += count_confusion(labels, truth, classes=classes)
         known = truth < classes
         for label in range(min(1, classes - 1), classes):
             if (truth == label).any():
-                found = boundary_f((labels == label) & known, truth == label)
+                found = compute_boundary_f((labels == label) & known, truth == label)
                 self._boundaries.append(found)
 
     def add_batch(self, probabilities: Any, labels: Any) -> None:
@@ -76,8 +82,8 @@ class Scorer:
     def scores(self) -> Scores:
         """Return the figures of all pictures so far."""
         mean = float(np.mean(self._boundaries)) if self._boundaries else math.nan
-        ious = tuple(float(share) for share in class_ious(self._counts))
-        return Scores(mean_iou(self._counts), ious, mean_dice(self._counts), mean)
+        ious = tuple(float(share) for share in compute_class_ious(self._counts))
+        return Scores(compute_mean_iou(self._counts), ious, mean_dice(self._counts), mean)
 
 
 def mean_dice(counts: Counts) -> float:
@@ -86,9 +92,9 @@ def mean_dice(counts: Counts) -> float:
     2 * overlap / both areas (Dice 1945), which is 2 * IoU / (1 + IoU).
 
     Args:
-        counts: a `rimlight.lab.evaluation.metrics.confusion` matrix.
+        counts: a `rimlight.lab.evaluation.metrics.count_confusion` matrix.
     """
-    ious = class_ious(counts)[counts.sum(axis=1) > 0]
+    ious = compute_class_ious(counts)[counts.sum(axis=1) > 0]
     return float(np.mean(2 * ious / (1 + ious))) if ious.size else math.nan
 
 

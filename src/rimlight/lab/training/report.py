@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import ModelError
 from rimlight.lab.evaluation.labels import VOID
-from rimlight.lab.evaluation.metrics import confusion, mean_iou
-from rimlight.lab.evaluation.panels import label_strip
+from rimlight.lab.evaluation.metrics import compute_mean_iou, count_confusion
+from rimlight.lab.evaluation.visualize import make_label_strip
 from rimlight.lab.training.metrics import Epoch, as_truth, best_of
 from rimlight.lab.training.trainer import Batches
 from rimlight.reporting.pages import render_page
@@ -102,8 +102,8 @@ def _draw_plots(epochs: Sequence[Epoch], classes: Sequence[str]) -> tuple[Markup
 
 def _judge(one: Prediction, classes: int) -> tuple[Image, float]:
     """Return image, truth and prediction side by side, and the mean IoU."""
-    strip = label_strip(one.picture, _uncovered(one.truth), _uncovered(one.labels))
-    return strip, mean_iou(confusion(one.labels, one.truth, classes=classes))
+    strip = make_label_strip(one.picture, _uncovered(one.truth), _uncovered(one.labels))
+    return strip, compute_mean_iou(count_confusion(one.labels, one.truth, classes=classes))
 
 
 def _uncovered(labels: Image) -> Image:

@@ -12,9 +12,8 @@ import numpy as np
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.wording import format_count, join_names
-from rimlight.lab.evaluation.layout import sides
-from rimlight.lab.evaluation.masks import is_unsure
-from rimlight.lab.evaluation.pairs import LAYOUT
+from rimlight.lab.evaluation.files import LAYOUT, find_sides
+from rimlight.lab.evaluation.mask_files import is_ambiguous
 from rimlight.lab.training.data.folders import Found, folder_samples
 from rimlight.lab.training.data.options import DataOptions
 from rimlight.lab.training.data.polygons import coco_samples, is_coco, yolo_samples
@@ -142,7 +141,7 @@ def _look_into(sample: Sample) -> _Look:
         shown = np.flatnonzero(np.bincount(sample.mask.read(size, turned).ravel()))
     except ConfigError as exc:
         return _Look(None, [f"{sample.name}: {exc}; left out"])
-    unsure = is_unsure(size, turned) and isinstance(sample.mask, IdMask | ColorMask)
+    unsure = is_ambiguous(size, turned) and isinstance(sample.mask, IdMask | ColorMask)
     known = replace(sample, shown=frozenset(shown.tolist()))
     return _Look(known, [f"{sample.name}: {problem}" for problem in found], unsure)
 
@@ -152,9 +151,9 @@ def _format(path: Path, options: DataOptions) -> str:
         return options.format
     if path.is_file():
         return "coco"
-    if sides(path, "masks")[1]:
+    if find_sides(path, "masks")[1]:
         return "folders"
-    if sides(path, "labels")[1]:
+    if find_sides(path, "labels")[1]:
         return "yolo"
     return "coco" if is_coco(path) else "folders"
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from rimlight.core.errors import ConfigError
+from rimlight.lab.evaluation.files import describe_content, list_images, match_files
 from rimlight.lab.evaluation.labels import CAMVID, COMMA10K
-from rimlight.lab.evaluation.layout import pictures_in, what_lies_in
-from rimlight.lab.evaluation.masks import one_channel, read_mask
-from rimlight.lab.evaluation.pairs import matched
+from rimlight.lab.evaluation.mask_files import read_mask, reduce_to_one_channel
 from rimlight.lab.training.data.label_map import (
     ColorTable,
     IdTable,
@@ -40,14 +39,14 @@ def folder_samples(folder: Path, options: DataOptions, *, camvid: bool = False) 
     """Return the pairs of `folder`.
 
     Args:
-        folder: as for `evaluation.pairs.matched`.
+        folder: as for `evaluation.pairs.match_files`.
         options: what its masks mean.
         camvid: the masks hold CamVid's ids.
 
     Raises:
         ConfigError: a folder is missing or empty, or what the masks mean leads nowhere.
     """
-    pairs, lonely = matched(folder)
+    pairs, lonely = match_files(folder)
     table = _table([pair.mask for pair in pairs], options, camvid=camvid)
     samples = [
         Sample(f"{folder.resolve().name}/{pair.name}", pair.image, _truth(pair.mask, table))
@@ -91,7 +90,7 @@ def _guess(masks: Sequence[Path], options: DataOptions, mapped: LabelMap) -> str
             continue  # the check of all files names it
         if mask.ndim == 3 and (mask[..., :3] != mask[..., :1]).any():
             return "colors"
-        values |= np.bincount(one_channel(mask).ravel(), minlength=256) > 0
+        values |= np.bincount(reduce_to_one_channel(mask).ravel(), minlength=256) > 0
     present = set(np.flatnonzero(values).tolist())
     counted = present - {0, IGNORED}
     is_gray = not counted or max(counted) >= max(len(options.classes), len(options.names))
@@ -104,9 +103,10 @@ def pictures_by_name(folder: Path) -> dict[str, Path]:
     Raises:
         ConfigError: there is no folder, or no picture in it.
     """
-    found = {path.stem: path for path in pictures_in(folder)}
+    found = {path.stem: path for path in list_images(folder)}
     if not found:
         raise ConfigError(
-            f"{folder} holds no pictures: there is {what_lies_in(folder)}", hint="check the path"
+            f"{folder} holds no pictures: there is {describe_content(folder)}",
+            hint="check the path",
         )
     return found

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.wording import format_count, join_names
-from rimlight.lab.evaluation.layout import files_like, sides, what_lies_in
-from rimlight.lab.evaluation.outlines import read_outlines
+from rimlight.lab.evaluation.files import describe_content, find_sides, list_files_ending_in
+from rimlight.lab.evaluation.yolo_polygons import read_outlines
 from rimlight.lab.training.data.folders import Found, pictures_by_name
 from rimlight.lab.training.data.label_map import LabelMap
 from rimlight.lab.training.data.options import IGNORED, DataOptions
@@ -32,14 +32,14 @@ def yolo_samples(folder: Path, options: DataOptions) -> Found:
     Raises:
         ConfigError: a folder is missing or empty, or the classes lead nowhere.
     """
-    pictures, labels = sides(folder, "labels")
+    pictures, labels = find_sides(folder, "labels")
     images = pictures_by_name(pictures)
-    texts = {path.stem: path for path in files_like(labels or pictures, ".txt")}
+    texts = {path.stem: path for path in list_files_ending_in(labels or pictures, ".txt")}
     if not images.keys() & texts.keys():
         first = next(iter(images))
         raise ConfigError(
             f"{labels or pictures} holds no labels of {images[first].name}: expected {first}.txt, "
-            f"found {what_lies_in(labels or pictures)}",
+            f"found {describe_content(labels or pictures)}",
             hint="every images/NAME.jpg needs a labels/NAME.txt",
         )
     both, label = sorted(images.keys() & texts.keys()), _labeler(folder, options)
@@ -127,7 +127,7 @@ def _found(
         picture = _picture(file, named)
         if picture is None:
             lonely.append(
-                f"{file}: {named} is missing; next to it lies {what_lies_in(file.parent)}"
+                f"{file}: {named} is missing; next to it lies {describe_content(file.parent)}"
             )
             continue
         size = (int(image["width"]), int(image["height"]))
@@ -236,7 +236,9 @@ def _picture(file: Path, name: str) -> Path | None:
 
 def _files(folder: Path) -> list[Path]:
     below = folder / "annotations"
-    return files_like(folder, ".json") or (files_like(below, ".json") if below.is_dir() else [])
+    return list_files_ending_in(folder, ".json") or (
+        list_files_ending_in(below, ".json") if below.is_dir() else []
+    )
 
 
 def _only_file(folder: Path) -> Path:
@@ -244,7 +246,7 @@ def _only_file(folder: Path) -> Path:
     if len(files) != 1:
         raise ConfigError(
             f"{folder} holds {format_count(len(files), '.json file')}: "
-            f"{join_names([file.name for file in files]) or what_lies_in(folder)}",
+            f"{join_names([file.name for file in files]) or describe_content(folder)}",
             hint="name the one to train on",
         )
     return files[0]

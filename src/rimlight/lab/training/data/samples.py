@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rimlight.core.errors import ConfigError
 from rimlight.imaging.geometry import UPRIGHT, Orientation
 from rimlight.imaging.image_files.read import read_image_file
-from rimlight.lab.evaluation.masks import one_channel, read_mask, turned_along
+from rimlight.lab.evaluation.mask_files import read_mask, reduce_to_one_channel, turn_like
 from rimlight.lab.training.data.label_map import ColorTable, IdTable
 from rimlight.lab.training.data.options import IGNORED
 
@@ -112,7 +112,7 @@ class IdMask:
         return [f"unknown id {listed} in {self.path.name} is ignored"] if unknown else []
 
     def _values(self, size: tuple[int, int], turned: Orientation) -> Image:
-        return turned_along(one_channel(read_mask(self.path)), size, turned)
+        return turn_like(reduce_to_one_channel(read_mask(self.path)), size, turned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class ColorMask:
         return [f"unknown color {listed} in {self.path.name} is ignored"] if unknown else []
 
     def _colors(self, size: tuple[int, int], turned: Orientation) -> Image:
-        return turned_along(read_mask(self.path, colors=True), size, turned)
+        return turn_like(read_mask(self.path, colors=True), size, turned)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ from typing import Any
 
 from rimlight.core.config import read_yaml
 from rimlight.core.errors import ConfigError
-from rimlight.lab.evaluation.layout import files_like, folders_in, what_lies_in
+from rimlight.lab.evaluation.files import describe_content, list_files_ending_in, list_folders
 from rimlight.lab.training.data.samples import Sample
 
 YAMLS = ("data.yaml", "dataset.yaml", "data.yml", "dataset.yml")
@@ -74,7 +74,7 @@ def names_in(file: Path) -> tuple[str, ...]:
 def _by_folders(folder: Path) -> Split | None:
     if not folder.is_dir():
         return None
-    inside = {entry.name.lower(): entry for entry in folders_in(folder)}
+    inside = {entry.name.lower(): entry for entry in list_folders(folder)}
     kept = next((inside[name] for name in _VALIDATION if name in inside), None)
     return Split((inside["train"],), (kept,)) if "train" in inside and kept else None
 
@@ -84,7 +84,7 @@ def _by_json(folder: Path) -> Split | None:
     if not folder.is_dir():
         return None
     here = folder / "annotations" if (folder / "annotations").is_dir() else folder
-    files = files_like(here, ".json")
+    files = list_files_ending_in(here, ".json")
     outlines = [file for file in files if file.stem.startswith("instances")] or files
     train = [file for file in outlines if "train" in file.stem.lower()]
     kept = [file for file in outlines if "val" in file.stem.lower()]
@@ -100,7 +100,7 @@ def _by_yaml(file: Path) -> Split:
         return Split(found.train, found.validation, names_in(file))
     raise ConfigError(
         f"{file} names no folder that is there: train: {said.get('train')!r}, next to it lies "
-        f"{what_lies_in(file.parent)}",
+        f"{describe_content(file.parent)}",
         hint="correct its path and train, or name the folder instead of the file",
     )
 

@@ -5,9 +5,8 @@ import pytest
 from PIL import Image
 
 from rimlight.core.errors import ConfigError
-from rimlight.lab.evaluation.datasets import FolderData
-from rimlight.lab.evaluation.masks import one_channel, read_mask
-from rimlight.lab.evaluation.opening import open_data
+from rimlight.lab.evaluation.datasets import FolderDataset, open_dataset
+from rimlight.lab.evaluation.mask_files import read_mask, reduce_to_one_channel
 from rimlight.lab.training.data.find import find_samples
 from rimlight.lab.training.data.options import DataOptions
 
@@ -61,7 +60,7 @@ def test_a_gray_palette_is_what_it_shows(tmp_path):
 def test_gray_in_three_channels_is_one_and_a_color_counts_by_its_brightest(tmp_path):
     assert read_mask(saved(tmp_path, Image.fromarray(np.dstack([SHAPE] * 3)))).shape == (6, 8)
     red = np.dstack([SHAPE, 0 * SHAPE, 0 * SHAPE])
-    assert (one_channel(read_mask(saved(tmp_path, Image.fromarray(red)))) == SHAPE).all()
+    assert (reduce_to_one_channel(read_mask(saved(tmp_path, Image.fromarray(red)))) == SHAPE).all()
 
 
 def test_16_bits_are_refused(tmp_path):
@@ -99,7 +98,7 @@ def test_masks_are_turned_as_their_pictures_are(tmp_path, caplog, drawn, is_unsu
     image, labels = found.train[0].read()
     assert ((image[..., 0] > 128) == (labels == 1)).all()
     assert bool(found.problems) == is_unsure
-    (sample,) = FolderData(folder)
+    (sample,) = FolderDataset(folder)
     assert ((sample.frame.bgr[..., 0] > 128) == (sample.alpha > 0.5)).all()
     assert bool(caplog.records) == is_unsure
 
@@ -107,5 +106,5 @@ def test_masks_are_turned_as_their_pictures_are(tmp_path, caplog, drawn, is_unsu
 def test_a_folder_that_is_split_says_what_lies_in_it(tmp_path):
     turned_pair(tmp_path / "set/train", (32, 16))
     with pytest.raises(ConfigError, match=r"set holds no pictures: there is train/") as caught:
-        open_data(str(tmp_path / "set"))
+        open_dataset(str(tmp_path / "set"))
     assert "recursive" not in caught.value.hint

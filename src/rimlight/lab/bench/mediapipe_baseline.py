@@ -1,7 +1,7 @@
-"""Other tools on the same frames, in an environment of their own, in turns with ours.
+"""Time MediaPipe on the same frames, in an environment of its own, in turns with rimlight.
 
-The peer runs in another interpreter, which has what it needs installed. It loads the frames once,
-then measures one of them each time a line comes in, so that both sides are measured interleaved.
+The baseline runs in another interpreter that has mediapipe installed. It loads the frames once,
+then measures one of them for each line it reads, so that both sides are measured interleaved.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame
-from rimlight.lab.bench.frames import EFFECTS, MODEL
+from rimlight.lab.bench.frame_cost import EFFECTS, MODEL
 from rimlight.models.catalog import Catalog
 
 MEDIAPIPE = """
@@ -50,7 +50,7 @@ with vision.ImageSegmenter.create_from_options(options) as segmenter:
 
 
 @contextmanager
-def mediapipe(python: Path, frames: Sequence[Frame]) -> Iterator[Callable[[int], float]]:
+def start_mediapipe(python: Path, frames: Sequence[Frame]) -> Iterator[Callable[[int], float]]:
     """Start the peer; give a function that processes a frame and returns its CPU seconds.
 
     Args:
@@ -66,12 +66,12 @@ def mediapipe(python: Path, frames: Sequence[Frame]) -> Iterator[Callable[[int],
         np.save(stored, np.stack([frame.bgr for frame in frames]))
         script.write_text(MEDIAPIPE)
         words = [python, script, stored, model, EFFECTS["picture"][1]["background"]]
-        with _started([str(word) for word in words]) as peer:
+        with _start_peer([str(word) for word in words]) as peer:
             yield lambda number: _ask(peer, number)[0]
 
 
 @contextmanager
-def _started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+def _start_peer(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
     try:
         peer = subprocess.Popen(
             command,

@@ -12,7 +12,7 @@ from rimlight.core.frame import Frame
 from rimlight.effects import LIVE_REFRESH_HZ
 from rimlight.factory.api import open_effect, open_refiner, open_segmenter
 from rimlight.imaging import jit
-from rimlight.lab.bench.rounds import Cost, in_turns
+from rimlight.lab.bench.interleaved_timing import Cost, measure_in_turns
 from rimlight.models.catalog import Catalog
 from rimlight.segmenters.tflite import TfliteRuntime
 from rimlight.system import app_paths
@@ -26,7 +26,7 @@ EFFECTS: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def frame_costs(
+def measure_frames(
     frames: Sequence[Frame], rounds: int, on_round: Callable[[], None] | None = None
 ) -> dict[str, Cost]:
     """Measure, in turns and on one thread: the bare model, then whole frames in several ways.
@@ -39,18 +39,18 @@ def frame_costs(
     cv2.setNumThreads(1)
     with ExitStack() as stack:
         stack.callback(cv2.setNumThreads, threads)
-        candidates: dict[str, Callable[[int], object]] = {"invoke": _invoke(frames[0], stack)}
+        candidates: dict[str, Callable[[int], object]] = {"invoke": _open_invoke(frames[0], stack)}
         for name in EFFECTS:
-            candidates[name] = whole_frame(name, frames, stack)
+            candidates[name] = open_whole_frame(name, frames, stack)
         if jit.get_kernels():
-            candidates["picture, plain"] = _plainly(whole_frame("picture", frames, stack))
-        return in_turns(candidates, rounds, on_round=on_round)
+            candidates["picture, plain"] = _disable_jit(open_whole_frame("picture", frames, stack))
+        return measure_in_turns(candidates, rounds, on_round=on_round)
 
 
-def stage_costs(frames: Sequence[Frame], rounds: int) -> dict[str, Cost]:
+def measure_stages(frames: Sequence[Frame], rounds: int) -> dict[str, Cost]:
     """Measure the stages of a frame one by one, each on the same frame in turn."""
     with ExitStack() as stack:
-        segmenter, refiner = _opened(stack)
+        segmenter, refiner = _open_segmenter_and_refiner(stack)
         effects = {name: open_effect(*EFFECTS[name]) for name in EFFECTS}
         for effect in effects.values():
             stack.callback(effect.close)
@@ -61,17 +61,17 @@ def stage_costs(frames: Sequence[Frame], rounds: int) -> dict[str, Cost]:
             "smooth": lambda i: refiner.refine(masks[i % count], frames[i % count]),
         }
         for name, effect in effects.items():
-            candidates[name] = _effect_call(effect, frames, masks)
-        return in_turns(candidates, rounds)
+            candidates[name] = _make_effect_call(effect, frames, masks)
+        return measure_in_turns(candidates, rounds)
 
 
-def _effect_call(
+def _make_effect_call(
     effect: Any, frames: Sequence[Frame], masks: Sequence[Any]
 ) -> Callable[[int], object]:
     return lambda i: effect.apply(frames[i % len(frames)], masks[i % len(frames)])
 
 
-def _invoke(frame: Frame, stack: ExitStack) -> Callable[[int], object]:
+def _open_invoke(frame: Frame, stack: ExitStack) -> Callable[[int], object]:
     """The model without anything around it, on an engine of its own."""
     from rimlight.segmenters.preprocess import Preprocessor
 
@@ -82,9 +82,11 @@ def _invoke(frame: Frame, stack: ExitStack) -> Callable[[int], object]:
     return lambda _: engine.invoke()
 
 
-def whole_frame(name: str, frames: Sequence[Frame], stack: ExitStack) -> Callable[[int], object]:
+def open_whole_frame(
+    name: str, frames: Sequence[Frame], stack: ExitStack
+) -> Callable[[int], object]:
     """Return a call that does everything for frame number i: model, smoothing and effect `name`."""
-    segmenter, refiner = _opened(stack)
+    segmenter, refiner = _open_segmenter_and_refiner(stack)
     effect = open_effect(*EFFECTS[name])
     stack.callback(effect.close)
 
@@ -95,13 +97,13 @@ def whole_frame(name: str, frames: Sequence[Frame], stack: ExitStack) -> Callabl
     return call
 
 
-def _opened(stack: ExitStack) -> tuple[Any, Any]:
+def _open_segmenter_and_refiner(stack: ExitStack) -> tuple[Any, Any]:
     segmenter = open_segmenter(MODEL, {"threads": 1})
     stack.callback(segmenter.close)
     return segmenter, open_refiner("smooth")
 
 
-def _plainly(call: Callable[[int], object]) -> Callable[[int], object]:
+def _disable_jit(call: Callable[[int], object]) -> Callable[[int], object]:
     def plain(number: int) -> object:
         with jit.use_jit(enabled=False):
             return call(number)

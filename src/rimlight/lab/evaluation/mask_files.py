@@ -1,4 +1,4 @@
-"""Reads mask pictures as what they mean: behind a palette, in the alpha, on a turned photo."""
+"""Read masks as what they mean: behind a palette, in the alpha, on a rotated photo."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def read_mask(path: Path, *, colors: bool = False) -> Image:
         data = read_regular_file(path)
     except (OSError, ValueError) as exc:
         raise ConfigError(f"cannot read {path}: {describe_read_error(exc)}") from exc
-    decoded = _decoded(data, path)
-    if not colors and _is_colored(decoded) and (ids := _ids(data)) is not None:
+    decoded = _decode(data, path)
+    if not colors and _is_colored(decoded) and (ids := _read_palette_ids(data)) is not None:
         return ids
-    mask = _meaning(decoded)
+    mask = _select_values(decoded)
     is_wanted = mask.ndim == 3 or not colors
     return mask if is_wanted else cast(Image, cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR))
 
 
-def turned_along(mask: Image, size: tuple[int, int], turned: Orientation) -> Image:
+def turn_like(mask: Image, size: tuple[int, int], turned: Orientation) -> Image:
     """Return a mask that was drawn on a picture as stored, turned as its EXIF turns the picture.
 
     A mask that only fits the upright picture was drawn on that, and stays as it is.
@@ -67,17 +67,17 @@ def turned_along(mask: Image, size: tuple[int, int], turned: Orientation) -> Ima
     return turned.apply(mask) if turned.transform_size(stored) == size else mask
 
 
-def is_unsure(size: tuple[int, int], turned: Orientation) -> bool:
+def is_ambiguous(size: tuple[int, int], turned: Orientation) -> bool:
     """Return True if the size does not tell whether a mask was drawn on the upright picture."""
     return turned != UPRIGHT and turned.transform_size(size) == size
 
 
-def one_channel(mask: Image) -> Image:
+def reduce_to_one_channel(mask: Image) -> Image:
     """Return the values of a mask; of one in colors the brightest channel."""
     return mask if mask.ndim == 2 else np.ascontiguousarray(mask[..., :3].max(axis=2))
 
 
-def _decoded(data: bytes, path: Path) -> Image:
+def _decode(data: bytes, path: Path) -> Image:
     try:
         mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     except cv2.error:
@@ -87,7 +87,7 @@ def _decoded(data: bytes, path: Path) -> Image:
     return cast(Image, mask)
 
 
-def _meaning(mask: Image) -> Image:
+def _select_values(mask: Image) -> Image:
     """Choose between color and alpha; gray in three channels becomes one."""
     if mask.ndim == 3 and mask.shape[2] == 4:
         alpha, mask = mask[..., 3], mask[..., :3]
@@ -103,7 +103,7 @@ def _is_colored(mask: Image) -> bool:
     return mask.ndim == 3 and bool((mask[..., 1:3] != mask[..., :1]).any())
 
 
-def _ids(data: bytes) -> Image | None:
+def _read_palette_ids(data: bytes) -> Image | None:
     """Return the values behind a palette, of which OpenCV gives the colors only; None without."""
     from rimlight.imaging.image_files import pillow
 

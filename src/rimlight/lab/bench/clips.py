@@ -1,4 +1,4 @@
-"""What is measured on: a clip's first frames, at any size, in memory or as a file."""
+"""What is measured on: the first frames of a clip, at any size, in memory or as a file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rimlight.system import app_paths
 RATE = Fraction(30)
 
 
-def sample_clip() -> Path:
+def get_sample_clip() -> Path:
     """The shipped clip of a person."""
     return app_paths.find_data_folder("samples") / "portrait.mp4"
 
@@ -36,10 +36,10 @@ def load_frames(clip: Path, size: tuple[int, int], count: int) -> list[Frame]:
         SourceError: the clip does not open or decode.
     """
     with closing(open_source(str(clip))) as source:
-        return [_scaled(frame, round_up_to_even(size)) for frame in islice(source, count)]
+        return [_resize(frame, round_up_to_even(size)) for frame in islice(source, count)]
 
 
-def repeated(frames: Sequence[Frame], count: int) -> Iterator[Frame]:
+def repeat_frames(frames: Sequence[Frame], count: int) -> Iterator[Frame]:
     """Yield `count` frames, going through `frames` again and again, at 30 a second."""
     for index in range(count):
         frame = frames[index % len(frames)]
@@ -56,15 +56,15 @@ def repeated(frames: Sequence[Frame], count: int) -> Iterator[Frame]:
 def write_clip(frames: Sequence[Frame], count: int, path: Path) -> None:
     """Write `count` frames as H.264, going to and fro through `frames`: nothing jumps."""
     there_and_back = [*frames, *reversed(frames[1:-1])]
-    info = ring_info(frames, count)
+    info = describe_ring(frames, count)
     with closing(
         open_sink(SinkConfig.model_validate({"kind": "video", "path": path}), info)
     ) as sink:
-        for frame in repeated(there_and_back, count):
+        for frame in repeat_frames(there_and_back, count):
             sink.write(frame)
 
 
-def ring_info(frames: Sequence[Frame], count: int | None) -> SourceInfo:
+def describe_ring(frames: Sequence[Frame], count: int | None) -> SourceInfo:
     """Describe a source that repeats `frames`."""
     return SourceInfo(
         "bench", frames[0].size, rate=RATE, count=count, time_base=1 / RATE, color=frames[0].color
@@ -77,10 +77,10 @@ class RingSource:
     def __init__(self, frames: Sequence[Frame], count: int) -> None:
         self._frames = frames
         self._count = count
-        self.info = ring_info(frames, count)
+        self.info = describe_ring(frames, count)
 
     def __iter__(self) -> Iterator[Frame]:
-        return repeated(self._frames, self._count)
+        return repeat_frames(self._frames, self._count)
 
     def close(self) -> None:
         """Nothing to release."""
@@ -100,7 +100,7 @@ class BlankSegmenter:
         """Nothing to release."""
 
 
-def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:
+def _resize(frame: Frame, size: tuple[int, int]) -> Frame:
     out: NDArray[np.uint8] = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
     for source, target in zip(split_planes(frame.i420), split_planes(out), strict=True):
         shape = (target.shape[1], target.shape[0])

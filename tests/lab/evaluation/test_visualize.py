@@ -1,9 +1,14 @@
 import numpy as np
 import pytest
 
-from rimlight.lab.evaluation.datasets import FolderData
-from rimlight.lab.evaluation.film import Films
-from rimlight.lab.evaluation.panels import BACKDROP, caption, cut_out, painted
+from rimlight.lab.evaluation.datasets import FolderDataset
+from rimlight.lab.evaluation.visualize import (
+    BACKDROP,
+    ComparisonVideos,
+    cut_out,
+    draw_caption,
+    paint_labels,
+)
 from rimlight.system.av import av
 
 
@@ -18,7 +23,7 @@ def sizes(path):
 
 
 def test_a_sequence_becomes_a_video_of_all_panels(moving, shown, tmp_path):
-    data, films = FolderData(moving, limit=5), Films(tmp_path / "out.mp4")
+    data, films = FolderDataset(moving, limit=5), ComparisonVideos(tmp_path / "out.mp4")
     for sample in data:
         films.show(data, sample, shown)
     films.close()
@@ -27,9 +32,9 @@ def test_a_sequence_becomes_a_video_of_all_panels(moving, shown, tmp_path):
 
 
 def test_every_sequence_gets_a_video_of_its_own(moving, shown, tmp_path):
-    films = Films(tmp_path / "out.mp4")
+    films = ComparisonVideos(tmp_path / "out.mp4")
     for limit in (2, 3):
-        data = FolderData(moving, limit=limit)
+        data = FolderDataset(moving, limit=limit)
         data.name = f"first {limit}"
         for sample in data:
             films.show(data, sample, shown)
@@ -40,7 +45,7 @@ def test_every_sequence_gets_a_video_of_its_own(moving, shown, tmp_path):
 
 def test_single_pictures_make_no_video(make_folder, shown, tmp_path):
     picture = (np.zeros((90, 160, 3), np.uint8), np.zeros((90, 160), np.uint8))
-    data, films = FolderData(make_folder({"a": picture})), Films(tmp_path / "out.mp4")
+    data, films = FolderDataset(make_folder({"a": picture})), ComparisonVideos(tmp_path / "out.mp4")
     for sample in data:
         films.show(data, sample, shown)
     films.close()
@@ -48,7 +53,7 @@ def test_single_pictures_make_no_video(make_folder, shown, tmp_path):
 
 
 def test_an_aborted_video_is_not_kept(moving, shown, tmp_path):
-    data, films = FolderData(moving), Films(tmp_path / "out.mp4")
+    data, films = FolderDataset(moving), ComparisonVideos(tmp_path / "out.mp4")
     films.show(data, next(iter(data)), shown)
     films.abort()
     films.close()
@@ -65,10 +70,10 @@ def test_cutting_out_shows_the_backdrop_where_alpha_is_0():
 
 def test_painting_leaves_void_as_it_is():
     picture = np.full((1, 3, 3), 128, np.uint8)
-    out = painted(picture, np.array([[0, 1, 255]], np.uint8))
+    out = paint_labels(picture, np.array([[0, 1, 255]], np.uint8))
     assert (out[0, 2] == 128).all() and len({tuple(pixel) for pixel in out[0]}) == 3
 
 
 def test_a_caption_does_not_change_the_picture_it_is_given():
     picture = np.zeros((90, 160, 3), np.uint8)
-    assert caption(picture, "truth").any() and not picture.any()
+    assert draw_caption(picture, "truth").any() and not picture.any()

@@ -1,7 +1,7 @@
-"""Outlines of things as YOLO-seg data sets write them: images/NAME.jpg with labels/NAME.txt.
+"""Polygons of objects as YOLO-seg data sets write them: images/NAME.jpg, labels/NAME.txt.
 
-A line is a class id and the points of one thing as shares of the picture's width and height. A
-line of four numbers is a box, which is no outline.
+A line is a class id and the points of one object as shares of the image's width and height. A
+line of four numbers is a box, which is not a polygon.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ def read_outlines(path: Path) -> tuple[list[Outline], list[str]]:
         if not line.strip():
             continue
         try:
-            found.append(_outline(number, line))
+            found.append(_parse_outline(number, line))
         except ValueError as exc:
             wrong.append(f"line {number} of {path.name}: {exc}")
     return found, wrong
 
 
-def _outline(number: int, line: str) -> Outline:
+def _parse_outline(number: int, line: str) -> Outline:
     word, *words = line.split()
     points = np.array(words, np.float64)
     if int(word) < 0:

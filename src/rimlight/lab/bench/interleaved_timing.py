@@ -1,4 +1,4 @@
-"""Measures things in turns, so that what disturbs the machine disturbs all of them alike."""
+"""Time candidates in turns, so that disturbances of the machine reach all of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Cost:
     calls: int
 
 
-def in_turns(
+def measure_in_turns(
     candidates: Mapping[str, Callable[[int], object]],
     rounds: int,
     *,
@@ -50,10 +50,10 @@ def in_turns(
                 samples[name].append(taken)
         if on_round:
             on_round()
-    return {name: _cost(taken) for name, taken in samples.items()}
+    return {name: _summarize(taken) for name, taken in samples.items()}
 
 
-def _cost(taken: list[tuple[float, float]]) -> Cost:
+def _summarize(taken: list[tuple[float, float]]) -> Cost:
     walls = sorted(wall for _, wall in taken)
     return Cost(
         cpu_ms=statistics.median(cpu for cpu, _ in taken) * 1000,

@@ -1,4 +1,4 @@
-"""Collects the figures of one set-up on one data set, frame by frame."""
+"""Collect the figures of one setup on one data set, frame by frame."""
 
 from __future__ import annotations
 
@@ -12,20 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.lab.evaluation import metrics
-from rimlight.lab.evaluation.datasets import Data, Sample
-from rimlight.lab.evaluation.flow_warping import FlowWarpingMeter, measure_edge_stability
+from rimlight.lab.evaluation.datasets import Dataset, Sample
 from rimlight.lab.evaluation.labels import VOID, Scheme
-from rimlight.lab.evaluation.lag import GhostMeter, LagMeter
 from rimlight.lab.evaluation.metrics import Alpha
-from rimlight.lab.evaluation.panels import alpha_strip, label_strip
-from rimlight.lab.evaluation.results import Bad, Result, Score
-from rimlight.lab.evaluation.temporal import Motion, flicker, shrink_alpha, working_size
+from rimlight.lab.evaluation.results import Result, Score, WorstExample
+from rimlight.lab.evaluation.temporal_metrics import (
+    FlowWarpingMeter,
+    GhostMeter,
+    LagMeter,
+    Motion,
+    choose_working_size,
+    measure_edge_stability,
+    measure_flicker,
+    shrink_alpha,
+)
+from rimlight.lab.evaluation.visualize import make_alpha_strip, make_label_strip
 
 WORST = 10
 _AVERAGED = ("iou", "boundary_f", "alpha_error", "empty_filled", "flicker", "edge_stability")
 
 
-class Judge:
+class SetupScorer:
     """Scores the masks of one set-up on one data set.
 
     Args:
@@ -34,17 +41,17 @@ class Judge:
         threshold: an alpha from here up is mask where a yes or no is asked for.
     """
 
-    def __init__(self, setup: str, data: Data, *, threshold: float = 0.5) -> None:
+    def __init__(self, setup: str, data: Dataset, *, threshold: float = 0.5) -> None:
         self._setup, self._data, self._threshold = setup, data, threshold
         self._scores: list[Score] = []
         self._stages_ms: dict[str, list[float]] = defaultdict(list)
-        self._worst: list[tuple[float, int, Bad]] = []
+        self._worst: list[tuple[float, int, WorstExample]] = []
         self._lag, self._ghosts = LagMeter(), GhostMeter()
         self._flow_warping = FlowWarpingMeter(threshold)
         self._before: Alpha | None = None
         self._labels = _LabelTally(data.scheme) if data.scheme else None
 
-    def time(self, stages_ms: Mapping[str, float]) -> None:
+    def add_times(self, stages_ms: Mapping[str, float]) -> None:
         """Take the milliseconds that each stage took for one frame."""
         for stage, spent_ms in stages_ms.items():
             self._stages_ms[stage].append(spent_ms)
@@ -58,11 +65,11 @@ class Judge:
         if self._data.rate is not None:
             self._flow_warping.add(sample.frame.bgr, alpha)
             figures |= self._follow(alpha, truth, motion)
-        self._scores.append(Score(_name(sample), figures))
+        self._scores.append(Score(_get_name(sample), figures))
         value = figures.get("iou")
         if truth is not None and value is not None and self._is_bad(value):
-            strip = alpha_strip(sample.frame.bgr, truth, alpha)
-            self._keep(Bad(_name(sample), value, strip))
+            strip = make_alpha_strip(sample.frame.bgr, truth, alpha)
+            self._keep(WorstExample(_get_name(sample), value, strip))
 
     def add_labels(
         self, sample: Sample, labels: NDArray[np.uint8], classes: tuple[str, ...]
@@ -72,44 +79,46 @@ class Judge:
             raise ValueError(f"data {self._data.name!r} has no labels to compare with")
         translated, accuracy = self._labels.add(labels, classes, sample.labels)
         figures = {"accuracy": accuracy}
-        self._scores.append(Score(_name(sample), figures))
+        self._scores.append(Score(_get_name(sample), figures))
         if accuracy is not None and self._is_bad(accuracy):
-            strip = label_strip(sample.frame.bgr, sample.labels, translated)
-            self._keep(Bad(_name(sample), accuracy, strip))
+            strip = make_label_strip(sample.frame.bgr, sample.labels, translated)
+            self._keep(WorstExample(_get_name(sample), accuracy, strip))
 
-    def result(self) -> Result:
+    def get_result(self) -> Result:
         """Return the figures up to now."""
         stages = {name: statistics.median(ms) for name, ms in self._stages_ms.items()}
         figures: dict[str, float | None] = {
             "pictures": float(len(self._scores)),
-            **{key: self._mean(key) for key in _AVERAGED},
-            "flow_warping": self._flow_warping.error(),
-            "lag_ms": self._lag_ms(),
-            "ghosts": self._ghosts.share(),
+            **{key: self._average(key) for key in _AVERAGED},
+            "flow_warping": self._flow_warping.compute_error(),
+            "lag_ms": self._compute_lag_ms(),
+            "ghosts": self._ghosts.measure_share(),
             "ms": sum(stages.values()) if stages else None,
         }
         if self._labels:
-            figures |= self._labels.summary()
+            figures |= self._labels.summarize()
         worst = tuple(sorted((kept[-1] for kept in self._worst), key=lambda bad: bad.value))
-        table = self._labels.table() if self._labels else ((), (), ())
+        table = self._labels.get_table() if self._labels else ((), (), ())
         return Result(
             self._setup, self._data.name, figures, stages, tuple(self._scores), worst, *table
         )
 
     def _compare(self, alpha: Alpha, truth: Alpha) -> dict[str, float | None]:
         mask, wanted = alpha >= self._threshold, truth >= 0.5
-        figures: dict[str, float | None] = {"alpha_error": metrics.alpha_error(alpha, truth)}
+        figures: dict[str, float | None] = {
+            "alpha_error": metrics.compute_alpha_error(alpha, truth)
+        }
         if wanted.any():
-            figures["iou"] = metrics.iou(mask, wanted)
-            figures["boundary_f"] = metrics.boundary_f(mask, wanted)
+            figures["iou"] = metrics.compute_iou(mask, wanted)
+            figures["boundary_f"] = metrics.compute_boundary_f(mask, wanted)
         else:
-            figures["empty_filled"] = float(metrics.fill_share(mask) > metrics.FILLED)
+            figures["empty_filled"] = float(metrics.compute_fill_share(mask) > metrics.FILLED)
         return figures
 
     def _follow(
         self, alpha: Alpha, truth: Alpha | None, motion: Motion | None
     ) -> dict[str, float | None]:
-        size = working_size(self._data.size)
+        size = choose_working_size(self._data.size)
         small = shrink_alpha(alpha, size)
         if truth is not None:
             small_truth = shrink_alpha(truth, size)
@@ -119,14 +128,14 @@ class Judge:
         if before is None or motion is None or motion.trusted.shape != small.shape:
             return {"flicker": None}
         stability = measure_edge_stability(before, small, motion, threshold=self._threshold)
-        return {"flicker": flicker(before, small, motion), "edge_stability": stability}
+        return {"flicker": measure_flicker(before, small, motion), "edge_stability": stability}
 
-    def _lag_ms(self) -> float | None:
-        frames = self._lag.frames()
+    def _compute_lag_ms(self) -> float | None:
+        frames = self._lag.find_lag()
         rate = self._data.rate
         return None if frames is None or rate is None else frames * 1000 / float(rate)
 
-    def _mean(self, key: str) -> float | None:
+    def _average(self, key: str) -> float | None:
         values = [score.figures.get(key) for score in self._scores]
         known = [value for value in values if value is not None]
         return statistics.fmean(known) if known else None
@@ -134,7 +143,7 @@ class Judge:
     def _is_bad(self, value: float) -> bool:
         return len(self._worst) < WORST or value < -self._worst[0][0]
 
-    def _keep(self, bad: Bad) -> None:
+    def _keep(self, bad: WorstExample) -> None:
         heapq.heappush(self._worst, (-bad.value, len(self._scores), bad))
         if len(self._worst) > WORST:
             heapq.heappop(self._worst)
@@ -153,34 +162,34 @@ class _LabelTally:
         self, labels: NDArray[np.uint8], classes: tuple[str, ...], truth: NDArray[np.uint8]
     ) -> tuple[NDArray[np.uint8], float | None]:
         """Count one picture; return its labels in the scheme's numbers, and its accuracy."""
-        table = self._scheme.translation(classes)
+        table = self._scheme.make_translation_table(classes)
         self._known[table[table != VOID]] = True
         translated = table[labels]
-        counts = metrics.confusion(translated, truth, classes=len(self._scheme.classes))
+        counts = metrics.count_confusion(translated, truth, classes=len(self._scheme.classes))
         self._counts += counts
-        return translated, _or_none(metrics.pixel_accuracy(counts, self._known))
+        return translated, _drop_nan(metrics.compute_pixel_accuracy(counts, self._known))
 
-    def summary(self) -> dict[str, float | None]:
+    def summarize(self) -> dict[str, float | None]:
         return {
-            "miou": _or_none(metrics.mean_iou(self._counts, self._known)),
-            "accuracy": _or_none(metrics.pixel_accuracy(self._counts, self._known)),
+            "miou": _drop_nan(metrics.compute_mean_iou(self._counts, self._known)),
+            "accuracy": _drop_nan(metrics.compute_pixel_accuracy(self._counts, self._known)),
         }
 
-    def table(
+    def get_table(
         self,
     ) -> tuple[tuple[str, ...], tuple[float | None, ...], tuple[tuple[int, ...], ...]]:
-        shares = metrics.class_ious(self._counts).tolist()
+        shares = metrics.compute_class_ious(self._counts).tolist()
         shown = [
-            _or_none(share) if known else None
+            _drop_nan(share) if known else None
             for share, known in zip(shares, self._known.tolist(), strict=True)
         ]
         rows = tuple(tuple(row) for row in self._counts.tolist())
         return self._scheme.classes, tuple(shown), rows
 
 
-def _or_none(value: float) -> float | None:
+def _drop_nan(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _name(sample: Sample) -> str:
+def _get_name(sample: Sample) -> str:
     return sample.frame.name or str(sample.frame.index)
