@@ -46,7 +46,7 @@ RUNS = [
     f"{PROCESS} -b white --quality fast",
     f"{PROCESS} -b white --quality balanced",
     f"{PROCESS} -b white --quality best --look-ahead 3",
-    f"{PROCESS} -b white --no-audio --no-resume --overwrite",
+    f"{PROCESS} -b white --audio none --no-resume --overwrite",
     f"{PROCESS} -b white --codec ffv1",
     f"{PROCESS} -b white --codec h264 --crf 20 --preset slow",
     f"{PROCESS} -b white --start 0.04 --end 0.1",
@@ -99,10 +99,10 @@ PORTRAIT, ROAD, PHOTO = (
     str(SAMPLES / name) for name in ("portrait.mp4", "road.mp4", "background.jpg")
 )
 FFV1 = ["--codec", "ffv1"]
-CUT = ["--end", "1", "--no-audio"]
-LONGER = ["--end", "3", "--no-audio", "--set", "sinks.0.segment_s=1"]
+CUT = ["--end", "1", "--audio", "none"]
+LONGER = ["--end", "3", "--audio", "none", "--set", "sinks.0.segment_s=1"]
 BALANCED = ["--quality", "balanced"]
-BEST = ["--quality", "best", "--end", "0.3", "--no-audio"]
+BEST = ["--quality", "best", "--end", "0.3", "--audio", "none"]
 FAST = ["--set", "pipeline.jit=always"]
 FRAMES = {
     "replace.mkv": ["process", PORTRAIT, "-b", PHOTO, *CUT, *FFV1],

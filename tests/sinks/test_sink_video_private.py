@@ -69,7 +69,7 @@ def test_a_covered_film_keeps_nothing_but_its_sound(tmp_path, caplog, told, name
         assert clip.chapters() == []
         assert "creation_time" not in clip.metadata
     assert "its tags are left out: com.apple.quicktime.model, creation_time" in caplog.text
-    assert "its sound is kept; audio=false leaves it out" in caplog.text
+    assert "its sound is kept; audio=none leaves it out" in caplog.text
 
 
 def test_a_film_that_is_not_covered_keeps_its_place_and_says_so(tmp_path, caplog, told):

@@ -95,7 +95,7 @@ def test_sound_that_goes_on_after_the_last_picture_is_kept(tmp_path):
 
 
 def test_sound_can_be_left_out(tmp_path):
-    out = copy(make_clip(tmp_path / "in.mp4", seconds=1), tmp_path / "out.mp4", audio=False)
+    out = copy(make_clip(tmp_path / "in.mp4", seconds=1), tmp_path / "out.mp4", audio="none")
     assert packets(out, "audio") == []
 
 

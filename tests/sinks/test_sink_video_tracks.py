@@ -2,6 +2,7 @@
 
 import logging
 import struct
+import subprocess
 from fractions import Fraction
 from itertools import pairwise
 
@@ -67,6 +68,8 @@ CASES = [
     ("in.mov", "pcm_alaw", "out.mkv", "flac"),
     ("in.avi", "wmav2", "out.mkv", "opus"),
     ("in.mkv", "flac", "out.webm", "opus"),
+    ("in.mkv", "pcm_s24le", "out.mp4", "aac"),
+    ("in.mkv", "tta", "out.mkv", "flac"),
 ]
 
 
@@ -80,6 +83,34 @@ def test_sound_that_the_container_cannot_hold_is_converted_in_step(tmp_path, cap
     assert len(onsets(path)) == len(onsets(out)) == 4
     assert np.allclose(onsets(out), onsets(path), atol=0.022)
     assert f"sound ({codec}) converted to" in caplog.text
+    assert measure_sound_s(out) == pytest.approx(2, abs=0.09)
+
+
+def measure_sound_s(path):
+    """Return the length of the first sound track in seconds, as FFmpeg's command line plays it."""
+    line = ["ffmpeg", "-v", "error", "-xerror", "-i", str(path), "-map", "0:a:0"]
+    played = subprocess.run(
+        [*line, "-f", "s16le", "-ac", "1", "-ar", "8000", "-"], capture_output=True, check=True
+    )
+    assert not played.stderr
+    return len(played.stdout) / 2 / 8000
+
+
+@pytest.mark.parametrize(
+    ("codec", "name", "wanted"), [("ac3", "out.mp4", "aac"), ("aac", "out.mp4", "aac")]
+)
+def test_all_sound_is_converted_on_request_unless_it_is_in_that_codec(
+    tmp_path, caplog, codec, name, wanted
+):
+    caplog.set_level(logging.WARNING, "rimlight")
+    path = beeps(tmp_path / "in.mkv", codec)
+    assert codecs(copy(path, tmp_path / f"copied-{name}")) == [codec]
+    assert "converted" not in caplog.text
+    out = copy(path, tmp_path / name, audio="convert")
+    assert codecs(out) == [wanted]
+    assert np.allclose(onsets(out), onsets(path), atol=0.022)
+    assert ("converted to AAC" in caplog.text) == (codec != wanted)
+    assert measure_sound_s(out) == pytest.approx(2, abs=0.09)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=["one piece", "segments"])
@@ -231,6 +262,13 @@ def test_text_subtitles_are_converted(tmp_path, caplog, name, codec):
     assert codecs(out, "subtitle") == [codec]
     assert lines(out) == [(Fraction(1, 2), "Hello")]
     assert "subtitles (subrip) converted" in caplog.text
+    assert "00:00:00,500" in show_as_srt(out) and "Hello" in show_as_srt(out)
+
+
+def show_as_srt(path):
+    """Return the first subtitle track as FFmpeg's command line reads it."""
+    line = ["ffmpeg", "-v", "error", "-xerror", "-i", str(path), "-map", "0:s:0", "-f", "srt", "-"]
+    return subprocess.run(line, capture_output=True, check=True, text=True).stdout
 
 
 def test_timed_text_becomes_subrip(tmp_path):
@@ -239,6 +277,7 @@ def test_timed_text_becomes_subrip(tmp_path):
     out = copy(path, tmp_path / "out.mkv")
     assert codecs(out, "subtitle") == ["subrip"]
     assert lines(out) == [(Fraction(1, 2), "Hello")]
+    assert "00:00:00,500" in show_as_srt(out) and "Hello" in show_as_srt(out)
 
 
 def lines(path):

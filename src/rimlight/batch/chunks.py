@@ -237,7 +237,7 @@ def _first_of_each(times: Sequence[Fraction], step: Fraction) -> list[tuple[int,
 def _for_piece(run: RunConfig, piece: Chunk, path: Path) -> RunConfig:
     """Return the run that makes a piece; the sound comes when all is joined."""
     part = [None if at is None else str(at) for at in (piece.begin, piece.end)]
-    changed = {"path": str(path), "resume": _NAME, "part": part, "audio": False}
+    changed = {"path": str(path), "resume": _NAME, "part": part, "audio": "none"}
     return _with_sink(run, changed)
 
 

@@ -87,7 +87,7 @@ def batch(
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
-    audio: Audio = True,
+    audio: Audio = None,
     private: Private = False,
     overwrite: Overwrite = False,
     background: Background = None,
@@ -191,7 +191,7 @@ def batch(
             options={
                 "video": {
                     "resume": "auto",
-                    "audio": None if audio else False,
+                    "audio": audio,
                     "private": private or None,
                 }
             },

@@ -194,7 +194,7 @@ KeepGoing = Annotated[
     ),
 ]
 
-Audio = Annotated[bool, flag("sinks.video.audio", panel=OUTPUT)]
+Audio = Annotated[str | None, flag("sinks.video.audio", panel=OUTPUT)]
 Private = Annotated[bool, flag("sinks.video.private", "--private", panel=OUTPUT)]
 Codec = Annotated[str | None, flag("sinks.video.codec", panel=OUTPUT)]
 Crf = Annotated[int | None, flag("sinks.video.crf", panel=OUTPUT)]

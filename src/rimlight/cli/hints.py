@@ -10,7 +10,7 @@ from typing import Any
 # that flag.
 _OPTIONS = {
     "overwrite=true": ("--overwrite", "sinks.0.overwrite=true"),
-    "audio=false": ("--no-audio", "sinks.0.audio=false"),
+    "audio=none": ("--audio none", "sinks.0.audio=none"),
     "private=true": ("--private", "sinks.0.private=true"),
     "format=png": ("--format png", "sinks.0.format=png"),
     "max_size": ("--max-size", "source.max_size=..."),

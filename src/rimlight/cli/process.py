@@ -89,7 +89,7 @@ def process(
     matte: Matte = None,
     foreground: Foreground = None,
     preview: Preview = None,
-    audio: Audio = True,
+    audio: Audio = None,
     private: Private = False,
     codec: Codec = None,
     crf: Crf = None,
@@ -173,7 +173,7 @@ def process(
             mirror=mirror,
             product=product,
         )
-    video = {"audio": None if audio else False, "codec": codec, "crf": crf, "preset": preset}
+    video = {"audio": audio, "codec": codec, "crf": crf, "preset": preset}
     video |= {
         "private": private or None,
         "overwrite": overwrite or None,

@@ -77,7 +77,7 @@ def road(
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = False,
-    audio: Audio = True,
+    audio: Audio = None,
     private: Private = False,
     overwrite: Overwrite = False,
     report: Annotated[
@@ -185,7 +185,7 @@ def road(
             **replaced,
             "video": {
                 **replaced["video"],
-                "audio": None if audio else False,
+                "audio": audio,
                 "private": private or None,
             },
         },

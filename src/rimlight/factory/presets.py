@@ -110,7 +110,7 @@ def _aside(
 ) -> dict[str, Any]:
     """Return a sink next to the result; the sound is in the result alone."""
     part = _with_options({**guess_sink(spec), "effects": list(effects)}, options)
-    return {**part, "audio": False} if part["kind"] == "video" else part
+    return {**part, "audio": "none"} if part["kind"] == "video" else part
 
 
 def drop_unseen_effects(run: RunConfig) -> RunConfig:

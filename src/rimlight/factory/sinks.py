@@ -111,8 +111,14 @@ def predict_track_changes(config: RunConfig) -> list[str]:
     for sink in make_private(config).sinks:
         if sink.kind == "video":
             options = sink.options
-            wanted = options.audio and sink.component_class.plan(options).format
-            found = describe_track_changes(path, wanted, private=options.private) if wanted else ()
+            if options.audio == "none":
+                continue
+            found = describe_track_changes(
+                path,
+                sink.component_class.plan(options).format,
+                private=options.private,
+                convert=options.audio == "convert",
+            )
             notes += [f"{path.name}: {note}" for note in found]
     return notes
 

@@ -92,7 +92,7 @@ def _redirect_sink(sink: SinkConfig, folder: Path) -> SinkConfig:
     path = folder / ((sink.path or Path("out")).name or "out")
     update: dict[str, object] = {"path": str(path)}
     if sink.kind == "video":
-        update |= {"resume": None, "audio": False}
+        update |= {"resume": None, "audio": "none"}
     return sink.model_copy(update=update)
 
 

@@ -79,6 +79,11 @@ class ConvertedAudioTrack:
         return self.codec.title
 
     @property
+    def is_same_codec(self) -> bool:
+        """The stream is in that codec already."""
+        return self.codec.title.lower() == self._decoder.codec.canonical_name
+
+    @property
     def time_base(self) -> Fraction:
         """The unit of the new track's time stamps."""
         return Fraction(1, self._rate)

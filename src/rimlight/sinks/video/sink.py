@@ -32,6 +32,7 @@ from rimlight.sinks.video.segment_index import SegmentIndex
 from rimlight.sinks.video.segmented import SegmentedWriter
 from rimlight.sinks.video.single_file import SingleFileWriter
 from rimlight.sinks.video.stream_copy import StreamCopy
+from rimlight.sinks.video.tracks import AudioMode
 from rimlight.system.av import av
 from rimlight.system.cpu import count_usable_cores
 
@@ -66,7 +67,14 @@ class VideoSink:
             int | None, Field(ge=0, le=63, description="quality, lower is better; None: usual")
         ] = None
         preset: Annotated[Preset, Field(description="speed of the encoder")] = "veryfast"
-        audio: Annotated[bool, Field(description="copy the input's sound and subtitles")] = True
+        audio: Annotated[
+            AudioMode,
+            Field(
+                description="the input's sound and subtitles; copy: as they are, converted only "
+                "where the container cannot hold them; convert: sound in the container's usual "
+                "codec (AAC, Opus, FLAC); none: left out"
+            ),
+        ] = "copy"
         private: Annotated[
             bool, Field(description="leave out tags, chapters, subtitles, whatever is not sound")
         ] = False
@@ -186,10 +194,14 @@ class VideoSink:
         if container is None:
             return None
         log_tags(container, private=private)
-        if not self._options.audio:
+        if self._options.audio == "none":
             return None
         return StreamCopy(
-            container, self._plan.format, origin=self._info.start_offset, private=private
+            container,
+            self._plan.format,
+            origin=self._info.start_offset,
+            private=private,
+            convert=self._options.audio == "convert",
         )
 
     @property
@@ -347,7 +359,7 @@ class VideoSink:
             size, codec = f"{width}x{height}", self._plan.codec.name
             hint = f"{codec} may not do the size {size}; try a .mkv, or images"
         elif code == errno.EINVAL:
-            hint = "try a .mkv, or set audio=false"
+            hint = "try a .mkv, or set audio=none"
         raise SinkError(f"cannot write {self._path}: {reason}", hint=hint) from exc
 
 

@@ -40,6 +40,7 @@ class StreamCopy:
         origin: the moment of the input's clock at which the output's begins; what is earlier is
             left out, unless it is 0.
         private: only sound is taken, and of its tags only the language.
+        convert: encode all sound again, even what the container could hold.
 
     Raises:
         SinkError: the file does not open.
@@ -52,6 +53,7 @@ class StreamCopy:
         *,
         origin: Fraction = Fraction(0),
         private: bool = False,
+        convert: bool = False,
     ) -> None:
         self._path = path
         self._origin = origin
@@ -59,7 +61,11 @@ class StreamCopy:
         self._input = _open_input(path)
         try:
             self._plan = plan_tracks(
-                self._input, container, _read_first_packets(path), private=private
+                self._input,
+                container,
+                _read_first_packets(path),
+                private=private,
+                convert=convert,
             )
         except BaseException:
             self._input.close()
@@ -67,7 +73,7 @@ class StreamCopy:
         for note in self._plan.notes:
             log.warning("%s: %s", path.name, note)
         if private and any(track.stream.type == "audio" for track in self._plan.tracks):
-            log.warning("%s: its sound is kept; audio=false leaves it out", path.name)
+            log.warning("%s: its sound is kept; audio=none leaves it out", path.name)
         self._tracks = {track.stream.index: track for track in self._plan.tracks}
         self._video = _find_video_stream(self._input, path)
         self._video_end = NOTHING
@@ -197,17 +203,21 @@ class StreamCopy:
             log.warning("the sound of %s breaks off: %s", self._path, exc.strerror)
 
 
-def describe_track_changes(path: Path, container: str, *, private: bool = False) -> tuple[str, ...]:
+def describe_track_changes(
+    path: Path, container: str, *, private: bool = False, convert: bool = False
+) -> tuple[str, ...]:
     """Return what becomes of the sound and subtitles of `path`, one line for what is not copied.
 
     Args:
         path: the input; one that does not open has no notes.
         container: FFmpeg's name of the output container.
         private: only sound is taken.
+        convert: all sound is encoded again.
     """
     try:
         with _open_input(path) as source:
-            return plan_tracks(source, container, _read_first_packets(path), private=private).notes
+            begin = _read_first_packets(path)
+            return plan_tracks(source, container, begin, private=private, convert=convert).notes
     except SinkError:
         return ()
 
@@ -278,7 +288,7 @@ def _open_input(path: Path) -> Input:
         return reopen_file(path)
     except av.error.FFmpegError as exc:
         raise SinkError(
-            f"cannot read the sound of {path}: {exc.strerror}", hint="set audio=false"
+            f"cannot read the sound of {path}: {exc.strerror}", hint="set audio=none"
         ) from exc
 
 

@@ -16,7 +16,11 @@ Packet: TypeAlias = "av.Packet[Any]"  # a class that cannot be subscripted when 
 Stream: TypeAlias = "av.stream.Stream"
 Output: TypeAlias = "av.container.OutputContainer"
 
+AudioMode = Literal["copy", "convert", "none"]
+
 _NAMES = {"matroska": "mkv"}
+_POORLY_READ = {"mp4": ("pcm_",), "matroska": ("tta",)}
+"""Codecs that a container can hold in theory: FFmpeg 5 and browsers do not decode them there."""
 
 
 class Track(Protocol):
@@ -86,6 +90,7 @@ def plan_tracks(
     begin: Sequence[Packet],
     *,
     private: bool = False,
+    convert: bool = False,
 ) -> TrackPlan:
     """Decide over each track of `source` but the pictures'; nothing is written.
 
@@ -94,6 +99,7 @@ def plan_tracks(
         container: FFmpeg's name of the output container.
         begin: packets from the begin of `source`, tried on the container.
         private: leave out all that is not sound.
+        convert: encode sound in the container's usual codec, even where it could be copied.
     """
     tracks: list[Track] = []
     notes: list[str] = []
@@ -106,7 +112,7 @@ def plan_tracks(
                 f"{_describe_track(stream)} left out: they may say where the film was taken"
             )
             continue
-        track, note = _plan_track(stream, container, first)
+        track, note = _plan_track(stream, container, first, convert=convert)
         tracks += [track] if track else []
         notes += [note] if note else []
     attached, left = _plan_attachments(source, container, private=private)
@@ -114,22 +120,35 @@ def plan_tracks(
 
 
 def _plan_track(
-    stream: Stream, container: str, begin: Sequence[Packet]
+    stream: Stream, container: str, begin: Sequence[Packet], *, convert: bool
 ) -> tuple[Track | None, str | None]:
-    name = _NAMES.get(container, container)
-    if _can_mux(CopiedTrack(stream, container), container, begin):
+    made = _make_converted_track(stream, container)
+    wanted = convert and isinstance(made, ConvertedAudioTrack) and not made.is_same_codec
+    fits = _can_mux(CopiedTrack(stream, container), container, begin)
+    poorly = fits and get_codec_name(stream).startswith(_POORLY_READ.get(container, ("?",)))
+    if fits and not wanted and not poorly:
         return CopiedTrack(stream, container), None
-    made: ConvertedAudioTrack | ConvertedSubtitleTrack | None = None
-    if stream.type == "audio" and stream.codec_context is not None:
-        assert isinstance(stream, av.AudioStream)
-        made = ConvertedAudioTrack(stream, choose_audio_codec(stream, container))
-    elif stream.type == "subtitle" and (text := choose_subtitle_codec(stream, container)):
-        made = ConvertedSubtitleTrack(stream, text)
+    name = _NAMES.get(container, container)
+    why = f": few players read it in {name}" if poorly else f": {name} cannot hold it"
+    why = "" if fits and not poorly else why
     if made is None or not _can_mux(made, container, begin):
-        return None, f"{_describe_track(stream)} left out: {name} cannot hold it"
+        if fits:
+            return CopiedTrack(stream, container), None
+        return None, f"{_describe_track(stream)} left out{why}"
     if isinstance(made, ConvertedAudioTrack):
         made = made.make_fresh_copy()
-    return made, f"{_describe_track(stream)} converted to {made.title}: {name} cannot hold it"
+    return made, f"{_describe_track(stream)} converted to {made.title}{why}"
+
+
+def _make_converted_track(
+    stream: Stream, container: str
+) -> ConvertedAudioTrack | ConvertedSubtitleTrack | None:
+    """Return the track that decodes and encodes `stream`; None where nothing decodes it."""
+    if stream.type == "audio" and stream.codec_context is not None:
+        assert isinstance(stream, av.AudioStream)
+        return ConvertedAudioTrack(stream, choose_audio_codec(stream, container))
+    codec = choose_subtitle_codec(stream, container) if stream.type == "subtitle" else None
+    return ConvertedSubtitleTrack(stream, codec) if codec else None
 
 
 def _can_mux(track: Track, container: str, begin: Sequence[Packet]) -> bool:
