@@ -13,15 +13,16 @@ from rimlight.segmenters.roi import RoiSegmenter
 from rimlight.segmenters.tflite import TfliteSegmenter
 
 DONE = 40
+EVERY_FRAME = {"fallback": "last", "overflow": "block", "mask_sync": "exact"}
 
 
 def config(**more):
     data = {
-        "source": {"kind": "test-pattern", "size": "64x48", "count": DONE},
+        "source": {"kind": "test-pattern", "size": "64x48", "count": DONE, "rate": 1000},
         "segmenter": {"kind": "threshold"},
         "effects": [{"kind": "replace", "background": "#00ff00"}],
         "sinks": [{"kind": "null"}],
-        "pipeline": {"fallback": "last"},
+        "pipeline": EVERY_FRAME,
     }
     return parse_run(data | more, where="test")
 
@@ -204,7 +205,7 @@ def test_a_run_that_shows_the_room_has_to_be_asked_for():
         open_pipeline(config(effects=bare)),
     ):
         pass
-    asked = {"fallback": "last", "allow_passthrough": True}
+    asked = {**EVERY_FRAME, "allow_passthrough": True}
     with open_pipeline(config(effects=bare, pipeline=asked)) as run:
         assert run.pipeline.run().frames == DONE
 

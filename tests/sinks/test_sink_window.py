@@ -12,7 +12,8 @@ import pytest
 from xvfb import display
 
 from rimlight.core.errors import SinkError
-from rimlight.sinks.window import blend_over_checkerboard
+from rimlight.live.commands import KEY_LINE, KEYS
+from rimlight.sinks.window import blend_over_checkerboard, draw_key_line
 from rimlight.system.display import check_display
 
 TESTS = os.path.dirname(os.path.dirname(__file__))
@@ -71,6 +72,32 @@ def test_a_key_ends_the_run(key):
         display(),
     )
     assert result.stdout == "stopped\n", result.stderr
+
+
+@pytest.mark.skipif(not shutil.which("xdotool"), reason="needs xdotool")
+def test_the_window_holds_the_picture_and_a_line_of_keys_alone_and_says_nothing():
+    result = python(
+        START + "sink.describe_keys('b next background   q quit')\n"
+        "for index in range(8): sink.write(make_frame(index, (400, 300)))\n"
+        "find = ['xdotool', 'search', '--name', '^rimlight$', 'getwindowgeometry', '--shell']\n"
+        "print(subprocess.run(find, capture_output=True, text=True).stdout)\n"
+        "sink.close()",
+        display(),
+    )
+    assert "WIDTH=400\nHEIGHT=332\n" in result.stdout
+    assert result.stderr == ""
+
+
+def test_the_line_of_keys_is_legible_and_fits_into_a_narrow_picture():
+    wide, narrow = draw_key_line("b next   q quit", 640), draw_key_line("b next   q quit", 100)
+    assert wide.shape[1], narrow.shape[1] == (640, 100)
+    assert wide.max() == 255
+    assert narrow[:, -8:].max() == narrow.min()
+
+
+def test_every_key_of_a_live_run_is_in_the_line():
+    words = KEY_LINE.split()
+    assert all(key in words for key in KEYS if key != " ")
 
 
 @pytest.mark.parametrize("name", ["", ":4711", "nonsense", "127.0.0.1:59"])

@@ -165,11 +165,8 @@ Threads = Annotated[int | None, flag("segmenters.tflite.threads", panel=MASKS)]
 LookAhead = Annotated[int | None, flag("run.run.look_ahead", panel=MASKS)]
 
 Rotate = Annotated[
-    Literal["90", "180", "270"] | None,
-    typer.Option(
-        help="Rotate frames clockwise by this many degrees before segmentation.",
-        rich_help_panel=INPUT,
-    ),
+    Literal["0", "90", "180", "270"] | None,
+    flag("sources.*.rotate", "--rotate", panel=INPUT, metavar="DEGREES"),
 ]
 Start = Annotated[str | None, flag("sources.video.start_s", panel=INPUT)]
 End = Annotated[str | None, flag("sources.video.end_s", panel=INPUT)]
@@ -254,6 +251,7 @@ LiveSource = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
+Loop = Annotated[bool, flag("sources.*.loop", "--loop", panel=INPUT)]
 LiveSink = Annotated[
     list[str] | None,
     typer.Option(

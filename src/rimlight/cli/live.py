@@ -22,6 +22,7 @@ from rimlight.cli.flags import (
     Keep,
     LiveSink,
     LiveSource,
+    Loop,
     MaskSync,
     MaxCpu,
     MaxLatency,
@@ -57,6 +58,7 @@ def live(
     *,
     source: LiveSource = None,
     rotate: Rotate = None,
+    loop: Loop = False,
     sink: LiveSink = None,
     overwrite: Overwrite = False,
     background: Background = None,
@@ -94,6 +96,8 @@ def live(
 
       rimlight live --source /dev/video0 --sink virtual-camera:/dev/video10 --sink window
 
+      rimlight live --source slides/ --loop --sink pipewire
+
       rimlight live --source rtsp://camera.local/stream --sink window --sink video:rec.mp4
     """
     from rimlight.cli.console import print_plan
@@ -125,7 +129,7 @@ def live(
     run = build_config(
         "live",
         source=source,
-        source_options=make_rotation_keys(rotate),
+        source_options={**make_rotation_keys(rotate), **({"loop": True} if loop else {})},
         sinks=sink or (),
         segmenter=make_segmenter_keys(model, threads),
         effects=effects,

@@ -39,6 +39,7 @@ _MODELS = {
         "rimlight.core.config:ModelOptions",
         "a model by name or file",
     ),
+    "sources.*": ("rimlight.core.config:SourceConfig", "options of every source"),
     "sinks.*": ("rimlight.core.config:SinkConfig", "options of every sink"),
     "run.run": ("rimlight.core.config:RunConfig", "the top level of a configuration file"),
     "run.pipeline": ("rimlight.core.config:PipelineConfig", "queues, masks and latency"),

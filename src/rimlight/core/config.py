@@ -80,13 +80,17 @@ class ComponentConfig(BaseModel):
 
 
 class SourceConfig(ComponentConfig):
-    """A source by kind, and how its frames are rotated."""
+    """A source by kind, how its frames are rotated, and whether it repeats."""
 
     family = "source"
 
     rotate: Annotated[
-        Literal[0, 90, 180, 270], Field(description="degrees clockwise that frames are rotated")
+        Literal[0, 90, 180, 270],
+        Field(description="rotate frames clockwise before segmentation, by degrees"),
     ] = 0
+    loop: Annotated[
+        bool, Field(description="live: play a file, an animation or a folder of images again")
+    ] = False
 
     @property
     def path(self) -> str:

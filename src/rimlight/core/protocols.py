@@ -197,6 +197,10 @@ class SupportsKeyboard(Protocol):
         """Return the keys that were pressed since this was last asked."""
         ...
 
+    def describe_keys(self, text: str) -> None:
+        """Show the keys that the run handles, in one line."""
+        ...
+
 
 @runtime_checkable
 class SupportsImmediateWrite(Protocol):

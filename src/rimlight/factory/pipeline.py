@@ -86,7 +86,7 @@ def open_pipeline(
     validate_config(config)
     config = resume.assign_run_ids(make_private(config))
     with ExitStack() as stack:
-        source = _lasting(open_source(config.source), config)
+        source = _keep_running(open_source(config.source), config)
         stack.callback(source.close)
         info = source.info
         check_cover(config, info.size[1])
@@ -131,20 +131,23 @@ def open_source(config: SourceConfig) -> Source:
     return rotate_source(cast(Source, config.open()), config.rotate)
 
 
-def _lasting(first: Source, config: RunConfig) -> Source:
-    """Let a live source come back when it is lost, and a film play at its own pace.
+def _keep_running(first: Source, config: RunConfig) -> Source:
+    """Let a live source come back when it is lost, and a file play at its own pace.
 
-    Only in a run that goes on through errors, as `rimlight live` does.
+    Only in a run that continues after errors, as `rimlight live` does.
+
+    Raises:
+        ConfigError: `loop` is set for a source that has no end.
     """
     if config.pipeline.fallback is None:
         return first
+    part = config.source
     if not first.info.is_live:
-        from rimlight.sources.paced import PacedSource
-
-        return PacedSource(first) if config.source.component_class.has_media_clock else first
+        return _play_live(first, part)
+    if part.loop:
+        raise ConfigError(f"{first.info.name} has no end to loop at", hint="leave loop out")
     from rimlight.sources.reconnect import ReconnectingSource
 
-    part = config.source
     if part.kind != "camera":
         return ReconnectingSource(first, partial(open_source, part))
     from rimlight.sources.reconnect import CameraReopener
@@ -152,6 +155,23 @@ def _lasting(first: Source, config: RunConfig) -> Source:
     stored = first.stored_size if isinstance(first, RotatedSource) else first.info.size
 
     return ReconnectingSource(first, CameraReopener(part, stored, open_source))
+
+
+def _play_live(first: Source, part: SourceConfig) -> Source:
+    """Play a source that is not live at its own pace, if it has one; in a loop if requested."""
+    from rimlight.sources.paced import PacedSource
+
+    if part.loop:
+        from rimlight.sources.looped import LoopedSource
+        from rimlight.sources.reconnect import ReconnectingSource
+
+        reopen = partial(open_source, part)
+
+        def play(opened: Source) -> Source:
+            return PacedSource(LoopedSource(opened, reopen))
+
+        return ReconnectingSource(play(first), lambda: play(reopen()))
+    return PacedSource(first) if part.component_class.has_media_clock else first
 
 
 def _look_ahead(config: RunConfig, info: SourceInfo) -> tuple[MaskLookahead | None, list[str]]:

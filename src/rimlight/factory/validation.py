@@ -56,6 +56,8 @@ def validate_config(config: RunConfig, *, check_paths: bool = True) -> None:
             "pipeline.mask_sync 'latest' drops frames, pipeline.overflow 'block' must not",
             hint="use overflow: drop-oldest, or mask_sync: exact",
         )
+    if config.source.loop and config.pipeline.fallback is None:
+        raise ConfigError("only a live run plays its source in a loop", hint="leave loop out")
     if config.look_ahead and (config.pipeline.mask_sync == "latest" or config.pipeline.fallback):
         raise ConfigError("a live run cannot look ahead", hint="leave look_ahead out")
     check_cover(config)

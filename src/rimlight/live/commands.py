@@ -41,6 +41,9 @@ KEYS = {
 }
 """The command of each key, in the window and on the terminal."""
 
+KEY_LINE = "b next background   + - blur   m mirror   f freeze   p blank   q quit"
+"""The keys in one line, for the window and the terminal."""
+
 URGENT = frozenset({"panic", "freeze", "stop", "status"})
 """Commands that any thread may execute at any moment; the others are for the pipeline's thread."""
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 from rimlight.core.errors import ConfigError
 from rimlight.core.protocols import SupportsKeyboard
 from rimlight.live.command_queue import Answer, Command, CommandQueue
-from rimlight.live.commands import KEYS, URGENT, LiveCommands
+from rimlight.live.commands import KEY_LINE, KEYS, URGENT, LiveCommands
 from rimlight.live.control_socket import ControlServer, get_default_socket
 from rimlight.pipeline.live import LivePipeline
 from rimlight.sources.reconnect import ReconnectingSource
@@ -103,7 +103,9 @@ class LiveSession:
             if self._options.on_demand:
                 control_tasks.append(_open_on_demand(run, stack))
             keyboard = stack.enter_context(open_keyboard())
+            _describe_keys(run)
             if keyboard:
+                self._notify(f"keys: {KEY_LINE}")
                 control_tasks.append(lambda: keys.press(keyboard()))
             was_signaled = stack.enter_context(receive_panic_signal())
             control_tasks.insert(0, lambda: _panic_if(was_signaled(), queue))
@@ -217,6 +219,12 @@ def _open_on_demand(run: OpenPipeline, stack: ExitStack) -> Callable[[], None]:
 
 def _take_window_keys(run: OpenPipeline) -> str:
     return "".join(sink.take_keys() for sink in run.sinks if isinstance(sink, SupportsKeyboard))
+
+
+def _describe_keys(run: OpenPipeline) -> None:
+    for sink in run.sinks:
+        if isinstance(sink, SupportsKeyboard):
+            sink.describe_keys(KEY_LINE)
 
 
 def _panic_if(was_signaled: bool, queue: CommandQueue) -> None:

@@ -13,10 +13,14 @@ from rimlight.core import options
 from rimlight.core.errors import SinkError, StopStream
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.color import Image
+from rimlight.imaging.draw import PAPER, draw_text_panel
 from rimlight.system.display import check_display
 
 _QUIT_KEYS = (ord("q"), ord("Q"), 27)  # 27: Esc
 _NO_KEY = 0xFF
+_DEFAULT_KEYS = "q quit"
+_LINE_PX = 20
+_MIN_LINE_PX = 10
 _CHECK_PX = 16
 _CHECK_DARK, _CHECK_LIGHT = 102, 153
 
@@ -24,7 +28,8 @@ _CHECK_DARK, _CHECK_LIGHT = 102, 153
 class WindowSink:
     """Shows frames; q, Esc or closing the window ends the run. For the main thread only.
 
-    Transparent frames are shown in front of a checkerboard.
+    A line below the picture names the keys. Transparent frames are shown in front of a
+    checkerboard.
 
     Raises:
         SinkError: there is no display.
@@ -49,6 +54,7 @@ class WindowSink:
         self._shown = False
         self._closed = False
         self._keys = ""
+        self._key_line = _DEFAULT_KEYS
 
     def write(self, frame: Frame) -> None:
         """Show `frame`.
@@ -59,9 +65,11 @@ class WindowSink:
         """
         title = self._options.title
         try:
-            if self._shown and not _is_visible(title):  # imshow would open it anew
+            if self._shown and not _is_visible(title):  # imshow would open it again
                 raise StopStream("the window was closed")
-            cv2.imshow(title, self._render(frame))
+            if not self._shown:  # without a toolbar, and without text, for which Qt needs fonts
+                cv2.namedWindow(title, cv2.WINDOW_GUI_NORMAL | cv2.WINDOW_AUTOSIZE)
+            cv2.imshow(title, self._add_key_line(self._render(frame)))
             self._shown = True
             key = cv2.waitKey(1) & 0xFF
         except cv2.error as exc:
@@ -75,6 +83,10 @@ class WindowSink:
         """Return the other keys that were pressed since this was last asked."""
         keys, self._keys = self._keys, ""
         return keys
+
+    def describe_keys(self, text: str) -> None:
+        """Show this line below the picture instead of the keys that the window itself handles."""
+        self._key_line = text
 
     def close(self) -> None:
         """Close the window."""
@@ -100,6 +112,21 @@ class WindowSink:
             return picture
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         return cast(Image, cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+
+    def _add_key_line(self, picture: Image) -> Image:
+        return cast(Image, cv2.vconcat([picture, draw_key_line(self._key_line, picture.shape[1])]))
+
+
+@lru_cache(maxsize=2)
+def draw_key_line(text: str, width: int) -> Image:
+    """Return a line of text as uint8 (h, width, 3) BGR; letters shrink to fit, then are cut off."""
+    panel = draw_text_panel([(text, None)], _LINE_PX)
+    if panel.shape[1] > width:
+        line_px = max(_MIN_LINE_PX, _LINE_PX * width // panel.shape[1])
+        panel = draw_text_panel([(text, None)], line_px)
+    line = np.full((panel.shape[0], width, 3), PAPER, np.uint8)
+    line[:, : panel.shape[1]] = panel[:, :width]
+    return line
 
 
 def blend_over_checkerboard(bgr: Image, alpha: Image) -> Image:

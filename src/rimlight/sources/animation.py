@@ -36,6 +36,8 @@ class AnimationSource(SourceTraits):
         ConfigError: the requested end is not after the start.
     """
 
+    has_media_clock = True
+
     class Options(options.Options):
         """What to open."""
 

@@ -41,6 +41,8 @@ class ImagesSource(SourceTraits):
         SourceOpenError: there is no image to read.
     """
 
+    has_media_clock = True
+
     class Options(options.Options):
         """Which images."""
 
@@ -54,6 +56,9 @@ class ImagesSource(SourceTraits):
         max_megapixels: Annotated[
             float, Field(gt=0, le=1073, description="larger images are refused before decoding")
         ] = MAX_MEGAPIXELS
+        interval_s: Annotated[
+            options.Seconds, Field(gt=0, description="seconds from one image to the next")
+        ] = Fraction(1)
         results: Annotated[
             tuple[Path, ...], Field(description="folders of results, which are skipped")
         ] = ()
@@ -77,14 +82,14 @@ class ImagesSource(SourceTraits):
             options.path,
             first.size,
             count=len(self._paths),
-            time_base=Fraction(1),
+            time_base=options.interval_s,
             is_image_sequence=True,
             notes=(found.note,) if found.note else (),
             image_paths=tuple((self._get_name(path), path) for path in self._paths),
         )
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the images as BGR frames, one second apart, named by their path below the folder.
+        """Yield the images as BGR frames, `interval_s` apart, named by their path below the folder.
 
         Raises:
             SourceReadError: some could not be read; all others were yielded.
@@ -133,7 +138,7 @@ class ImagesSource(SourceTraits):
             yield Frame.from_bgr(
                 picture.bgr,
                 index=index,
-                pts=Fraction(index),
+                pts=index * self._options.interval_s,
                 captured_at=time.monotonic(),
                 alpha=picture.alpha,
                 name=name,

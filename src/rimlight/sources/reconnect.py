@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from rimlight.core.config import SourceConfig
 from rimlight.core.errors import SourceError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.imaging.geometry import fit_image, stretch_i420
-from rimlight.imaging.pool import ArrayPool
+from rimlight.sources.frame_fitter import FrameFitter
 from rimlight.system import v4l2
 from rimlight.system.v4l2 import make_camera_finder
 
@@ -33,7 +32,6 @@ STALE_S = 2.0
 """An open camera that has delivered nothing for this time counts as lost."""
 
 _MICROSECONDS = 1_000_000
-_BLACK = (0, 0, 0)
 
 
 class State(StrEnum):
@@ -89,7 +87,7 @@ class ReconnectingSource:
         self._closed = threading.Event()
         self._is_suspended = False
         self._released: Source | None = None
-        self._pool = ArrayPool()
+        self._fitter = FrameFitter(first.info.size)
         self._woken = threading.Event()
         self._state = State.OPENING
         self._last: Frame | None = None
@@ -200,25 +198,13 @@ class ReconnectingSource:
             gone_us = round(max(0.0, frame.captured_at - self._last.captured_at) * _MICROSECONDS)
             resumed = self._last.pts + Fraction(max(1, gone_us), _MICROSECONDS)
             self._shift = (self._last.index + 1 - frame.index, resumed - frame.pts)
-        if frame.size != self.info.size:
-            frame = self._fit_frame(frame)
+        frame = self._fitter.fit(frame)
         if self._shift[1]:
             index, pts = frame.index + self._shift[0], frame.pts + self._shift[1]
             frame = replace(frame, index=index, pts=pts)
         self._state, self.problem = State.LIVE, ""
         self._seen_at, self._last = self._clock(), frame
         return frame
-
-    def _fit_frame(self, frame: Frame) -> Frame:
-        """Scale a frame to the size of the stream; I420 directly if the aspect ratio is equal."""
-        (width, height), size = self.info.size, frame.size
-        is_even = not (width % 2 or height % 2)
-        if frame.layout == "i420" and is_even and size[0] * height == size[1] * width:
-            dst = self._pool.acquire((height * 3 // 2, width))
-            stretched = stretch_i420(frame.image, (width, height), dst)
-            return replace(frame, image=stretched, size=self.info.size)
-        fitted = fit_image(frame.bgr, self.info.size, mode="fit", pad_color=_BLACK)
-        return frame.with_bgr(fitted)
 
 
 class CameraReopener(Reopener):

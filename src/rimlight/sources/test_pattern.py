@@ -29,6 +29,8 @@ _FRONT = (110, 130, 210)
 class PatternSource(SourceTraits):
     """Draws head and shoulders, textured, swaying before a textured wall; the same every time."""
 
+    has_media_clock = True
+
     class Options(options.Options):
         """How the scene looks and moves."""
 
