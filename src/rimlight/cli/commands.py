@@ -19,6 +19,7 @@ PANELS = {
         "batch": "batch:batch",
         "road": "road:road",
         "objects": "objects:objects",
+        "verify": "verify:verify",
     },
     "Live": {
         "live": "live:live",
