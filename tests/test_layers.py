@@ -185,3 +185,7 @@ def test_tensorflow_is_imported_by_training_and_one_segmenter_only():
     assert {name for name in importers if not name.startswith("lab/training/")} == {
         "segmenters/keras.py"
     }
+
+
+def test_only_one_segmenter_imports_onnx_runtime():
+    assert importers_of("onnxruntime") == {"segmenters/onnx.py"}

@@ -14,6 +14,7 @@ HEAVY = {
     "av",
     "tensorflow",
     "keras",
+    "onnxruntime",
     "ai_edge_litert",
     "pyvirtualcam",
     "numba",

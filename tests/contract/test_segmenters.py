@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from fakes import make_frame
-from tiny_models import save_tiny_keras
+from tiny_models import save_tiny_keras, save_tiny_onnx
 
 from rimlight.core.frame import Frame
 from rimlight.models.catalog import Catalog
@@ -19,15 +19,21 @@ def tiny_keras(tmp_path_factory):
     return save_tiny_keras(tmp_path_factory.mktemp("keras") / "tiny.keras")
 
 
+@pytest.fixture(scope="module")
+def tiny_onnx(tmp_path_factory):
+    return save_tiny_onnx(tmp_path_factory.mktemp("onnx") / "tiny.onnx")
+
+
 @pytest.fixture(params=SEGMENTERS.names())
 def segmenter(request):
     cls = SEGMENTERS.load(request.param)
     if request.param == "instances":
         request.getfixturevalue("shared")
         opened = cls(*Catalog().resolve("yolov8n-seg"), cls.Options(confidence=0.6))
-    elif request.param in ("tflite", "keras"):
-        tiny = request.param == "keras"
-        model = str(request.getfixturevalue("tiny_keras")) if tiny else "selfie-landscape"
+    elif request.param in ("tflite", "keras", "onnx"):
+        tiny = request.param != "tflite"
+        fixture = f"tiny_{request.param}"
+        model = str(request.getfixturevalue(fixture)) if tiny else "selfie-landscape"
         opened = cls(*Catalog().resolve(model), cls.Options())
     else:
         opened = cls(cls.Options())

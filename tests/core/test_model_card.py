@@ -32,11 +32,32 @@ def test_a_minimal_card_means_rgb_in_0_to_1_stretched():
 def test_a_card_says_which_segmenter_opens_it():
     assert card().runtime == "tflite"
     assert card(files=[{"file": "mine.keras"}]).runtime == "keras"
+    assert card(files=[{"file": "mine.onnx"}]).runtime == "onnx"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"input": {}}, "either size or short_side"),
+        ({"input": {"size": [64, 64], "short_side": 64}}, "either size or short_side"),
+        ({"input": {"size": [64, 64], "multiple": 32}}, "multiple belongs to short_side"),
+        ({"input": {"short_side": 64, "fit": "letterbox"}}, "leave fit out"),
+        ({"input": {"size": [64, 64], "deviation": [1, 0, 1]}}, "greater than 0"),
+        ({"output": {"kind": "sigmoid", "rescale": "min-max"}}, "rescale belongs to probability"),
+        (
+            {"input": {"short_side": 64}, "output": {"kind": "instances"}},
+            "an input of a fixed size",
+        ),
+    ],
+)
+def test_inputs_and_outputs_that_contradict_themselves_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        card(**changes)
 
 
 def test_other_kinds_of_files_are_refused_with_what_would_do():
-    with pytest.raises(ModelFormatError, match=r"\.tflite or \.keras"):
-        _ = card(files=[{"file": "mine.onnx"}]).runtime
+    with pytest.raises(ModelFormatError, match=r"\.tflite, \.keras or \.onnx"):
+        _ = card(files=[{"file": "mine.pt"}]).runtime
 
 
 def test_a_missing_card_is_not_found(tmp_path):

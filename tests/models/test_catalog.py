@@ -139,9 +139,9 @@ def test_a_path_to_nothing_is_not_found(alone, name):
 
 
 def test_a_model_of_another_framework_is_refused(alone):
-    (alone / "m.onnx").write_bytes(b"onnx")
-    with pytest.raises(ModelFormatError, match=r"must be \.tflite or \.keras"):
-        Catalog().resolve(str(alone / "m.onnx"))
+    (alone / "m.pt").write_bytes(b"torch")
+    with pytest.raises(ModelFormatError, match=r"must be \.tflite, \.keras or \.onnx"):
+        Catalog().resolve(str(alone / "m.pt"))
 
 
 def test_a_bare_file_uses_the_card_beside_it(mine):

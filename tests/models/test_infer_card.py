@@ -1,7 +1,7 @@
 import shutil
 
 import pytest
-from tiny_models import save_tiny_keras
+from tiny_models import save_tiny_keras, save_tiny_onnx
 
 from rimlight.core.errors import ModelFormatError
 from rimlight.core.model_card import load_card
@@ -53,6 +53,18 @@ def test_a_file_name_that_no_card_could_have_is_cleaned(tmp_path):
 def test_a_keras_file_is_read_too(tmp_path):
     card = infer_card(save_tiny_keras(tmp_path / "tiny.keras"))
     assert facts(card) == ((32, 16), "rgb", "sigmoid", 1)
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_the_order_of_the_axes_of_an_onnx_file_is_seen(tmp_path, layout):
+    card = infer_card(save_tiny_onnx(tmp_path / "tiny.onnx", layout=layout, size=(32, 16)))
+    assert facts(card) == ((32, 16), "rgb", "sigmoid", 1) and card.input.layout == layout
+
+
+def test_an_onnx_file_that_leaves_its_size_open_gets_frames_in_their_own_shape(tmp_path):
+    card = infer_card(save_tiny_onnx(tmp_path / "tiny.onnx", channels=3))
+    assert (card.input.size, card.input.short_side, card.input.multiple) == (None, 512, 32)
+    assert (card.output.kind, len(card.classes)) == ("logits", 3)
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from rimlight.lab.evaluation.files import find_pairs, read_mask
 from rimlight.lab.evaluation.labels import CAMVID as CAMVID_SCHEME
 from rimlight.lab.evaluation.labels import COMMA10K, VOID
 from rimlight.models.catalog import Catalog
-from rimlight.segmenters.tflite import TfliteSegmenter
+from rimlight.segmenters import SEGMENTERS
 
 # CamVid's ids and the Cityscapes classes that mean the same.
 CAMVID = {0: "sky", 1: "building", 3: "road", 8: "car"}
@@ -18,7 +18,8 @@ CAMVID = {0: "sky", 1: "building", 3: "road", 8: "car"}
 
 def opened(name):
     card, file = Catalog().resolve(name)
-    return TfliteSegmenter(card, file, TfliteSegmenter.Options(threads=1))
+    cls = SEGMENTERS.load(card.runtime)
+    return cls(card, file, cls.Options(threads=1))
 
 
 def person_iou(segmenter, pictures, layout):

@@ -34,7 +34,7 @@ def mask_of(kind, values, info=FLOAT, frame_size=(8, 8), **more):
     classes = more.pop("classes", values.shape[-1] if kind != "labels" else 3)
     model = card(kind, classes, **more)
     place = Preprocessor(model.input, FLOAT).locate_frame(frame_size)
-    return Postprocessor(model, info).to_mask(values, place)
+    return Postprocessor(model, info).to_mask(values, place, model.input.size)
 
 
 def test_rgb_models_see_red_first():
@@ -162,7 +162,9 @@ def test_letterboxed_labels_stay_whole_labels():
 def test_masks_are_not_overwritten_by_later_ones():
     maker = Postprocessor(card("probability", 1), FLOAT)
     place = Preprocessor(card("probability", 1).input, FLOAT).locate_frame((8, 8))
-    masks = [maker.to_mask(np.full((1, 8, 8, 1), n / 9, np.float32), place) for n in range(10)]
+    masks = [
+        maker.to_mask(np.full((1, 8, 8, 1), n / 9, np.float32), place, (8, 8)) for n in range(10)
+    ]
     assert [mask.scores[0, 0, 0] for mask in masks] == pytest.approx([n / 9 for n in range(10)])
 
 

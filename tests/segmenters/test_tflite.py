@@ -7,7 +7,8 @@ from fakes import make_frame
 from rimlight.core.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
 from rimlight.core.model_card import load_card
 from rimlight.core.options import validate
-from rimlight.segmenters.tflite import TfliteRuntime, TfliteSegmenter, choose_thread_count
+from rimlight.segmenters.runtime import choose_thread_count
+from rimlight.segmenters.tflite import TfliteRuntime, TfliteSegmenter
 from rimlight.system import app_paths
 
 MODELS = app_paths.find_data_folder("models")

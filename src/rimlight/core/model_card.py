@@ -14,15 +14,22 @@ from rimlight.core.documents import DocumentError, parse_yaml, read_text
 from rimlight.core.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
 from rimlight.core.options import Options, validate
 
-Runtime = Literal["tflite", "keras", "instances"]
+Runtime = Literal["tflite", "keras", "onnx", "instances"]
 Needs = Literal["", "import-openvino"]
 PerChannel = float | tuple[float, float, float]
+Deviation = Annotated[float, Field(gt=0)]
+Layout = Literal["nhwc", "nchw"]
 Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 Side = Annotated[int, Field(ge=1, le=8192)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 # An OpenVINO network (.xml) is imported first, and kept as .tflite.
-_RUNTIMES: dict[str, Runtime] = {".tflite": "tflite", ".keras": "keras", ".xml": "tflite"}
+_RUNTIMES: dict[str, Runtime] = {
+    ".tflite": "tflite",
+    ".keras": "keras",
+    ".onnx": "onnx",
+    ".xml": "tflite",
+}
 _MISSING = {
     "import-openvino": "it is an OpenVINO model, which must be imported first",
 }
@@ -51,24 +58,60 @@ class ModelFile(Options):
 
 
 class InputSpec(Options):
-    """What the model wants to see: input = value * scale + offset, with value in 0..255.
+    """What the model wants to see: input = (value * scale + offset - mean) / deviation.
+
+    A value is 0..255. Exactly one of `size` and `short_side` is given.
 
     Attributes:
         size: (width, height) in pixels.
+        short_side: instead of `size`, for files that leave their input's size open: the frame keeps
+            its shape, its shorter side is resized to this.
+        multiple: with `short_side`: both sides are rounded to multiples of this.
+        layout: the order of the axes: "nhwc" is (1, h, w, 3), "nchw" is (1, 3, h, w).
         color: the order of the three channels.
-        scale: one number, or one for each channel in the order of `color`.
-        offset: as `scale`.
+        scale: one number, or one for each channel in the order of `color`; or "max": divide by the
+            largest value of the resized frame.
+        offset: one number, or one for each channel.
+        mean: is subtracted after that; one number, or one for each channel.
+        deviation: is what the difference is divided by; one number, or one for each channel.
         fit: "stretch" the frame to `size`, or "letterbox" it: keep its shape, centerd, and fill
             the rest with `pad`.
         pad: the value (0..255) of the three channels of the bars of a letterboxed frame.
     """
 
-    size: tuple[Side, Side]
+    size: tuple[Side, Side] | None = None
+    short_side: Annotated[int, Field(ge=16, le=4096)] | None = None
+    multiple: Annotated[int, Field(ge=1, le=256)] = 1
+    layout: Layout = "nhwc"
     color: Literal["rgb", "bgr"] = "rgb"
-    scale: PerChannel = 1 / 255
+    scale: PerChannel | Literal["max"] = 1 / 255
     offset: PerChannel = 0.0
+    mean: PerChannel = 0.0
+    deviation: Deviation | tuple[Deviation, Deviation, Deviation] = 1.0
     fit: Literal["stretch", "letterbox"] = "stretch"
     pad: Annotated[int, Field(ge=0, le=255)] = 0
+
+    @model_validator(mode="after")
+    def _size_is_said_once(self) -> InputSpec:
+        if (self.size is None) == (self.short_side is None):
+            raise ValueError("an input needs either size or short_side")
+        if self.short_side is None:
+            if self.multiple != 1:
+                raise ValueError("multiple belongs to short_side, not to size")
+        elif self.fit == "letterbox":
+            raise ValueError("with short_side the frame keeps its shape: leave fit out")
+        return self
+
+    @property
+    def fixed_size(self) -> tuple[int, int]:
+        """The (width, height) of an input whose size is fixed.
+
+        Raises:
+            ValueError: it depends on the frame.
+        """
+        if self.size is None:
+            raise ValueError("the input has no size of its own: it depends on the frame")
+        return self.size
 
 
 class OutputSpec(Options):
@@ -80,6 +123,10 @@ class OutputSpec(Options):
             same before the softmax; "labels": (h, w) integers, the winning class; "instances":
             boxes, scores and mask coefficients, and prototypes.
         index: which of the file's outputs it is, from 0. Of "instances" both are found by shape.
+        layout: the order of its axes, "nhwc" (1, h, w, classes) or "nchw" (1, classes, h, w); None:
+            that of the input.
+        rescale: "min-max": the lowest score of each frame becomes 0, the highest 1; of
+            "probability" only.
         boxes: of "instances": box values are shares of the input (0..1), or pixels of it.
         margin_px: of "instances": how far, in input pixels, a mask may reach beyond its box; half
             a step where boxes were quantized coarsely. With a margin, what hangs together stays
@@ -89,6 +136,8 @@ class OutputSpec(Options):
 
     kind: Literal["probability", "sigmoid", "softmax", "logits", "labels", "instances"]
     index: Annotated[int, Field(ge=0)] = 0
+    layout: Layout | None = None
+    rescale: Literal["none", "min-max"] = "none"
     boxes: Literal["share", "pixels"] = "share"
     margin_px: Annotated[float, Field(ge=0, le=64)] = 0.0
     margin_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
@@ -169,8 +218,18 @@ class ModelCard(Options):
             raise ValueError(f"alpha_range must rise, got {list(self.alpha_range)}")
         if self.output.kind in {"softmax", "logits"} and len(self.classes) == 1:
             raise ValueError(f"{self.output.kind} needs two classes or more; say sigmoid for one")
-        if self.output.kind == "instances" and "background" in self.classes:
+        if self.output.rescale != "none" and self.output.kind != "probability":
+            raise ValueError(f"rescale belongs to probability, not to {self.output.kind}")
+        return self
+
+    @model_validator(mode="after")
+    def _instances_agree(self) -> ModelCard:
+        if self.output.kind != "instances":
+            return self
+        if "background" in self.classes:
             raise ValueError("instances have no class background: it is where there is none")
+        if self.input.size is None:
+            raise ValueError("instances need an input of a fixed size")
         return self
 
 
@@ -204,13 +263,14 @@ def choose_runtime(file: Path) -> Runtime:
     """Return which segmenter opens `file`, judged by its name.
 
     Raises:
-        ModelFormatError: neither .tflite nor .keras.
+        ModelFormatError: none of .tflite, .keras and .onnx.
     """
     runtime = _RUNTIMES.get(file.suffix.lower())
     if runtime is None:
         raise ModelFormatError(
-            f"{file.name} is not a model that rimlight can open: it must be .tflite or .keras",
-            hint="convert it to TensorFlow Lite or save it with Keras 3",
+            f"{file.name} is not a model that rimlight can open: it must be .tflite, .keras or "
+            ".onnx",
+            hint="convert it to TensorFlow Lite or ONNX, or save it with Keras 3",
         )
     return runtime
 

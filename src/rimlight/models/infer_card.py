@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.errors import ModelFormatError
-from rimlight.core.model_card import ModelCard, ModelFile, choose_runtime
+from rimlight.core.model_card import Layout, ModelCard, ModelFile, choose_runtime
 from rimlight.segmenters import SEGMENTERS
 from rimlight.segmenters.runtime import INPUT_TYPES, InferenceRuntime, TensorInfo
 
@@ -18,7 +18,11 @@ _NOTE = (
     "(quantized inputs: 0..255), stretched to the input. Write a card to change that "
     "(models/README.md)."
 )
+_OPEN_INPUT = {"short_side": 512, "multiple": 32}
+"""The input of a file that leaves its size open: most networks halve it five times."""
 _MAX_LABELS = 256
+_TRIAL_SIDE = 256
+"""Sides of the trial input where the file leaves them open; a multiple of 32."""
 
 
 def infer_card(file: Path) -> ModelCard:
@@ -33,9 +37,9 @@ def infer_card(file: Path) -> ModelCard:
     """
     engine = _open_runtime(file)
     try:
-        width, height = _read_input_size(file, engine.input)
+        layout = _infer_layout(file, engine.input)
         _check_outputs(file, engine.outputs)
-        output = _run_on_noise(engine, (height, width))
+        output = _run_on_noise(engine, layout)
     finally:
         engine.close()
     if np.isnan(output).any():
@@ -43,14 +47,18 @@ def infer_card(file: Path) -> ModelCard:
             f"{file.name} cannot be used: its scores are NaN",
             hint="train it again at a lower learning rate, or choose another model",
         )
+    if layout == "nchw" and output.ndim == 4:
+        output = output.transpose(0, 2, 3, 1)
     kind, count = _infer_output_kind(file, output, engine.outputs[0])
     classes = ("person",) if count == 1 else tuple(f"class_{n}" for n in range(count))
     scale, offset = _infer_scaling(engine.input)
+    size = _read_size(engine.input, layout)
+    sides = _OPEN_INPUT if size is None else {"size": size}
     return ModelCard(
         name=_make_name(file),
         summary="a model file without a card",
         files=(ModelFile(file=file.name),),
-        input={"size": (width, height), "scale": scale, "offset": offset},
+        input={**sides, "layout": layout, "scale": scale, "offset": offset},
         output={"kind": kind},
         classes=classes,
         foreground=classes[1:] or classes,
@@ -65,16 +73,24 @@ def _open_runtime(file: Path) -> InferenceRuntime:
         from rimlight.segmenters.keras import KerasRuntime
 
         return KerasRuntime(file)
+    if runtime == "onnx":
+        from rimlight.segmenters.onnx import OnnxRuntime
+
+        return OnnxRuntime(file, threads=1)
     from rimlight.segmenters.tflite import TfliteRuntime
 
     return TfliteRuntime(file, threads=1)
 
 
-def _read_input_size(file: Path, info: TensorInfo) -> tuple[int, int]:
+def _infer_layout(file: Path, info: TensorInfo) -> Layout:
+    """Return the order of the input's axes."""
     shape = info.shape
-    if len(shape) != 4 or shape[3] != 3 or min(shape[1:3]) < 2:
+    planar = len(shape) == 4 and shape[1] == 3 and shape[3] != 3
+    sides = shape[2:] if planar else shape[1:3]
+    if len(shape) != 4 or not (planar or shape[3] == 3) or any(0 <= side < 2 for side in sides):
         raise ModelFormatError(
-            f"cannot infer the input of {file.name}: it is {info}, not 1 x h x w x 3",
+            f"cannot infer the input of {file.name}: it is {info}, not 1 x h x w x 3 or "
+            "1 x 3 x h x w",
             hint="write a card for it: models/README.md shows how",
         )
     if info.dtype not in INPUT_TYPES:
@@ -82,7 +98,13 @@ def _read_input_size(file: Path, info: TensorInfo) -> tuple[int, int]:
             f"rimlight cannot feed {file.name}: its input is {info}",
             hint=f"convert it with an input of one of {', '.join(INPUT_TYPES)}",
         )
-    return shape[2], shape[1]
+    return "nchw" if planar else "nhwc"
+
+
+def _read_size(info: TensorInfo, layout: Layout) -> tuple[int, int] | None:
+    """Return (width, height) of the input; None if the file leaves it open."""
+    height, width = info.shape[2:] if layout == "nchw" else info.shape[1:3]
+    return (width, height) if min(width, height) > 0 else None
 
 
 def _check_outputs(file: Path, outputs: tuple[TensorInfo, ...]) -> None:
@@ -92,9 +114,11 @@ def _check_outputs(file: Path, outputs: tuple[TensorInfo, ...]) -> None:
         raise _make_format_error(file, f"its output is {outputs[0]}, not 1 x h x w x classes")
 
 
-def _run_on_noise(engine: InferenceRuntime, shape: tuple[int, int]) -> NDArray[Any]:
+def _run_on_noise(engine: InferenceRuntime, layout: Layout) -> NDArray[Any]:
     """Return a copy of the output for noise."""
-    noise = np.random.default_rng(0).random((1, *shape, 3))
+    width, height = _read_size(engine.input, layout) or (_TRIAL_SIDE, _TRIAL_SIDE)
+    shape = (1, 3, height, width) if layout == "nchw" else (1, height, width, 3)
+    noise = np.random.default_rng(0).random(shape)
     is_integer = np.issubdtype(np.dtype(engine.input.dtype), np.integer)
     tensor = (noise * 127 if is_integer else noise).astype(engine.input.dtype)
     return engine.run(tensor, 0).copy()

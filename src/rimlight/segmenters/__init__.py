@@ -24,6 +24,11 @@ SEGMENTERS = Registry(
             "rimlight.segmenters.tflite:TfliteSegmenter",
             summary="a .tflite model with its card, run by LiteRT",
         ),
+        "onnx": Entry(
+            "rimlight.segmenters.onnx:OnnxSegmenter",
+            extra="onnx",
+            summary="an .onnx model with its card, run by ONNX Runtime",
+        ),
         "threshold": Entry(
             "rimlight.segmenters.threshold:ThresholdSegmenter",
             summary="what is bright (or dark) is the foreground; needs no model",

@@ -48,7 +48,8 @@ class PrototypeMaskDecoder:
         self._output = card.output
         self._place = place
         rows, columns = prototypes.shape[:2]
-        self._scale = np.array([columns / card.input.size[0], rows / card.input.size[1]])
+        width, height = card.input.fixed_size
+        self._scale = np.array([columns / width, rows / height])
         self._cells = np.array([columns, rows])
 
     def decode(self, coefficients: Floats, corner: Reals) -> tuple[Box, Image] | None:

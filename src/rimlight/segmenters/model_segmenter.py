@@ -55,7 +55,7 @@ class ModelSegmenter:
 
     def _run(self, frame: Frame) -> Mask:
         output = self._engine.run(self._input.to_tensor(frame), self.card.output.index)
-        return self._mask.to_mask(output, self._input.locate_frame(frame.size))
+        return self._mask.to_mask(output, self._input.locate_frame(frame.size), self._input.size)
 
     def close(self) -> None:
         """Release the model."""

@@ -20,6 +20,9 @@ from rimlight.segmenters.runtime import TensorInfo
 Scores = NDArray[np.float32]
 Labels = NDArray[np.uint8]
 
+_MIN_RANGE = 1e-3
+"""Scores that differ by less are equal."""
+
 
 class Postprocessor:
     """Converts the output tensor of one model to masks of whole frames."""
@@ -28,21 +31,26 @@ class Postprocessor:
         self._card = card
         self._info = info
         self._pool = ArrayPool()
-        self._activate = _ACTIVATIONS[card.output.kind]
+        stretched = card.output.rescale == "min-max"
+        self._activate = _stretch if stretched else _ACTIVATIONS[card.output.kind]
+        self._planar = (card.output.layout or card.input.layout) == "nchw"
 
-    def to_mask(self, output: NDArray[Any], place: Rect) -> Mask:
+    def to_mask(self, output: NDArray[Any], place: Rect, input_size: tuple[int, int]) -> Mask:
         """Return the mask of the frame at `place` in the input.
 
         Args:
             output: as the engine gave it, with its leading axis of 1; it is not changed or kept.
             place: in input pixels.
+            input_size: (width, height) of the input.
 
         Raises:
             ModelFormatError: a label has no class in the card.
         """
-        values = output[0]
         card = self._card
-        x, y = values.shape[1] / card.input.size[0], values.shape[0] / card.input.size[1]
+        values = output[0]
+        if self._planar and values.ndim == 3:
+            values = values.transpose(1, 2, 0)
+        x, y = values.shape[1] / input_size[0], values.shape[0] / input_size[1]
         rect = place.scale(x, y)
         whole = rect == Rect(0, 0, values.shape[1], values.shape[0])
         if card.output.kind == "labels":
@@ -77,6 +85,13 @@ class Postprocessor:
             np.copyto(scores, values.reshape(scores.shape), casting="unsafe")
             self._activate(scores)
         return scores
+
+
+def _stretch(scores: Scores) -> None:
+    """Map the lowest score to 0 and the highest to 1, in place; equal scores all become 0."""
+    lowest = scores.min()
+    scores -= lowest
+    scores *= 1 / max(float(scores.max()), _MIN_RANGE)
 
 
 def _copy_clipped(values: NDArray[Any], scores: Scores) -> None:

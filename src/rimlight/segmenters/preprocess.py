@@ -19,6 +19,9 @@ from rimlight.segmenters.runtime import TensorInfo
 Weights = NDArray[np.float32]
 Image = NDArray[np.uint8]
 
+MAX_ASPECT = 4
+"""Inputs whose size depends on the frame are at most this many times as long as they are short."""
+
 
 class FrameResizer:
     """Resizes frames into one reused buffer. Not thread-safe."""
@@ -142,8 +145,8 @@ def limit_size(size: tuple[int, int], longest_px: int) -> tuple[int, int]:
 class Preprocessor:
     """Converts frames to the input tensor of one model.
 
-    A frame is resized first. One lookup table then applies scale, offset, quantization and type
-    conversion to each of the 256 levels.
+    A frame is resized first. One lookup table then applies scale, offset, mean, deviation,
+    quantization and type conversion to each of the 256 levels.
 
     Args:
         spec: the input as described by the card.
@@ -154,46 +157,89 @@ class Preprocessor:
     def __init__(
         self, spec: InputSpec, info: TensorInfo, buffer: NDArray[Any] | None = None
     ) -> None:
-        width, height = spec.size
-        self._size = spec.size
-        self._letterbox = spec.fit == "letterbox"
+        self._spec, self._info = spec, info
         self._table = _make_level_table(spec, info)
         self._padding = self._table[0, spec.pad]
         self._made_for: tuple[int, int] | None = None
-        self._place = Rect(0, 0, *self._size)
         self._resizer = ColorResizer(spec.color)
-        if buffer is None or buffer.dtype != self._table.dtype:
-            buffer = np.empty((1, height, width, 3), self._table.dtype)
-        self._tensor = buffer
+        self._planar: NDArray[Any] = np.empty(0)
         self._dtype = info.dtype
         self._transform = ColorTransform(make_color_weights(spec.color))
-        self._line = tuple(
-            np.float32(np.broadcast_to(part, 3)) for part in (spec.scale, spec.offset)
-        )
+        self._line = tuple(np.float32(part) for part in _compute_scale_offset(spec))
+        self._place = Rect(0, 0, 1, 1)
+        self._allocate(spec.size or (1, 1), buffer)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the last tensor."""
+        return self._tensor.shape[2], self._tensor.shape[1]
 
     def to_tensor(self, frame: Frame) -> NDArray[Any]:
-        """Return `frame` as a tensor (1, h, w, 3) that the next call overwrites."""
+        """Return `frame` as a tensor (1, h, w, 3) or (1, 3, h, w) that the next call overwrites."""
         if self._made_for != frame.size:
-            self._tensor[...] = self._padding
-            self._made_for, self._place = frame.size, self.locate_frame(frame.size)
+            self._prepare_for(frame.size)
         rect = self._place
         left, top, width, height = int(rect.left), int(rect.top), int(rect.width), int(rect.height)
         kernels = jit.get_kernels()
-        if kernels and frame.layout == "i420" and self._dtype == "float32":
+        fast = kernels and frame.layout == "i420" and self._spec.scale != "max"
+        if kernels and fast and self._dtype == "float32":
             kernels.fetch(frame.image)
             small = resize_planes(frame, (width, height))
             matrix = self._transform.get_matrix(frame)
             kernels.fill_tensor(*small, matrix, *self._line, self._tensor[0], top, left)
-            return self._tensor
+            return self._order_axes()
         window = self._tensor[0, top : top + height, left : left + width]
-        cv2.LUT(self._resizer.resize(frame, (width, height)), self._table, dst=window)
-        return self._tensor.astype(self._dtype, copy=False)
+        colors = self._resizer.resize(frame, (width, height))
+        if self._spec.scale == "max":
+            self._table = _make_level_table(self._spec, self._info, peak=int(colors.max()))
+            self._tensor[...] = self._table[0, self._spec.pad]
+        cv2.LUT(colors, self._table, dst=window)
+        return self._order_axes()
 
     def locate_frame(self, size: tuple[int, int]) -> Rect:
         """Return where a frame of `size` (width, height) lies in the input, in whole pixels."""
         if size == self._made_for:
             return self._place
-        return letterbox(size, self._size) if self._letterbox else Rect(0, 0, *self._size)
+        whole = choose_input_size(self._spec, size)
+        letterboxed = self._spec.fit == "letterbox"
+        return letterbox(size, whole) if letterboxed else Rect(0, 0, *whole)
+
+    def _allocate(self, size: tuple[int, int], buffer: NDArray[Any] | None = None) -> None:
+        if buffer is None or buffer.dtype != self._table.dtype:
+            buffer = np.empty((1, size[1], size[0], 3), self._table.dtype)
+        self._tensor = buffer
+
+    def _prepare_for(self, size: tuple[int, int]) -> None:
+        whole = choose_input_size(self._spec, size)
+        if whole != self.size:
+            self._allocate(whole)
+        self._tensor[...] = self._padding
+        self._place = self.locate_frame(size)
+        self._made_for = size
+
+    def _order_axes(self) -> NDArray[Any]:
+        if self._spec.layout == "nhwc":
+            return self._tensor.astype(self._dtype, copy=False)
+        if self._planar.shape[2:] != self._tensor.shape[1:3]:
+            self._planar = np.empty((1, 3, *self._tensor.shape[1:3]), self._dtype)
+        np.copyto(self._planar[0], self._tensor[0].transpose(2, 0, 1), casting="unsafe")
+        return self._planar
+
+
+def choose_input_size(spec: InputSpec, size: tuple[int, int]) -> tuple[int, int]:
+    """Return the (width, height) of the input for a frame of `size`.
+
+    With `short_side`, the shape of the frame is kept up to `MAX_ASPECT` to 1 and to whole multiples
+    of `multiple`.
+    """
+    if spec.short_side is None:
+        return spec.fixed_size
+    ratio = spec.short_side / min(size)
+    longest = spec.short_side * MAX_ASPECT
+    width, height = (
+        max(1, round(min(side * ratio, longest) / spec.multiple)) * spec.multiple for side in size
+    )
+    return width, height
 
 
 def _fold_color_conversion(weights: Weights, layout: str, color: ColorSpace) -> Weights:
@@ -204,19 +250,27 @@ def _fold_color_conversion(weights: Weights, layout: str, color: ColorSpace) -> 
 
 
 def _compute_scale_offset(
-    spec: InputSpec, info: TensorInfo
+    spec: InputSpec, peak: int = 255
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return scale and offset per channel from colors (0..255) to tensor values."""
-    scale = np.broadcast_to(np.asarray(spec.scale, np.float64), 3)
-    offset = np.broadcast_to(np.asarray(spec.offset, np.float64), 3)
-    if info.scale:
-        return scale / info.scale, offset / info.scale + info.zero
+    """Return scale and offset, each (3,), from colors (0..255) to real input values."""
+    given = 1 / max(1, peak) if spec.scale == "max" else spec.scale
+    deviation = np.broadcast_to(np.asarray(spec.deviation, np.float64), 3)
+    scale = np.asarray(given, np.float64) / deviation
+    offset = (np.asarray(spec.offset, np.float64) - np.asarray(spec.mean, np.float64)) / deviation
     return scale, offset
 
 
-def _make_level_table(spec: InputSpec, info: TensorInfo) -> NDArray[Any]:
-    """Return the lookup table of levels 0..255, (1, 256, 3) of the input's type."""
-    scale, offset = _compute_scale_offset(spec, info)
+def _make_level_table(spec: InputSpec, info: TensorInfo, peak: int = 255) -> NDArray[Any]:
+    """Return the lookup table of levels 0..255, (1, 256, 3) of the input's type.
+
+    Args:
+        spec: the input as described by the card.
+        info: the input tensor of the file.
+        peak: the largest value of the frame, for the scale "max".
+    """
+    scale, offset = _compute_scale_offset(spec, peak)
+    if info.scale:
+        scale, offset = scale / info.scale, offset / info.scale + info.zero
     values = np.arange(256)[:, None] * scale + offset
     if np.issubdtype(np.dtype(info.dtype), np.integer):
         limits = np.iinfo(info.dtype)

@@ -4,18 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from rimlight.core import options as opt
 from rimlight.core.errors import ModelFormatError
 from rimlight.core.model_card import ModelCard
+from rimlight.system.cpu import count_usable_cores
+
+Threads = Annotated[int, Field(ge=1, le=64)] | Literal["auto"]
 
 _FLOATS = ("float32", "float16")
 _QUANTIZED = ("uint8", "int8")
 INPUT_TYPES = _FLOATS + _QUANTIZED
 """Supported types of the input tensor."""
+
+
+class ThreadOptions(opt.Options):
+    """Options of the runtimes whose number of threads can be chosen."""
+
+    threads: Annotated[
+        Threads, Field(description="CPU threads; auto: half of the cores, 4 at most")
+    ] = "auto"
+
+
+def count_threads(threads: Threads) -> int:
+    """Return the number of CPU threads; "auto" leaves cores to decode and composite."""
+    return choose_thread_count() if threads == "auto" else threads
+
+
+def choose_thread_count() -> int:
+    """Return half of the usable cores, 1 to 4; the rest decodes and composites."""
+    return max(1, min(4, count_usable_cores() // 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +58,7 @@ class TensorInfo:
     zero: int = 0
 
     def __str__(self) -> str:
-        sides = "x".join("?" if side < 0 else str(side) for side in self.shape)
-        return f"{self.dtype} {sides}"
+        return f"{self.dtype} {_format_shape(self.shape)}"
 
 
 class InferenceRuntime(Protocol):
@@ -72,9 +94,9 @@ def check_card(card: ModelCard, file: Path, engine: InferenceRuntime) -> None:
     Raises:
         ModelFormatError: they disagree; the message shows both.
     """
-    width, height = card.input.size
-    if not _is_compatible(engine.input.shape, (1, height, width, 3)):
-        raise make_mismatch_error(card, file, f"input {engine.input}", f"1x{height}x{width}x3")
+    expected = _make_input_shape(card)
+    if not _is_compatible(engine.input.shape, expected):
+        raise make_mismatch_error(card, file, f"input {engine.input}", _format_shape(expected))
     if engine.input.dtype not in INPUT_TYPES:
         raise make_mismatch_error(card, file, f"input {engine.input}", "float32, uint8 or int8")
     if card.output.index >= len(engine.outputs):
@@ -85,21 +107,33 @@ def check_card(card: ModelCard, file: Path, engine: InferenceRuntime) -> None:
     _check_output(card, file, engine.outputs[card.output.index])
 
 
+def _make_input_shape(card: ModelCard) -> tuple[int, ...]:
+    """Return the shape that the card gives the input; -1: a side depends on the frame."""
+    width, height = card.input.size or (-1, -1)
+    return (1, 3, height, width) if card.input.layout == "nchw" else (1, height, width, 3)
+
+
 def _check_output(card: ModelCard, file: Path, output: TensorInfo) -> None:
     classes = len(card.classes)
+    planar = (card.output.layout or card.input.layout) == "nchw"
     if card.output.kind == "labels":
-        if not _is_map(output.shape, 1):
+        if not _is_map(output.shape, 1, planar=planar):
             raise make_mismatch_error(card, file, f"output {output}", "labels, 1 x height x width")
         if not np.issubdtype(np.dtype(output.dtype), np.integer):
             raise make_mismatch_error(card, file, f"output {output}", "labels, which are integers")
         return
-    if not _is_map(output.shape, classes):
-        expected = f"{classes} class(es), 1 x height x width x {classes}"
+    if not _is_map(output.shape, classes, planar=planar):
+        axes = f"1 x {classes} x height x width" if planar else f"1 x height x width x {classes}"
+        expected = f"{classes} class(es), {axes}"
         raise make_mismatch_error(card, file, f"output {output}", expected)
     if output.dtype not in _FLOATS and not output.scale:
         raise make_mismatch_error(
             card, file, f"output {output}", f"{card.output.kind}, which is not whole"
         )
+
+
+def _format_shape(shape: tuple[int, ...]) -> str:
+    return "x".join("?" if side < 0 else str(side) for side in shape)
 
 
 def _is_compatible(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
@@ -108,11 +142,11 @@ def _is_compatible(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     return len(shape) == len(wanted) and all(has in (-1, want) for has, want in pairs)
 
 
-def _is_map(shape: tuple[int, ...], channels: int) -> bool:
+def _is_map(shape: tuple[int, ...], channels: int, *, planar: bool) -> bool:
     """Return True if a tensor is one map of `channels`; one channel may omit the axis."""
     if len(shape) == 3:
         return channels == 1
-    return len(shape) == 4 and shape[3] == channels
+    return len(shape) == 4 and shape[1 if planar else 3] in (-1, channels)
 
 
 def make_mismatch_error(card: ModelCard, file: Path, found: str, said: str) -> ModelFormatError:

@@ -5,22 +5,17 @@ from __future__ import annotations
 import ctypes
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
-from pydantic import Field
 
-from rimlight.core import options as opt
 from rimlight.core.errors import ModelFormatError, ModelNotFoundError
 from rimlight.core.model_card import ModelCard
 from rimlight.segmenters.model_segmenter import ModelSegmenter
-from rimlight.segmenters.runtime import TensorInfo
-from rimlight.system.cpu import count_usable_cores
+from rimlight.segmenters.runtime import TensorInfo, ThreadOptions, Threads, count_threads
 from rimlight.system.stderr import filter_stderr
-
-Threads = Annotated[int, Field(ge=1, le=64)] | Literal["auto"]
 
 _FLEX = re.compile(r"\bFlex(\w+)")
 _CUSTOM = re.compile(r"unresolved custom op: (\w+)")
@@ -39,12 +34,8 @@ class TfliteSegmenter(ModelSegmenter):
         ModelFormatError: the file is damaged, or is not what the card says.
     """
 
-    class Options(opt.Options):
+    class Options(ThreadOptions):
         """Runtime options of .tflite models."""
-
-        threads: Annotated[
-            Threads, Field(description="CPU threads; auto: half of the cores, 4 at most")
-        ] = "auto"
 
     def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
         runtime = TfliteRuntime(file, size=card.input.size, threads=options.threads)
@@ -60,7 +51,7 @@ class TfliteRuntime:
     Args:
         file: the model.
         size: (width, height) for an input whose size the file leaves open.
-        threads: CPU threads; see `choose_thread_count` for "auto".
+        threads: CPU threads.
     """
 
     def __init__(
@@ -68,9 +59,7 @@ class TfliteRuntime:
     ) -> None:
         if not file.is_file():
             raise ModelNotFoundError(f"there is no model file {file}", hint="check the path")
-        self._interpreter: Any = _open_interpreter(
-            file, size, choose_thread_count() if threads == "auto" else threads
-        )
+        self._interpreter: Any = _open_interpreter(file, size, count_threads(threads))
         self._inputs = [
             _describe_tensor(detail) for detail in self._interpreter.get_input_details()
         ]
@@ -120,11 +109,6 @@ def _view_buffer(tensor: NDArray[Any]) -> NDArray[Any]:
     """
     place = (ctypes.c_uint8 * tensor.nbytes).from_address(tensor.ctypes.data)
     return np.frombuffer(memoryview(place), tensor.dtype).reshape(tensor.shape)
-
-
-def choose_thread_count() -> int:
-    """Return half of the usable cores, 1 to 4; the rest decodes and composites."""
-    return max(1, min(4, count_usable_cores() // 2))
 
 
 def _open_interpreter(file: Path, size: tuple[int, int] | None, threads: int) -> Any:

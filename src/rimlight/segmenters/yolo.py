@@ -81,7 +81,7 @@ class InstanceSegmenter:
             multi_label=options.multi_label,
             mask_rescoring=options.mask_rescoring,
         )
-        engine = TfliteRuntime(file, size=card.input.size, threads=options.threads)
+        engine = TfliteRuntime(file, size=card.input.fixed_size, threads=options.threads)
         with ExitStack() as on_error:
             on_error.callback(engine.close)
             check_runnable(card)
@@ -194,7 +194,7 @@ def _find_outputs(card: ModelCard, file: Path, engine: TfliteRuntime) -> tuple[i
     Raises:
         ModelFormatError: the file does not match the card.
     """
-    width, height = card.input.size
+    width, height = card.input.fixed_size
     if engine.input.shape != (1, height, width, 3):
         raise make_mismatch_error(card, file, f"input {engine.input}", f"1x{height}x{width}x3")
     found = " and ".join(str(info) for info in engine.outputs)
@@ -224,7 +224,7 @@ def _select_candidates(
     few = candidates[:, likely]
     boxes = few[:4].T.astype(np.float64)
     if card.output.boxes == "share":
-        boxes *= (*card.input.size, *card.input.size)
+        boxes *= (*card.input.fixed_size, *card.input.fixed_size)
     boxes[:, :2] -= boxes[:, 2:] / 2
     kept = _suppress_boxes(boxes, scores, class_ids, limits)
     corners = np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]])

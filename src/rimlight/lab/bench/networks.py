@@ -279,7 +279,7 @@ def _make_line(contender: Contender, cost: Cost, found: float | None) -> Measure
     content = contender.file.read_bytes()
     return Measured(
         name=contender.name,
-        size=contender.card.input.size,
+        size=contender.card.input.fixed_size,
         wall_ms=cost.wall_ms,
         cpu_ms=cost.cpu_ms,
         memory_mb=measure_peak_mb(contender.file),
