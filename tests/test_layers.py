@@ -27,12 +27,13 @@ MAY_IMPORT = {
     "segmenters": "base core imaging protocols system",
     "refiners": "base core imaging protocols",
     "effects": "base core imaging media protocols system",
-    "sinks": "base core imaging media protocols system",
+    "web": "base core imaging protocols system",
+    "sinks": "base core imaging media protocols system web",
     "pipeline": "base core imaging protocols",
     "models": "base core segmenters system",
     "factory": "base core effects imaging models pipeline protocols refiners segmenters sinks "
     "sources system",
-    "live": "base core effects factory pipeline protocols refiners sinks sources system",
+    "live": "base core effects factory imaging pipeline protocols refiners sinks sources system",
     "offline": "base core effects factory imaging protocols system",
     "road": "base core factory imaging offline reporting sources system",
     "doctor": "base models system",
@@ -129,10 +130,10 @@ def test_the_pipeline_knows_no_implementation():
     assert not allowed("pipeline") & set(FAMILIES)
 
 
-def test_threads_are_started_in_two_places_only():
+def test_threads_are_started_in_three_places_only():
     # Locks, Events and Conditions are free: close() may be called from another thread.
     starters = {relative(path) for path in modules() if names_in(path) & {"Thread", "Timer"}}
-    assert starters == {"pipeline/stages.py", "sinks/threaded.py"}
+    assert starters == {"pipeline/stages.py", "sinks/threaded.py", "web/server.py"}
     assert not importers_of("_thread")
 
 
@@ -144,9 +145,9 @@ def names_in(path):
     return used | {n.name for n in nodes if isinstance(n, ast.alias)}
 
 
-def test_nothing_works_in_pools_or_on_event_loops_but_batches():
+def test_nothing_works_in_pools_or_on_event_loops_but_batches_and_the_web_server():
     importers = importers_of("concurrent", "multiprocessing", "asyncio")
-    assert {name for name in importers if not name.startswith("batch/")} == set()
+    assert {name for name in importers if not name.startswith(("batch/", "web/"))} == set()
 
 
 def test_only_the_command_line_talks_to_a_terminal():

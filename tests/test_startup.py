@@ -19,6 +19,8 @@ HEAVY = {
     "pyvirtualcam",
     "numba",
     "jinja2",
+    "starlette",
+    "uvicorn",
 }
 FAMILIES = ("sources", "segmenters", "refiners", "effects", "sinks")
 

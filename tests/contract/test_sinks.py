@@ -58,6 +58,7 @@ OPEN = {
     "http": lambda *_: make("http", port=0),
     "images": lambda tmp, _: make("images", path=tmp / "pictures"),
     "null": lambda *_: make("null"),
+    "panel": lambda *_: make("panel", port=0),
     "pipe": pipe,
     "pipewire": lambda *_: make("pipewire"),
     "video": lambda tmp, _: make("video", path=tmp / "a.mp4"),

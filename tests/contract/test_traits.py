@@ -9,6 +9,7 @@ from rimlight.core import protocols
 from rimlight.effects.blur import BlurEffect
 from rimlight.factory import resume
 from rimlight.sinks.images import ImagesSink
+from rimlight.sinks.panel import PanelSink
 from rimlight.sinks.pipewire import PipeWireSink
 from rimlight.sinks.threaded import ConstantRateSink
 from rimlight.sinks.video.sink import VideoSink
@@ -21,12 +22,13 @@ from rimlight.sources.watch_folder import WatchFolderSource
 CLASSES = {
     protocols.Interruptible: (WatchFolderSource, reconnect.ReconnectingSource),
     protocols.HasFixedRate: (PipeWireSink, VirtualCameraSink),
-    protocols.HasNotes: (PipeWireSink, VirtualCameraSink),
+    protocols.HasNotes: (PanelSink, PipeWireSink, VirtualCameraSink),
     protocols.SupportsOnDemand: (PipeWireSink, VirtualCameraSink),
     protocols.SupportsPlanning: (VideoSink,),
     protocols.SupportsParallelWrites: (ImagesSink,),
     protocols.SupportsKeyboard: (WindowSink,),
-    protocols.SupportsImmediateWrite: (ConstantRateSink,),
+    protocols.SupportsCommands: (PanelSink,),
+    protocols.SupportsImmediateWrite: (ConstantRateSink, PanelSink),
     protocols.SupportsReducedRate: (BlurEffect,),
     protocols.SupportsDownscaling: (reconnect.ReconnectingSource,),
     reconnect.Reopener: (reconnect.CameraReopener,),

@@ -201,3 +201,19 @@ def test_an_eased_blur_stays_so_when_the_effects_are_swapped():
     eased = new._interval_s
     pipeline.components.set_reduced_rate(on=False)
     assert (eased, new._interval_s) == (Fraction(1, 4), Fraction(1, 15))
+
+
+def test_another_limit_is_kept_and_none_gives_everything_back():
+    machine = Machine(0.75).run(10)
+    assert machine.given == 0
+    machine.governor.set_max_cpu(0.5)
+    assert machine.run(30).share() <= 0.5
+    machine.governor.set_max_cpu(None)
+    assert machine.run(100).given == 0
+
+
+def test_everything_can_be_given_back_at_once():
+    machine = Machine(0.75, max_cpu=0.4).run(30)
+    machine.governor.restore_all()
+    assert (machine.given, machine.governor.degraded) == (0, ())
+    assert machine.run(30).share() <= 0.4

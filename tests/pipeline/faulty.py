@@ -1,9 +1,11 @@
 """Random faults at every stage of a live run, and what catches a picture of the room."""
 
+import math
 import random
 import threading
 from fractions import Fraction
 
+import cv2
 import numpy as np
 
 from rimlight.core.errors import ConfigError, ModelError, SinkError, SourceReadError
@@ -14,6 +16,7 @@ from rimlight.effects.replace import ReplaceEffect
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.settings import LiveSettings, Settings
 from rimlight.sources.reconnect import ReconnectingSource
+from rimlight.web.pictures import PictureFeed
 
 ROOM = 250
 """Every pixel of every input: nobody is there, so none of it may ever be seen."""
@@ -153,6 +156,30 @@ class PromptSink(BrightestSink):
         self.brightest = max(self.brightest, int(frame.bgr.max()))
 
 
+class WatchedFeed(PromptSink):
+    """The pictures of the panel, with a page that looks at every one."""
+
+    def __init__(self, source):
+        super().__init__(source)
+        self.feed = PictureFeed(max_fps=math.inf)
+
+    def write(self, frame):
+        self.source.taken.release()
+        self.times.append((frame.index, frame.pts))
+        self.show(frame)
+
+    def write_immediately(self, frame):
+        self.show(frame, is_urgent=True)
+
+    def show(self, frame, **how):
+        self.feed.put(frame, **how)
+        try:
+            self.feed.wait_newer(0, 0.0).send(None)  # it has no reason to wait
+        except StopIteration as ready:
+            jpeg = np.frombuffer(ready.value.jpeg, np.uint8)
+            self.brightest = max(self.brightest, int(cv2.imdecode(jpeg, cv2.IMREAD_COLOR).max()))
+
+
 class Passerby:
     """Covers and uncovers at random, on the thread that attends to those who speak to a run."""
 
@@ -205,7 +232,7 @@ def run_schedule(seed):
     rng = random.Random(seed)
     seeds = [rng.randrange(1 << 30) for _ in range(7)]
     source, witness = RoomSource(seeds[1]), Witness(seeds[0])
-    sink = rng.choice([BrightestSink, PromptSink])(source)
+    sink = rng.choice([BrightestSink, PromptSink, WatchedFeed])(source)
     meddler, passerby = Meddler(seeds[5], witness), Passerby(seeds[6])
     pipeline = LivePipeline(
         ReconnectingSource(source, lambda: source),

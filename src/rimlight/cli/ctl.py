@@ -14,7 +14,8 @@ from rimlight.core.printable import make_printable
 
 VERBS = """background FILE or COLOR, blur PIXELS (or +5, -5), next, mirror, freeze, panic (each
 on, off, or toggled without a value), keep CLASSES (or largest, center, id:3, all), exclude
-CLASSES, objects, model NAME, profile NAME, status, stop"""
+CLASSES, objects, model NAME, quality NAME, profile NAME, max-cpu PERCENT (or off), panel (its
+address), choices, status, stop"""
 
 _WITH_FILE = frozenset({"background", "model", "profile"})
 """Verbs whose value may be a file."""

@@ -288,6 +288,18 @@ OnDemand = Annotated[
         rich_help_panel=LIVE,
     ),
 ]
+Panel = Annotated[
+    bool,
+    typer.Option(
+        "--panel",
+        help="Serve a page for the browser with the picture and the controls.",
+        rich_help_panel=LIVE,
+    ),
+]
+PanelPort = Annotated[
+    int | None,
+    flag("sinks.panel.port", "--panel-port", panel=LIVE, lead="Port of the panel"),
+]
 MaxCpu = Annotated[
     str | None,
     typer.Option(

@@ -31,6 +31,8 @@ from rimlight.cli.flags import (
     Model,
     OnDemand,
     Overwrite,
+    Panel,
+    PanelPort,
     Quality,
     Quiet,
     Rotate,
@@ -40,7 +42,6 @@ from rimlight.cli.flags import (
     make_rotation_keys,
     make_segmenter_keys,
 )
-from rimlight.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from rimlight.core.config import RunConfig
@@ -78,6 +79,8 @@ def live(
     max_cpu: MaxCpu = None,
     min_fps: MinFps = None,
     on_demand: OnDemand = False,
+    panel: Panel = False,
+    panel_port: PanelPort = None,
     control_socket: ControlSocket = None,
     config: ConfigFile = None,
     set_: Settings = None,
@@ -142,13 +145,17 @@ def live(
     )
     if on_demand and not sink:
         run = _keep_virtual_cameras(run)
+    if panel or panel_port is not None:
+        run = _add_panel(run, panel_port)
     validate_live(run)
     if dry_run:
         print_plan(run)
     else:
+        from rimlight.live.quality import parse_cpu_share
         from rimlight.live.session import LiveOptions
 
-        options = LiveOptions(control_socket, on_demand, _parse_cpu_share(max_cpu), min_fps)
+        share = None if max_cpu is None else parse_cpu_share(max_cpu)
+        options = LiveOptions(control_socket, on_demand, share, min_fps)
         _run(run, options, quiet=quiet)
 
 
@@ -158,6 +165,17 @@ def _keep_virtual_cameras(run: RunConfig) -> RunConfig:
 
     cameras = [sink for sink in run.sinks if issubclass(sink.component_class, SupportsOnDemand)]
     return run.model_copy(update={"sinks": tuple(cameras)}) if cameras else run
+
+
+def _add_panel(run: RunConfig, port: int | None) -> RunConfig:
+    """Return `run` with the panel as one more sink, unless it has one."""
+    from rimlight.core.config import SinkConfig
+
+    if any(sink.kind == "panel" for sink in run.sinks):
+        return run
+    given = drop_unset({"port": port})
+    panel = SinkConfig.model_validate({"kind": "panel", **given})
+    return run.model_copy(update={"sinks": (*run.sinks, panel)})
 
 
 def _run(config: RunConfig, options: LiveOptions, *, quiet: bool) -> None:
@@ -258,25 +276,3 @@ def _format_state(commands: LiveCommands | None) -> str:
     words += [now.problem] if now.problem else []
     words += [f"without {', '.join(now.degraded)}"] if now.degraded else []
     return "".join(f", {word}" for word in words)
-
-
-def _parse_cpu_share(text: str | None) -> float | None:
-    """Read "40%" or "0.4" as 0.4.
-
-    Raises:
-        ConfigError: it is not a share, or it exceeds the number of cores, which limits nothing.
-    """
-    from rimlight.system.cpu import count_usable_cores
-
-    if text is None:
-        return None
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= count_usable_cores():
-        raise ConfigError(
-            f"--max-cpu must be a share of one core, up to {count_usable_cores()}, got {text!r}",
-            hint="--max-cpu 40%",
-        )
-    return share

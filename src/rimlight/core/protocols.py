@@ -10,7 +10,7 @@ with `options` an instance of the class's own `Options`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from rimlight.core.frame import Frame, Mask, SourceInfo
@@ -199,6 +199,29 @@ class SupportsKeyboard(Protocol):
 
     def describe_keys(self, text: str) -> None:
         """Show the keys that the run handles, in one line."""
+        ...
+
+
+class PendingCommand(Protocol):
+    """A command that was submitted, and its answer once there is one."""
+
+    @property
+    def answer(self) -> dict[str, Any] | None:
+        """What `rimlight ctl` would print; None until the command has run."""
+        ...
+
+
+@runtime_checkable
+class SupportsCommands(Protocol):
+    """A sink with controls, such as the panel."""
+
+    @property
+    def url(self) -> str:
+        """The address at which the user finds the controls."""
+        ...
+
+    def accept_commands(self, submit: Callable[[Sequence[str]], PendingCommand] | None) -> None:
+        """Submit what the user does there; None: nowhere, the run has ended."""
         ...
 
 

@@ -142,6 +142,13 @@ def read_foreground(part: SegmenterConfig) -> tuple[str, ...]:
     return tuple(name for card in cards for name in card.foreground)
 
 
+def list_person_models() -> list[str]:
+    """Return the names of the models that find people and whose files are here, "auto" first."""
+    catalog = Catalog()
+    cards = (card for card in catalog.list_cards() if "person" in card.foreground)
+    return ["auto", *(card.name for card in cards if catalog.find_files(card))]
+
+
 def find_lighter(part: SegmenterConfig, size: tuple[int, int]) -> SegmenterConfig | None:
     """Return what finds people with less work than `part` does; None if nothing does.
 

@@ -6,15 +6,16 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from rimlight.core.config import EffectConfig, RunConfig, SegmenterConfig, read_yaml
 from rimlight.core.errors import ConfigError
 from rimlight.core.options import Options, validate
-from rimlight.core.protocols import Effect
+from rimlight.core.protocols import Effect, SupportsCommands
 from rimlight.core.registry import suggest
 from rimlight.factory.cover import check_effects, check_kept, compute_min_blur_px
 from rimlight.factory.pipeline import OpenPipeline
-from rimlight.factory.segmenter import read_foreground
+from rimlight.factory.segmenter import list_person_models, read_foreground
 from rimlight.live import effect_edits
 from rimlight.live.effect_edits import Effects
 from rimlight.live.governor import (
@@ -25,9 +26,11 @@ from rimlight.live.governor import (
 )
 from rimlight.live.model_switch import ModelSwitch
 from rimlight.live.object_selection import LiveObjectSelection
+from rimlight.live.quality import QUALITIES, QualitySwitch, parse_cpu_share
 from rimlight.live.status import Status, read_status
 from rimlight.pipeline.live import LivePipeline
 from rimlight.system import app_paths
+from rimlight.system.cpu import count_usable_cores
 
 KEYS = {
     "b": ("next",),
@@ -44,7 +47,7 @@ KEYS = {
 KEY_LINE = "b next background   + - blur   m mirror   f freeze   p blank   q quit"
 """The keys in one line, for the window and the terminal."""
 
-URGENT = frozenset({"panic", "freeze", "stop", "status"})
+URGENT = frozenset({"panic", "freeze", "stop", "status", "choices", "panel"})
 """Commands that any thread may execute at any moment; the others are for the pipeline's thread."""
 
 _SWITCH = {"on": True, "off": False}
@@ -83,10 +86,13 @@ class LiveCommands:
             zip(config.effects, run.effects, strict=True)
         )
         self._model_switch = ModelSwitch(run.pipeline.components, config.segmenter, run.info.size)
-        self._governor: Governor | None = None
         self._selection = LiveObjectSelection(
             run.pipeline.components, config, lambda: self._effects
         )
+        self._quality_switch = QualitySwitch(
+            run.pipeline.components, config, self._selection.required, self._model_switch
+        )
+        self._governor = self.make_governor(None, None)
         self._verbs: dict[str, Callable[[Sequence[str]], str]] = {
             "background": self._background,
             "blur": self._blur,
@@ -99,6 +105,9 @@ class LiveCommands:
             "panic": self._panic,
             "model": self._model,
             "profile": self._profile,
+            "quality": self._quality,
+            "max-cpu": self._limit_cpu,
+            "panel": self._panel,
             "stop": self._stop,
         }
 
@@ -110,7 +119,7 @@ class LiveCommands:
         """
         verb = words[0] if words else ""
         if verb not in self._verbs:
-            known = (*self._verbs, "status")
+            known = (*self._verbs, "status", "choices")
             raise ConfigError(f"unknown verb {verb!r}", hint=suggest(verb, known))
         return self._verbs[verb](words[1:])
 
@@ -122,14 +131,8 @@ class LiveCommands:
             min_fps: frames per second, or the source's rate if that is lower; None for no limit.
         """
         pipeline = self._pipeline
-        steps = build_quality_ladder(
-            pipeline,
-            self._selection.required,
-            lighter_model=self._make_lighter_step(),
-            downscale=make_downscale_step(self._run.source),
-        )
         self._governor = Governor(
-            steps,
+            self._build_quality_ladder(),
             lambda: pipeline.stats.frames - pipeline.errors.fallback_frames,
             max_cpu=max_cpu,
             min_fps=min_fps,
@@ -137,6 +140,14 @@ class LiveCommands:
             is_idle=self._is_idle,
         )
         return self._governor
+
+    def _build_quality_ladder(self) -> tuple[QualityStep, ...]:
+        return build_quality_ladder(
+            self._pipeline,
+            self._selection.required,
+            lighter_model=self._make_lighter_step(),
+            downscale=make_downscale_step(self._run.source),
+        )
 
     def _is_idle(self) -> bool:
         pipeline = self._pipeline
@@ -146,13 +157,29 @@ class LiveCommands:
         """Return the state of the run."""
         requested = self._model_switch.requested
         model = str(requested.options.model if requested.is_model else requested.kind)
-        degraded = self._governor.degraded if self._governor else ()
         return read_status(
-            self._run, self._pipeline, model=model, effects=self._effects, degraded=degraded
+            self._run,
+            self._pipeline,
+            model=model,
+            effects=self._effects,
+            governor=self._governor,
+            quality=self._quality_switch.name,
         )
 
+    def list_choices(self) -> dict[str, Any]:
+        """Return the profiles, qualities and models of people to choose from, and the cores."""
+        folder = _get_profile_folder()
+        profiles = sorted(path.stem for path in folder.glob("*.yaml") if path.is_file())
+        return {
+            "profiles": profiles,
+            "qualities": list(QUALITIES),
+            "models": list_person_models(),
+            "cores": count_usable_cores(),
+        }
+
     def close(self) -> None:
-        """Close the current effects: nobody else closes those that came by a change."""
+        """Close what came by a change, and the current effects: nobody else does."""
+        self._quality_switch.close()
         for _, effect in self._open_effects:
             effect.close()
 
@@ -223,6 +250,24 @@ class LiveCommands:
         self._apply(effects, model=profile.segmenter)
         return f"profile {name}"
 
+    def _quality(self, values: Sequence[str]) -> str:
+        name = _get_only(values, "quality fast, balanced or best")
+        self._quality_switch.switch_to(name, self._effects, self._governor.restore_all)
+        self._governor.restart(self._build_quality_ladder())
+        return f"quality {name}"
+
+    def _limit_cpu(self, values: Sequence[str]) -> str:
+        text = _get_only(values, "max-cpu 40%, or max-cpu off")
+        share = None if text == "off" else parse_cpu_share(text)
+        self._governor.set_max_cpu(share)
+        return "no limit of CPU use" if share is None else f"at most {share:.0%} of one core"
+
+    def _panel(self, values: Sequence[str]) -> str:
+        for sink in self._run.sinks:
+            if isinstance(sink, SupportsCommands):
+                return sink.url
+        raise ConfigError("this run has no panel", hint="start it with: rimlight live --panel")
+
     def _stop(self, values: Sequence[str]) -> str:
         self._pipeline.stop()
         return "stopping"
@@ -276,4 +321,8 @@ def _parse_switch(values: Sequence[str]) -> bool | None:
 def _find_profile(name: str) -> Path:
     if name.endswith((".yaml", ".yml")):
         return Path(os.path.expanduser(name))
-    return app_paths.get_config_folder() / "profiles" / f"{name}.yaml"
+    return _get_profile_folder() / f"{name}.yaml"
+
+
+def _get_profile_folder() -> Path:
+    return app_paths.get_config_folder() / "profiles"

@@ -98,6 +98,28 @@ class Governor:
         """Frames per second at the last check."""
 
     @property
+    def max_cpu(self) -> float | None:
+        """The maximum share of one core; None for no limit."""
+        return self._max_cpu
+
+    def set_max_cpu(self, share: float | None) -> None:
+        """Keep another limit from the next check; None for no limit."""
+        self._max_cpu = share
+        self._overloaded_checks = self._relaxed_checks = 0
+
+    def restart(self, steps: Sequence[QualityStep]) -> None:
+        """Use another quality ladder, with nothing degraded."""
+        self._steps, self._next, self._degraded = steps, 0, []
+        self._overloaded_checks = self._relaxed_checks = 0
+
+    def restore_all(self) -> None:
+        """Undo every step."""
+        while self._degraded:
+            step = self._steps[self._degraded.pop()]
+            self._try_to(partial(_restore, step))
+        self._next = 0
+
+    @property
     def degraded(self) -> tuple[str, ...]:
         """The names of the steps that are degraded now."""
         return tuple(self._steps[index].name for index in self._degraded)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rimlight.core.errors import ConfigError
-from rimlight.core.protocols import SupportsKeyboard
+from rimlight.core.protocols import SupportsCommands, SupportsKeyboard
 from rimlight.live.command_queue import Answer, Command, CommandQueue
 from rimlight.live.commands import KEY_LINE, KEYS, URGENT, LiveCommands
 from rimlight.live.control_socket import ControlServer, get_default_socket
@@ -109,9 +109,9 @@ class LiveSession:
                 control_tasks.append(lambda: keys.press(keyboard()))
             was_signaled = stack.enter_context(receive_panic_signal())
             control_tasks.insert(0, lambda: _panic_if(was_signaled(), queue))
-            if self._options.max_cpu is not None or self._options.min_fps is not None:
-                limits = self._options.max_cpu, self._options.min_fps
-                frame_tasks.insert(0, commands.make_governor(*limits).poll)
+            limits = self._options.max_cpu, self._options.min_fps
+            frame_tasks.insert(0, commands.make_governor(*limits).poll)
+            _connect_panels(run, queue, stack)
             self._frame_tasks, self._control_tasks = frame_tasks, control_tasks
             stack.callback(self._detach)
             yield commands
@@ -163,6 +163,8 @@ def execute(commands: LiveCommands, words: Sequence[str]) -> Answer:
     """Execute what `rimlight ctl` sends."""
     if list(words[:1]) == ["status"]:
         return {"ok": True, "status": commands.get_status().as_dict()}
+    if list(words[:1]) == ["choices"]:
+        return {"ok": True, "status": commands.list_choices()}
     return {"ok": True, "text": commands.execute(words)}
 
 
@@ -215,6 +217,13 @@ def _open_on_demand(run: OpenPipeline, stack: ExitStack) -> Callable[[], None]:
         stack.callback(counter.close)
     source = cast(ReconnectingSource, run.source)
     return OnDemandCamera(source, counters).poll
+
+
+def _connect_panels(run: OpenPipeline, queue: CommandQueue, stack: ExitStack) -> None:
+    for sink in run.sinks:
+        if isinstance(sink, SupportsCommands):
+            sink.accept_commands(queue.submit)
+            stack.callback(sink.accept_commands, None)
 
 
 def _take_window_keys(run: OpenPipeline) -> str:

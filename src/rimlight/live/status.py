@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from rimlight.core.config import EffectConfig
+from rimlight.factory.cover import compute_min_blur_px
 from rimlight.factory.pipeline import OpenPipeline
+from rimlight.imaging.palette import is_color
+from rimlight.live.governor import Governor
 from rimlight.pipeline.live import LivePipeline
 from rimlight.pipeline.stats import Stats
 from rimlight.sinks.threaded import ConstantRateSink, ThreadedSink
@@ -39,6 +43,13 @@ class Status:
         effects: the kinds, in order.
         stages: median milliseconds by stage.
         degraded: what the governor has degraded, to stay within its limits.
+        background: the file or color behind the person; "" for a blur or none.
+        blur_px: radius of the background's blur; 0.0 for none.
+        min_blur_px: the smallest blur that covers the room.
+        mirror: left and right are swapped.
+        quality: fast, balanced or best; "" for refiners of the user's own.
+        cpu: use of the last seconds, as a share of one core.
+        max_cpu: its limit, 0.0 for none.
     """
 
     source: str
@@ -60,6 +71,13 @@ class Status:
     effects: list[str]
     stages: dict[str, float]
     degraded: list[str]
+    background: str
+    blur_px: float
+    min_blur_px: float
+    mirror: bool
+    quality: str
+    cpu: float
+    max_cpu: float
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
@@ -72,7 +90,8 @@ def read_status(
     *,
     model: str,
     effects: Sequence[EffectConfig],
-    degraded: Sequence[str] = (),
+    governor: Governor,
+    quality: str,
 ) -> Status:
     """Return the state of `run`.
 
@@ -81,7 +100,8 @@ def read_status(
         pipeline: its pipeline.
         model: what the user knows the model as.
         effects: the current effects.
-        degraded: what the governor has degraded.
+        governor: keeps it within its limits.
+        quality: of its masks.
     """
     stats, errors, source = pipeline.stats, pipeline.errors, run.source
     lasting = source if isinstance(source, ReconnectingSource) else None
@@ -106,8 +126,24 @@ def read_status(
         model=model,
         effects=[effect.kind for effect in effects],
         stages=stages,
-        degraded=list(degraded),
+        degraded=list(governor.degraded),
+        background=_find_background(effects),
+        blur_px=next((part.options.radius_px for part in effects if part.kind == "blur"), 0.0),
+        min_blur_px=compute_min_blur_px(run.info.size[1]),
+        mirror=any(part.kind == "flip" and part.options.horizontal for part in effects),
+        quality=quality,
+        cpu=round(governor.share, 3),
+        max_cpu=governor.max_cpu or 0.0,
     )
+
+
+def _find_background(effects: Sequence[EffectConfig]) -> str:
+    """Return the color, or the absolute path of the file, behind the person."""
+    for part in effects:
+        if part.kind == "replace":
+            text = str(part.options.background)
+            return text if is_color(text) else str(Path(text).expanduser().resolve())
+    return ""
 
 
 def compute_delay_ms(run: OpenPipeline, stats: Stats) -> float:

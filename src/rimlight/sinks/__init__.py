@@ -28,6 +28,11 @@ SINKS = Registry(
         "images": Entry("rimlight.sinks.images:ImagesSink", summary="one picture file per frame"),
         "pipe": Entry("rimlight.sinks.pipe:PipeSink", summary="raw frames on standard output"),
         "null": Entry("rimlight.sinks.null:NullSink", summary="nowhere, for measuring"),
+        "panel": Entry(
+            "rimlight.sinks.panel:PanelSink",
+            extra="panel",
+            summary="a page in the browser with the picture and the controls",
+        ),
         "http": Entry("rimlight.sinks.http:HttpSink", summary="a preview in the browser"),
     },
 )
