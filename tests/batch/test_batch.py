@@ -13,11 +13,11 @@ import pytest
 from clip_maker import write_video
 from fakes import make_frame
 
-from rimlight.batch.local_pool import Job, LocalPool, count_fitting_jobs, free_bytes
-from rimlight.batch.manifest import Entry, Manifest, results_of
-from rimlight.batch.plan import left_out, make_plan
+from rimlight.batch.local_pool import Job, LocalPool, count_fitting_jobs, get_free_bytes
+from rimlight.batch.manifest import Entry, Manifest, describe_results
+from rimlight.batch.plan import describe_left_out, make_plan
+from rimlight.batch.report import write_summary
 from rimlight.batch.run import Batch, check_components, lock_folder
-from rimlight.batch.summary import write_summary
 from rimlight.batch.worker import FrameCounter, capture_errors, run_config
 from rimlight.batch.workload import estimate_cost, measure_workload
 from rimlight.core.config import parse_run
@@ -77,7 +77,7 @@ def test_a_link_that_leads_nowhere_fails_again_and_again_but_alone(tmp_path):
     (task,) = make_plan([str(tmp_path / "in")], str(tmp_path / "out"), suffix=".mp4")
     manifest = Manifest(tmp_path / "out")
     manifest.add(entry_of(task, "failed"))
-    assert manifest.state(task, task.identity(), "s") == "failed"
+    assert manifest.find_state(task, task.compute_identity(), "s") == "failed"
 
 
 def test_a_glob_takes_videos_and_pictures_only(tmp_path):
@@ -104,7 +104,7 @@ def test_nothing_to_do_is_an_error(tmp_path, name):
 
 
 def entry_of(task, state="done", settings="s"):
-    return Entry(task.source, task.target, state, task.identity(), settings)
+    return Entry(task.source, task.target, state, task.compute_identity(), settings)
 
 
 def task_of(folder):
@@ -114,24 +114,24 @@ def task_of(folder):
 def test_what_is_done_stays_done_until_source_settings_or_result_change(tmp_path):
     task = task_of(tmp_path)
     manifest = Manifest(tmp_path / "out")
-    assert manifest.state(task, task.identity(), "s") == "new"
+    assert manifest.find_state(task, task.compute_identity(), "s") == "new"
     manifest.add(entry_of(task))
     files(tmp_path / "out", "a.mp4")
-    assert manifest.may_replace(str(tmp_path / "out" / "b.mp4"))
+    assert manifest.is_replaceable(str(tmp_path / "out" / "b.mp4"))
     again = Manifest(tmp_path / "out")
-    assert again.state(task, task.identity(), "s") == "done"
-    assert again.state(task, task.identity(), "t") == "new"
+    assert again.find_state(task, task.compute_identity(), "s") == "done"
+    assert again.find_state(task, task.compute_identity(), "t") == "new"
     Path(task.source).write_bytes(b"another")
-    assert again.state(task, task.identity(), "s") == "new"
+    assert again.find_state(task, task.compute_identity(), "s") == "new"
     Path(task.target).unlink()
-    assert again.state(task, manifest.entries[task.source].identity, "s") == "new"
+    assert again.find_state(task, manifest.entries[task.source].identity, "s") == "new"
 
 
 def made(task, manifest, content=b"result"):
     """Record a task as done with what is at its place."""
     Path(task.target).parent.mkdir(parents=True, exist_ok=True)
     Path(task.target).write_bytes(content)
-    manifest.add(replace(entry_of(task), results=results_of(task)))
+    manifest.add(replace(entry_of(task), results=describe_results(task)))
 
 
 def test_a_result_that_is_no_longer_as_it_was_made_is_made_again(tmp_path):
@@ -139,13 +139,13 @@ def test_a_result_that_is_no_longer_as_it_was_made_is_made_again(tmp_path):
     made(task, Manifest(tmp_path / "out"))
     result, manifest = Path(task.target), Manifest(tmp_path / "out")
     os.utime(result, ns=(1, 1))
-    assert manifest.state(task, task.identity(), "s") == "done"
-    assert manifest.may_replace(task.target) and not manifest.changed_results(task)
+    assert manifest.find_state(task, task.compute_identity(), "s") == "done"
+    assert manifest.is_replaceable(task.target) and not manifest.find_changed_results(task)
     for spoilt in (b"", b"another", b"res"):
         result.write_bytes(spoilt)
-        assert manifest.state(task, task.identity(), "s") == "new"
-        assert manifest.may_replace(task.target) == (not spoilt)
-        assert manifest.changed_results(task) == ([task.target] if spoilt else [])
+        assert manifest.find_state(task, task.compute_identity(), "s") == "new"
+        assert manifest.is_replaceable(task.target) == (not spoilt)
+        assert manifest.find_changed_results(task) == ([task.target] if spoilt else [])
 
 
 def test_pictures_of_a_folder_count_one_by_one(tmp_path):
@@ -153,11 +153,11 @@ def test_pictures_of_a_folder_count_one_by_one(tmp_path):
     (task,) = make_plan([str(top)], str(tmp_path / "out"), suffix=".mp4")
     files(tmp_path / "out", "a.jpg", "b.jpg.png", "mine.jpg")
     manifest = Manifest(tmp_path / "out")
-    manifest.add(replace(entry_of(task), results=results_of(task)))
+    manifest.add(replace(entry_of(task), results=describe_results(task)))
     (tmp_path / "out" / "mine.jpg").unlink()
-    assert Manifest(tmp_path / "out").state(task, task.identity(), "s") == "done"
+    assert Manifest(tmp_path / "out").find_state(task, task.compute_identity(), "s") == "done"
     (tmp_path / "out" / "b.jpg.png").write_bytes(b"")
-    assert Manifest(tmp_path / "out").state(task, task.identity(), "s") == "new"
+    assert Manifest(tmp_path / "out").find_state(task, task.compute_identity(), "s") == "new"
 
 
 @pytest.mark.parametrize(
@@ -188,14 +188,14 @@ def test_a_name_that_is_no_text_has_an_entry(tmp_path):
 def test_what_found_no_room_is_tried_again_without_being_asked(tmp_path):
     task = task_of(tmp_path)
     manifest = Manifest(tmp_path / "out")
-    manifest.add(replace(entry_of(task, "failed"), again=True))
-    assert Manifest(tmp_path / "out").state(task, task.identity(), "s") == "new"
+    manifest.add(replace(entry_of(task, "failed"), retryable=True))
+    assert Manifest(tmp_path / "out").find_state(task, task.compute_identity(), "s") == "new"
 
 
 def test_a_picture_of_the_result_that_finds_no_room_is_such_a_failure(tmp_path):
     counted = FrameCounter(tmp_path / "no" / "shot.jpg", [0])
     outcome = capture_errors(lambda: counted(make_frame(0)), counted)
-    assert "cannot write" in outcome.error and outcome.again
+    assert "cannot write" in outcome.error and outcome.retryable
 
 
 def test_a_line_that_a_crash_cut_off_is_passed_over(tmp_path):
@@ -226,23 +226,23 @@ def test_a_suffix_that_is_none_is_refused(tmp_path, suffix):
 def test_jobs_are_bounded_by_tasks_cores_and_memory():
     assert count_fitting_jobs(1) == 1
     assert 1 <= count_fitting_jobs(1000) <= count_usable_cores()
-    assert free_bytes() > 0
+    assert get_free_bytes() > 0
 
 
 def test_a_containers_limits_count(tmp_path):
     files(tmp_path, "none")
     (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 4000 kB\n")
-    assert free_bytes(tmp_path / "meminfo", tmp_path) == 4000 << 10
+    assert get_free_bytes(tmp_path / "meminfo", tmp_path) == 4000 << 10
     for name, text in {
         "max": "5000",
         "current": "4500",
         "stat": "anon 1\ninactive_file 300",
     }.items():
         (tmp_path / f"memory.{name}").write_text(text)
-    assert free_bytes(tmp_path / "meminfo", tmp_path) == 800
+    assert get_free_bytes(tmp_path / "meminfo", tmp_path) == 800
     (tmp_path / "memory.max").write_text("max\n")
-    assert free_bytes(tmp_path / "meminfo", tmp_path) == 4000 << 10
-    assert free_bytes(tmp_path / "none", tmp_path) is None
+    assert get_free_bytes(tmp_path / "meminfo", tmp_path) == 4000 << 10
+    assert get_free_bytes(tmp_path / "none", tmp_path) is None
 
 
 @pytest.mark.parametrize(("quota", "most"), [("150000 100000", 2), ("max 100000", 10**6)])
@@ -294,7 +294,7 @@ def test_a_plan_knows_its_extent_and_what_it_takes_about(tmp_path, clips):
 
 def test_every_job_is_done_and_leaves_a_thumbnail(tmp_path, clips):
     jobs = jobs_for(clips, tmp_path / "out")
-    ended = {job.place: outcome for job, outcome in LocalPool(2).run(jobs)}
+    ended = {job.index: outcome for job, outcome in LocalPool(2).run(jobs)}
     assert {p: (o.frames, o.error) for p, o in ended.items()} == dict.fromkeys(range(3), (50, ""))
     assert all(cv2.imread(str(job.thumbnail)) is not None for job in jobs)
 
@@ -302,7 +302,7 @@ def test_every_job_is_done_and_leaves_a_thumbnail(tmp_path, clips):
 def test_a_failed_job_does_not_stop_the_others(tmp_path, clips):
     clips[1].write_bytes(b"not a video at all")
     jobs = jobs_for(clips, tmp_path / "out")
-    ended = {job.place: outcome for job, outcome in LocalPool(2).run(jobs)}
+    ended = {job.index: outcome for job, outcome in LocalPool(2).run(jobs)}
     assert "not a readable video" in ended[1].error and ended[1].hint
     assert not ended[0].error and not ended[2].error
 
@@ -316,7 +316,7 @@ def test_a_killed_worker_is_replaced_with_one_job_fewer(tmp_path, clips):
             os.kill(killed[0], signal.SIGKILL)
 
     pool = LocalPool(2)
-    pool.watch(kill_one, lambda job, size: told.append(size))
+    pool.set_callbacks(kill_one, lambda job, size: told.append(size))
     ended = [outcome for _, outcome in pool.run(jobs_for(clips, tmp_path / "out"))]
     assert killed and told == [1] and pool.size == 1
     assert [outcome.error for outcome in ended] == ["", "", ""]
@@ -342,7 +342,7 @@ def test_a_job_that_is_killed_again_and_again_is_given_up(tmp_path, clips):
             os.kill(worker.process.pid, signal.SIGKILL)
 
     pool = LocalPool(1)
-    pool.watch(kill_all, lambda *_: None)
+    pool.set_callbacks(kill_all, lambda *_: None)
     ended = [outcome for _, outcome in pool.run(jobs_for(clips[:1], tmp_path / "out"))]
     assert "SIGKILL" in ended[0].error
 
@@ -382,10 +382,10 @@ def test_a_batch_is_gone_on_with_where_it_stopped(tmp_path, clips):
     first = Batch(out, describe)
     assert sorted(e.state for e in first.run(tasks, LocalPool(2))) == ["done", "done", "failed"]
     again = Batch(out, describe)
-    todo = again.todo(tasks, retry_failed=False)
+    todo = again.select_tasks(tasks, retry_failed=False)
     assert (todo.tasks, todo.done, len(todo.failed)) == ((), 2, 1)
     write_video(clips[2], codec="libx264", stamps=range(0, 400, 40))
-    retried = again.todo(tasks, retry_failed=True).tasks
+    retried = again.select_tasks(tasks, retry_failed=True).tasks
     assert [Path(e.target).name for e in again.run(retried, LocalPool(1))] == ["c.mp4"]
 
 
@@ -421,9 +421,11 @@ def test_another_picture_behind_the_same_name_makes_all_again(tmp_path, clips):
     tasks = make_plan([str(clips[0])], str(out), suffix=".mp4")
     work = Batch(out, described(picture))
     assert [e.state for e in work.run(tasks, Here())] == ["done"]
-    assert Batch(out, described(picture)).todo(tasks, retry_failed=False).done == 1
+    assert Batch(out, described(picture)).select_tasks(tasks, retry_failed=False).done == 1
     cv2.imwrite(str(picture), np.full((8, 8, 3), 255, np.uint8))
-    assert Batch(out, described(picture)).todo(tasks, retry_failed=False).tasks == tuple(tasks)
+    assert Batch(out, described(picture)).select_tasks(tasks, retry_failed=False).tasks == tuple(
+        tasks
+    )
 
 
 def test_a_strangers_file_is_never_replaced_and_a_changed_result_is_kept(tmp_path, clips):
@@ -435,7 +437,7 @@ def test_a_strangers_file_is_never_replaced_and_a_changed_result_is_kept(tmp_pat
     assert (out / "a.mp4").read_bytes() == b"a.mp4"
     (out / "b.mp4").write_bytes(b"my cut")
     again = Batch(out, described("white"))
-    todo = again.todo(tasks, retry_failed=False)
+    todo = again.select_tasks(tasks, retry_failed=False)
     assert todo.changed == (str(out / "b.mp4"),)
     (out / "a.mp4").unlink()
     assert [e.state for e in again.run(todo.tasks, Here())] == ["done", "done"]
@@ -453,7 +455,7 @@ def test_a_plan_takes_pictures_of_every_kind_and_says_what_it_leaves_out(tmp_pat
         ("in", "folder"),
         ("d.m2ts", "video"),
     ]
-    (told,) = left_out(inputs, out)
+    (told,) = describe_left_out(inputs, out)
     assert told == f"{tmp_path}/in: 3 files left out: 1 .txt, 1 f.mp4 (a pipe or device), 1 .doc"
 
 

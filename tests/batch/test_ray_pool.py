@@ -15,7 +15,7 @@ from media_files import decoded, frame_times
 from rimlight.batch.local_pool import LocalPool
 from rimlight.batch.plan import make_plan
 from rimlight.batch.ray_pool import RayPool
-from rimlight.batch.ray_session import ray_connection
+from rimlight.batch.ray_session import connect_to_ray
 from rimlight.batch.run import Batch
 from rimlight.core.errors import ConfigError, RimlightError
 from rimlight.factory.presets import build_config
@@ -70,15 +70,15 @@ def test_a_node_that_is_killed_costs_nothing_of_the_result(folder):
     second = cluster.add_node(**node_args(), wait=True)
     killed = []
 
-    def kill_one_when_pieces_are_under_way(frames):
+    def kill_one_when_chunks_are_under_way(frames):
         if sum(frames) and not killed:
             killed.append(pool.size)
             second.kill_raylet(check_alive=False)
 
     try:
-        with ray_connection(cluster.address):
-            pool = RayPool(piece_s=Fraction(1))
-            pool.watch(kill_one_when_pieces_are_under_way, lambda *_: None)
+        with connect_to_ray(cluster.address):
+            pool = RayPool(chunk_s=Fraction(1))
+            pool.set_callbacks(kill_one_when_chunks_are_under_way, lambda *_: None)
             entries = done(folder, str(folder / "ray"), pool)
     finally:
         cluster.shutdown()
@@ -100,9 +100,9 @@ def dying_once(step, mark):
 
 
 def test_workers_that_die_when_their_results_are_there_cost_nothing(folder):
-    with ray_connection(None, cpus=2):
+    with connect_to_ray(None, cpus=2):
         for out, place in (("near", str(folder / "near")), ("far", f"file://{folder}/far")):
-            pool = RayPool(piece_s=Fraction(10))
+            pool = RayPool(chunk_s=Fraction(10))
             pool._remote = {
                 step: pool._ray.remote(max_retries=5)(dying_once(step, folder / f"{n}-{out}"))
                 for n, step in enumerate(pool._remote)
@@ -124,17 +124,17 @@ def node_args():
     }
 
 
-def test_results_by_address_and_pieces_of_a_run_that_was_stopped(folder):
+def test_results_by_address_and_chunks_of_a_run_that_was_stopped(folder):
     out = f"file://{folder}/ray"
-    with ray_connection(None, cpus=2):
-        pool = RayPool(piece_s=Fraction(1))
-        pool.watch(stop_after_some, lambda *_: None)
+    with connect_to_ray(None, cpus=2):
+        pool = RayPool(chunk_s=Fraction(1))
+        pool.set_callbacks(stop_after_some, lambda *_: None)
         with pytest.raises(KeyboardInterrupt):
             done(folder, out, pool)
-        kept = list((folder / "ray" / ".long.mkv.pieces").rglob("piece-*.json"))
-        assert kept and all(json.loads(piece.read_text()) for piece in kept)
-        before = {piece: piece.stat().st_mtime_ns for piece in kept}
-        pool.watch(lambda _: unchanged(before), lambda *_: None)
+        kept = list((folder / "ray" / ".long.mkv.chunks").rglob("chunk-*.json"))
+        assert kept and all(json.loads(chunk.read_text()) for chunk in kept)
+        before = {chunk: chunk.stat().st_mtime_ns for chunk in kept}
+        pool.set_callbacks(lambda _: unchanged(before), lambda *_: None)
         done(folder, out, pool)
     assert_equal_to_local(folder, folder / "ray")
     assert sorted(p.name for p in (folder / "ray").iterdir()) == ["long.mkv", "short.mkv"]
@@ -151,8 +151,8 @@ def unchanged(before):
 
 def test_an_input_that_is_broken_fails_alone(folder):
     Path(folder / "in" / "short.mp4").write_bytes(b"not a video at all")
-    with ray_connection(None, cpus=2):
-        entries = done(folder, str(folder / "ray"), RayPool(piece_s=Fraction(10)))
+    with connect_to_ray(None, cpus=2):
+        entries = done(folder, str(folder / "ray"), RayPool(chunk_s=Fraction(10)))
     assert {Path(e.source).name: e.state for e in entries} == {
         "long.mp4": "done",
         "short.mp4": "failed",
@@ -163,14 +163,14 @@ def test_a_cluster_that_does_not_start_is_one_clear_error(monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", "/proc")  # where nobody can make a folder
     with (
         pytest.raises(RimlightError, match="does not start") as caught,
-        ray_connection(None, cpus=1),
+        connect_to_ray(None, cpus=1),
     ):
         pass
     assert caught.value.hint
 
 
 def test_a_cluster_that_is_not_there_is_named():
-    with pytest.raises(ConfigError, match=r"127\.0\.0\.1:1"), ray_connection("127.0.0.1:1"):
+    with pytest.raises(ConfigError, match=r"127\.0\.0\.1:1"), connect_to_ray("127.0.0.1:1"):
         pass
 
 
@@ -178,7 +178,7 @@ def test_a_cluster_that_is_not_there_is_named():
 LISTENING = """
 import os, sys
 from pathlib import Path
-from rimlight.batch.ray_session import ray_connection
+from rimlight.batch.ray_session import connect_to_ray
 
 def addresses():
     ours = set()
@@ -194,7 +194,7 @@ def addresses():
             if words[3] == "0A" and f"socket:[{words[9]}]" in ours:
                 yield words[1].partition(":")[0]
 
-with ray_connection(None, cpus=1):
+with connect_to_ray(None, cpus=1):
     import ray
     print(ray.nodes()[0]["NodeManagerAddress"], *sorted(set(addresses())))
 """

@@ -11,11 +11,11 @@ import pytest
 from clip_maker import write_video
 from media_files import decoded
 
-from rimlight.batch import ray_job, ray_tasks, storage, stored
-from rimlight.batch.chunks import Staging
+from rimlight.batch import ray_pool, ray_tasks, staging, storage
 from rimlight.batch.local_pool import Job
 from rimlight.batch.plan import make_plan
 from rimlight.batch.run import Batch
+from rimlight.batch.staging import Staging
 from rimlight.batch.storage import is_url
 from rimlight.batch.worker import FrameCounter, capture_errors, run_config
 from rimlight.core.config import parse_run
@@ -31,7 +31,7 @@ from rimlight.sinks.result_record import (
 fsspec = pytest.importorskip("fsspec", reason="needs the extra [ray]")
 
 FOREIGN = b"of somebody else"
-PIECE_S = Fraction(2)
+CHUNK_S = Fraction(2)
 
 
 @pytest.fixture(autouse=True)
@@ -88,9 +88,9 @@ def job_of(source, out, describe=None):
     return pool.jobs[0]
 
 
-def order_of(source, out, *, piece_s=100, describe=None):
+def order_of(source, out, *, chunk_s=100, describe=None):
     job = job_of(source, out, describe)
-    return ray_job.make_remote_job(job.run, threads=1, piece_s=Fraction(piece_s))
+    return ray_pool.make_remote_job(job.run, threads=1, chunk_s=Fraction(chunk_s))
 
 
 def target_of(order):
@@ -144,15 +144,15 @@ def test_a_file_of_somebody_else_in_its_place_stays(inputs, out, kind):
 
 def joined(order):
     """Do a long video up to its last step; return that."""
-    pieces = ray_tasks.split_or_run(order, {}).pieces
-    for piece in pieces:
-        assert not ray_tasks.process_chunk(order, piece, {}).outcome.error
-    assert len(pieces) == 3
-    return lambda: ray_tasks.concat_chunks(order, pieces, {}).outcome
+    chunks = ray_tasks.split_or_run(order, {}).chunks
+    for chunk in chunks:
+        assert not ray_tasks.process_chunk(order, chunk, {}).outcome.error
+    assert len(chunks) == 3
+    return lambda: ray_tasks.concat_chunks(order, chunks, {}).outcome
 
 
 def test_a_joined_result_is_joined_again(tmp_path, inputs, out):
-    order = order_of(inputs / "clip.mp4", out, piece_s=2)
+    order = order_of(inputs / "clip.mp4", out, chunk_s=2)
     join = joined(order)
     first, expected = join(), shown(target_of(order), tmp_path)
     again = join()
@@ -161,7 +161,7 @@ def test_a_joined_result_is_joined_again(tmp_path, inputs, out):
 
 
 def test_a_file_of_somebody_else_in_place_of_a_joined_result_stays(inputs, out):
-    order = order_of(inputs / "clip.mp4", out, piece_s=2)
+    order = order_of(inputs / "clip.mp4", out, chunk_s=2)
     join = joined(order)
     assert not join().error
     put_there(target_of(order))
@@ -179,18 +179,18 @@ def photos(request, tmp_path, inputs):
 def test_a_folder_of_pictures_is_made_again(tmp_path, photos, out):
     order = order_of(photos, out)
     first = ray_tasks.split_or_run(order, {}).outcome
-    before = {name: storage.read(storage.below(out, name)) for name in ("one.png", "two.png")}
+    before = {name: storage.read(storage.join(out, name)) for name in ("one.png", "two.png")}
     again = ray_tasks.split_or_run(order, {}).outcome
     assert (first.error, again.error, again.frames) == ("", "", 2)
-    assert all(storage.read(storage.below(out, name)) == data for name, data in before.items())
+    assert all(storage.read(storage.join(out, name)) == data for name, data in before.items())
 
 
 def test_one_picture_of_somebody_else_in_a_folder_stays(photos, out):
     order = order_of(photos, out)
     assert not ray_tasks.split_or_run(order, {}).outcome.error
-    put_there(storage.below(out, "two.png"))
+    put_there(storage.join(out, "two.png"))
     assert "two.png exists" in ray_tasks.split_or_run(order, {}).outcome.error
-    assert storage.read(storage.below(out, "two.png")) == FOREIGN
+    assert storage.read(storage.join(out, "two.png")) == FOREIGN
 
 
 def test_pictures_by_address_are_listed_by_it_for_later_runs(tmp_path, inputs):
@@ -202,7 +202,7 @@ def test_pictures_by_address_are_listed_by_it_for_later_runs(tmp_path, inputs):
 
 def test_nothing_but_pictures_is_stored_of_a_folder(inputs):
     assert not ray_tasks.split_or_run(order_of(inputs / "photos", "memory://out"), {}).outcome.error
-    found = [name for name in storage.files_below("memory://out") if ".pieces/" not in name]
+    found = [name for name in storage.list_files("memory://out") if ".chunks/" not in name]
     assert found == ["memory://out/one.png", "memory://out/two.png"]
 
 
@@ -268,7 +268,7 @@ def test_a_result_that_comes_to_an_address_during_the_run_stays(tmp_path, inputs
     order = order_of(inputs / "still.png", "memory://out")
     put_there(target_of(order))
     outcome = ray_tasks.split_or_run(order, {}).outcome
-    assert "memory://out/still.png exists" in outcome.error and outcome.again and outcome.hint
+    assert "memory://out/still.png exists" in outcome.error and outcome.retryable and outcome.hint
     assert storage.read(target_of(order)) == FOREIGN
 
 
@@ -277,7 +277,7 @@ class Near(Handed):
 
     def run(self, jobs):
         for job in jobs:
-            order = ray_job.make_remote_job(job.run, threads=1, piece_s=PIECE_S)
+            order = ray_pool.make_remote_job(job.run, threads=1, chunk_s=CHUNK_S)
             yield job, ray_tasks.split_or_run(order, {}).outcome
 
 
@@ -297,14 +297,14 @@ def test_a_result_at_an_address_is_replaced_by_later_runs_only_where_an_earlier_
     storage.remove(tasks[0].target)
     for _ in range(2):
         assert not run().error
-        storage.remove("memory://out/.still.png.pieces")
+        storage.remove("memory://out/.still.png.chunks")
 
 
 def test_an_earlier_result_at_an_address_is_replaced(tmp_path, inputs):
     order = order_of(inputs / "still.png", "memory://out")
     put_there(target_of(order))
     sink = {**order.run["sinks"][0], "overwrite": True}
-    again = ray_job.make_remote_job({**order.run, "sinks": [sink]}, threads=1, piece_s=PIECE_S)
+    again = ray_pool.make_remote_job({**order.run, "sinks": [sink]}, threads=1, chunk_s=CHUNK_S)
     assert not ray_tasks.split_or_run(again, {}).outcome.error
     assert storage.read(target_of(order)).startswith(b"\x89PNG")
 
@@ -312,14 +312,14 @@ def test_an_earlier_result_at_an_address_is_replaced(tmp_path, inputs):
 def test_a_list_of_stored_results_that_somebody_else_wrote_is_not_believed(tmp_path):
     made = tmp_path / "a.mkv"
     made.write_bytes(b"result")
-    stored.deliver(
+    staging.upload_result(
         made, "memory://out/a.mkv", Staging("memory://s", b"theirs", ".mkv"), overwrite=False
     )
-    (listed,) = storage.files_below("memory://s")
+    (listed,) = storage.list_files("memory://s")
     assert json.loads(storage.read(listed))
     made.write_bytes(b"another result")
     with pytest.raises(SinkError, match="exists"):
-        stored.deliver(
+        staging.upload_result(
             made, "memory://out/a.mkv", Staging("memory://s", b"key", ".mkv"), overwrite=False
         )
 

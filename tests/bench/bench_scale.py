@@ -31,7 +31,7 @@ KEPT = 0.9
 """Assumed: the share of the cores' time that does work in a long batch."""
 
 FILE_MINUTES = 10
-"""Assumed: the length of a video; it is made in as many pieces on a cluster."""
+"""Assumed: the length of a video; it is made in as many chunks on a cluster."""
 
 
 def row(*cells: object) -> None:
@@ -85,10 +85,10 @@ def added(overhead: dict[str, Cost]) -> dict[str, float]:
 
     Those of segments are in the minute's own cost already.
     """
-    pieces = FILE_MINUTES * overhead["ray: a piece, in its worker"].cpu_s
+    chunks = FILE_MINUTES * overhead["ray: a chunk, in its worker"].cpu_s
     return {
         "local": overhead["local: a file"].cpu_s / FILE_MINUTES,
-        "ray": (overhead["ray: a file, in its worker"].cpu_s + pieces) / FILE_MINUTES,
+        "ray": (overhead["ray: a file, in its worker"].cpu_s + chunks) / FILE_MINUTES,
     }
 
 

@@ -1,7 +1,7 @@
 """What the engines add to the work: python tests/bench/engine_overhead.py [ROUNDS].
 
 The clips are tiny, so that hardly anything but the overhead is left. Each figure is the difference
-of two runs with few and with many files, segments or pieces, divided by how many more; one job at a
+of two runs with few and with many files, segments or chunks, divided by how many more; one job at a
 time. Processor seconds hold on a busy machine too, except for those of whole runs on Ray, whose own
 processes take some as long as they live; so what a Ray worker does is measured without Ray as well.
 The latency, by the clock, wants a quiet machine.
@@ -20,7 +20,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-from rimlight.batch import ray_job, ray_tasks
+from rimlight.batch import ray_pool, ray_tasks
 from rimlight.factory.presets import background_effects, build_config
 from rimlight.system.av import av
 
@@ -28,7 +28,7 @@ LOOK_S = 0.05
 FEW, MANY = 2, 10
 LONG_S = 120
 MORE = LONG_S // 10 - LONG_S // 60
-"""Pieces, or segments, of 10 seconds are so many more than those of a minute."""
+"""Chunks, or segments, of 10 seconds are so many more than those of a minute."""
 
 
 class Cost(NamedTuple):
@@ -118,30 +118,30 @@ def of_files(folder: Path, engine: str) -> dict[str, Cost]:
 
 
 def of_parts(folder: Path) -> dict[str, Cost]:
-    """Return the cost of each segment of a file, and of each piece on a cluster."""
+    """Return the cost of each segment of a file, and of each chunk on a cluster."""
     long = clip(folder / "long.mp4", LONG_S * 5)
-    pieces = {s: batch(folder, long, "--engine", "ray", "--chunk-seconds", s) for s in (10, 60)}
+    chunks = {s: batch(folder, long, "--engine", "ray", "--chunk-seconds", s) for s in (10, 60)}
     more = ("-b", "white", "-o", folder / "out.mp4", "--overwrite", "-q", "--set")
     segments = {s: used("process", long, *more, f"sinks.0.segment_s={s}") for s in (10, 60)}
     return {
         "local: a segment": segments[10].over(segments[60], MORE),
-        "ray: a piece": pieces[10].over(pieces[60], MORE),
+        "ray: a chunk": chunks[10].over(chunks[60], MORE),
     }
 
 
 def of_worker(folder: Path) -> dict[str, Cost]:
-    """Return what a file and a piece cost a worker of Ray that has done one before."""
+    """Return what a file and a chunk cost a worker of Ray that has done one before."""
     short, long = clip(folder / "worker.mp4", 2), clip(folder / "worker-long.mp4", LONG_S * 5)
     worked(short, folder / "first.mp4", 60)
     times = [worked(short, folder / f"{number}.mp4", 60) for number in range(MANY)]
-    pieces = {piece_s: worked(long, folder / f"of-{piece_s}.mp4", piece_s) for piece_s in (10, 60)}
+    chunks = {chunk_s: worked(long, folder / f"of-{chunk_s}.mp4", chunk_s) for chunk_s in (10, 60)}
     return {
         "ray: a file, in its worker": Cost(*map(statistics.median, zip(*times, strict=True))),
-        "ray: a piece, in its worker": pieces[10].over(pieces[60], MORE),
+        "ray: a chunk, in its worker": chunks[10].over(chunks[60], MORE),
     }
 
 
-def worked(source: Path, target: Path, piece_s: int) -> Cost:
+def worked(source: Path, target: Path, chunk_s: int) -> Cost:
     """Do all that a worker does for a video, here."""
     run = build_config(
         "process",
@@ -152,13 +152,13 @@ def worked(source: Path, target: Path, piece_s: int) -> Cost:
         settings=["segmenter.threads=1"],
     )
     data = run.model_dump(mode="json")
-    order = ray_job.make_remote_job(data, threads=1, piece_s=Fraction(piece_s))
+    order = ray_pool.make_remote_job(data, threads=1, chunk_s=Fraction(chunk_s))
     cpu_s, began = time.process_time(), time.monotonic()
-    pieces = ray_tasks.split_or_run(order, {}).pieces
-    for piece in pieces:
-        ray_tasks.process_chunk(order, piece, {})
-    if pieces:
-        ray_tasks.concat_chunks(order, pieces, {})
+    chunks = ray_tasks.split_or_run(order, {}).chunks
+    for chunk in chunks:
+        ray_tasks.process_chunk(order, chunk, {})
+    if chunks:
+        ray_tasks.concat_chunks(order, chunks, {})
     return Cost(time.process_time() - cpu_s, time.monotonic() - began)
 
 

@@ -1,4 +1,4 @@
-"""From what the user names to a list of tasks, each with a place for its result."""
+"""Make a list of tasks of what the user names, each with a location for its result."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class Task:
             return shown
         return f"{shown} ({hashlib.sha256(self.source.encode()).hexdigest()[:8]})"
 
-    def identity(self) -> str:
+    def compute_identity(self) -> str:
         """Return a hash of what the source's files are: names, sizes and times of change.
 
         A source that is not there, as behind a link that leads nowhere, has none: "".
         """
         try:
-            files = pictures_in(self.source) if self.kind == "folder" else [self.source]
-            facts = [storage.facts(file) for file in files]
+            files = list_images(self.source) if self.kind == "folder" else [self.source]
+            facts = [storage.read_facts(file) for file in files]
         except OSError:
             return ""
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
@@ -71,11 +71,11 @@ def make_plan(
 ) -> list[Task]:
     """Find all videos and pictures that `inputs` stand for, in folders below them too.
 
-    No two results have one place: the second "talk.mp4" is made as "talk-2.mp4".
+    No two results have one location: the second "talk.mp4" is made as "talk-2.mp4".
 
     Args:
         inputs: files, folders, globs and addresses; what lies in two of them counts once.
-        out: where results go; files in a folder keep their place below it.
+        out: where results go; files in a folder keep their relative path.
         suffix: of the videos to make, such as ".mp4".
         still: of the pictures to make, None for that of each.
 
@@ -89,11 +89,11 @@ def make_plan(
     endings = {"video": suffix, "picture": still}
     taken: set[str] = set()
     tasks = []
-    found = list(_deduplicate([one for text in inputs for one in _found(text, out)]))
-    key = _key(found, out)
+    found = list(_deduplicate([one for text in inputs for one in _find_inputs(text, out)]))
+    key = _choose_name_key(found, out)
     for one in found:
-        place = _unique_output(one, endings.get(one.kind), still, taken, key)
-        tasks.append(Task(one.source, storage.below(out, place), one.kind))
+        location = _choose_output(one, endings.get(one.kind), still, taken, key)
+        tasks.append(Task(one.source, storage.join(out, location), one.kind))
     if not tasks:
         raise SourceOpenError(
             f"there are no videos or pictures in {', '.join(inputs)}", hint="name other folders"
@@ -101,72 +101,76 @@ def make_plan(
     return tasks
 
 
-def _key(found: Sequence[_Input], out: str) -> NameKey:
+def _choose_name_key(found: Sequence[_Input], out: str) -> NameKey:
     """Return how the output folder compares names; object stores take each letter as it is."""
     if storage.is_url(out):
         return str
-    places = [str(PurePosixPath(one.place, name)) for one in found for name in one.pictures or [""]]
+    outputs = [
+        str(PurePosixPath(one.output, name)) for one in found for name in one.pictures or [""]
+    ]
     return find_name_key(
-        Path(out), [*places, *(str(PurePosixPath(p).with_suffix("")) for p in places)]
+        Path(out), [*outputs, *(str(PurePosixPath(p).with_suffix("")) for p in outputs)]
     )
 
 
-def pictures_in(folder: str) -> list[str]:
+def list_images(folder: str) -> list[str]:
     """Return the pictures that lie directly in `folder`, sorted."""
     if storage.is_url(folder):
-        files = storage.files_below(folder)
-        shown = [f for f in files if storage.parent(f) == folder.rstrip("/")]
+        files = storage.list_files(folder)
+        shown = [f for f in files if storage.get_parent(f) == folder.rstrip("/")]
         return [f for f in shown if is_image(f) and not is_companion(PurePosixPath(f).name)]
     return [str(path) for path in list_folder(Path(folder)).files if is_image(path)]
 
 
-def left_out(inputs: Sequence[str], out: str) -> list[str]:
+def describe_left_out(inputs: Sequence[str], out: str) -> list[str]:
     """Say for each folder and glob what in it is neither a video nor a picture, with numbers."""
     notes = []
-    for place in map(_place, inputs):
-        if storage.is_url(place):
+    for location in map(_expand_user, inputs):
+        if storage.is_url(location):
             continue
-        files = list(_listed(place, out)) if storage.is_folder(place) else []
-        if not storage.exists(place):
-            files = [Path(name) for name in storage.matching(place)]
+        files = list(_list_below(location, out)) if storage.is_folder(location) else []
+        if not storage.exists(location):
+            files = [Path(name) for name in storage.expand_glob(location)]
         others = [path for path in files if not _is_taken(path)]
-        notes.append(describe_skipped(others, where=place))
+        notes.append(describe_skipped(others, where=location))
     return [note for note in notes if note]
 
 
 @dataclass(frozen=True, slots=True)
 class _Input:
-    """What an input stands for; `place` is where its result lies below the output folder.
+    """What an input stands for; `output` is the path of its result below the output folder.
 
     Of a folder, `pictures` are the names of those that lie directly in it.
     """
 
     source: str
-    place: str
+    output: str
     kind: Kind
     pictures: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "place", _inside(self.place))
+        object.__setattr__(self, "output", _normalize(self.output))
 
 
 def _deduplicate(found: Sequence[_Input]) -> Iterator[_Input]:
     """Leave out what is there already; what is named as a picture is there with its folder."""
-    folders = {_identified(one.source) for one in found if one.kind == "folder"}
+    folders = {_resolve(one.source) for one in found if one.kind == "folder"}
     seen: set[str] = set()
     for one in found:
-        name = _identified(one.source)
-        is_inside = is_image(name) and one.kind == "picture" and storage.parent(name) in folders
+        name = _resolve(one.source)
+        is_inside = is_image(name) and one.kind == "picture" and storage.get_parent(name) in folders
         if name not in seen and not is_inside:
             seen.add(name)
             yield one
 
 
-def _identified(place: str) -> str:
-    return place if storage.is_url(place) else os.path.realpath(place)
+def _resolve(location: str) -> str:
+    return location if storage.is_url(location) else os.path.realpath(location)
 
 
-def result_names(pictures: Sequence[str], still: str | None, *, key: NameKey = str) -> list[str]:
+def plan_result_names(
+    pictures: Sequence[str], still: str | None, *, key: NameKey = str
+) -> list[str]:
     """Return the names of the results of the pictures in a folder.
 
     Args:
@@ -178,68 +182,70 @@ def result_names(pictures: Sequence[str], still: str | None, *, key: NameKey = s
     return list(planned.values())
 
 
-def _unique_output(
+def _choose_output(
     one: _Input, ending: str | None, still: str | None, taken: set[str], key: NameKey
 ) -> str:
-    """Return a place where no other result lies, and note it in `taken`."""
-    names = result_names(one.pictures, still, key=key)
-    own = choose_result_suffix(one.place) if ending is None else ending
-    for place in _folders(one) if one.kind == "folder" else generate_names(one.place, own):
-        files = {key(str(PurePosixPath(place, name))) for name in names or [""]}
+    """Return a location where no other result lies, and note it in `taken`."""
+    names = plan_result_names(one.pictures, still, key=key)
+    own = choose_result_suffix(one.output) if ending is None else ending
+    for location in (
+        _generate_folders(one) if one.kind == "folder" else generate_names(one.output, own)
+    ):
+        files = {key(str(PurePosixPath(location, name))) for name in names or [""]}
         if files.isdisjoint(taken):
             break
     taken |= files
-    return place
+    return location
 
 
-def _inside(place: str) -> str:
-    """Return `place` without what would lead out of the output folder, as keys of others may."""
-    parts = [part for part in place.split("/") if part not in ("", ".", "..")]
+def _normalize(location: str) -> str:
+    """Return `location` without what would lead out of the output folder, as keys of others may."""
+    parts = [part for part in location.split("/") if part not in ("", ".", "..")]
     return "/".join(parts) or "."
 
 
-def _folders(one: _Input) -> Iterator[str]:
-    """Yield names for the results of a folder: its place, then its own name where that is none."""
-    yield one.place
-    name = PurePosixPath(one.source.rstrip("/")).name if one.place == "." else one.place
+def _generate_folders(one: _Input) -> Iterator[str]:
+    """Yield names for the results of a folder: its output path, then numbered ones."""
+    yield one.output
+    name = PurePosixPath(one.source.rstrip("/")).name if one.output == "." else one.output
     yield name
     yield from (f"{name}-{number}" for number in count(2))
 
 
-def _place(text: str) -> str:
+def _expand_user(text: str) -> str:
     return text if storage.is_url(text) else str(Path(os.path.expanduser(text)))
 
 
-def _found(text: str, out: str) -> Iterator[_Input]:
-    place = _place(text)
-    if storage.is_folder(place):
-        yield from (_below_address if storage.is_url(place) else _below)(place, out)
-    elif storage.exists(place):
-        yield _single(place)
+def _find_inputs(text: str, out: str) -> Iterator[_Input]:
+    location = _expand_user(text)
+    if storage.is_folder(location):
+        yield from (_find_at_url if storage.is_url(location) else _find_in_folder)(location, out)
+    elif storage.exists(location):
+        yield _take_file(location)
     elif any(sign in text for sign in _WILD):
-        names = storage.matching(place)
-        yield from (_single(name) for name in names if is_image(name) or is_video(name))
+        names = storage.expand_glob(location)
+        yield from (_take_file(name) for name in names if is_image(name) or is_video(name))
     else:
-        raise SourceOpenError(f"no such file or folder: {place}", hint="check its spelling")
+        raise SourceOpenError(f"no such file or folder: {location}", hint="check its spelling")
 
 
-def _single(place: str) -> _Input:
+def _take_file(location: str) -> _Input:
     """Take one file for what its content is; of an address only the name is known."""
-    far = storage.is_url(place)
-    is_one = is_image(place) if far else guess_source(place).get("kind") == "images"
-    return _Input(place, PurePosixPath(place).name, "picture" if is_one else "video")
+    far = storage.is_url(location)
+    is_one = is_image(location) if far else guess_source(location).get("kind") == "images"
+    return _Input(location, PurePosixPath(location).name, "picture" if is_one else "video")
 
 
-def _below(top: str, out: str) -> Iterator[_Input]:
+def _find_in_folder(top: str, out: str) -> Iterator[_Input]:
     if not storage.is_url(out) and os.path.realpath(top) == os.path.realpath(out):
-        raise _among_inputs(out)
-    files = sorted(filter(_is_taken, _listed(top, out)), key=lambda path: str(path.parent))
+        raise _make_among_inputs_error(out)
+    files = sorted(filter(_is_taken, _list_below(top, out)), key=lambda path: str(path.parent))
     for here, inside in groupby(files, key=lambda path: path.parent):
-        place = here.relative_to(top).as_posix()
-        yield from _in_folder(str(here), place, sorted(path.name for path in inside))
+        location = here.relative_to(top).as_posix()
+        yield from _group_files(str(here), location, sorted(path.name for path in inside))
 
 
-def _listed(top: str, out: str) -> Iterator[Path]:
+def _list_below(top: str, out: str) -> Iterator[Path]:
     """Yield the files below a folder; what an earlier run made must not become its input."""
     own = [] if storage.is_url(out) else [Path(out)]
     try:
@@ -257,33 +263,33 @@ def _is_taken(path: Path) -> bool:
     return is_image(path) or (is_video(path) and not is_odd)
 
 
-def _among_inputs(out: str) -> ConfigError:
+def _make_among_inputs_error(out: str) -> ConfigError:
     return ConfigError(
         f"the results would lie among the inputs, in {out}",
-        hint=f"choose another folder; one inside is fine: {storage.below(out, 'results')}",
+        hint=f"choose another folder; one inside is fine: {storage.join(out, 'results')}",
     )
 
 
-def _below_address(top: str, out: str) -> Iterator[_Input]:
+def _find_at_url(top: str, out: str) -> Iterator[_Input]:
     top, own = top.rstrip("/"), out.rstrip("/")
     if top == own:
-        raise _among_inputs(out)
+        raise _make_among_inputs_error(out)
     files = (
         f
-        for f in storage.files_below(top)
+        for f in storage.list_files(top)
         if not f.startswith(f"{own}/") and not is_below_companion(f[len(top) :])
     )
-    for here, inside in groupby(sorted(files, key=storage.parent), key=storage.parent):
+    for here, inside in groupby(sorted(files, key=storage.get_parent), key=storage.get_parent):
         names = sorted(file.rpartition("/")[2] for file in inside)
-        yield from _in_folder(here, here[len(top) + 1 :] or ".", names)
+        yield from _group_files(here, here[len(top) + 1 :] or ".", names)
 
 
-def _in_folder(here: str, place: str, names: Sequence[str]) -> Iterator[_Input]:
+def _group_files(here: str, location: str, names: Sequence[str]) -> Iterator[_Input]:
     """Yield what lies directly in a folder; its pictures are one piece of work."""
     for name in names:
         if is_video(name):
-            found = _single(storage.below(here, name))
-            yield _Input(found.source, str(PurePosixPath(place, name)), found.kind)
+            found = _take_file(storage.join(here, name))
+            yield _Input(found.source, str(PurePosixPath(location, name)), found.kind)
     pictures = tuple(name for name in names if is_image(name))
     if pictures:
-        yield _Input(here, place, "folder", pictures)
+        yield _Input(here, location, "folder", pictures)

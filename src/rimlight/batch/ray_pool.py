@@ -1,28 +1,107 @@
-"""Workers on the machines of a Ray cluster, or on this one where there is no cluster."""
+"""Runs jobs on the machines of a Ray cluster, or on this one where there is no cluster."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from rimlight import __version__
 from rimlight.batch import ray_tasks, storage
 from rimlight.batch.chunks import Chunk
 from rimlight.batch.local_pool import Job, OnKill, OnTick
-from rimlight.batch.ray_job import files_named_by, make_remote_job
-from rimlight.batch.ray_session import ray_module
-from rimlight.batch.ray_tasks import RemoteJob, TaskResult
+from rimlight.batch.ray_session import import_ray
+from rimlight.batch.ray_tasks import Files, RemoteJob, TaskResult
+from rimlight.batch.staging import Staging, get_secret
 from rimlight.batch.worker import Outcome
 from rimlight.core.errors import RimlightError
 from rimlight.factory.identity import describe_contents
-from rimlight.system.atomic_io import write_bytes
+from rimlight.system.atomic_io import make_hidden_name, write_bytes
 
-PIECE_S = Fraction(60)
-"""About how long the pieces of a video are."""
+
+def make_remote_job(
+    run: Mapping[str, Any], *, threads: int, chunk_s: Fraction, made_of: Sequence[Any] = ()
+) -> RemoteJob:
+    """Return what a worker needs to know.
+
+    Args:
+        run: a RunConfig as data, with paths as the user gave them.
+        threads: what a task may use.
+        chunk_s: about how long a chunk is.
+        made_of: what tells the files that the run names, such as its model, from others.
+    """
+    rooted: dict[str, Any] = {key: _make_paths_absolute(value) for key, value in run.items()}
+    source, (sink, *more) = rooted["source"], rooted["sinks"]
+    rooted["source"] = {**source, "path": _from_root(source["path"])}
+    changed = {key: _from_root(sink[key]) for key in ("path", "record") if sink.get(key)}
+    rooted["sinks"] = [{**sink, **changed}, *more]
+    return RemoteJob(rooted, threads, _make_staging(rooted, made_of), chunk_s)
+
+
+def read_named_files(runs: Iterable[Mapping[str, Any]]) -> Files:
+    """Return the files that the effects of `runs` name, such as backgrounds, with their content."""
+    named = {value for run in runs for effect in run["effects"] for value in effect.values()}
+    paths = {_make_paths_absolute(value) for value in named if _is_file(value)}
+    return {path: Path(path).read_bytes() for path in sorted(paths)}
+
+
+def _make_staging(run: Mapping[str, Any], made_of: Sequence[Any]) -> Staging:
+    """Return a folder next to the result whose name says how it is made, and of what."""
+    source, sink = run["source"]["path"], run["sinks"][0]
+    target = sink["path"].rstrip("/")
+    try:
+        facts = storage.read_facts(source)
+    except OSError:  # the worker will say so
+        facts = []
+    asked = {**run, "sinks": [{**sink, "overwrite": None}, *run["sinks"][1:]]}
+    made = json.dumps([__version__, asked, facts, made_of], sort_keys=True)
+    name = hashlib.sha256(made.encode()).hexdigest()[:32]
+    # Next to a bucket nothing can lie, only in it.
+    top = target if storage.is_bucket(target) else storage.get_parent(target)
+    location = storage.join(top, _hide_name(target), name)
+    key = hmac.new(get_secret(), location.encode(errors="surrogateescape"), hashlib.sha256).digest()
+    return Staging(location, key, PurePosixPath(target).suffix)
+
+
+def _hide_name(target: str) -> str:
+    if storage.is_url(target):
+        return f".{PurePosixPath(target).name}.chunks"
+    return make_hidden_name(Path(target), ".chunks")
+
+
+def _from_root(location: str) -> str:
+    return location if storage.is_url(location) else _make_absolute(location)
+
+
+def _make_absolute(location: str) -> str:
+    # A slash at the end says that a folder is meant; pathlib drops it.
+    return str(Path(os.path.expanduser(location)).absolute()) + "/" * location.endswith("/")
+
+
+def _make_paths_absolute(value: Any) -> Any:
+    """Return `value` with every path of a file in it counter from the root."""
+    if isinstance(value, dict):
+        return {key: _make_paths_absolute(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_make_paths_absolute(item) for item in value]
+    return _make_absolute(value) if _is_file(value) else value
+
+
+def _is_file(value: Any) -> bool:
+    is_text = isinstance(value, str) and 0 < len(value) <= 4096
+    return is_text and os.path.isfile(os.path.expanduser(value))
+
+
+CHUNK_S = Fraction(60)
+"""About how long the chunks of a video are."""
 
 TRIES = 5
 """How often a task is done again whose worker, or whose node, died."""
@@ -37,8 +116,8 @@ class _Progress:
     """How far a job is."""
 
     job: Job
-    order: RemoteJob
-    pieces: tuple[Chunk, ...] = ()
+    remote_job: RemoteJob
+    chunks: tuple[Chunk, ...] = ()
     done: int = 0
     frames: int = 0
     elapsed_s: float = 0.0
@@ -54,12 +133,12 @@ class _Task:
 
 
 class RayPool:
-    """Runs jobs on a cluster, long videos in pieces. A node that dies costs what it was doing.
+    """Runs jobs on a cluster, long videos in chunks. A node that dies costs what it was doing.
 
     Args:
         size: tasks at once; None for as many as the cluster has room for.
         threads: what a task may use, which is also the number of processors that it asks for.
-        piece_s: about how long pieces are.
+        chunk_s: about how long chunks are.
 
     Raises:
         MissingDependencyError: Ray is not installed.
@@ -70,12 +149,12 @@ class RayPool:
         size: int | None = None,
         *,
         threads: int = 1,
-        piece_s: Fraction = PIECE_S,
+        chunk_s: Fraction = CHUNK_S,
     ) -> None:
-        self._ray = ray_module()
+        self._ray = import_ray()
         self._limit = size
         self._threads = threads
-        self._piece_s = piece_s
+        self._chunk_s = chunk_s
         self._on_tick: OnTick = lambda _: None
         self._queue: deque[_Task] = deque()
         self._running: dict[Any, _Task] = {}
@@ -101,26 +180,26 @@ class RayPool:
         """How many processors share the work."""
         return self.size * self._threads
 
-    def watch(self, on_tick: OnTick, _: OnKill) -> None:
+    def set_callbacks(self, on_tick: OnTick, _: OnKill) -> None:
         """Have `on_tick` called from now on. Ray itself does again what a dead worker did."""
         self._on_tick = on_tick
 
     def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, Outcome]]:
-        """Yield each job with its outcome, in the order they end.
+        """Yield each job with its outcome, in the remote_job they end.
 
-        When the iteration is left early, what is under way is cancelled; whole pieces stay.
+        When the iteration is left early, what is under way is cancelled; whole chunks stay.
         """
         waiting = deque(jobs)
-        frames = [0] * (max((job.place for job in jobs), default=0) + 1)
+        frames = [0] * (max((job.index for job in jobs), default=0) + 1)
         self._contents: dict[str, list[Any]] = {}
-        self._files = self._ray.put(files_named_by(job.run for job in jobs))
+        self._files = self._ray.put(read_named_files(job.run for job in jobs))
         try:
             while waiting or self._queue or self._running:
                 self._give_out(waiting)
-                for task, answer in self._ended():
+                for task, result in self._wait_for_ended():
                     progress = task.progress
-                    outcome = self._after(progress, answer)
-                    frames[progress.job.place] = progress.frames
+                    outcome = self._advance(progress, result)
+                    frames[progress.job.index] = progress.frames
                     if outcome is not None:
                         yield progress.job, outcome
                 self._on_tick(frames)
@@ -133,21 +212,21 @@ class RayPool:
         while len(self._running) < wanted:
             if not self._queue and waiting:
                 job = waiting.popleft()
-                order = make_remote_job(
+                remote_job = make_remote_job(
                     job.run,
                     threads=self._threads,
-                    piece_s=self._piece_s,
-                    made_of=self._made_of(job.run),
+                    chunk_s=self._chunk_s,
+                    made_of=self._describe_contents(job.run),
                 )
-                self._queue.append(_Task(_Progress(job, order), ray_tasks.split_or_run))
+                self._queue.append(_Task(_Progress(job, remote_job), ray_tasks.split_or_run))
             if not self._queue:
                 return
             task = self._queue.popleft()
             remote = self._remote[task.step]
-            reference = remote.remote(task.progress.order, *task.given, self._files)
+            reference = remote.remote(task.progress.remote_job, *task.given, self._files)
             self._running[reference] = task
 
-    def _made_of(self, run: Mapping[str, Any]) -> list[Any]:
+    def _describe_contents(self, run: Mapping[str, Any]) -> list[Any]:
         """Return what the model and the files of a run are; worked out once for all jobs."""
         named = {"segmenter": run["segmenter"], "effects": run["effects"]}
         key = json.dumps(named, sort_keys=True)
@@ -155,45 +234,45 @@ class RayPool:
             self._contents[key] = describe_contents(named)
         return self._contents[key]
 
-    def _ended(self) -> Iterator[tuple[_Task, TaskResult]]:
+    def _wait_for_ended(self) -> Iterator[tuple[_Task, TaskResult]]:
         """Wait a moment; yield the tasks that have ended."""
         ready, _ = self._ray.wait(list(self._running), num_returns=1, timeout=_TICK_S)
         for reference in ready:
             task = self._running.pop(reference)
             try:
-                answer = self._ray.get(reference)
+                result = self._ray.get(reference)
             except self._ray.exceptions.RayError as exc:
-                answer = TaskResult(_lost(exc))
-            yield task, answer
+                result = TaskResult(_make_lost_outcome(exc))
+            yield task, result
 
-    def _after(self, progress: _Progress, answer: TaskResult) -> Outcome | None:
+    def _advance(self, progress: _Progress, result: TaskResult) -> Outcome | None:
         """Go on with a job after one of its tasks; return how it ended, None when it has not."""
-        if answer.thumbnail:
-            write_bytes(progress.job.thumbnail, answer.thumbnail)
-        outcome = answer.outcome
+        if result.thumbnail:
+            write_bytes(progress.job.thumbnail, result.thumbnail)
+        outcome = result.outcome
         if outcome is None:
-            progress.pieces = answer.pieces
+            progress.chunks = result.chunks
             self._queue.extend(
-                _Task(progress, ray_tasks.process_chunk, (one,)) for one in answer.pieces
+                _Task(progress, ray_tasks.process_chunk, (one,)) for one in result.chunks
             )
             return None
         progress.elapsed_s += outcome.elapsed_s
-        if outcome.error or progress.done == len(progress.pieces):
-            return self._end(progress, outcome)
+        if outcome.error or progress.done == len(progress.chunks):
+            return self._finish(progress, outcome)
         progress.done += 1
         progress.frames += outcome.frames
-        if progress.done == len(progress.pieces):
-            self._queue.append(_Task(progress, ray_tasks.concat_chunks, (progress.pieces,)))
+        if progress.done == len(progress.chunks):
+            self._queue.append(_Task(progress, ray_tasks.concat_chunks, (progress.chunks,)))
         return None
 
-    def _end(self, progress: _Progress, outcome: Outcome) -> Outcome:
+    def _finish(self, progress: _Progress, outcome: Outcome) -> Outcome:
         """Forget what is left of a job; what was staged for it goes when the result is there."""
         self._queue = deque(task for task in self._queue if task.progress is not progress)
         self._cancel([ref for ref, task in self._running.items() if task.progress is progress])
-        has_staged = progress.pieces or storage.is_url(progress.order.staging.place)
+        has_staged = progress.chunks or storage.is_url(progress.remote_job.staging.location)
         if has_staged and not outcome.error:
             with suppress(RimlightError):  # who may store may not always remove
-                storage.remove(storage.parent(progress.order.staging.place))
+                storage.remove(storage.get_parent(progress.remote_job.staging.location))
         progress.frames = outcome.frames
         return replace(outcome, elapsed_s=progress.elapsed_s)
 
@@ -203,7 +282,7 @@ class RayPool:
             self._ray.cancel(reference, force=True)
 
 
-def _lost(exc: Exception) -> Outcome:
+def _make_lost_outcome(exc: Exception) -> Outcome:
     reason = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
     return Outcome(
         error=f"its worker was lost {TRIES + 1} times: {reason}",

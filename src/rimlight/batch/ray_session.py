@@ -23,7 +23,7 @@ _LONGEST_FOLDER = 20
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
-def ray_module() -> Any:
+def import_ray() -> Any:
     """Return the module `ray`.
 
     Raises:
@@ -40,7 +40,7 @@ def ray_module() -> Any:
 
 
 @contextmanager
-def ray_connection(address: str | None, *, cpus: int | None = None) -> Iterator[None]:
+def connect_to_ray(address: str | None, *, cpus: int | None = None) -> Iterator[None]:
     """Be connected to a cluster while the block lasts.
 
     Args:
@@ -54,16 +54,20 @@ def ray_connection(address: str | None, *, cpus: int | None = None) -> Iterator[
         RimlightError: the cluster of its own does not start.
     """
     if address is None:
-        with _private_folder() as folder, _guarded(), _started(cpus, folder):
+        with (
+            _make_private_folder() as folder,
+            _restrict_to_this_process(),
+            _start_cluster(cpus, folder),
+        ):
             yield
         return
-    ray = ray_module()
+    ray = import_ray()
     if address != "auto":
         check_reachable(address)
     try:
         ray.init(address=address, **_QUIET)
     except (ConnectionError, ValueError) as exc:
-        raise _absent(address) from exc
+        raise _make_no_cluster_error(address) from exc
     except Exception as exc:  # Ray raises nothing narrower
         ray.shutdown()
         raise RimlightError(
@@ -77,9 +81,9 @@ def ray_connection(address: str | None, *, cpus: int | None = None) -> Iterator[
 
 
 @contextmanager
-def _started(cpus: int | None, folder: str) -> Iterator[None]:
+def _start_cluster(cpus: int | None, folder: str) -> Iterator[None]:
     """Run a cluster of this process's own, whatever cluster RAY_ADDRESS or a file names."""
-    ray = ray_module()
+    ray = import_ray()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of ours reports to nobody
     try:
         try:
@@ -107,7 +111,7 @@ def _started(cpus: int | None, folder: str) -> Iterator[None]:
 
 
 @contextmanager
-def _guarded() -> Iterator[None]:
+def _restrict_to_this_process() -> Iterator[None]:
     """Have Ray bind its ports to the loopback address and take work from this process alone.
 
     Ray turns 127.0.0.1 into an outer address unless it is told that there are no clusters here. It
@@ -121,7 +125,7 @@ def _guarded() -> Iterator[None]:
     }
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
-    ray_module()
+    import_ray()
     from ray._private import ray_constants
 
     was_on = ray_constants.ENABLE_RAY_CLUSTER
@@ -147,7 +151,7 @@ def _read_token_again() -> None:
 
 
 @contextmanager
-def _private_folder() -> Iterator[str]:
+def _make_private_folder() -> Iterator[str]:
     """Yield a folder for Ray's sockets and logs that no other user may enter."""
     usual = tempfile.gettempdir()
     where = usual if len(os.fsencode(usual)) <= _LONGEST_FOLDER else "/tmp"
@@ -174,10 +178,10 @@ def check_reachable(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=_PATIENCE_S).close()
     except (OSError, UnicodeError) as exc:  # "..:80" is no name that could be looked up
-        raise _absent(address) from exc
+        raise _make_no_cluster_error(address) from exc
 
 
-def _absent(address: str) -> ConfigError:
+def _make_no_cluster_error(address: str) -> ConfigError:
     return ConfigError(
         f"there is no Ray cluster at {address}",
         hint="start one: `ray start --head` on one machine, `ray start --address ...` on others",

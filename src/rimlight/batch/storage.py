@@ -25,19 +25,19 @@ _GROWING = frozenset({"file", "local", "sftp", "ssh", "ftp", "smb", "hdfs", "web
 """Systems where a file is seen while it is written; they can give another name in one step."""
 
 
-def is_url(place: str) -> bool:
-    """Say whether `place` is an address rather than a path."""
-    return "://" in place
+def is_url(location: str) -> bool:
+    """Say whether `location` is an address rather than a path."""
+    return "://" in location
 
 
-def is_bucket(place: str) -> bool:
+def is_bucket(location: str) -> bool:
     """Say whether an address is that of a whole object store, next to which nothing can lie."""
-    protocol, _, path = place.partition("://")
+    protocol, _, path = location.partition("://")
     return protocol in _WITHOUT_FOLDERS and "/" not in path.strip("/")
 
 
-def below(folder: str, *names: str) -> str:
-    """Return the place of something in a folder."""
+def join(folder: str, *names: str) -> str:
+    """Return the location of something in a folder."""
     if not is_url(folder):
         return str(Path(folder, *names))
     protocol, _, path = folder.partition("://")
@@ -45,63 +45,63 @@ def below(folder: str, *names: str) -> str:
     return "/".join([top, *(name for name in names if name != ".")])
 
 
-def parent(place: str) -> str:
-    """Return the folder that `place` lies in."""
-    if not is_url(place):
-        return str(Path(place).parent)
-    protocol, _, path = place.partition("://")
+def get_parent(location: str) -> str:
+    """Return the folder that `location` lies in."""
+    if not is_url(location):
+        return str(Path(location).parent)
+    protocol, _, path = location.partition("://")
     return f"{protocol}://{path.rstrip('/').rpartition('/')[0]}"
 
 
-def exists(place: str) -> bool:
+def exists(location: str) -> bool:
     """Say whether there is a file or folder."""
-    if not is_url(place):
-        return os.path.exists(place)
-    with _asked(place) as (system, path):
+    if not is_url(location):
+        return os.path.exists(location)
+    with _use_filesystem(location) as (system, path):
         return bool(system.exists(path))
 
 
-def is_folder(place: str) -> bool:
+def is_folder(location: str) -> bool:
     """Say whether there is a folder, or something below that name."""
-    if not is_url(place):
-        return os.path.isdir(place)
-    with _asked(place) as (system, path):
+    if not is_url(location):
+        return os.path.isdir(location)
+    with _use_filesystem(location) as (system, path):
         return bool(system.isdir(path))
 
 
-def matching(pattern: str) -> list[str]:
-    """Return the places that a glob stands for, sorted."""
+def expand_glob(pattern: str) -> list[str]:
+    """Return the locations that a glob stands for, sorted."""
     if not is_url(pattern):
         return [str(path) for path in folders.expand_glob(pattern)]
-    with _asked(pattern) as (system, path):
+    with _use_filesystem(pattern) as (system, path):
         return sorted(system.unstrip_protocol(found) for found in system.glob(path))
 
 
-def files_below(folder: str) -> list[str]:
+def list_files(folder: str) -> list[str]:
     """Return all files below an address, at any depth, sorted."""
-    with _asked(folder) as (system, path):
+    with _use_filesystem(folder) as (system, path):
         found = [system.unstrip_protocol(file) for file in system.find(path)]
         # A system may write an address in its own way; below the folder it is said in the user's.
         root = system.unstrip_protocol(path).rstrip("/")
-    return sorted(below(folder, file[len(root) + 1 :]) for file in found)
+    return sorted(join(folder, file[len(root) + 1 :]) for file in found)
 
 
-def facts(place: str) -> list[Any]:
+def read_facts(location: str) -> list[Any]:
     """Return name, size and a mark that changes with the content.
 
     Raises:
         OSError: there is no such file.
     """
-    if not is_url(place):
-        status = os.stat(place)
-        return [os.path.basename(place), status.st_size, status.st_mtime_ns]
-    with _asked(place) as (system, path):
+    if not is_url(location):
+        status = os.stat(location)
+        return [os.path.basename(location), status.st_size, status.st_mtime_ns]
+    with _use_filesystem(location) as (system, path):
         known = system.info(path)
     mark = next((str(known[key]) for key in _MARKS_OF_CONTENT if known.get(key)), "")
-    return [place.rpartition("/")[2], known.get("size"), mark]
+    return [location.rpartition("/")[2], known.get("size"), mark]
 
 
-def size_now(place: str) -> int | None:
+def read_current_size(location: str) -> int | None:
     """Return the size of a file at an address, None where there is none at this moment.
 
     What the file system was told earlier does not count. A folder has the size -1.
@@ -109,36 +109,36 @@ def size_now(place: str) -> int | None:
     Raises:
         SourceOpenError: the address cannot be reached.
     """
-    with suppress(FileNotFoundError), _asked(place) as (system, path):
+    with suppress(FileNotFoundError), _use_filesystem(location) as (system, path):
         system.invalidate_cache(path)
         known = system.info(path)
         return -1 if known["type"] == "directory" else int(known["size"])
     return None
 
 
-def fetch(place: str, path: Path) -> None:
+def fetch(location: str, path: Path) -> None:
     """Copy a file from anywhere to a path.
 
     Raises:
         SourceOpenError: there is no such file, or it cannot be read.
     """
     try:
-        if not is_url(place):
-            shutil.copyfile(place, path)
+        if not is_url(location):
+            shutil.copyfile(location, path)
             return
-        with _asked(place) as (system, remote):
+        with _use_filesystem(location) as (system, remote):
             system.get_file(remote, str(path))
     except OSError as exc:
-        raise _unreachable("read", place, exc) from exc
+        raise _make_unreachable_error("read", location, exc) from exc
 
 
-def store(path: Path, place: str) -> None:
+def store(path: Path, location: str) -> None:
     """Copy a file to anywhere; it has its name when it is whole, not before.
 
     Raises:
         SinkError: it cannot be written.
     """
-    with _written(place) as target:
+    with _write_to(location) as target:
         if isinstance(target, Path):
             shutil.copyfile(path, target)
         else:
@@ -146,13 +146,13 @@ def store(path: Path, place: str) -> None:
             system.put_file(str(path), remote)
 
 
-def write(place: str, content: bytes) -> None:
+def write(location: str, content: bytes) -> None:
     """Write a small file, in the same way.
 
     Raises:
         SinkError: it cannot be written.
     """
-    with _written(place) as target:
+    with _write_to(location) as target:
         if isinstance(target, Path):
             target.write_bytes(content)
         else:
@@ -160,39 +160,39 @@ def write(place: str, content: bytes) -> None:
             system.pipe_file(remote, content)
 
 
-def read(place: str) -> bytes | None:
+def read(location: str) -> bytes | None:
     """Return a small file's content, None where there is no such file.
 
     Raises:
         SourceOpenError: it is there, and cannot be read.
     """
     try:
-        if not is_url(place):
-            return Path(place).read_bytes()
-        with _asked(place) as (system, remote):
+        if not is_url(location):
+            return Path(location).read_bytes()
+        with _use_filesystem(location) as (system, remote):
             content: bytes = system.cat_file(remote)
             return content
     except FileNotFoundError:
         return None
     except OSError as exc:
-        raise _unreachable("read", place, exc) from exc
+        raise _make_unreachable_error("read", location, exc) from exc
 
 
-def move(place: str, other: str) -> None:
+def move(location: str, other: str) -> None:
     """Give a file another name in its folder.
 
     Raises:
         SinkError: it cannot be moved.
     """
     try:
-        if not is_url(place):
-            os.rename(place, other)
+        if not is_url(location):
+            os.rename(location, other)
             return
-        with _asked(place) as (system, path):
-            system.mv(path, _system(other)[1])
+        with _use_filesystem(location) as (system, path):
+            system.mv(path, _open_filesystem(other)[1])
     except OSError as exc:
         why = exc.strerror or exc
-        raise SinkError(f"cannot move {place}: {why}", hint="move it by hand") from exc
+        raise SinkError(f"cannot move {location}: {why}", hint="move it by hand") from exc
 
 
 def remove(folder: str) -> None:
@@ -204,30 +204,30 @@ def remove(folder: str) -> None:
     if not is_url(folder):
         shutil.rmtree(folder, ignore_errors=True)
         return
-    with _asked(folder) as (system, path):
+    with _use_filesystem(folder) as (system, path):
         system.invalidate_cache(path)  # other machines may have filled it
         if system.exists(path):
             system.rm(path, True)
 
 
-def check(places: Sequence[str]) -> None:
-    """Find out at once whether the file systems of `places` can be used from here.
+def check_filesystems(locations: Sequence[str]) -> None:
+    """Find out at once whether the file systems of `locations` can be used from here.
 
     Raises:
         MissingDependencyError: fsspec, or the package for a protocol, is not installed.
     """
-    for place in places:
-        if is_url(place):
-            _system(place)
+    for location in locations:
+        if is_url(location):
+            _open_filesystem(location)
 
 
-def _system(place: str) -> tuple[Any, str]:
+def _open_filesystem(location: str) -> tuple[Any, str]:
     """Return the file system of an address, and the path in it."""
-    protocol = place.partition("://")[0]
+    protocol = location.partition("://")[0]
     try:
         import fsspec
 
-        system, path = fsspec.core.url_to_fs(place)
+        system, path = fsspec.core.url_to_fs(location)
     except ImportError as exc:
         raise MissingDependencyError(
             f"{protocol}:// needs a package that is not installed: {exc}",
@@ -241,26 +241,26 @@ def _system(place: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def _asked(place: str) -> Iterator[tuple[Any, str]]:
+def _use_filesystem(location: str) -> Iterator[tuple[Any, str]]:
     """Yield the file system of an address, and the path in it; its errors become ours."""
-    system, path = _system(place)
+    system, path = _open_filesystem(location)
     try:
         yield system, path
     except (RimlightError, FileNotFoundError):
         raise
     except Exception as exc:  # each system has errors of its own, and most are no OSErrors
-        raise _unreachable("reach", place, exc) from exc
+        raise _make_unreachable_error("reach", location, exc) from exc
 
 
 @contextmanager
-def _written(place: str) -> Iterator[Path | tuple[Any, str]]:
-    """Yield where to write: a path that takes the name `place` at the end, or as `_asked`."""
+def _write_to(location: str) -> Iterator[Path | tuple[Any, str]]:
+    """Yield where to write: a path that takes the name `location` at the end, or a filesystem."""
     try:
-        if is_url(place):
-            with _written_far(place) as far:
+        if is_url(location):
+            with _write_to_url(location) as far:
                 yield far
             return
-        target = Path(place)
+        target = Path(location)
         target.parent.mkdir(parents=True, exist_ok=True)
         part = create_partial_file(target)
         try:
@@ -272,24 +272,26 @@ def _written(place: str) -> Iterator[Path | tuple[Any, str]]:
         raise
     except Exception as exc:  # as above
         why = getattr(exc, "strerror", None) or exc
-        raise SinkError(f"cannot write {place}: {why}", hint="check its rights and room") from exc
+        raise SinkError(
+            f"cannot write {location}: {why}", hint="check its rights and room"
+        ) from exc
 
 
 @contextmanager
-def _written_far(place: str) -> Iterator[tuple[Any, str]]:
+def _write_to_url(location: str) -> Iterator[tuple[Any, str]]:
     """Yield a file system and where to write in it.
 
     A new file gets its name at the end. One that is there is written over: not every system would
     give its name to another.
     """
-    system, remote = _system(place)
-    protocol = place.partition("://")[0]
+    system, remote = _open_filesystem(location)
+    protocol = location.partition("://")[0]
     if protocol not in _WITHOUT_FOLDERS:
-        system.makedirs(parent(remote), exist_ok=True)
+        system.makedirs(get_parent(remote), exist_ok=True)
     if protocol not in _GROWING or system.exists(remote):
         yield system, remote
         return
-    part = f"{parent(remote)}/.{secrets.token_hex(6)}.part"
+    part = f"{get_parent(remote)}/.{secrets.token_hex(6)}.part"
     try:
         yield system, part
         system.mv(part, remote)
@@ -299,7 +301,7 @@ def _written_far(place: str) -> Iterator[tuple[Any, str]]:
         raise
 
 
-def _unreachable(what: str, place: str, exc: Exception) -> SourceOpenError:
+def _make_unreachable_error(what: str, location: str, exc: Exception) -> SourceOpenError:
     why = getattr(exc, "strerror", None) or exc
     hint = "check its spelling, your rights and the net"
-    return SourceOpenError(f"cannot {what} {place}: {why}", hint=hint)
+    return SourceOpenError(f"cannot {what} {location}: {why}", hint=hint)

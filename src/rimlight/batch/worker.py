@@ -1,4 +1,4 @@
-"""What a worker does: one run, with its frames counted and a picture of the result kept."""
+"""What a worker does: one run, with its frames counter and a picture of the result kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rimlight.core.printable import keep_log_printable
 from rimlight.system.atomic_io import write_bytes
 
 if TYPE_CHECKING:
-    from rimlight.batch.model_cache import ModelCache
+    from rimlight.batch.caches import ModelCache
     from rimlight.core.frame import Frame
     from rimlight.pipeline.live import LivePipeline
     from rimlight.pipeline.pipeline import Pipeline
@@ -37,14 +37,14 @@ _SHOWN_FRAMES = (0, 30, 300)
 class Outcome:
     """How one task ended; `error` is empty when it went well.
 
-    `again` says of a failure that it is not the input's: there was no room, or no right to write.
+    `retryable` marks a failure that is not the input's: there was no room, or no right to write.
     """
 
     frames: int = 0
     elapsed_s: float = 0.0
     error: str = ""
     hint: str = ""
-    again: bool = False
+    retryable: bool = False
 
 
 class FrameCounter:
@@ -53,68 +53,68 @@ class FrameCounter:
     Args:
         thumbnail: where to write it, a JPEG; None for no picture.
         counters: may be shared with other processes.
-        place: which of them to raise.
+        index: which of them to raise.
     """
 
     def __init__(
-        self, thumbnail: Path | None, counters: MutableSequence[int], place: int = 0
+        self, thumbnail: Path | None, counters: MutableSequence[int], index: int = 0
     ) -> None:
         self._thumbnail = thumbnail
         self._counters = counters
-        self._place = place
+        self._index = index
 
     @property
     def frames(self) -> int:
         """How many there were."""
-        return self._counters[self._place]
+        return self._counters[self._index]
 
     def __call__(self, frame: Frame) -> None:
         """Count one frame."""
-        if self._thumbnail and self._counters[self._place] in _SHOWN_FRAMES:
+        if self._thumbnail and self._counters[self._index] in _SHOWN_FRAMES:
             _write_thumbnail(frame, self._thumbnail)
-        self._counters[self._place] += 1
+        self._counters[self._index] += 1
 
 
-def worker_main(
+def run_worker(
     run: dict[str, Any],
-    counted: FrameCounter,
+    counter: FrameCounter,
     threads: int,
-    answer: Connection,
+    connection: Connection,
 ) -> None:
     """Process one task and send its Outcome; the whole of a worker process.
 
     Args:
         run: a RunConfig as data.
-        counted: sees every frame.
+        counter: sees every frame.
         threads: for what OpenCV does; 0 for as many as it likes.
-        answer: takes the Outcome.
+        connection: takes the Outcome.
     """
     for number in (signal.SIGINT, signal.SIGHUP):  # the main process decides, and sends SIGTERM
         signal.signal(number, signal.SIG_IGN)
     keep_log_printable()
-    _end_with_parent()
+    _exit_with_parent()
     use_threads(threads)
 
-    def whole() -> Outcome:
-        return run_config(parse_run(run, where="the batch"), counted, on_open=_obey_sigterm)
+    def run_task() -> Outcome:
+        return run_config(parse_run(run, where="the batch"), counter, on_open=_obey_sigterm)
 
-    outcome = capture_errors(whole, counted)
+    outcome = capture_errors(run_task, counter)
     with suppress(BrokenPipeError):  # the main process was killed: nobody asks any more
-        answer.send(outcome)
+        connection.send(outcome)
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     """Die soon after the main process was killed, so that the next one finds the files free."""
     parent = os.getppid()
     main = multiprocessing.parent_process()
     if main is not None:  # it may have died before this process began
         parent = main.pid or parent
 
-    def look(*_: object) -> None:
+    def check_parent(*_: object) -> None:
         if os.getppid() != parent:
             os._exit(1)
 
-    signal.signal(signal.SIGALRM, look)
+    signal.signal(signal.SIGALRM, check_parent)
     signal.setitimer(signal.ITIMER_REAL, _LOOK_S, _LOOK_S)
 
 
@@ -126,20 +126,20 @@ def use_threads(count: int) -> None:
         cv2.setNumThreads(count)
 
 
-def capture_errors(act: Callable[[], Outcome], counted: FrameCounter) -> Outcome:
+def capture_errors(act: Callable[[], Outcome], counter: FrameCounter) -> Outcome:
     """Return what `act` returns, or an Outcome that tells why it failed."""
     try:
         return act()
     except RimlightError as exc:
-        again = isinstance(exc, SinkError)
-        return Outcome(counted.frames, error=str(exc), hint=exc.hint or "", again=again)
+        retryable = isinstance(exc, SinkError)
+        return Outcome(counter.frames, error=str(exc), hint=exc.hint or "", retryable=retryable)
     except Exception as exc:  # a fault of ours must not stop the other files
-        return Outcome(counted.frames, error=f"{type(exc).__name__}: {exc}")
+        return Outcome(counter.frames, error=f"{type(exc).__name__}: {exc}")
 
 
 def run_config(
     run: RunConfig,
-    counted: FrameCounter,
+    counter: FrameCounter,
     *,
     until: Fraction | None = None,
     on_open: Callable[[Pipeline | LivePipeline], list[int]] | None = None,
@@ -149,7 +149,7 @@ def run_config(
 
     Args:
         run: the run.
-        counted: sees every frame.
+        counter: sees every frame.
         until: a frame that is not before this is the last one; None for all frames.
         on_open: gets the pipeline; what it returns holds something when the run was to end early.
         models: keeps the model open for the next run; None: it is closed with this one.
@@ -162,20 +162,20 @@ def run_config(
     from rimlight.factory.segmenter import open_segmenter
 
     def on_frame(frame: Frame) -> None:
-        counted(frame)
+        counter(frame)
         if until is not None and frame.pts >= until:
             opened.pipeline.stop()
 
     opener = models.open if models else open_segmenter
     with open_pipeline(run, on_frame=on_frame, open_model=opener) as opened:
-        # What folders hold besides pictures, the plan has told of all of them at once.
+        # What folders hold besides images, the plan has already reported for all of them.
         for note in () if opened.info.is_image_sequence else opened.info.notes:
             _log.warning("%s: %s", opened.info.name, note.removeprefix(f"{opened.info.name}: "))
         stopped = on_open(opened.pipeline) if on_open else []
         stats = count_frames(opened.pipeline.run(), opened.sinks)
     frames = stats.earlier + stats.frames
     if stopped:
-        return Outcome(frames, stats.elapsed_s, error="stopped before its end", again=True)
+        return Outcome(frames, stats.elapsed_s, error="stopped before its end", retryable=True)
     return Outcome(frames, stats.elapsed_s)
 
 

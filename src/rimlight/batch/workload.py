@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rimlight.batch import storage
-from rimlight.batch.plan import Task, pictures_in
+from rimlight.batch.plan import Task, list_images
 from rimlight.core.config import RunConfig, SourceConfig
 from rimlight.core.errors import RimlightError
 from rimlight.factory.pipeline import open_source
@@ -54,9 +54,9 @@ def measure_workload(tasks: Sequence[Task]) -> Workload:
     videos = [task for task in tasks if task.kind == "video"]
     near = [task for task in videos if not storage.is_url(task.source)]
     some = near[:: max(1, len(near) // _LOOKED_AT)]
-    found = [_facts(task) for task in some]
+    found = [_measure_video(task) for task in some]
     scale = len(videos) / len(some) if some else 0.0
-    pictures = sum(_pictures(task) for task in tasks if task.kind != "video")
+    pictures = sum(_count_images(task) for task in tasks if task.kind != "video")
     return Workload(
         frames=round(scale * sum(one.frames for one in found)) + pictures,
         megapixels=scale * sum(one.megapixels for one in found),
@@ -71,7 +71,7 @@ def estimate_cost(run: RunConfig, task: Task, megapixels: float) -> EstimatedCos
     Returns:
         None where this video does not open, or fails.
     """
-    facts = _facts(task)
+    facts = _measure_video(task)
     try:
         made = estimate_run(run, clock=time.process_time) if facts.megapixels else None
     except RimlightError:
@@ -82,7 +82,7 @@ def estimate_cost(run: RunConfig, task: Task, megapixels: float) -> EstimatedCos
     return EstimatedCost(share * made.seconds, share * made.size_bytes)
 
 
-def _facts(task: Task) -> Workload:
+def _measure_video(task: Task) -> Workload:
     """Return the extent of one video as its container announces it."""
     if MediaLocation.parse(task.source).is_pipe:  # what is read of it now would be missing later
         return Workload()
@@ -99,6 +99,6 @@ def _facts(task: Task) -> Workload:
     return Workload(frames, frames * info.size[0] * info.size[1] / _MEGA, float(seconds))
 
 
-def _pictures(task: Task) -> int:
+def _count_images(task: Task) -> int:
     is_near_folder = task.kind == "folder" and not storage.is_url(task.source)
-    return len(pictures_in(task.source)) if is_near_folder else 1
+    return len(list_images(task.source)) if is_near_folder else 1

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from rimlight.batch.local_pool import Job
     from rimlight.batch.manifest import Entry
     from rimlight.batch.plan import Task
-    from rimlight.batch.run import Batch, Pool, Todo
+    from rimlight.batch.run import Batch, Pool, Worklist
     from rimlight.batch.workload import Workload
     from rimlight.core.config import RunConfig
 
@@ -158,8 +158,8 @@ def batch(
 
       rimlight batch s3://talks/2026 -b white -o s3://talks/white --engine ray --address auto
     """
-    from rimlight.batch.plan import left_out, make_plan
-    from rimlight.batch.results_store import fetch_manifest, report_folder
+    from rimlight.batch.plan import describe_left_out, make_plan
+    from rimlight.batch.report import fetch_manifest, get_report_folder
     from rimlight.batch.run import Batch, lock_folder
     from rimlight.cli.console import print_notes
     from rimlight.factory.object_filter import parse_object_filter
@@ -206,13 +206,13 @@ def batch(
     ending = suffix or (".mov" if is_clear else ".mp4")
     still = ".png" if is_clear else None
     tasks = make_plan(inputs, output, suffix=ending, still=still)
-    print_notes(left_out(inputs, output))
+    print_notes(describe_left_out(inputs, output))
     _check_first_of_each_kind(tasks, describe)
     with ExitStack() as stack:
         if not dry_run:
-            stack.enter_context(lock_folder(report_folder(output)))
+            stack.enter_context(lock_folder(get_report_folder(output)))
         work = Batch(fetch_manifest(output), describe, still=still, overwrite=overwrite)
-        todo = work.todo(tasks, retry_failed=retry_failed)
+        todo = work.select_tasks(tasks, retry_failed=retry_failed)
         work.check(tasks, todo)
         pool = _open_pool(
             engine, jobs, len(todo.tasks), stack, address=address, chunk_seconds=chunk_seconds
@@ -239,7 +239,7 @@ def _check_places(places: Sequence[str], engine: Engine) -> None:
         )
     if any(place.startswith("memory://") for place in far):
         raise ConfigError("memory:// is visible to one process only", hint="use file:// or a path")
-    storage.check(far)
+    storage.check_filesystems(far)
 
 
 def _check_first_of_each_kind(tasks: Sequence[Task], describe: Callable[[Task], RunConfig]) -> None:
@@ -270,11 +270,11 @@ def _open_pool(
 
         return LocalPool(job_count or count_fitting_jobs(count))
     from rimlight.batch.ray_pool import RayPool
-    from rimlight.batch.ray_session import ray_connection
+    from rimlight.batch.ray_session import connect_to_ray
 
     length_s = _parse_chunk_seconds(chunk_seconds)
-    stack.enter_context(ray_connection(address, cpus=job_count))
-    return RayPool(job_count, piece_s=length_s)
+    stack.enter_context(connect_to_ray(address, cpus=job_count))
+    return RayPool(job_count, chunk_s=length_s)
 
 
 def _parse_jobs(jobs: str) -> int | None:
@@ -304,9 +304,11 @@ def _parse_chunk_seconds(text: str) -> Fraction:
     return length_s
 
 
-def print_plan(todo: Todo, pool: Pool, describe: Callable[[Task], RunConfig] | None) -> Workload:
+def print_plan(
+    todo: Worklist, pool: Pool, describe: Callable[[Task], RunConfig] | None
+) -> Workload:
     """Print the plan, with `describe` also an estimate of its duration; return its extent."""
-    from rimlight.batch.run import name_aside
+    from rimlight.batch.run import name_changed_result
     from rimlight.batch.workload import measure_workload
 
     kinds = Counter(task.kind for task in todo.tasks)
@@ -325,7 +327,7 @@ def print_plan(todo: Todo, pool: Pool, describe: Callable[[Task], RunConfig] | N
     for place in todo.changed:
         console.print(
             f"note: {place} was changed since it was written: it is computed again, and the old "
-            f"file becomes {name_aside(place)}",
+            f"file becomes {name_changed_result(place)}",
             soft_wrap=True,
         )
     if todo.failed:
@@ -336,7 +338,7 @@ def print_plan(todo: Todo, pool: Pool, describe: Callable[[Task], RunConfig] | N
 
 
 def _print_estimate(
-    todo: Todo, extent: Workload, pool: Pool, describe: Callable[[Task], RunConfig]
+    todo: Worklist, extent: Workload, pool: Pool, describe: Callable[[Task], RunConfig]
 ) -> None:
     """Estimate the duration of all videos from a few frames of the first that opens."""
     from rimlight.batch.workload import estimate_cost
@@ -359,7 +361,7 @@ def _print_estimate(
 def run_batch(
     work: Batch,
     tasks: Sequence[Task],
-    todo: Todo,
+    todo: Worklist,
     pool: Pool,
     *,
     out: str,
@@ -381,23 +383,23 @@ def run_batch(
         typer.Exit: an input failed, or the user stopped the batch.
         SinkError: the results or the manifest cannot be written.
     """
-    from rimlight.batch import results_store
+    from rimlight.batch import report
 
-    results_store.check_writable(work.manifest.path.parent, out)
+    report.check_writable(work.manifest.path.parent, out)
     try:
         with (
             interrupts.interrupted_by_signals(),
             _open_batch_progress(len(todo.tasks), frames, quiet=quiet) as (on_tick, on_end),
         ):
-            pool.watch(on_tick, _print_killed)
+            pool.set_callbacks(on_tick, _print_killed)
             for entry in work.run(todo.tasks, pool):
                 on_end(entry)
     except KeyboardInterrupt:
         console.print("stopped; the same command resumes here")
         raise typer.Exit(STOPPED) from None
     finally:
-        page = results_store.upload_report(work.write_summary(tasks, out).parent, out)
-    _print_results(work.entries(tasks), len(tasks), page)
+        page = report.upload_report(work.write_summary(tasks, out).parent, out)
+    _print_results(work.list_entries(tasks), len(tasks), page)
 
 
 def _print_results(entries: Sequence[Entry], count: int, page: str) -> None:

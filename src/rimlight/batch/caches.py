@@ -1,4 +1,4 @@
-"""Inputs that were fetched from afar, kept on a machine while its workers need them."""
+"""What a worker keeps from one task to the next: fetched inputs and the open model."""
 
 from __future__ import annotations
 
@@ -10,29 +10,38 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from rimlight.batch import storage
+from rimlight.core.config import SegmenterConfig
 from rimlight.core.errors import SinkError
+from rimlight.factory.segmenter import is_wide, open_segmenter
 from rimlight.system.atomic_io import create_partial_file, make_folder
 from rimlight.system.locks import LockResult, try_lock, wait_for_lock
+
+if TYPE_CHECKING:
+    from rimlight.core.frame import Frame, Mask
+    from rimlight.core.protocols import Segmenter
 
 MAX_CACHE_BYTES = 20 << 30
 """What is not in use goes, the oldest first, while all of it takes more."""
 
 
-def folder() -> Path:
+def get_input_cache_folder() -> Path:
     """Return where they are: a folder of this user's on the machine's disk."""
     return Path(tempfile.gettempdir()) / f"rimlight-inputs-{os.getuid()}"
 
 
 @contextmanager
-def cached_input(place: str, where: Path, *, limit: int = MAX_CACHE_BYTES) -> Iterator[Path]:
-    """Yield the path of a copy of `place`, which stays as long as the block lasts.
+def open_cached_input(
+    location: str, where: Path, *, limit: int = MAX_CACHE_BYTES
+) -> Iterator[Path]:
+    """Yield the path of a copy of `location`, which stays as long as the block lasts.
 
     All workers of a machine share one copy; the first one fetches it while the others wait.
 
     Args:
-        place: an address.
+        location: an address.
         where: the folder of copies; made if need be.
         limit: bytes that copies which nobody uses may take.
 
@@ -41,26 +50,26 @@ def cached_input(place: str, where: Path, *, limit: int = MAX_CACHE_BYTES) -> It
         SinkError: the folder of copies is somebody else's.
     """
     _make_own(where)
-    facts = json.dumps([place, *storage.facts(place)])
+    facts = json.dumps([location, *storage.read_facts(location)])
     name = hashlib.sha256(facts.encode()).hexdigest()[:24]
-    path = where / f"{name}{PurePosixPath(place).suffix}"
-    with _open(where / f"{name}.lock") as lock:
+    path = where / f"{name}{PurePosixPath(location).suffix}"
+    with _open_lock(where / f"{name}.lock") as lock:
         wait_for_lock(lock)
         if not path.exists():
             part = create_partial_file(path)
             try:
-                storage.fetch(place, part)
+                storage.fetch(location, part)
                 part.replace(path)
             finally:
                 part.unlink(missing_ok=True)
         os.utime(path)
         wait_for_lock(lock, shared=True)
-        _clear(where, limit)
+        _evict(where, limit)
         yield path
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[int]:
+def _open_lock(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         yield descriptor
@@ -90,7 +99,7 @@ def _is_copy(path: Path) -> bool:
     return path.suffix != ".lock" and not path.name.startswith(".")
 
 
-def _clear(where: Path, limit: int) -> None:
+def _evict(where: Path, limit: int) -> None:
     """Remove copies that nobody uses until the rest fits."""
     copies = [path for path in where.iterdir() if _is_copy(path)]
     sizes = {path: path.stat() for path in copies if path.exists()}
@@ -98,8 +107,52 @@ def _clear(where: Path, limit: int) -> None:
     for path, status in sorted(sizes.items(), key=lambda item: item[1].st_mtime):
         if total <= limit:
             return
-        with _open(path.with_suffix(".lock")) as lock:
+        with _open_lock(path.with_suffix(".lock")) as lock:
             if try_lock(lock) is not LockResult.ACQUIRED:  # a worker reads it, or nobody can know
                 continue
             path.unlink(missing_ok=True)
         total -= status.st_size
+
+
+class ModelCache:
+    """Opens each model once and lends it out; the last one that was wanted stays.
+
+    One run at a time may use it.
+    """
+
+    def __init__(self) -> None:
+        self._name = ""
+        self._model: Segmenter | None = None
+
+    def open(self, part: SegmenterConfig, size: tuple[int, int]) -> Segmenter:
+        """Return the segmenter that `part` describes, for pictures of (width, height).
+
+        Raises:
+            ModelError: it is not here, or not what its card says.
+        """
+        if part.is_stateful:
+            return open_segmenter(part, size)
+        name = json.dumps([part.model_dump(mode="json"), is_wide(size)], sort_keys=True)
+        if self._model is None or name != self._name:
+            self.close()
+            self._model, self._name = open_segmenter(part, size), name
+        return _Lent(self._model)
+
+    def close(self) -> None:
+        """Release the model."""
+        if self._model is not None:
+            self._model.close()
+            self._model = None
+
+
+class _Lent:
+    """A segmenter that outlives its run."""
+
+    def __init__(self, model: Segmenter) -> None:
+        self._model = model
+
+    def segment(self, frame: Frame) -> Mask:
+        return self._model.segment(frame)
+
+    def close(self) -> None:
+        """Leave it open: it is only lent."""

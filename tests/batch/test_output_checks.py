@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from rimlight.batch.manifest import Manifest
-from rimlight.batch.places import Finished, check_manifest, check_places
+from rimlight.batch.manifest import FinishedResults, Manifest, check_manifest, check_outputs
 from rimlight.batch.plan import Task, make_plan
 from rimlight.core.errors import SinkError
 from rimlight.reporting.pages import file_href
@@ -20,7 +19,9 @@ def fill(folder, *names):
 
 def check(inputs, out, *, overwrite=False, still=None):
     tasks = make_plan([str(one) for one in inputs], str(out), suffix=".mp4", still=still)
-    check_places(tasks, tasks, Manifest(out), Finished(out), still=still, overwrite=overwrite)
+    check_outputs(
+        tasks, tasks, Manifest(out), FinishedResults(out), still=still, overwrite=overwrite
+    )
     return tasks
 
 
@@ -56,7 +57,7 @@ def test_a_link_at_the_place_of_a_result_counts(tmp_path):
 def test_what_a_worker_finished_may_be_made_again_until_somebody_changes_it(tmp_path):
     fill(tmp_path, "v.mov", "out/v.mp4")
     made = tmp_path / "out" / "v.mp4"
-    record_result(Finished(tmp_path / "out").path, made, made)
+    record_result(FinishedResults(tmp_path / "out").path, made, made)
     check([tmp_path / "v.mov"], tmp_path / "out")
     made.write_text("changed by somebody")
     with pytest.raises(SinkError):
