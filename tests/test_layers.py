@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "factory": "base core effects imaging models pipeline protocols refiners segmenters sinks "
     "sources system",
     "live": "base core effects factory imaging pipeline protocols refiners sinks sources system",
-    "offline": "base core effects factory imaging protocols system",
+    "offline": "base core effects factory imaging pipeline protocols system",
     "road": "base core factory imaging offline reporting sources system",
     "doctor": "base models system",
     "batch": "base core factory media models offline pipeline protocols reporting sinks sources "

@@ -7,6 +7,7 @@ import pytest
 
 from rimlight.core import protocols
 from rimlight.effects.blur import BlurEffect
+from rimlight.effects.framing import FramingEffect
 from rimlight.factory import resume
 from rimlight.sinks.images import ImagesSink
 from rimlight.sinks.panel import PanelSink
@@ -30,6 +31,7 @@ CLASSES = {
     protocols.SupportsCommands: (PanelSink,),
     protocols.SupportsImmediateWrite: (ConstantRateSink, PanelSink),
     protocols.SupportsReducedRate: (BlurEffect,),
+    protocols.TransformsMask: (FramingEffect,),
     protocols.SupportsDownscaling: (reconnect.ReconnectingSource,),
     reconnect.Reopener: (reconnect.CameraReopener,),
     resume.Resumable: (VideoSink,),

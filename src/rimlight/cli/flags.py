@@ -139,6 +139,15 @@ Gray = Annotated[
 Fit = Annotated[str, flag("effects.replace.fit", panel=BACKGROUND)]
 Mirror = Annotated[bool, flag("effects.flip.horizontal", "--mirror", panel=BACKGROUND)]
 
+Framing = Annotated[
+    bool,
+    typer.Option(
+        "--framing",
+        help="Follow the person and enlarge them, up to twice.",
+        rich_help_panel=BACKGROUND,
+    ),
+]
+
 Keep = Annotated[
     list[str] | None,
     flag("refiners.select.keep", panel=SELECTION, metavar="CLASSES", more="may be repeated"),

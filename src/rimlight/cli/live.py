@@ -18,6 +18,7 @@ from rimlight.cli.flags import (
     Exclude,
     Fallback,
     Fit,
+    Framing,
     Gray,
     Keep,
     LiveSink,
@@ -67,6 +68,7 @@ def live(
     gray: Gray = False,
     fit: Fit = "fill",
     mirror: Mirror = False,
+    framing: Framing = False,
     keep: Keep = None,
     exclude: Exclude = None,
     model: Model = None,
@@ -92,8 +94,9 @@ def live(
     The result goes to a virtual camera, a window, a file or a web page. By default the background
     is blurred. Ctrl-C, or q in the window, ends the run.
 
-    Keys in the window and on the terminal: b next background, + and - blur, m mirror, f freeze,
-    p or space blanks all outputs. `rimlight ctl` sends the same commands from another terminal.
+    Keys in the window and on the terminal: b next background, + and - blur, m mirror, z framing,
+    f freeze, p or space blanks all outputs. `rimlight ctl` sends the same commands from another
+    terminal.
 
       rimlight live --background office.jpg
 
@@ -136,6 +139,7 @@ def live(
         sinks=sink or (),
         segmenter=make_segmenter_keys(model, threads),
         effects=effects,
+        prepend_effects=[{"kind": "framing"}] if framing else (),
         refiners=selection.as_refiners,
         pipeline=drop_unset(pipeline),
         quality=quality,

@@ -235,6 +235,15 @@ class SupportsImmediateWrite(Protocol):
 
 
 @runtime_checkable
+class TransformsMask(Protocol):
+    """An effect that moves the frame's content, so that later effects need another mask."""
+
+    def transform_mask(self, mask: Mask) -> Mask:
+        """Return the mask of the frame that `apply` has just returned for `mask`."""
+        ...
+
+
+@runtime_checkable
 class SupportsReducedRate(Protocol):
     """An effect that can do a part of its work less often."""
 
@@ -281,6 +290,8 @@ class EffectTraits:
     """Covers what must not be seen, wherever the frames go."""
     composites: ClassVar[bool] = False
     """Puts one image over another pixel by pixel, in JIT-compiled loops where there are any."""
+    stateful: ClassVar[bool] = False
+    """Depends on earlier frames: a run with it cannot begin in the middle."""
     person_only: ClassVar[bool] = False
     """Needs no class but people, unless `keep` names another."""
 

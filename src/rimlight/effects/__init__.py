@@ -18,6 +18,9 @@ EFFECTS = Registry(
         "foreground": Entry(
             "rimlight.effects.cutout:ForegroundEffect", summary="its colors, without a rim"
         ),
+        "framing": Entry(
+            "rimlight.effects.framing:FramingEffect", summary="follows and enlarges the person"
+        ),
         "gray": Entry("rimlight.effects.gray:GrayEffect", summary="a gray background"),
         "hud": Entry("rimlight.effects.hud:HudEffect", summary="rate, latency and drops"),
         "matte": Entry("rimlight.effects.cutout:MatteEffect", summary="the mask, in gray"),

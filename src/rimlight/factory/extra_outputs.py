@@ -10,6 +10,7 @@ from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask, SourceInfo
 from rimlight.core.protocols import Effect, Sink
 from rimlight.factory.sinks import open_sinks
+from rimlight.pipeline.effects import apply_effects
 
 
 class SideOutput:
@@ -26,9 +27,7 @@ class SideOutput:
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Write the frame with the own effects; return it as it was."""
-        shown = frame
-        for effect in self._effects:
-            shown = effect.apply(shown, mask)
+        shown = apply_effects(self._effects, frame, mask)
         self.sink.write(shown.blank_transparent())
         return frame
 

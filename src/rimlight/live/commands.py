@@ -37,6 +37,7 @@ KEYS = {
     "+": ("blur", "+4"),
     "-": ("blur", "-4"),
     "m": ("mirror",),
+    "z": ("framing",),
     "f": ("freeze",),
     "p": ("panic",),
     " ": ("panic",),
@@ -44,7 +45,7 @@ KEYS = {
 }
 """The command of each key, in the window and on the terminal."""
 
-KEY_LINE = "b next background   + - blur   m mirror   f freeze   p blank   q quit"
+KEY_LINE = "b next background   + - blur   m mirror   z framing   f freeze   p blank   q quit"
 """The keys in one line, for the window and the terminal."""
 
 URGENT = frozenset({"panic", "freeze", "stop", "status", "choices", "panel"})
@@ -98,6 +99,7 @@ class LiveCommands:
             "blur": self._blur,
             "next": self._next,
             "mirror": self._mirror,
+            "framing": self._framing,
             "keep": self._selection.keep,
             "exclude": self._selection.exclude,
             "objects": self._selection.list_objects,
@@ -223,6 +225,11 @@ class LiveCommands:
     def _mirror(self, values: Sequence[str]) -> str:
         self._apply(effect_edits.toggle_mirror(self._effects, on=_parse_switch(values)))
         return "mirror on" if self._effects[-1].kind == "flip" else "mirror off"
+
+    def _framing(self, values: Sequence[str]) -> str:
+        self._apply(effect_edits.toggle_framing(self._effects, on=_parse_switch(values)))
+        is_on = any(part.kind == "framing" for part in self._effects)
+        return "framing on" if is_on else "framing off"
 
     def _freeze(self, values: Sequence[str]) -> str:
         on = _parse_switch(values)

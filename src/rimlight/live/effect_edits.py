@@ -85,6 +85,16 @@ def toggle_mirror(effects: Effects, *, on: bool | None) -> Effects:
     )
 
 
+def toggle_framing(effects: Effects, *, on: bool | None) -> Effects:
+    """Return `effects` with auto-framing before all others, or without; None toggles."""
+    plain = tuple(part for part in effects if part.kind != "framing")
+    wanted = len(plain) == len(effects) if on is None else on
+    if not wanted:
+        return plain
+    old = next((part for part in effects if part.kind == "framing"), None)
+    return (old or EffectConfig.model_validate({"kind": "framing"}), *plain)
+
+
 def _find_cover(effects: Sequence[EffectConfig]) -> EffectConfig | None:
     return next((part for part in effects if part.component_class.hides_background), None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
 from typing import cast
@@ -17,6 +17,7 @@ from rimlight.core.frame import Frame, Mask
 from rimlight.factory.pipeline import open_source
 from rimlight.factory.presets import background_effects, build_config, make_overwrite_options
 from rimlight.factory.segmenter import open_segmenter
+from rimlight.pipeline.effects import apply_effects
 from rimlight.system import app_paths
 from rimlight.system.atomic_io import sign_png, write_bytes
 
@@ -57,11 +58,8 @@ def write_contact_sheet(runs: Sequence[RunConfig], path: Path) -> None:
         frame, mask = _process_frame(runs[0], stack)
         pictures = {"input": frame.bgr, "mask": _draw_mask(mask, frame.size)}
         for run in runs:
-            shown = frame
-            for part in run.effects:
-                effect = part.open()
-                stack.callback(effect.close)
-                shown = effect.apply(shown, mask)
+            effects = [stack.enter_context(closing(part.open())) for part in run.effects]
+            shown = apply_effects(effects, frame, mask)
             pictures[run.sinks[0].options.path.stem] = shown.bgr
     labeled = [_draw_label(picture, text) for text, picture in pictures.items()]
     rows = [cv2.hconcat(labeled[i : i + 2]) for i in range(0, len(labeled), 2)]

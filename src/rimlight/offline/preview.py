@@ -17,6 +17,7 @@ from rimlight.core.frame import Frame
 from rimlight.factory.pipeline import open_source
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.factory.validation import validate_config
+from rimlight.pipeline.effects import apply_effects
 from rimlight.system.atomic_io import sign_png, write_bytes
 
 Image = NDArray[np.uint8]
@@ -66,9 +67,7 @@ def _process_frames(config: RunConfig, count: int) -> Iterator[tuple[Frame, Fram
             for part in config.refiners:  # opened for each frame: they are not consecutive
                 with closing(part.open()) as refiner:
                     mask = refiner.refine(mask, frame)
-            shown = frame
-            for effect in effects:
-                shown = effect.apply(shown, mask)
+            shown = apply_effects(effects, frame, mask)
             yield frame, shown.blank_transparent()
 
 

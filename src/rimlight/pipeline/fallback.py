@@ -18,6 +18,7 @@ from rimlight.core.frame import Frame, Layout, Mask
 from rimlight.core.protocols import Effect
 from rimlight.imaging.blur import pixelate
 from rimlight.imaging.color import split_planes
+from rimlight.pipeline.effects import apply_effects
 from rimlight.pipeline.settings import FallbackKind
 from rimlight.pipeline.stages import Masked
 
@@ -151,11 +152,9 @@ class FallbackFrame:
         else:
             shown = Frame.from_bgr(plain.bgr, index=0, pts=pts, captured_at=0.0)
         try:
-            for effect in effects:
-                shown = effect.apply(shown, self._empty_mask)
+            return apply_effects(effects, shown, self._empty_mask)
         except Exception:  # whatever is wrong with the background, the room stays hidden
             return self.plain
-        return shown
 
 
 def _compute_cells(frame: Frame) -> Image:

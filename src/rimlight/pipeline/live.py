@@ -15,6 +15,7 @@ from fractions import Fraction
 
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.protocols import Effect, Refiner, Segmenter, Sink, Source
+from rimlight.pipeline.effects import apply_effects
 from rimlight.pipeline.fallback import (
     NO_MASK,
     FallbackFrame,
@@ -255,11 +256,10 @@ class LivePipeline:
             self._errors.count("no valid mask")
             return None
         self._meter.add("mask age", max(0.0, compute_mask_age_s(masked, frame)))
-        shown, mask = frame, masked[1]
+        mask = masked[1]
         try:
             with self._meter.time("effects"):
-                for effect in self.components.effects:
-                    shown = effect.apply(shown, mask)
+                shown = apply_effects(self.components.effects, frame, mask)
                 shown = blacken_transparent(shown)
         except Exception as exc:
             self._errors.record_or_raise("effects", exc, has_worked=self._has_shown)

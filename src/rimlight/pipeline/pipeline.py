@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from rimlight.core.errors import RimlightError, SourceReadError, StopStream
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.protocols import Effect, Lookahead, Refiner, Segmenter, Sink, Source
+from rimlight.pipeline.effects import apply_effects
 from rimlight.pipeline.settings import Settings
 from rimlight.pipeline.stages import (
     Masked,
@@ -136,9 +137,7 @@ class Pipeline:
 
     def _apply_effects(self, frame: Frame, mask: Mask) -> Frame:
         with self._meter.time("effects"):
-            for effect in self._effects:
-                frame = effect.apply(frame, mask)
-            return frame.blank_transparent()
+            return apply_effects(self._effects, frame, mask).blank_transparent()
 
     def _write(self, shown: Frame) -> None:
         with self._meter.time("sinks"):
