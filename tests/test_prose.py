@@ -1,5 +1,6 @@
-"""What can be checked of the prose: American spelling, and no literal translations in the pages."""
+"""What can be checked of the prose: spelling, literal translations, length of first lines."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -38,6 +39,13 @@ BRITISH = (
 )
 
 
+MAX_FIRST_LINE = 88
+# Packages whose docstrings still begin with longer lines.
+LONG_FIRST_LINES = {
+    "cli", "effects", "live", "refiners", "road", "segmenters", "sinks", "sources", "web",
+}  # fmt: skip
+
+
 def shorten(path):
     return path.relative_to(ROOT).as_posix()
 
@@ -52,6 +60,21 @@ def test_pages_are_written_in_plain_english(path):
 )
 def test_spelling_is_american(path):
     assert not find_words(path, BRITISH)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in FILES if p.relative_to(SOURCE).parts[0] not in LONG_FIRST_LINES],
+    ids=shorten,
+)
+def test_docstrings_begin_with_a_short_line(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    texts = [
+        ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, documented)
+    ]
+    first = [text.partition("\n")[0] for text in texts]
+    assert [line for line in first if len(line) > MAX_FIRST_LINE] == []
 
 
 def find_words(path, pattern):

@@ -264,7 +264,7 @@ FINISHED = ".rimlight-finished"
 
 
 class FinishedResults:
-    """Results that workers finished and the manifest may not know: a crash can come in between.
+    """Results that workers finished but the manifest may lack, as after a crash.
 
     Args:
         folder: of the record.
@@ -293,7 +293,7 @@ def check_outputs(
     still: str | None,
     overwrite: bool,
 ) -> None:
-    """Refuse a batch, before any work, whose results would replace an input or somebody's file.
+    """Refuse, before any work, results that would replace an input or a foreign file.
 
     Args:
         tasks: the whole plan.

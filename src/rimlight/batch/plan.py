@@ -199,7 +199,7 @@ def _choose_output(
 
 
 def _normalize(location: str) -> str:
-    """Return `location` without what would lead out of the output folder, as keys of others may."""
+    """Return `location` without the parts that would lead out of the output folder."""
     parts = [part for part in location.split("/") if part not in ("", ".", "..")]
     return "/".join(parts) or "."
 

@@ -47,7 +47,7 @@ def make_remote_job(
 
 
 def read_named_files(runs: Iterable[Mapping[str, Any]]) -> Files:
-    """Return the files that the effects of `runs` name, such as backgrounds, with their content."""
+    """Return the content of each file that the effects of `runs` name."""
     named = {value for run in runs for effect in run["effects"] for value in effect.values()}
     paths = {_make_paths_absolute(value) for value in named if _is_file(value)}
     return {path: Path(path).read_bytes() for path in sorted(paths)}

@@ -14,7 +14,7 @@ from rimlight.system.atomic_io import write_text
 
 
 def get_report_folder(out: str) -> Path:
-    """Return the folder for the record: that of the results, or one here where that is far away.
+    """Return the folder of the record: that of the results, or a local one for a URL.
 
     A manifest is a file that lines are added to, which object stores do not have; so it is written
     on this machine, and goes to the results with `publish`.

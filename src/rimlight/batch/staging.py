@@ -1,4 +1,4 @@
-"""Where parts of a run wait next to its result, and how files of others are told from its own.
+"""The parts of a run that wait next to its result, signed by the run that made them.
 
 Others may be able to write there. So every list of files is signed with a secret that never lies
 there, and nothing is replaced but what the run itself stored.

@@ -1,4 +1,4 @@
-"""A model as data: the card that says how to feed a model file and how to read what it gives.
+"""Model cards: how to feed a model file and how to interpret its output.
 
 A card is a YAML file; `models/README.md` explains its fields to those who write one.
 """

@@ -22,7 +22,9 @@ Choices = Mapping[str, Any]
 
 
 def open_source(spec: str, options: Choices | None = None) -> Source:
-    """Open "0", "/dev/video0", a video, a folder or glob of pictures, a URL, or "test-pattern".
+    """Open a camera, a video, a folder or glob of images, a URL, or "test-pattern".
+
+    A camera is named "0" or "/dev/video0".
 
     Raises:
         SourceOpenError: it does not open.

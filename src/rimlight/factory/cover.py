@@ -1,4 +1,4 @@
-"""Whether the effects of a live run cover the room: one rule, for every way to choose effects."""
+"""The one rule for whether the effects of a live run cover the room."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from rimlight.pipeline.effects import apply_effects
 
 
 class SideOutput:
-    """Shows each frame with effects of its own in a sink of its own; an effect for the pipeline.
+    """An effect that sends each frame, with its own effects, to its own sink.
 
     Args:
         effects: applied to the frame as the source gave it.
@@ -38,7 +38,7 @@ class SideOutput:
 
 
 def split_extra_outputs(config: RunConfig) -> tuple[RunConfig, list[RunConfig]]:
-    """Return the run without the sinks that have effects of their own, and a run for each of these.
+    """Split off the sinks that have their own effects, each as a run.
 
     Raises:
         ConfigError: no sink shows the run's own effects.

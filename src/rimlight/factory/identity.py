@@ -19,7 +19,7 @@ _SHAPES = ((16, 9), (1, 1))
 
 
 def describe_contents(run: Mapping[str, Any]) -> list[Any]:
-    """Return what tells the files of a run from others: model, card, backgrounds, films, folders.
+    """Identify the files that a run reads: model, card, backgrounds, videos, folders.
 
     Args:
         run: a RunConfig as data, without what is read and written.
@@ -52,7 +52,7 @@ def _model_of(part: SegmenterConfig) -> list[Any]:
 
 
 def _content(file: Path) -> list[Any]:
-    """Return the identity of a file without its time: a model that is fetched again is the same."""
+    """Return the identity of a file without its time of change."""
     return _identity(file)[1:]
 
 

@@ -209,7 +209,7 @@ def _choose_pipeline(
 
 
 def _explain_missing_jit(config: PipelineConfig, settings: Settings) -> list[str]:
-    """Return why a run has no compiled loops, if it should; "auto" goes without numba silently."""
+    """Return why a run that should have compiled loops has none; "auto" is silent."""
     with jit.use_jit(enabled=settings.jit):
         reason = jit.find_missing_reason()
     is_expected = config.jit == "auto" and reason and "not installed" in reason

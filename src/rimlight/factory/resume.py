@@ -97,7 +97,7 @@ def assign_run_ids(config: RunConfig) -> RunConfig:
 
 
 def open_refiners(config: RunConfig) -> Sequence[Refiner]:
-    """Open the refiners of `config`, so that their state ends with a segment where that matters."""
+    """Open the refiners of `config`; their state ends with a segment where that matters."""
 
     def open_chain() -> Sequence[Refiner]:
         return [refiner.open() for refiner in config.refiners]

@@ -1,4 +1,4 @@
-"""From a segmenter's description to an open one: which model, and how it is looked through."""
+"""Open the segmenter that a description names: which model, in which wrappers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _open_one(wanted: ModelOptions, name: str) -> Segmenter:
 
 
 def split_model_names(model: str) -> tuple[str, ...]:
-    """Return the one or two models that "a" or "a+b" names; a file may have a plus in its name.
+    """Split "a+b" into two models; the name of a file may contain a plus.
 
     Raises:
         ConfigError: there are more than two.

@@ -1,4 +1,4 @@
-"""From the description of a run's sinks to open ones, finished or let go when the run ends."""
+"""Open the sinks of a run, and close or abort them when it ends."""
 
 from __future__ import annotations
 

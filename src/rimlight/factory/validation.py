@@ -162,7 +162,7 @@ def _check_raw(sink: SinkConfig, number: int, effects: Sequence[EffectConfig]) -
 
 
 def check_cover(config: RunConfig, height: int | None = None) -> None:
-    """Refuse a run that promises to cover the room and has no effect, or not for all, that does.
+    """Refuse a run that promises to cover the room and has no effect that does.
 
     Args:
         config: the run.

@@ -27,7 +27,7 @@ def choose_blur_factor(sigma_px: float) -> int:
 
 
 def blur_i420(i420: Image, mask: Image, sigma_px: float) -> Image:
-    """Blur the background of an I420 picture, at a fraction of its size, see `choose_blur_factor`.
+    """Blur the background of an I420 image at a fraction of its size.
 
     The blur is normalized: every pixel counts as much as it belongs to the background, so the
     person's colors stay out of it: blur(picture * w) / blur(w) with w = 1 - mask (Knutsson and
@@ -73,7 +73,10 @@ def _blur_normalized(plane: Image, mask: Image, size: tuple[int, int], sigma: fl
 
 
 def downscale(plane: Image, size: tuple[int, int]) -> Image:
-    """Average down to `size`, by halves as far as they go: each is seven times as fast as AREA."""
+    """Average down to `size`, by halves as far as possible.
+
+    Halving is seven times as fast as OpenCV's INTER_AREA at other factors.
+    """
     while plane.shape[1] >= 2 * size[0] and plane.shape[0] >= 2 * size[1]:
         half = plane.shape[1] // 2, plane.shape[0] // 2
         plane = cast(Image, cv2.resize(plane, half, interpolation=cv2.INTER_LINEAR))

@@ -37,7 +37,7 @@ BT601 = ColorSpace()
 
 
 def split_planes(i420: Image) -> tuple[Image, Image, Image]:
-    """Return views of Y (h, w), U and V (h/2, w/2) of an I420 picture (h*3/2, w), h and w even."""
+    """Return views of Y (h, w), U and V (h/2, w/2) of an I420 image (h*3/2, w)."""
     rows, width = i420.shape
     height = rows * 2 // 3
     quarter = height * width // 4

@@ -46,7 +46,7 @@ def compute_line_height(height: int) -> int:
 
 
 def draw_text_panel(lines: Sequence[tuple[str, Bgr | None]], line_px: int) -> Image:
-    """Draw lines of text, each with a color patch before it or none, as a BGR panel of even sides.
+    """Draw lines of text, with or without color patches, as a BGR panel of even sides.
 
     Args:
         lines: (text, color of the patch or None), at least one.

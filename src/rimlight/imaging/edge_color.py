@@ -1,4 +1,4 @@
-"""The rim of a cut-out: without the old background's colors, and with some of the new light."""
+"""Edge colors of a cut-out: decontamination, and light wrap from the new background."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def fill_hidden(front: Image, mask: Image, edges: Edges, dst: Image) -> Image:
 
 
 def decontaminate_edges_bgr(front: Image, mask: Image, edges: Edges) -> Image:
-    """Do what a deep `decontaminate_edges` does, for uint8 (h, w, 3) BGR; return a new picture."""
+    """Decontaminate edges of uint8 (h, w, 3) BGR in depth; return a new image."""
     return _over_pure_bgr(front, mask, edges, _band(edges, deep=True)[0])
 
 

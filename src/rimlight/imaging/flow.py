@@ -42,7 +42,10 @@ class FlowEstimator:
 
 
 def warp(values: NDArray[Any], origins: Values) -> NDArray[Any]:
-    """Return `values`, uint8 or float32 (h, w) or (h, w, channels), read at `origins` (h, w, 2)."""
+    """Sample `values` (h, w) or (h, w, channels) at `origins` (h, w, 2).
+
+    Values are uint8 or float32, and stay of that type.
+    """
     rows: Any = None  # both coordinates are in the first map, which the stubs do not know
     return cv2.remap(values, origins, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 

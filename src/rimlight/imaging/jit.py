@@ -1,4 +1,4 @@
-"""The compiled inner loops (the extra `fast`): whether they are available, and who uses them.
+"""Compiled inner loops (the extra `fast`): whether they are available and enabled.
 
 The choice belongs to a context (`contextvars`), not to the process: a pipeline applies its own on
 each of its threads, so that two of them in one process do not influence each other.

@@ -70,7 +70,7 @@ def _parse_rgb(text: str) -> tuple[int, ...] | None:
 
 
 def assign_class_colors(classes: Sequence[str], overrides: Mapping[str, str]) -> list[Bgr]:
-    """Return a color for each class: the one said, a familiar one, or one well apart from others.
+    """Return a color for each class: the given one, a familiar one, or a distinct one.
 
     Raises:
         ValueError: a said color is none.

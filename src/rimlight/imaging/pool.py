@@ -44,7 +44,7 @@ class _Lease:
 
 
 class ArrayPool:
-    """Lends arrays and takes them back by itself, once neither they nor a view of them is left.
+    """Lends arrays, and reuses them once no reference or view of them is left.
 
     One thread acquires; the arrays may travel to others.
 

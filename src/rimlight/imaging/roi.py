@@ -118,7 +118,7 @@ def paste_roi(
 
 
 def _to_cells(start: float, end: float, most: int) -> tuple[int, int]:
-    """Return the first cell of a mask that is `most` wide and the one after the last; at least one.
+    """Return the first cell of a mask `most` cells wide, and the one after the last.
 
     The even box of a picture of odd size ends a pixel beyond it.
     """

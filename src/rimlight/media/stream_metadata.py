@@ -1,4 +1,4 @@
-"""Read what a container declares about its video: frame count, duration, start, other tracks."""
+"""Read what a container declares: frame count, duration, start, other tracks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make timestamps rise: discontinuities, missing or wrong stamps, and clocks of live streams.
+"""Make timestamps rise across discontinuities, wrong stamps and live clocks.
 
 Concatenated files, and transport streams whose clock wraps, restart their timestamps within the
 stream. Video and audio are read by separate readers. Both detect the discontinuities in the same

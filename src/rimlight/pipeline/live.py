@@ -1,4 +1,4 @@
-"""A run that lasts all day: a component may fail, the output continues, and the room stays hidden.
+"""A live run: a component may fail, the output continues, and the room stays hidden.
 
 It differs from `Pipeline` on the caller's thread: between frames it runs pending commands; where a
 frame has no valid mask, or no frame comes, it sends a fallback frame (see `fallback.py`). One more

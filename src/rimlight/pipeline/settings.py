@@ -1,4 +1,4 @@
-"""The settings of a run: how frames travel between its threads, and the limits of a live one."""
+"""The settings of a run: queues between its threads, and the limits of a live run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run measures and counts: times of its stages, frames, and errors that it survived."""
+"""Statistics of a run: times of its stages, frames, and non-fatal errors."""
 
 from __future__ import annotations
 

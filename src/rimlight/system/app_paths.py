@@ -59,6 +59,6 @@ def get_config_folder() -> Path:
 
 
 def get_runtime_folder() -> Path:
-    """Return the user's folder for sockets (XDG, or one in the cache that only they may enter)."""
+    """Return the user's folder for sockets: XDG's, or a private one in the cache."""
     base = os.environ.get("XDG_RUNTIME_DIR")
     return Path(base) if base else get_cache_folder() / "run"

@@ -1,4 +1,4 @@
-"""A PipeWire camera, by ctypes on libpipewire-0.3: a video source that other programs can choose.
+"""A PipeWire camera by ctypes: a video source that other programs can choose.
 
 There are no callbacks: the state is queried, and frames are pushed (dequeue, fill, queue, trigger).
 PipeWire's own thread, which is not Python's, serves the connection.

@@ -1,4 +1,4 @@
-"""v4l2loopback devices: what they report, how to reset a stuck one, and who reads from them.
+"""v4l2loopback devices: what they report, how to reset one, and who reads from them.
 
 Under `exclusive_caps=1`, v4l2loopback 0.12 announces neither capture nor output after a producer
 that used only write() has closed, and then cannot be opened again (v4l2loopback issue 442).

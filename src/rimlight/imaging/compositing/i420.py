@@ -45,7 +45,7 @@ def quantize(alpha: NDArray[np.float32]) -> Image:
 
 
 def upscale_mask(mask: Image, size: tuple[int, int], edges: Edges = (0.0, 1.0)) -> Image:
-    """Return a uint8 mask (h, w) at `size` (width, height), through the smooth step of `edges`."""
+    """Return a uint8 mask (h, w) at `size`, through the smooth step of `edges`."""
     large = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR_EXACT)
     return cast(Image, cv2.LUT(large, make_smooth_step(edges), dst=large))
 
@@ -161,7 +161,7 @@ def _half(size: tuple[int, int]) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def make_grid(size: tuple[int, int], on: tuple[int, int]) -> Grid:
-    """Return where the pixels of a picture of `size` (width, height) lie on one of the size `on`.
+    """Return where the pixels of an image of `size` lie on one of the size `on`.
 
     Their values are mixed as OpenCV's INTER_LINEAR_EXACT does.
     """

@@ -90,7 +90,7 @@ def _shade(front: Any, back: Any, alpha: Any) -> Any:
 
 @inlined
 def _widen(pixels: Any, row: Any, grid: Any, a: Any, count: Any, target: Any, at: Any) -> None:
-    """Interpolate columns a.. of the row of `pixels` at offset `row`; gives 256 times the value."""
+    """Interpolate columns of the row of `pixels` at `row`; gives 256 times the value."""
     left, weight = grid[0], grid[1]
     long = count - count % COUNT
     for i in range(U(0), long, COUNT):
@@ -104,7 +104,7 @@ def _widen(pixels: Any, row: Any, grid: Any, a: Any, count: Any, target: Any, at
 
 @inlined
 def _source(pixels: Any, starts: Any, size: Any, grid: Any, blocks: Any) -> Any:
-    """Return flat planes as what `_hold` widens rows of: with room for them, and what it holds.
+    """Return flat planes as `_hold` needs them: with room for rows, and what it holds.
 
     There is room for an even and an odd row of each plane. Of each block it is noted which row is
     there, counted from 1: the even ones, then the odd.
@@ -138,7 +138,7 @@ def _hold(source: Any, row: Any, run: Any) -> Any:
 
 @inlined
 def _hold_both(source: Any, y: Any, run: Any) -> Any:
-    """Hold the two rows around picture row `y`; return where they lie, and the lower one's weight.
+    """Hold the two rows around row `y`; return where they lie and the lower one's weight.
 
     The weight is in 256ths, as all are.
     """
@@ -301,7 +301,7 @@ def _same_rows(grid: Any, start: Any) -> Any:
 
 @inlined
 def _run(kinds: Any, j: Any, first: Any, block: Any, width: Any) -> Any:
-    """Return the kind of the blocks from `first` on, their columns, and them as `_hold` takes them.
+    """Return the kind and the columns of the blocks from `first`, also as `_hold` takes them.
 
     `width` is that of the picture, which may end within the last block.
     """
@@ -314,7 +314,7 @@ def _planes(
     front: Any, back: Any, out: Any, starts: Any, mask: Any, kinds: Any, grid: Any, block: Any,
     slope: Any,
 ) -> None:  # fmt: skip
-    """Composite planes of one size, which start at those offsets, over a back of the same size."""
+    """Composite planes that start at the given offsets over a back of the same size."""
     width, height, blocks = U(grid[0].size), U(grid[2].size), U(kinds.shape[1])
     levels = _source(mask.reshape(-1), (U(0),), U(mask.shape[1]), grid, blocks)
     y = U(0)

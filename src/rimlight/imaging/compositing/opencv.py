@@ -94,7 +94,7 @@ def _cells(mask: Image, edges: Edges) -> tuple[Cells, Cells]:
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Some of the rows, or columns, of a mask that begin and end between two pixels of a picture.
+    """Rows or columns of a mask that begin and end between two pixels of an image.
 
     Attributes:
         start: the first.
@@ -143,7 +143,7 @@ def _period(cells: int, pixels: int) -> int:
 
 
 def _boxes(some: Cells, mixed: Cells) -> Iterator[Box]:
-    """Yield where the front shows: whether mixed; top, bottom, left, right in shares of the sides.
+    """Yield where the front shows: whether mixed, and top, bottom, left, right in [0, 1].
 
     Args:
         some: near which cells it shows.
@@ -164,7 +164,7 @@ def _boxes(some: Cells, mixed: Cells) -> Iterator[Box]:
 
 
 def _enlarged(mask: Image, rows: _Stretch, columns: _Stretch, shape: tuple[int, ...]) -> Image:
-    """Return a part of `mask` as large as it is in a plane of `shape`: the same as if all were.
+    """Enlarge a part of `mask` to its size in a plane of `shape`, as if all were enlarged.
 
     A margin is enlarged with it, because pixels at its border lie between cells on both sides.
     """

@@ -1,4 +1,4 @@
-"""What the header of a picture file says before anything is decoded: size, pages, where it ends.
+"""Read headers of image files without decoding them: size, pages, end.
 
 Damaged files raise ValueError, struct.error or IndexError; `pictures` turns all of them into one.
 """
@@ -259,7 +259,7 @@ def read_first_directory(data: bytes) -> dict[int, Values]:
 
 
 def read_directories(data: bytes) -> Iterator[dict[int, Values]]:
-    """Yield each directory of a TIFF file as `read_first_directory` does; none if it is no TIFF."""
+    """Yield each directory of a TIFF file, like `read_first_directory`."""
     data = data.removeprefix(b"Exif\x00\x00")
     order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(data[:4])
     seen: set[int] = set()

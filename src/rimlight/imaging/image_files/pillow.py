@@ -174,7 +174,7 @@ def open_animation(path: Path, max_megapixels: float) -> Animation:
 
 
 def _with_alpha(path: Path, head: bytes) -> IO[bytes] | None:
-    """Let an animated WebP announce alpha: where no frame covers the canvas, it is transparent."""
+    """Make an animated WebP announce alpha: uncovered parts of its canvas are transparent."""
     return io.BytesIO(set_alpha_flag(path.read_bytes())) if head[12:16] == b"VP8X" else None
 
 

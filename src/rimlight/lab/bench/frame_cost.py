@@ -85,7 +85,7 @@ def _open_invoke(frame: Frame, stack: ExitStack) -> Callable[[int], object]:
 def open_whole_frame(
     name: str, frames: Sequence[Frame], stack: ExitStack
 ) -> Callable[[int], object]:
-    """Return a call that does everything for frame number i: model, smoothing and effect `name`."""
+    """Return a call that processes frame number i: model, smoothing and effect `name`."""
     segmenter, refiner = _open_segmenter_and_refiner(stack)
     effect = open_effect(*EFFECTS[name])
     stack.callback(effect.close)

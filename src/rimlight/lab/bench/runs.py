@@ -1,4 +1,4 @@
-"""Whole runs: a file against the bare codec, live with a slow model, memory over many frames."""
+"""Measure whole runs: a file against the codec, live with a slow model, memory."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def find_pairs(folder: Path) -> list[Pair]:
 
 
 def match_files(folder: Path) -> tuple[list[Pair], list[str]]:
-    """Return the pairs of `folder`, sorted by name, and a line for each file without a partner.
+    """Return the pairs of `folder`, by name, and a line for each unpaired file.
 
     Raises:
         ConfigError: there are no pictures or no masks.
@@ -228,7 +228,7 @@ def _find_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
 
 
 def _name_masks(pictures: Mapping[str, Path], files: Sequence[Path]) -> dict[str, Path]:
-    """Return masks by the name of their picture, or by their own where there is no such picture.
+    """Return masks by the name of their image, or by their own name without one.
 
     NAME_mask goes before NAME; capital letters do not matter where the exact name is not there.
     """

@@ -54,7 +54,7 @@ def read_mask(path: Path, *, colors: bool = False) -> Image:
 
 
 def turn_like(mask: Image, size: tuple[int, int], turned: Orientation) -> Image:
-    """Return a mask that was drawn on a picture as stored, turned as its EXIF turns the picture.
+    """Rotate a mask that was drawn on an image as stored, as EXIF rotates the image.
 
     A mask that only fits the upright picture was drawn on that, and stays as it is.
 

@@ -24,7 +24,7 @@ FILLED = 0.001
 
 
 def compute_iou(mask: Binary, truth: Binary) -> float:
-    """Return intersection over union (Jaccard 1912) of two bool (h, w); 1.0 where both are empty.
+    """Return the IoU (Jaccard 1912) of two bool (h, w); 1.0 where both are empty.
 
     Raises:
         ValueError: the shapes differ.

@@ -39,7 +39,7 @@ class Labeled:
 
 
 class ObjectDataset:
-    """`images/NAME.jpg` with `labels/NAME.txt`: lines of a class number and a polygon in shares.
+    """`images/NAME.jpg` with `labels/NAME.txt`: a class number and a polygon a line.
 
     That is the form of YOLO-seg data sets. A picture without a file of labels shows no objects.
 
@@ -96,7 +96,7 @@ def apply_rules(config: SetupConfig) -> SetupConfig:
 
 
 def evaluate_objects(data: ObjectDataset, setups: Sequence[Setup]) -> list[Result]:
-    """Return the figures of each set-up; its model's classes must be numbered as the labels are.
+    """Return the figures of each setup, whose classes are numbered like the labels.
 
     Raises:
         MissingDependencyError: pycocotools is not installed.

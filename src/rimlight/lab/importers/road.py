@@ -67,7 +67,7 @@ def import_road(
     float16: bool = True,
     pictures: Sequence[NDArray[np.uint8]] = (),
 ) -> list[Path]:
-    """Rebuild the network, load the weights, and write a .tflite file and a card for each size.
+    """Rebuild the network with its weights; write a .tflite file and a card for each size.
 
     Args:
         xml: the graph, FP32 or FP16.

@@ -1,1 +1,1 @@
-"""Networks, their training and their way into a TFLite file; the place that uses TensorFlow."""
+"""Networks, their training and their conversion to TFLite; the part that uses TensorFlow."""

@@ -22,7 +22,7 @@ _FACTS = "facts"
 
 @contextmanager
 def alone_in(out: Path) -> Iterator[None]:
-    """Keep other trainings out of a folder while the block lasts; it is made when it is missing.
+    """Keep other trainings out of a folder while the block lasts; create the folder.
 
     Where the disk knows no locks, nobody is kept out.
 

@@ -1,4 +1,4 @@
-"""Options of `rimlight distill` and `rimlight prune`: training a smaller network from a larger one.
+"""Options of `rimlight distill` and `rimlight prune`.
 
 Free of TensorFlow, because the command line reads the options for its help.
 """

@@ -1,4 +1,4 @@
-"""Conversion of Keras models to TensorFlow Lite, and how far the file agrees with the model."""
+"""Convert Keras models to TensorFlow Lite, and compare the file with the model."""
 
 from __future__ import annotations
 

@@ -49,10 +49,11 @@ def focal(labels: Any, probabilities: Any, gamma: float = 2.0) -> Any:
 
 
 def dice(labels: Any, probabilities: Any, smooth: float = 1.0) -> Any:
-    """Return 1 - the soft Dice coefficient, the mean over the classes (Milletari et al., 3DV 2016).
+    """Return 1 - the soft Dice coefficient, averaged over the classes.
 
-    Of each class (2 * overlap + smooth) / (both areas + smooth), summed over the whole batch:
-    `smooth`, in pixels, keeps a class that is nowhere from being a division by zero.
+    The loss of V-Net (Milletari et al., 3DV 2016). Of each class (2 * overlap + smooth) /
+    (both areas + smooth), summed over the whole batch: `smooth`, in pixels, keeps a class that
+    is nowhere from being a division by zero.
     """
     truth, counted = _one_hot(labels, probabilities)
     given = probabilities * counted[..., None]

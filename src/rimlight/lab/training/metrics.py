@@ -1,4 +1,4 @@
-"""Figures of a network on validation images, and the history of a training, epoch by epoch."""
+"""Metrics of a network on validation images, and the history of a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a network is trained, as one file says it: network, data, loss, optimizer, schedule, limits.
+"""Options of a training: network, data, loss, optimizer, schedule, limits.
 
 Free of TensorFlow, because the command line reads the options for its help.
 """

@@ -55,7 +55,7 @@ class PruneResult:
 
 
 def remembered(file: Path) -> Mapping[str, Any] | None:
-    """Return the options that `file` was trained with, from the folder it lies in; None without.
+    """Return the options that `file` was trained with, from its folder; None without.
 
     Raises:
         ModelNotFoundError: there is no `file`.

@@ -33,7 +33,7 @@ def polynomial(progress: float, target: float) -> float:
 
 
 def kernels(model: Any) -> list[Any]:
-    """Return the variables that are pruned: the trained kernels of convolutions that mix channels.
+    """Return the variables to prune: trained kernels of convolutions that mix channels.
 
     Depthwise kernels stay: they are a few per cent of the weights, and each is all that its
     channel has. So do the last scores, biases and batch normalization.

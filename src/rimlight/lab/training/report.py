@@ -1,4 +1,4 @@
-"""What a training shows of itself: CSV, curves as a PNG, and an HTML page with predictions."""
+"""Report a training: CSV, curves as a PNG, and an HTML page with predictions."""
 
 from __future__ import annotations
 

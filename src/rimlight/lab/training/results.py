@@ -92,7 +92,7 @@ def finish(
 
 
 def _mix(model: Any, begun: Start, file: Path, held_back: Batches) -> Scores:
-    """Mix the start into a model and write it; the best epoch's file stays, to be gone on from."""
+    """Interpolate a model with its initial weights and write it; the best epoch's file stays."""
     begun.mix_into(model)
     save_model(model, file)
     return judged(lambda x: model(x, training=False), held_back)

@@ -1,4 +1,4 @@
-"""What a teacher says of pictures, in the classes of its student; asked once, kept on disk."""
+"""Predictions of a teacher, in the classes of its student, computed once and cached."""
 
 from __future__ import annotations
 

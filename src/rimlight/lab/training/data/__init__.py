@@ -1,1 +1,1 @@
-"""Pictures and their masks on the way into training: found, checked, altered in pairs, batched."""
+"""Training data: images and masks are found, checked, augmented and batched."""

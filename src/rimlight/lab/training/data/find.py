@@ -1,4 +1,4 @@
-"""Finds the pictures and masks of a data set, says what is wrong with them, and splits them."""
+"""Find the images and masks of a data set, report what is wrong, and split them."""
 
 from __future__ import annotations
 

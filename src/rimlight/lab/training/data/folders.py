@@ -1,4 +1,4 @@
-"""Folders of pictures and mask pictures: images/NAME.jpg with masks/NAME_mask.png, and CamVid."""
+"""Folders of images and masks: images/NAME.jpg with masks/NAME_mask.png, and CamVid."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class IdTable:
 
 
 def id_table(mapped: LabelMap, names: Sequence[str] = (), void: Sequence[int] = ()) -> IdTable:
-    """Return the table of masks that hold ids; `IGNORED` and `void` do not count unless remapped.
+    """Return the table of id masks; `IGNORED` and `void` do not count unless remapped.
 
     Args:
         mapped: what was said of ids and names.

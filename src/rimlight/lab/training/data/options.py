@@ -1,4 +1,4 @@
-"""What to train on, said by the user. Light to import: the command line reads it for its help."""
+"""Options of the training data. Light to import: the command line reads their help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data sets of polygons: a text file for each image (YOLO), or one .json file for all (COCO)."""
+"""Data sets of polygons: a text file for each image (YOLO), or one .json file (COCO)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Labeler = Callable[[int], int | None]
 
 
 def yolo_samples(folder: Path, options: DataOptions) -> Found:
-    """Return the pictures of `folder` that have a file of outlines; an empty file is background.
+    """Return the images of `folder` with a file of polygons; an empty one is background.
 
     Raises:
         ConfigError: a folder is missing or empty, or the classes lead nowhere.
@@ -189,7 +189,7 @@ def _lists(segmentation: list[Any]) -> list[Any]:
 
 
 def run_length_mask(counts: str | Sequence[int], shape: Sequence[int]) -> NDArray[np.uint8]:
-    """Return uint8 (h, w) of 0 and 1 from lengths of zeros and ones by turns, column by column.
+    """Decode run lengths of zeros and ones, column by column, to uint8 (h, w).
 
     Args:
         counts: the lengths, or COCO's text form of them.

@@ -1,4 +1,4 @@
-"""One picture and where its labels come from: a picture of ids, of colors, or drawn shapes."""
+"""One image and the source of its labels: ids, colors, or polygons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures and clips without masks: for a teacher to label, to calibrate on, to compare on."""
+"""Images and videos without masks: to be labeled by a teacher, or to calibrate on."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def _fed_by_padding(model: keras.Model) -> set[str]:
 
 
 def _first_input(layer: Any) -> int | None:
-    """Identify the tensor that a layer is given, of several the first; None for an input layer."""
+    """Return the first input tensor of a layer; None for an input layer."""
     given = keras.tree.flatten(layer.input)
     return id(given[0]) if given else None
 

@@ -1,4 +1,4 @@
-"""DeepLab on MobileNetV2, started from the weights inside a published TensorFlow Lite file.
+"""DeepLab on MobileNetV2 with the weights of a published TensorFlow Lite file.
 
 `deeplabv3_257_mv_gpu.tflite` holds DeepLabV3 (Chen et al. 2017) on a MobileNetV2 (Sandler et al.
 2018) of half the width, trained on PASCAL VOC, its batch normalization folded into kernels and

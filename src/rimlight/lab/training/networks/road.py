@@ -1,4 +1,4 @@
-"""The structure of the road network, to train further: from its weights, smaller, other classes.
+"""The road network as a structure to train: from its weights, smaller, other classes.
 
 Its own knowledge is the best start for a road model that there is; half the sides of the picture
 within is a quarter of the time.

@@ -1,4 +1,4 @@
-"""The road network road-segmentation-adas-0001 in Keras, and its graph as comparable steps.
+"""road-segmentation-adas-0001 in Keras, and its graph as comparable steps.
 
 An encoder of residual bottlenecks with rising dilation (after ENet, Paszke et al. 2016, and the
 depthwise convolutions of MobileNet, Howard et al. 2017), two pooled context branches, and a decoder
@@ -44,7 +44,7 @@ _EIGHTH = (
 
 @keras.saving.register_keras_serializable(package="rimlight")
 class AlignedUpsampling(layers.Layer):  # type: ignore[misc]
-    """Enlarges (batch, h, w, channels) `factor` times, bilinearly, corner pixels on corner pixels.
+    """Enlarges (batch, h, w, channels) `factor` times, bilinearly, with aligned corners.
 
     Keras's own UpSampling2D aligns pixel areas instead, which shifts what it enlarges.
     """
