@@ -44,6 +44,18 @@ def test_a_card_says_which_segmenter_opens_it():
         ({"input": {"short_side": 64, "fit": "letterbox"}}, "leave fit out"),
         ({"input": {"size": [64, 64], "deviation": [1, 0, 1]}}, "greater than 0"),
         ({"output": {"kind": "sigmoid", "rescale": "min-max"}}, "rescale belongs to probability"),
+        ({"output": {"kind": "probability", "calibration": [[0.1, 0], [0.9, 0.5]]}}, "end with 1"),
+        (
+            {"output": {"kind": "probability", "calibration": [[0.1, 0], [0.1, 1]]}},
+            "calibration must rise",
+        ),
+        (
+            {
+                "output": {"kind": "softmax", "calibration": [[0.1, 0], [0.9, 1]]},
+                "classes": ["background", "person"],
+            },
+            "calibration belongs to a single class",
+        ),
         (
             {"input": {"short_side": 64}, "output": {"kind": "instances"}},
             "an input of a fixed size",

@@ -11,6 +11,7 @@ from rimlight.lab.evaluation.labels import CAMVID as CAMVID_SCHEME
 from rimlight.lab.evaluation.labels import COMMA10K, VOID
 from rimlight.models.catalog import Catalog
 from rimlight.segmenters import SEGMENTERS
+from rimlight.segmenters.tflite import TfliteSegmenter
 
 # CamVid's ids and the Cityscapes classes that mean the same.
 CAMVID = {0: "sky", 1: "building", 3: "road", 8: "car"}
@@ -31,10 +32,18 @@ def person_iou(segmenter, pictures, layout):
 
 @pytest.mark.parametrize("layout", ["bgr", "i420"])
 @pytest.mark.parametrize(
-    ("name", "at_least"), [("selfie", 0.9), ("selfie-landscape", 0.91), ("deeplab-voc", 0.85)]
+    ("name", "at_least"),
+    [
+        ("selfie", 0.9),
+        ("selfie-landscape", 0.91),
+        ("deeplab-voc", 0.85),
+        ("selfie-multiclass", 0.9),
+    ],
 )
 def test_people_are_found_in_portraits(shared, name, at_least, layout):
-    pictures = labeled(shared / "data" / "portraits", 12 if name == "deeplab-voc" else 20)
+    pictures = labeled(
+        shared / "data" / "portraits", 20 if name.endswith(("selfie", "landscape")) else 12
+    )
     assert person_iou(opened(name), pictures, layout) > at_least
 
 
@@ -42,6 +51,23 @@ def test_people_are_found_in_portraits(shared, name, at_least, layout):
 def test_selfie_reaches_its_known_iou_on_all_portraits(shared):
     pictures = labeled(shared / "data" / "portraits")
     assert person_iou(opened("selfie"), pictures, "bgr") > 0.87
+
+
+def test_the_small_multiclass_model_agrees_with_the_original(shared):
+    card, file = Catalog().resolve("selfie-multiclass")
+    options = SEGMENTERS.load("tflite").Options(threads=1)
+    original = shared / "models" / "selfie_multiclass_256x256.tflite"
+    small, large = (TfliteSegmenter(card, one, options) for one in (file, original))
+    for bgr, _ in labeled(shared / "data" / "portraits", 6):
+        one, other = (model.segment(as_frame(bgr)).alpha() > 0.5 for model in (small, large))
+        assert (one & other).sum() / (one | other).sum() > 0.98
+
+
+def test_the_multiclass_model_finds_nobody_in_empty_rooms(shared):
+    segmenter = opened("selfie-multiclass")
+    rooms = sorted((shared / "data" / "free-empty").rglob("*.jpg"))[::120]
+    found = [segmenter.segment(as_frame(cv2.imread(str(path)))).alpha() for path in rooms]
+    assert np.median(np.array(found)) == 0 and np.mean(np.array(found) > 0.5) < 0.001
 
 
 @pytest.mark.parametrize("layout", ["bgr", "i420"])

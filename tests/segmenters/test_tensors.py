@@ -188,3 +188,55 @@ def test_what_is_no_number_is_not_made_a_score(on):
     with jit.use_jit(enabled=on):
         scores = mask_of("probability", values).scores
     assert scores[0, :2, 0].tolist() == [0, 1] and np.isnan(scores[1:]).all()
+
+
+def parts_card(**output):
+    fields = {"files": [{"file": "m.tflite"}], "input": {"size": (4, 4)}}
+    classes = ("background", "hair", "clothes")
+    output = {"kind": "softmax", **output}
+    return ModelCard(name="m", classes=classes, foreground=classes[1:], output=output, **fields)
+
+
+def parts_mask(values, parts, **output):
+    maker = Postprocessor(parts_card(**output), FLOAT, parts=parts)
+    values = np.broadcast_to(np.array(values, np.float32), (1, 4, 4, 3))
+    return maker.to_mask(
+        values, Preprocessor(parts_card().input, FLOAT).locate_frame((4, 4)), (4, 4)
+    )
+
+
+def test_the_parts_of_a_person_add_up_to_one_class():
+    mask = parts_mask([0.3, 0.5, 0.2], parts=False)
+    assert mask.classes == mask.foreground == ("person",)
+    assert mask.scores == pytest.approx(0.7, abs=1e-6)
+
+
+def test_parts_that_are_wanted_stay_separate():
+    mask = parts_mask([0.3, 0.5, 0.2], parts=True)
+    assert mask.classes == ("background", "hair", "clothes")
+    assert mask.alpha() == pytest.approx(0.7, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("person", "calibrated"), [(0.05, 0), (0.1, 0), (0.25, 0.25), (0.4, 0.5), (0.9, 1), (0.95, 1)]
+)
+def test_a_calibration_maps_the_score_of_the_person_and_keeps_the_shares_of_its_parts(
+    person, calibrated
+):
+    curve = [[0.1, 0], [0.4, 0.5], [0.9, 1]]
+    values = [1 - person, 0.75 * person, 0.25 * person]
+    whole, parts = (parts_mask(values, parts=parts, calibration=curve) for parts in (False, True))
+    assert whole.scores == pytest.approx(calibrated, abs=1e-6)
+    assert parts.alpha() == pytest.approx(calibrated, abs=1e-6)
+    assert parts.alpha(["hair"]) == pytest.approx(0.75 * calibrated, abs=1e-6)
+    assert parts.scores.sum(axis=2) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_temperature_divides_what_comes_before_the_sigmoid():
+    fields = {"files": [{"file": "m.tflite"}], "classes": ["c"], "foreground": ["c"]}
+    output = {"kind": "sigmoid", "temperature": 0.5}
+    model = ModelCard(name="m", input={"size": (4, 4)}, output=output, **fields)
+    place = Preprocessor(model.input, FLOAT).locate_frame((4, 4))
+    values = np.full((1, 4, 4, 1), 1.5, np.float32)
+    scores = Postprocessor(model, FLOAT).to_mask(values, place, (4, 4)).scores
+    assert scores == pytest.approx(1 / (1 + np.exp(-3)), abs=1e-6)

@@ -28,6 +28,7 @@ from rimlight.batch.worker import Outcome
 from rimlight.core.config import RunConfig
 from rimlight.core.errors import SinkError
 from rimlight.factory.identity import describe_contents
+from rimlight.factory.segmenter import list_model_names
 from rimlight.factory.sinks import check_sinks
 from rimlight.models.catalog import Catalog
 from rimlight.sinks.output_paths import check_report
@@ -314,8 +315,8 @@ def _accepts_threads(segmenter: Mapping[str, Any]) -> bool:
     if name == "auto":
         return True
     folder = segmenter.get("models_dir")
-    card, _ = Catalog(Path(folder) if folder else None).resolve(name)
-    return card.runtime != "keras"
+    catalog = Catalog(Path(folder) if folder else None)
+    return all(catalog.resolve(one)[0].runtime != "keras" for one in list_model_names(name))
 
 
 def _set_threads(part: Mapping[str, Any], threads: int) -> dict[str, Any]:

@@ -102,7 +102,8 @@ class ModelOptions(Options):
     """Options of the segmenter kind "model"; keys not named here go to the model's runtime.
 
     Attributes:
-        model: a name of `rimlight models list`, a card, or a model file; "a+b" runs two.
+        model: a name of `rimlight models list`, a card, or a model file; "a+b" merges two, "a,b"
+            averages the people of two or more.
         models_dir: a folder of cards and models, searched first.
     """
 

@@ -23,6 +23,10 @@ Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 Side = Annotated[int, Field(ge=1, le=8192)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
+PERSON = "person"
+PERSON_PARTS = frozenset({"hair", "body-skin", "face-skin", "clothes", "accessories"})
+"""Classes that are parts of a person: a model of nothing else is a model of people."""
+
 # An OpenVINO network (.xml) is imported first, and kept as .tflite.
 _RUNTIMES: dict[str, Runtime] = {
     ".tflite": "tflite",
@@ -125,6 +129,11 @@ class OutputSpec(Options):
         index: which of the file's outputs it is, from 0. Of "instances" both are found by shape.
         layout: the order of its axes, "nhwc" (1, h, w, classes) or "nchw" (1, classes, h, w); None:
             that of the input.
+        temperature: what the values before a sigmoid or softmax are divided by; below 1 for models
+            whose scores stay away from 0 and 1 (Guo et al., 2017).
+        calibration: pairs (score, calibrated score) that rise from 0 to 1, with straight lines
+            between them; of models with a single class, or with parts of a person, whose scores
+            are added up first.
         rescale: "min-max": the lowest score of each frame becomes 0, the highest 1; of
             "probability" only.
         boxes: of "instances": box values are shares of the input (0..1), or pixels of it.
@@ -138,9 +147,20 @@ class OutputSpec(Options):
     index: Annotated[int, Field(ge=0)] = 0
     layout: Layout | None = None
     rescale: Literal["none", "min-max"] = "none"
+    temperature: Annotated[float, Field(gt=0, le=100)] = 1.0
+    calibration: Annotated[tuple[tuple[Share, Share], ...], Field(max_length=64)] = ()
     boxes: Literal["share", "pixels"] = "share"
     margin_px: Annotated[float, Field(ge=0, le=64)] = 0.0
     margin_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+
+    @model_validator(mode="after")
+    def _calibration_rises(self) -> OutputSpec:
+        steps = list(zip(self.calibration, self.calibration[1:], strict=False))
+        if self.calibration and (self.calibration[0][1], self.calibration[-1][1]) != (0, 1):
+            raise ValueError("calibration must begin with a score that means 0 and end with 1")
+        if any(before[0] >= after[0] or before[1] > after[1] for before, after in steps):
+            raise ValueError("calibration must rise")
+        return self
 
     @property
     def has_margin(self) -> bool:
@@ -199,6 +219,18 @@ class ModelCard(Options):
         return "instances"
 
     @property
+    def has_person_parts(self) -> bool:
+        """Whether all classes but the background are parts of a person, such as hair."""
+        parts = set(self.classes) - {"background"}
+        return len(self.classes) > 1 and parts <= PERSON_PARTS
+
+    @property
+    def is_of_people(self) -> bool:
+        """Whether the model gives the score of one class, or of a person's parts."""
+        scored = self.output.kind in {"probability", "sigmoid"}
+        return (len(self.classes) == 1 and scored) or self.has_person_parts
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of all files together, as far as the card knows."""
         return sum(file.size_bytes or 0 for file in self.files)
@@ -218,6 +250,8 @@ class ModelCard(Options):
             raise ValueError(f"alpha_range must rise, got {list(self.alpha_range)}")
         if self.output.kind in {"softmax", "logits"} and len(self.classes) == 1:
             raise ValueError(f"{self.output.kind} needs two classes or more; say sigmoid for one")
+        if self.output.calibration and not self.is_of_people:
+            raise ValueError("calibration belongs to a single class, or to the parts of a person")
         if self.output.rescale != "none" and self.output.kind != "probability":
             raise ValueError(f"rescale belongs to probability, not to {self.output.kind}")
         return self

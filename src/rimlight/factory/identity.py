@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rimlight.core.config import SegmenterConfig
-from rimlight.factory.segmenter import choose_default_model, split_model_names
+from rimlight.factory.segmenter import choose_default_model, list_model_names
 from rimlight.models.catalog import Catalog
 from rimlight.system.fingerprints import compute_identity
 
@@ -39,7 +39,7 @@ def _model_of(part: SegmenterConfig) -> list[Any]:
     wanted = part.options
     catalog = Catalog(wanted.models_dir)
     names = (
-        split_model_names(wanted.model)
+        list_model_names(wanted.model)
         if wanted.model != "auto"
         else map(choose_default_model, _SHAPES)
     )

@@ -21,7 +21,7 @@ from rimlight.core.frame_queue import Overflow
 from rimlight.core.protocols import Effect, Refiner, Segmenter, Sink, Source
 from rimlight.factory import resume
 from rimlight.factory.extra_outputs import open_extra_outputs, split_extra_outputs
-from rimlight.factory.segmenter import open_segmenter, read_palette
+from rimlight.factory.segmenter import open_segmenter, read_palette, separate_parts
 from rimlight.factory.sinks import make_private, open_sinks
 from rimlight.factory.validation import check_cover, validate_config
 from rimlight.imaging import jit
@@ -83,6 +83,7 @@ def open_pipeline(
     Raises:
         RimlightError: a part does not open; those opened before it are closed again.
     """
+    config = separate_parts(config)
     validate_config(config)
     config = resume.assign_run_ids(make_private(config))
     with ExitStack() as stack:

@@ -6,8 +6,9 @@ import os
 from contextlib import ExitStack, closing
 from typing import cast
 
-from rimlight.core.config import ModelOptions, SegmenterConfig
+from rimlight.core.config import ComponentConfig, ModelOptions, RunConfig, SegmenterConfig
 from rimlight.core.errors import ConfigError
+from rimlight.core.model_card import PERSON, PERSON_PARTS, ModelCard
 from rimlight.core.options import validate
 from rimlight.core.protocols import Segmenter
 from rimlight.models.catalog import Catalog
@@ -50,24 +51,44 @@ def _open_model(wanted: ModelOptions, size: tuple[int, int]) -> Segmenter:
     name = wanted.model if wanted.model != "auto" else choose_default_model(size)
     names = split_model_names(name)
     if len(names) == 1:
-        return _open_one(wanted, name)
+        return _open_mean(wanted, name)
     from rimlight.segmenters.merge import MergedSegmenter
 
     with ExitStack() as on_error:
-        first, second = (on_error.enter_context(closing(_open_one(wanted, n))) for n in names)
+        first, second = (on_error.enter_context(closing(_open_mean(wanted, n))) for n in names)
         on_error.pop_all()
     return MergedSegmenter(first, second, alternate=wanted.alternate)
+
+
+def _open_mean(wanted: ModelOptions, name: str) -> Segmenter:
+    """Open one model, or the mean of several."""
+    names = split_ensemble(name)
+    if len(names) == 1:
+        return _open_one(wanted, name)
+    from rimlight.segmenters.ensemble import EnsembleSegmenter
+
+    with ExitStack() as on_error:
+        each = [on_error.enter_context(closing(_open_one(wanted, n))) for n in names]
+        on_error.pop_all()
+    return EnsembleSegmenter(each)
 
 
 def _open_one(wanted: ModelOptions, name: str) -> Segmenter:
     card, file = Catalog(wanted.models_dir).resolve(name)
     cls = SEGMENTERS.load(card.runtime)
-    runtime = validate(cls.Options, wanted.model_extra or {}, where=f"model {name!r}")
+    given = {
+        key: value
+        for key, value in (wanted.model_extra or {}).items()
+        if key != "parts" or card.has_person_parts
+    }
+    runtime = validate(cls.Options, given, where=f"model {name!r}")
     return cast(Segmenter, cls(card, file, runtime))
 
 
 def split_model_names(model: str) -> tuple[str, ...]:
     """Split "a+b" into two models; the name of a file may contain a plus.
+
+    Each may be an average of several; see `split_ensemble`.
 
     Raises:
         ConfigError: there are more than two.
@@ -80,13 +101,64 @@ def split_model_names(model: str) -> tuple[str, ...]:
     return names
 
 
+def split_ensemble(name: str) -> tuple[str, ...]:
+    """Return the models whose average "a,b" names; a file may have commas in its name.
+
+    Raises:
+        ConfigError: a name is empty.
+    """
+    names = (name,) if os.path.isfile(name) else tuple(part.strip() for part in name.split(","))
+    if not all(names):
+        raise ConfigError(
+            f"{name!r} must be models joined by commas", hint="such as selfie-multiclass,selfie"
+        )
+    return names
+
+
+def list_model_names(model: str) -> tuple[str, ...]:
+    """Return every model that "a", "a+b" or "a,b" names, once."""
+    every = (one for name in split_model_names(model) for one in split_ensemble(name))
+    return tuple(dict.fromkeys(every))
+
+
+def separate_parts(config: RunConfig) -> RunConfig:
+    """Return a run whose model gives the parts of a person, if it selects or paints parts."""
+    if not config.segmenter.is_model or "parts" in config.segmenter.given:
+        return config
+    sinks = (effect for sink in config.sinks for effect in sink.effects)
+    every = (*config.refiners, *config.effects, *sinks)
+    if not any(_names_parts(part) for part in every) or not _has_parts(config.segmenter.options):
+        return config
+    return config.model_copy(update={"segmenter": config.segmenter.with_options(parts=True)})
+
+
+def _names_parts(part: ComponentConfig) -> bool:
+    fields = [getattr(part.options, name, None) or () for name in ("keep", "exclude", "classes")]
+    return part.kind == "overlay" or any(PERSON_PARTS & set(names) for names in fields)
+
+
+def _has_parts(wanted: ModelOptions) -> bool:
+    return any(card.has_person_parts for card in _find_cards(wanted))
+
+
+def _find_cards(wanted: ModelOptions) -> list[ModelCard]:
+    """Return the cards of all models of a segmenter; none for "auto"."""
+    if wanted.model == "auto":
+        return []
+    catalog = Catalog(wanted.models_dir)
+    return [catalog.resolve(name)[0] for name in list_model_names(wanted.model)]
+
+
+def _keeps_parts(wanted: ModelOptions) -> bool:
+    return bool((wanted.model_extra or {}).get("parts"))
+
+
 def _knows_only_people(wanted: ModelOptions) -> bool:
     if wanted.model == "auto":
         return True
-    if len(split_model_names(wanted.model)) > 1:
+    if len(split_model_names(wanted.model)) > 1 or _keeps_parts(wanted):
         return False
-    card, _ = Catalog(wanted.models_dir).resolve(wanted.model)
-    return len(card.classes) == 1 and card.output.kind in {"probability", "sigmoid"}
+    return all(card.is_of_people for card in _find_cards(wanted))
 
 
 def _open_focus(wanted: ModelOptions) -> Segmenter:
@@ -122,10 +194,7 @@ def read_palette(part: SegmenterConfig) -> dict[str, str]:
     if not part.is_model:
         return {}
     wanted: ModelOptions = part.options
-    if wanted.model == "auto":
-        return {}
-    catalog = Catalog(wanted.models_dir)
-    cards = [catalog.resolve(name)[0] for name in split_model_names(wanted.model)]
+    cards = _find_cards(wanted)
     return {name: color for card in reversed(cards) for name, color in card.palette.items()}
 
 
@@ -134,12 +203,13 @@ def read_foreground(part: SegmenterConfig) -> tuple[str, ...]:
     if not part.is_model:
         return ()
     wanted: ModelOptions = part.options
-    if wanted.model == "auto":
-        return ()
-    cards = [
-        Catalog(wanted.models_dir).resolve(name)[0] for name in split_model_names(wanted.model)
-    ]
-    return tuple(name for card in cards for name in card.foreground)
+    names = (name for card in _find_cards(wanted) for name in _read_foreground(wanted, card))
+    return tuple(dict.fromkeys(names))
+
+
+def _read_foreground(wanted: ModelOptions, card: ModelCard) -> tuple[str, ...]:
+    merged = card.has_person_parts and not _keeps_parts(wanted)
+    return (PERSON,) if merged else card.foreground
 
 
 def list_person_models() -> list[str]:
@@ -163,10 +233,10 @@ def find_lighter(part: SegmenterConfig, size: tuple[int, int]) -> SegmenterConfi
         return None
     wanted: ModelOptions = part.options
     name = wanted.model if wanted.model != "auto" else choose_default_model(size)
-    cards = [Catalog(wanted.models_dir).resolve(each)[0] for each in split_model_names(name)]
+    cards = _find_cards(wanted.model_copy(update={"model": name}))
     if wanted.roi != "none" and _knows_only_people(wanted):
         return part.with_options(roi="none")
-    if name == LIGHTEST or not all("person" in card.foreground for card in cards):
+    if name == LIGHTEST or not all(PERSON in _read_foreground(wanted, card) for card in cards):
         return None
     same = {key: value for key, value in part.given.items() if key in ("motion_gate", "threads")}
     return SegmenterConfig.model_validate({"kind": "model", "model": LIGHTEST, **same})
@@ -189,7 +259,5 @@ def check_segmenter(part: SegmenterConfig) -> None:
         ConfigError: an option is unknown or wrong.
         ModelError: the model is unknown or not here.
     """
-    wanted = part.options
-    if part.is_model and wanted.model != "auto":
-        for name in split_model_names(wanted.model):
-            Catalog(wanted.models_dir).resolve(name)
+    if part.is_model:
+        _find_cards(part.options)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rimlight.core.config import RunConfig, SourceConfig
 from rimlight.core.frame import Frame
 from rimlight.factory.pipeline import open_source
-from rimlight.factory.segmenter import open_segmenter
+from rimlight.factory.segmenter import open_segmenter, separate_parts
 from rimlight.factory.validation import validate_config
 from rimlight.pipeline.effects import apply_effects
 from rimlight.system.atomic_io import sign_png, write_bytes
@@ -60,7 +60,8 @@ def write_preview(config: RunConfig, count: int, path: Path) -> None:
 def _process_frames(config: RunConfig, count: int) -> Iterator[tuple[Frame, Frame]]:
     with ExitStack() as stack:
         frames = list(sample_frames(config.source, count))
-        segmenter = stack.enter_context(closing(open_segmenter(config.segmenter, frames[0].size)))
+        model = separate_parts(config).segmenter
+        segmenter = stack.enter_context(closing(open_segmenter(model, frames[0].size)))
         effects = [stack.enter_context(closing(part.open())) for part in config.effects]
         for frame in (frame.blank_transparent() for frame in frames):
             mask = segmenter.segment(frame)

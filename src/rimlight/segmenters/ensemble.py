@@ -22,6 +22,8 @@ MIN_LOST_AREA, MIN_GAINED_AREA = 0.01, 0.04
 """Minimum area, as a share of the frame, of a lost or an added region; smaller ones are edges."""
 MIN_REGION_SCORE = 0.6
 """Minimum mean score of a confident region."""
+_SUBJECTS = {("person",), ("subject",)}
+"""Classes of models of people, and of whatever stands out of the picture."""
 _MIN_DROP = 0.4
 """A score that is lower by this is lost, too: half a person is not a person."""
 _MAX_WEAK_SCORE = 0.75
@@ -34,7 +36,8 @@ class EnsembleSegmenter:
     """Averages the scores of several segmenters. It owns and closes them.
 
     Args:
-        segmenters: one or more, all with scores of the same classes.
+        segmenters: one or more, all with scores of the same classes; that of a model of salient
+            things counts as the one of people.
         flip_tta: also run each on the horizontally flipped frame (test-time augmentation).
     """
 
@@ -50,10 +53,13 @@ class EnsembleSegmenter:
         """
         masks = list(self._run_all(frame))
         first = masks[0]
-        if any(m.classes != first.classes or m.data.dtype == np.uint8 for m in masks):
+        same = all(m.classes == first.classes for m in masks)
+        if not (same or {m.classes for m in masks} <= _SUBJECTS) or any(
+            m.data.dtype == np.uint8 for m in masks
+        ):
             raise ConfigError(
                 "only models that give scores of the same classes can be averaged",
-                hint="use the models selfie and selfie-landscape",
+                hint="use models of people, such as selfie-multiclass,selfie",
             )
         shape = max(m.shape[0] for m in masks), max(m.shape[1] for m in masks)
         total = sum(

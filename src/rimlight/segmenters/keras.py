@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rimlight.core import options as opt
 from rimlight.core.errors import ModelFormatError, ModelNotFoundError
 from rimlight.core.model_card import ModelCard
 from rimlight.segmenters.model_segmenter import ModelSegmenter
-from rimlight.segmenters.runtime import TensorInfo
+from rimlight.segmenters.runtime import ModelOptions, TensorInfo
 from rimlight.system.stderr import filter_stderr
 
 _STARTUP_MESSAGES = (
@@ -30,18 +29,18 @@ class KerasSegmenter(ModelSegmenter):
     Args:
         card: how to feed the file and read its output.
         file: the .keras file.
-        options: none so far.
+        options: see `Options`.
 
     Raises:
         ModelNotFoundError: there is no such file.
         ModelFormatError: the file is damaged, or is not what the card says.
     """
 
-    class Options(opt.Options):
-        """Runtime options of .keras models: none."""
+    class Options(ModelOptions):
+        """Runtime options of .keras models."""
 
     def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
-        super().__init__(card, file, KerasRuntime(file))
+        super().__init__(card, file, KerasRuntime(file), parts=options.parts)
 
 
 class KerasRuntime:

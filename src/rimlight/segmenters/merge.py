@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
+from rimlight.core.model_card import PERSON_PARTS
 from rimlight.core.protocols import Segmenter
 from rimlight.imaging.compositing.i420 import quantize
 from rimlight.imaging.masks import compute_mean_entropy, upscale_labels
@@ -18,7 +19,7 @@ from rimlight.segmenters.ensemble import resize_scores
 
 Labels = NDArray[np.uint8]
 
-PEOPLE = frozenset({"person", "pedestrian", "rider", "bicyclist"})
+PEOPLE = PERSON_PARTS | {"person", "pedestrian", "rider", "bicyclist"}
 """Classes of the second model that always override the first: no person may be lost."""
 VEHICLES = frozenset({"car", "truck", "bus", "train", "motorcycle", "motorbike", "bicycle"})
 """Classes of the second model that override the first unless the first is confident."""

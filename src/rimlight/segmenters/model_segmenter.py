@@ -16,26 +16,30 @@ from rimlight.segmenters.runtime import InferenceRuntime, check_card
 class ModelSegmenter:
     """Runs a model as its card describes. It owns and closes the runtime.
 
+    Args:
+        card: how to feed the file and read its output.
+        file: the model file, for messages.
+        engine: the open file.
+        parts: give a class for each part of a person, where the model has parts.
+
     Raises:
         ModelError: the model needs a part that rimlight does not have.
         ModelFormatError: the file is not what the card says.
     """
 
-    def __init__(self, card: ModelCard, file: Path, engine: InferenceRuntime) -> None:
+    def __init__(
+        self, card: ModelCard, file: Path, engine: InferenceRuntime, *, parts: bool = False
+    ) -> None:
         with ExitStack() as on_error:
             on_error.callback(engine.close)
             check_runnable(card)
             check_card(card, file, engine)
             self._input = Preprocessor(card.input, engine.input, engine.input_buffer)
-            self._mask = Postprocessor(card, engine.outputs[card.output.index])
+            self._mask = Postprocessor(card, engine.outputs[card.output.index], parts=parts)
             on_error.pop_all()
         self.card = card
         self._engine = engine
         self._borders = BarDetector()
-        self._is_of_people = len(card.classes) == 1 and card.output.kind in {
-            "probability",
-            "sigmoid",
-        }
         self._closed = False
 
     def segment(self, frame: Frame) -> Mask:
@@ -48,7 +52,7 @@ class ModelSegmenter:
         """
         if self._closed:
             raise ValueError(f"the segmenter of model {self.card.name!r} is closed")
-        box = self._borders.detect(frame) if self._is_of_people else None
+        box = self._borders.detect(frame) if self.card.is_of_people else None
         if box is None:
             return self._run(frame)
         return uncrop_mask(self._run(crop_frame(frame, box)), box, frame.size)

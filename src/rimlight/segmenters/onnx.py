@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from rimlight.core.errors import ModelError, ModelFormatError, ModelNotFoundError
 from rimlight.core.model_card import ModelCard
 from rimlight.segmenters.model_segmenter import ModelSegmenter
-from rimlight.segmenters.runtime import TensorInfo, ThreadOptions, Threads, count_threads
+from rimlight.segmenters.runtime import (
+    ModelOptions,
+    TensorInfo,
+    ThreadOptions,
+    Threads,
+    count_threads,
+)
 
 _CPU = "CPUExecutionProvider"
 _ERRORS_ONLY = 3
@@ -34,11 +40,12 @@ class OnnxSegmenter(ModelSegmenter):
         ModelFormatError: the file is damaged, or is not what the card says.
     """
 
-    class Options(ThreadOptions):
+    class Options(ModelOptions, ThreadOptions):
         """Runtime options of .onnx models."""
 
     def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
-        super().__init__(card, file, OnnxRuntime(file, threads=options.threads))
+        runtime = OnnxRuntime(file, threads=options.threads)
+        super().__init__(card, file, runtime, parts=options.parts)
 
 
 class OnnxRuntime:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import ModelFormatError
 from rimlight.core.frame import Mask
-from rimlight.core.model_card import ModelCard
+from rimlight.core.model_card import PERSON, ModelCard
 from rimlight.imaging import jit
 from rimlight.imaging.geometry import Rect, crop
 from rimlight.imaging.pool import ArrayPool
@@ -25,14 +25,22 @@ _MIN_RANGE = 1e-3
 
 
 class Postprocessor:
-    """Converts the output tensor of one model to masks of whole frames."""
+    """Converts the output tensor of one model to masks of whole frames.
 
-    def __init__(self, card: ModelCard, info: TensorInfo) -> None:
+    Args:
+        card: what the model gives.
+        info: the output tensor of the file.
+        parts: of a model of a person's parts: keep a class for each, instead of one for the person.
+    """
+
+    def __init__(self, card: ModelCard, info: TensorInfo, *, parts: bool = False) -> None:
         self._card = card
         self._info = info
         self._pool = ArrayPool()
         stretched = card.output.rescale == "min-max"
         self._activate = _stretch if stretched else _ACTIVATIONS[card.output.kind]
+        self._parts, self._merged = parts, card.has_person_parts and not parts
+        self._curve = np.array(card.output.calibration, np.float32)
         self._planar = (card.output.layout or card.input.layout) == "nchw"
 
     def to_mask(self, output: NDArray[Any], place: Rect, input_size: tuple[int, int]) -> Mask:
@@ -57,9 +65,29 @@ class Postprocessor:
             labels = self._read_labels(values)
             labels = labels if whole else crop(labels, rect, smooth=False)
             return Mask.from_labels(labels, card.classes, foreground=card.foreground)
-        scores = self._read_scores(values)
+        scores = self._calibrate(self._read_scores(values))
         scores = scores if whole else crop(scores, rect)
+        if self._merged:
+            return Mask(scores, (PERSON,), (PERSON,), card.alpha_range)
         return Mask(scores, card.classes, card.foreground, card.alpha_range)
+
+    def _calibrate(self, scores: Scores) -> Scores:
+        """Merge the parts of a person if asked, and apply the card's calibration."""
+        if self._merged:
+            return self._apply_curve(_add_parts(scores, self._card.classes))
+        if not len(self._curve) or len(self._card.classes) == 1:
+            return self._apply_curve(scores)
+        person = _add_parts(scores, self._card.classes)
+        wanted = self._apply_curve(person)
+        scores *= wanted / np.maximum(person, _MIN_RANGE)
+        scores[..., self._card.classes.index("background")] = 1 - wanted[..., 0]
+        return scores
+
+    def _apply_curve(self, scores: Scores) -> Scores:
+        if not len(self._curve):
+            return scores
+        curve = self._curve
+        return cast(Scores, np.interp(scores, curve[:, 0], curve[:, 1]).astype(np.float32))
 
     def _read_labels(self, values: NDArray[Any]) -> Labels:
         found, known = int(values.max()), len(self._card.classes)
@@ -78,13 +106,27 @@ class Postprocessor:
         if self._info.scale:
             np.subtract(values.reshape(scores.shape), self._info.zero, out=scores, dtype=np.float32)
             scores *= self._info.scale
+            self._divide(scores)
             self._activate(scores)
         elif self._activate is _clip:
             _copy_clipped(values.reshape(scores.shape), scores)
         else:
             np.copyto(scores, values.reshape(scores.shape), casting="unsafe")
+            self._divide(scores)
             self._activate(scores)
         return scores
+
+    def _divide(self, scores: Scores) -> None:
+        if self._card.output.temperature != 1:
+            scores *= np.float32(1 / self._card.output.temperature)
+
+
+def _add_parts(scores: Scores, classes: Sequence[str]) -> Scores:
+    """Return the score of the whole person, (h, w, 1), from those of its parts."""
+    if "background" in classes:
+        where = classes.index("background")
+        return 1 - scores[..., where : where + 1]
+    return cast(Scores, np.minimum(scores.sum(axis=2, keepdims=True), 1, dtype=np.float32))
 
 
 def _stretch(scores: Scores) -> None:

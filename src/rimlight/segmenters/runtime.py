@@ -23,6 +23,18 @@ INPUT_TYPES = _FLOATS + _QUANTIZED
 """Supported types of the input tensor."""
 
 
+class ModelOptions(opt.Options):
+    """Options of all runtimes that give one mask for the whole frame."""
+
+    parts: Annotated[
+        bool,
+        Field(
+            description="of models of a person's parts: a class for each part (hair, clothes) "
+            "instead of one for the person"
+        ),
+    ] = False
+
+
 class ThreadOptions(opt.Options):
     """Options of the runtimes whose number of threads can be chosen."""
 

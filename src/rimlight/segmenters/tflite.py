@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from rimlight.core.errors import ModelFormatError, ModelNotFoundError
 from rimlight.core.model_card import ModelCard
 from rimlight.segmenters.model_segmenter import ModelSegmenter
-from rimlight.segmenters.runtime import TensorInfo, ThreadOptions, Threads, count_threads
+from rimlight.segmenters.runtime import (
+    ModelOptions,
+    TensorInfo,
+    ThreadOptions,
+    Threads,
+    count_threads,
+)
 from rimlight.system.stderr import filter_stderr
 
 _FLEX = re.compile(r"\bFlex(\w+)")
@@ -34,12 +40,12 @@ class TfliteSegmenter(ModelSegmenter):
         ModelFormatError: the file is damaged, or is not what the card says.
     """
 
-    class Options(ThreadOptions):
+    class Options(ModelOptions, ThreadOptions):
         """Runtime options of .tflite models."""
 
     def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
         runtime = TfliteRuntime(file, size=card.input.size, threads=options.threads)
-        super().__init__(card, file, runtime)
+        super().__init__(card, file, runtime, parts=options.parts)
 
 
 class TfliteRuntime:

@@ -26,8 +26,8 @@ from rimlight.segmenters.instance_masks import (
     rescore_by_mask,
 )
 from rimlight.segmenters.preprocess import Preprocessor
-from rimlight.segmenters.runtime import TensorInfo, make_mismatch_error
-from rimlight.segmenters.tflite import TfliteRuntime, TfliteSegmenter
+from rimlight.segmenters.runtime import TensorInfo, ThreadOptions, make_mismatch_error
+from rimlight.segmenters.tflite import TfliteRuntime
 
 Floats = NDArray[np.float32]
 
@@ -54,7 +54,7 @@ class InstanceSegmenter:
         ModelFormatError: the file is damaged, or is not what the card says.
     """
 
-    class Options(TfliteSegmenter.Options):
+    class Options(ThreadOptions):
         """Detection limits and runtime."""
 
         confidence: Annotated[float, Field(gt=0, lt=1, description="minimum score")] = 0.25
