@@ -2,23 +2,46 @@
 
 import re
 import socket
+import struct
 import threading
 import time
+import zlib
 from contextlib import closing, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import cv2
 import numpy as np
 import pytest
 from fakes import make_frame, make_info
+from prometheus_client.parser import text_string_to_metric_families
 from web.http_client import Browser, speak
 
 from rimlight.core.errors import SinkError
 from rimlight.live.command_queue import CommandQueue
 from rimlight.sinks.panel import PanelSink
-from rimlight.web.server import listen
+from rimlight.web.guard import Access, Guard
+from rimlight.web.server import WebServer, listen
 
-STATUS = {"background": "", "panic": False, "fps": 30.0}
+STATUS = {
+    "background": "",
+    "panic": False,
+    "frozen": False,
+    "fps": 30.0,
+    "state": "live",
+    "frames": 90,
+    "fallback_frames": 1,
+    "repeats": 0,
+    "losses": 0,
+    "dropped": {'too "late"': 2},
+    "errors": {},
+    "latency_ms": 8.5,
+    "delay_ms": 9.0,
+    "mask_age_ms": 0.0,
+    "cpu": 0.3,
+    "degraded": [],
+    "stages": {"segment": 3.0},
+}
 
 
 def execute(words):
@@ -39,10 +62,17 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def opened(folder):
+def data_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("data") / "rimlight" / "backgrounds"
+
+
+@pytest.fixture(scope="module")
+def opened(folder, data_folder):
     options = PanelSink.Options(port=0, backgrounds=folder)
-    with closing(PanelSink(options, make_info())) as opened:
-        yield opened
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(data_folder.parents[1]))
+        with closing(PanelSink(options, make_info())) as opened:
+            yield opened
 
 
 @pytest.fixture
@@ -270,6 +300,141 @@ def test_a_viewer_that_reads_nothing_holds_up_no_other(panel, browser):
             for _ in range(200):
                 deaf.sendall(request.encode())
         assert browser.ask("/picture").status == 200
+
+
+def test_a_dropped_picture_is_stored_offered_and_put_behind_the_person(panel, browser, data_folder):
+    jpeg = cv2.imencode(".jpg", np.full((90, 160, 3), (0, 0, 255), np.uint8))[1].tobytes()
+    said = drop(browser, "my beach.png", jpeg).json
+    assert (data_folder / "my beach.jpg").read_bytes() == jpeg  # named by what it is
+    assert said["id"] in {item["id"] for item in browser.ask("/choices").json["backgrounds"]}
+    chosen = browser.command("background", f"id:{said['id']}").json["text"]
+    assert chosen == f"background {data_folder / 'my beach.jpg'}"
+
+
+def drop(browser, name, data):
+    path = f"/backgrounds?name={quote(name)}"
+    return browser.ask(path, "POST", data, Origin=f"http://127.0.0.1:{browser.port}")
+
+
+def test_a_dropped_picture_replaces_no_file_and_is_stored_once(browser, data_folder):
+    one, other = (
+        cv2.imencode(".png", np.full((9, 16, 3), level, np.uint8))[1].tobytes() for level in (1, 2)
+    )
+    names = [drop(browser, "a.png", data).json["name"] for data in (one, other, one)]
+    assert names == ["a", "a-2", "a"]
+    assert (data_folder / "a.png").read_bytes() == one
+    assert (data_folder / "a-2.png").read_bytes() == other
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("<b onclick=x>.png", "_b onclick_x"),
+        ("../../../.ssh/authorized_keys", "authorized_keys"),
+        ("..\\..\\evil.png", "evil"),
+        ("a\nb\0c.png", "a_b_c"),
+        ("...", "background"),
+        ("", "background"),
+        ("x" * 5000 + ".png", "x" * 60),
+        ("Küche 2.png", "Küche 2"),
+    ],
+)
+def test_the_name_of_a_dropped_picture_holds_no_path_and_no_markup(
+    browser, data_folder, name, stem
+):
+    png = cv2.imencode(".png", np.full((9, 16, 3), 7, np.uint8))[1].tobytes()
+    said = drop(browser, name, png).json
+    assert said["ok"] and re.sub(r"_$|-\d+$", "", said["name"]) == stem
+    assert {path.parent for path in data_folder.rglob("*")} == {data_folder}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "no picture"),
+        (b"#!/bin/sh", "no picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture"),
+        (b"\x89PNG\r\n\x1a\n" + b"x" * 100, "cannot be read"),
+        (b"\xff\xd8\xff", "cannot be read"),
+    ],
+)
+def test_what_is_no_picture_is_refused_and_not_stored(browser, data_folder, data, words):
+    before = sorted(data_folder.iterdir())
+    answer = drop(browser, "x.png", data)
+    assert answer.status == 400 and words in answer.json["text"]
+    assert sorted(data_folder.iterdir()) == before
+
+
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(browser):
+    bomb = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + bomb
+    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk
+    png += struct.pack(">I", zlib.crc32(chunk)) + struct.pack(">I", 0) + b"IEND\xaeB`\x82"
+    assert "pixels" in drop(browser, "bomb.png", png).json["text"]
+
+
+def test_200_mb_are_refused_before_they_are_sent(panel, browser):
+    head = f"POST /backgrounds?name=a HTTP/1.1\r\nHost: 127.0.0.1:{panel.port}\r\n"
+    head += f"Origin: http://127.0.0.1:{panel.port}\r\nCookie: {browser.headers['Cookie']}\r\n"
+    got = speak(panel.port, f"{head}Content-Length: 200000000\r\n\r\n".encode())
+    assert got.startswith(b"HTTP/1.1 413") and b"more than 33554432 bytes" in got
+
+
+def test_another_page_drops_nothing(panel, stranger, browser):
+    for who, origin in (
+        (browser, "https://evil.example"),
+        (stranger, f"http://127.0.0.1:{panel.port}"),
+    ):
+        assert who.ask("/backgrounds?name=a", "POST", b"x", Origin=origin).status == 403
+
+
+def test_a_supervisor_learns_whether_the_run_is_well_without_a_token(panel, stranger):
+    assert (stranger.ask("/healthz").status, stranger.ask("/healthz").body) == (200, b"live\n")
+    panel.accept_commands(None)
+    assert stranger.ask("/healthz").status == 503
+
+
+def test_prometheus_reads_the_figures_without_a_token(stranger):
+    answer = stranger.ask("/metrics")
+    families = {each.name: each for each in text_string_to_metric_families(answer.body.decode())}
+    assert families["rimlight_frames"].samples[0].value == 90
+    assert families["rimlight_latency_seconds"].samples[0].value == pytest.approx(0.0085)
+    dropped = families["rimlight_dropped_frames"].samples[0]
+    assert (dropped.labels, dropped.value) == ({"cause": 'too "late"'}, 2)
+    assert families["rimlight_up"].samples[0].value == 1
+
+
+def test_the_figures_are_for_this_machine_too(stranger):
+    for path in ("/metrics", "/healthz"):
+        assert stranger.ask(path, Host="evil.example").status == 403
+        assert stranger.ask(path, Sec_Fetch_Site="cross-site").status == 403
+
+
+def test_without_a_run_the_figures_say_that_it_is_down(panel, stranger):
+    panel.accept_commands(None)
+    assert b"rimlight_up 0.0" in stranger.ask("/metrics").body
+
+
+def test_a_connection_on_which_nothing_moves_is_closed():
+    listener, is_released = listen(0), threading.Event()
+    port = listener.getsockname()[1]
+
+    async def answer(_, __, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(200):  # waits for the client until that is hung up on
+            await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+        is_released.set()
+
+    def make_app(trust):
+        return Guard(answer, Access(port), trust)
+
+    with closing(WebServer(listener, make_app, timeout_s=0.05)):
+        silent = socket.create_connection(("127.0.0.1", port), timeout=5)
+        with silent, suppress(ConnectionResetError):
+            assert silent.recv(1) == b""
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as deaf:
+            deaf.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            assert is_released.wait(5)
 
 
 def test_it_serves_this_machine_only(panel):

@@ -33,7 +33,9 @@ SINKS = Registry(
             extra="panel",
             summary="a page in the browser with the picture and the controls",
         ),
-        "http": Entry("rimlight.sinks.http:HttpSink", summary="a preview in the browser"),
+        "http": Entry(
+            "rimlight.sinks.http:HttpSink", extra="panel", summary="a preview in the browser"
+        ),
     },
 )
 

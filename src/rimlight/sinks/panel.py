@@ -9,10 +9,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from rimlight.core import options
-from rimlight.core.errors import MissingDependencyError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.core.protocols import PendingCommand
 from rimlight.system import app_paths
+from rimlight.web import require_web
 
 MAX_FPS = 15.0
 _WIDTH_PX = 640
@@ -47,23 +47,21 @@ class PanelSink:
         ] = None
 
     def __init__(self, options: Options, info: SourceInfo) -> None:
-        try:
-            from rimlight.web.gallery import Gallery
-            from rimlight.web.guard import Access, Guard
-            from rimlight.web.panel import Panel
-            from rimlight.web.pictures import PictureFeed
-            from rimlight.web.server import WebServer, listen
-        except ModuleNotFoundError as exc:
-            raise MissingDependencyError(
-                f"the panel needs {exc.name}, which is not installed",
-                hint="pip install 'rimlight[panel]'",
-            ) from exc
+        require_web("the panel")
+        from rimlight.web.gallery import Gallery
+        from rimlight.web.guard import Access, Guard
+        from rimlight.web.panel import OPEN_PATHS, Panel
+        from rimlight.web.pictures import PictureFeed
+        from rimlight.web.server import WebServer, listen
+
         more = range(options.port + 1, options.port + _ALTERNATIVE_PORTS) if options.port else ()
         listener = listen(options.port, alternatives=(port for port in more if port <= 65535))
-        access = Access(listener.getsockname()[1], secrets.token_urlsafe(24))
-        folders = [options.backgrounds] if options.backgrounds else []
+        access = Access(listener.getsockname()[1], secrets.token_urlsafe(24), OPEN_PATHS)
+        uploads = app_paths.get_data_folder() / "backgrounds"
+        folders = [uploads, *([options.backgrounds] if options.backgrounds else [])]
+        samples = app_paths.find_data_folder("samples")
         self._feed = PictureFeed(quality=_QUALITY, max_fps=MAX_FPS, max_width=_WIDTH_PX)
-        self._panel = Panel(self._feed, Gallery([*folders, app_paths.find_data_folder("samples")]))
+        self._panel = Panel(self._feed, Gallery([*folders, samples]), uploads)
         app = self._panel.make_app()
         self._server = WebServer(listener, lambda trust: Guard(app, access, trust))
         self._is_closed = False

@@ -58,6 +58,11 @@ def get_config_folder() -> Path:
     return get_user_folder("XDG_CONFIG_HOME", ".config") / "rimlight"
 
 
+def get_data_folder() -> Path:
+    """Return the folder of what the user adds, such as backgrounds (XDG, or ~/.local/share)."""
+    return get_user_folder("XDG_DATA_HOME", ".local/share") / "rimlight"
+
+
 def get_runtime_folder() -> Path:
     """Return the user's folder for sockets: XDG's, or a private one in the cache."""
     base = os.environ.get("XDG_RUNTIME_DIR")

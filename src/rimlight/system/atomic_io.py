@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TextIO
 
@@ -180,6 +181,12 @@ def move_into_place(part: Path, path: Path, *, overwrite: bool) -> None:
         part.replace(path)
     else:
         part.unlink()
+
+
+def find_free_path(path: Path) -> Path:
+    """Return `path`, or the first of NAME-2, NAME-3 and so on that is not taken."""
+    names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
+    return path if not os.path.lexists(path) else next(n for n in names if not os.path.lexists(n))
 
 
 def is_own_report(path: Path) -> bool:

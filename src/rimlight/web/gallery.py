@@ -62,6 +62,12 @@ class Gallery:
         """Return the item of that id, None if it was never listed."""
         return self._items.get(item_id)
 
+    def add(self, path: Path) -> GalleryItem:
+        """Return the item of a picture that was just added to one of the folders."""
+        item = GalleryItem(_make_id(path), path.resolve())
+        self._items[item.id] = item
+        return item
+
     def find_path(self, path: str) -> GalleryItem | None:
         """Return the item of that file, None if it was never listed."""
         return self._items.get(_make_id(Path(path)))
@@ -94,4 +100,4 @@ def _list_pictures(folder: Path) -> list[Path]:
 
 
 def _make_id(path: Path) -> str:
-    return hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()[:16]
+    return hashlib.sha256(str(path.resolve()).encode(errors="surrogateescape")).hexdigest()[:16]

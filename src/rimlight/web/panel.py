@@ -16,24 +16,30 @@ from typing import Any
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from rimlight.core.errors import RimlightError
 from rimlight.core.protocols import PendingCommand
 from rimlight.imaging.palette import is_color
+from rimlight.web.files import send_file
 from rimlight.web.gallery import Gallery
+from rimlight.web.metrics import is_healthy, render_metrics
 from rimlight.web.pictures import PictureFeed
+from rimlight.web.uploads import MAX_UPLOAD_BYTES, store_background
 
 Submit = Callable[[Sequence[str]], PendingCommand]
 Answer = dict[str, Any]
 
-PAGE_FOLDER = Path(__file__).with_name("page")
 _FILES = {
-    "/": ("index.html", "text/html"),
-    "/panel.css": ("panel.css", "text/css"),
-    "/panel.js": ("panel.js", "text/javascript"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/": "index.html",
+    "/panel.css": "panel.css",
+    "/panel.js": "panel.js",
+    "/plots.js": "plots.js",
+    "/icon.svg": "icon.svg",
 }
+OPEN_PATHS = frozenset({"/healthz", "/metrics"})
+"""What needs no token: numbers alone."""
 ALLOWED_VERBS = frozenset(
     {"background", "blur", "choices", "freeze", "max-cpu", "mirror", "model", "next", "panic"}
     | {"profile", "quality", "status"}
@@ -44,6 +50,7 @@ PICTURE_TIMEOUT_S = 10.0
 _COMMAND_TIMEOUT_S = 5.0
 _POLL_S = 0.01
 
+_HANG_UP = {"Connection": "close"}
 _STARTING = {"ok": False, "text": "the run is starting, or has ended", "hint": ""}
 _BUSY = {"ok": False, "text": "the run is busy; it runs the command as soon as it can", "hint": ""}
 
@@ -54,13 +61,15 @@ class Panel:
     Args:
         feed: the pictures.
         gallery: the backgrounds.
+        uploads: folder of the pictures that are dropped on the page; one of the gallery's.
     """
 
-    def __init__(self, feed: PictureFeed, gallery: Gallery) -> None:
+    def __init__(self, feed: PictureFeed, gallery: Gallery, uploads: Path) -> None:
         self._feed = feed
         self._gallery = gallery
+        self._uploads = uploads
         self._submit: Submit | None = None
-        self._thumbnail_turn = CapacityLimiter(1)
+        self._picture_turn = CapacityLimiter(1)
 
     def accept_commands(self, submit: Submit | None) -> None:
         """Use another way to submit commands; None for none. Any thread."""
@@ -68,10 +77,7 @@ class Panel:
 
     def make_app(self) -> Starlette:
         """Return the application, without the guard that belongs before it."""
-        pages = [
-            Route(path, partial(_send_file, PAGE_FOLDER / name, media_type))
-            for path, (name, media_type) in _FILES.items()
-        ]
+        pages = [Route(path, partial(send_file, name)) for path, name in _FILES.items()]
         return Starlette(
             routes=[
                 *pages,
@@ -80,6 +86,9 @@ class Panel:
                 Route("/choices", self.send_choices),
                 Route("/thumbnails/{id}", self.send_thumbnail),
                 Route("/command", self.run_command, methods=["POST"]),
+                Route("/backgrounds", self.add_background, methods=["POST"]),
+                Route("/healthz", self.send_health),
+                Route("/metrics", self.send_metrics),
             ]
         )
 
@@ -123,7 +132,7 @@ class Panel:
             return Response(status_code=404)
         make = partial(self._gallery.make_thumbnail, item)
         try:
-            jpeg = await to_thread.run_sync(make, limiter=self._thumbnail_turn)
+            jpeg = await to_thread.run_sync(make, limiter=self._picture_turn)
         except (OSError, ValueError):
             return Response(status_code=404)
         return Response(jpeg, media_type="image/jpeg")
@@ -136,6 +145,35 @@ class Panel:
         except ValueError as exc:
             return JSONResponse({"ok": False, "text": str(exc), "hint": ""}, 400)
         return JSONResponse(await self._execute(words))
+
+    async def add_background(self, request: Request) -> Response:
+        """Add the picture in the body to the gallery, and send its number."""
+        name = request.query_params.get("name", "")
+        try:
+            data = await _read_body(request, MAX_UPLOAD_BYTES)
+            store = partial(store_background, data, name, self._uploads)
+            path = await to_thread.run_sync(store, limiter=self._picture_turn)
+        except ValueError as exc:
+            return JSONResponse({"ok": False, "text": str(exc), "hint": ""}, 413, _HANG_UP)
+        except RimlightError as exc:
+            return JSONResponse({"ok": False, "text": str(exc), "hint": exc.hint or ""}, 400)
+        item = self._gallery.add(path)
+        return JSONResponse({"ok": True, "id": item.id, "name": path.stem})
+
+    async def send_health(self, _: Request) -> Response:
+        """Send 200 while the run is well, else 503."""
+        status = await self._read_status()
+        text = status["state"] if status else "starting, or ended"
+        return PlainTextResponse(f"{text}\n", 200 if is_healthy(status) else 503)
+
+    async def send_metrics(self, _: Request) -> Response:
+        """Send the figures of the run in the format of Prometheus."""
+        content = render_metrics(await self._read_status())
+        return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def _read_status(self) -> dict[str, Any] | None:
+        answer = await self._execute(["status"])
+        return answer.get("status")
 
     def _resolve(self, words: list[str]) -> list[str]:
         """Return the command of the run for that of the page, which names no files.
@@ -168,17 +206,16 @@ class Panel:
         return _BUSY if command.answer is None else command.answer
 
 
-async def _send_file(path: Path, media_type: str, _: Request) -> Response:
-    return FileResponse(path, media_type=media_type)
-
-
 async def _read_body(request: Request, max_bytes: int) -> bytes:
     """Return the body of a request.
 
     Raises:
         ValueError: it is longer than `max_bytes`, or the client leaves.
     """
-    body = b""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise ValueError(f"more than {max_bytes} bytes")
+    body = bytearray()
     try:
         async for chunk in request.stream():
             body += chunk
@@ -186,7 +223,7 @@ async def _read_body(request: Request, max_bytes: int) -> bytes:
                 raise ValueError(f"more than {max_bytes} bytes")
     except ClientDisconnect as exc:
         raise ValueError("the client has left") from exc
-    return body
+    return bytes(body)
 
 
 def _parse_command(body: bytes) -> list[str]:

@@ -58,7 +58,8 @@ class PictureFeed:
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._encoded = Picture(0, b"")
         self._encoded_at = -1.0
-        self._is_closed = False
+        self.is_closed = False
+        """Nobody gets another picture."""
         self._urgent = self._encoded_urgent = 0
         self._seen_at = float("-inf")
 
@@ -74,7 +75,7 @@ class PictureFeed:
     def close(self) -> None:
         """End the waiting of all viewers; they get nothing more. Any thread."""
         with self._lock:
-            self._is_closed = True
+            self.is_closed = True
             waiting, self._waiting = self._waiting, []
         _wake(waiting)
 
@@ -85,7 +86,7 @@ class PictureFeed:
     async def wait_newer(self, after: int, timeout_s: float) -> Picture | None:
         """Return a picture with a number greater than `after`; None if there is none in time."""
         end = self._clock() + timeout_s
-        while not self._is_closed:
+        while not self.is_closed:
             now = self._seen_at = self._clock()
             newest = self._newest[0] if self._newest else 0
             wait_s = self._encoded_at + self._interval_s - now
@@ -106,7 +107,7 @@ class PictureFeed:
         event = asyncio.Event()
         entry = asyncio.get_running_loop(), event
         with self._lock:
-            if self._is_closed or (self._newest is not None and self._newest[0] > after):
+            if self.is_closed or (self._newest is not None and self._newest[0] > after):
                 return True
             self._waiting.append(entry)
         try:

@@ -26,8 +26,10 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 MAX_CONNECTIONS = 32
 MAX_HEADER_BYTES = 16 << 10
-REQUEST_TIMEOUT_S = 10.0
-"""A connection that has made no request that was let in for so long is closed."""
+TIMEOUT_S = 10.0
+"""How long a connection may make no request that is let in, or take nothing of what it gets."""
+SEND_BUFFER_BYTES = 256 << 10
+"""What the system holds for a client that reads slowly: more would be old pictures."""
 _JOIN_TIMEOUT_S = 3.0
 
 
@@ -38,18 +40,21 @@ class WebServer:
         listener: a socket of `listen`; closed at the end.
         make_app: makes the application, given what it must call with the (address, port) of a
             client whose request it lets in.
+        timeout_s: how long a connection may be silent or stuck.
     """
 
     def __init__(
         self,
         listener: socket.socket,
         make_app: Callable[[Callable[[tuple[str, int]], None]], ASGIApp],
+        *,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._listener = listener
         self.port: int = listener.getsockname()[1]
         """Where it serves."""
         self._loop = asyncio.new_event_loop()
-        connections = _Connections()
+        connections = _Connections(timeout_s)
         self._server = uvicorn.Server(_make_config(make_app(connections.trust), connections))
         self._thread = threading.Thread(target=self._run, name="rimlight-web", daemon=True)
         self._thread.start()
@@ -81,11 +86,14 @@ def listen(port: int, *, alternatives: Iterable[int] = ()) -> socket.socket:
     first: OSError | None = None
     for each in (port, *alternatives):
         try:
-            return socket.create_server((HOST, each), backlog=MAX_CONNECTIONS)
+            listener = socket.create_server((HOST, each), backlog=MAX_CONNECTIONS)
         except OSError as exc:
             first = first or exc
             if exc.errno != errno.EADDRINUSE:
                 break
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            return listener
     raise SinkError(
         f"cannot serve at {HOST}:{port}: {first and first.strerror}",
         hint=f"choose another port, such as {port + 1}",
@@ -112,7 +120,8 @@ def _make_config(app: ASGIApp, connections: _Connections) -> uvicorn.Config:
 class _Connections:
     """The open connections; beyond `MAX_CONNECTIONS`, one that was never let in is closed first."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
         self._open: dict[tuple[str, int], _BoundedProtocol] = {}
         self._trusted: dict[tuple[str, int], None] = {}
 
@@ -151,6 +160,7 @@ class _BoundedProtocol(H11Protocol):
     def __init__(self, connections: _Connections, **given: Any) -> None:
         super().__init__(**given)
         self._known = connections
+        self._unsent = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -158,13 +168,20 @@ class _BoundedProtocol(H11Protocol):
             transport.abort()
             return
         self._known.add(self.client, self)
-        self.loop.call_later(REQUEST_TIMEOUT_S, self._close_if_untrusted)
+        self.loop.call_later(self._known.timeout_s, self._check_progress)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         if self.client is not None:
             self._known.discard(self.client)
 
-    def _close_if_untrusted(self) -> None:
-        if self.client is not None and not self._known.is_trusted(self.client):
+    def _check_progress(self) -> None:
+        """Hang up if nothing was let in, or nothing that waits was taken since the last check."""
+        if self.client is None or self.transport.is_closing():
+            return
+        unsent = self.transport.get_write_buffer_size()
+        if not self._known.is_trusted(self.client) or (unsent and unsent == self._unsent):
             self.transport.abort()
+            return
+        self._unsent = unsent
+        self.loop.call_later(self._known.timeout_s, self._check_progress)

@@ -6,7 +6,6 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
-from itertools import count
 from pathlib import Path
 
 from rimlight.core.errors import SinkError
@@ -14,6 +13,7 @@ from rimlight.core.frame import Frame, SourceInfo
 from rimlight.sinks.video.codecs import EncodingPlan, choose_time_base, is_quicktime
 from rimlight.sinks.video.encoder import Encoder
 from rimlight.sinks.video.stream_copy import StreamCopy
+from rimlight.system.atomic_io import find_free_path
 from rimlight.system.av import av
 from rimlight.system.locks import LockResult, try_lock
 
@@ -278,12 +278,6 @@ def _remove_finished(path: Path) -> None:
                 f"another run is recording to {path}", hint="choose another name, or end that run"
             )
         path.unlink()
-
-
-def find_free_path(path: Path) -> Path:
-    """Return `path`, or the first of NAME-2, NAME-3 and so on that is not taken."""
-    names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
-    return path if not os.path.lexists(path) else next(n for n in names if not os.path.lexists(n))
 
 
 def _build_growing_options(plan: EncodingPlan) -> dict[str, str]:

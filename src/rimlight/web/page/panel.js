@@ -1,14 +1,25 @@
 // The panel's page. It asks for pictures one by one, for the status once a second, and sends the
 // commands of `rimlight ctl`. It uses no library and no network but its own server.
 
+import { Plot } from "/plots.js";
+
 const $ = (id) => document.getElementById(id);
 const STATUS_MS = 1000;
 const RETRY_MS = 1000;
-const SWATCHES = ["#1f2933", "#335c67", "#6b8f71", "#d9cab3", "#f4f5f7", "#00b140"];
+const MAX_UPLOAD_BYTES = 32 * 1024 * 1024;
+const SWATCHES = ["#1f2933", "#335c67", "#6b8f71", "#d9cab3", "#f4f5f7"];
 const KEYS = { p: ["panic"], f: ["freeze"], m: ["mirror"], b: ["next"], "+": ["blur", "+4"], "-": ["blur", "-4"] };
 
 let status = null;
+let before = null;
 let isReached = false;
+let lastRate = null;
+const plots = {
+  fps: new Plot($("fps-plot"), 30),
+  latency: new Plot($("latency-plot"), 40),
+  cpu: new Plot($("cpu-plot"), 50),
+  dropped: new Plot($("dropped-plot"), 5),
+};
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -80,7 +91,8 @@ async function refresh() {
     if (answer.ok) {
       if (!isReached) await loadChoices();
       isReached = true;
-      status = answer.status;
+      before = status;
+      status = { ...answer.status, at: performance.now() };
       showStatus();
     } else {
       setState(answer.text, "");
@@ -118,12 +130,29 @@ function press(button, isOn, label) {
 
 function showFigures() {
   const dropped = Object.values(status.dropped).reduce((sum, count) => sum + count, 0);
-  $("fps").textContent = `${status.fps.toFixed(1)} fps`;
+  const fps = measureRate();
+  $("fps").textContent = `${fps.toFixed(1)} fps`;
   $("latency").textContent = `${Math.round(status.delay_ms)} ms`;
   $("cpu").textContent = `${Math.round(status.cpu * 100)} %`;
   $("dropped").textContent = String(dropped);
   showNote("degraded", status.degraded.length && `To stay within its limits, the run continues without ${status.degraded.join(", ")}.`);
   showNote("problem", status.problem);
+}
+
+// Frames a second since the last status; the status itself tells the mean of the whole run.
+function measureRate() {
+  const seconds = before ? (status.at - before.at) / 1000 : 0;
+  return seconds > 0.5 ? (status.frames - before.frames) / seconds : lastRate ?? status.fps;
+}
+
+function addToPlots() {
+  if (!before) return;
+  lastRate = measureRate();
+  const count = (each) => Object.values(each.dropped).reduce((sum, one) => sum + one, 0);
+  plots.fps.add(lastRate);
+  plots.latency.add(status.delay_ms);
+  plots.cpu.add(status.cpu * 100);
+  plots.dropped.add(Math.max(0, count(status) - count(before)));
 }
 
 function showNote(id, text) {
@@ -183,7 +212,6 @@ async function loadChoices() {
   $("profiles").replaceChildren(...choices.profiles.map((name) => makeButton(name, ["profile", name], { name })));
   $("profiles-card").hidden = choices.profiles.length === 0;
   $("gallery").replaceChildren(...choices.backgrounds.map(makeGalleryItem));
-  $("gallery-empty").hidden = choices.backgrounds.length > 0;
 }
 
 function makeButton(text, command, data = {}) {
@@ -242,6 +270,54 @@ function connectControls() {
   document.addEventListener("keydown", onKey);
 }
 
+// --- adding pictures ------------------------------------------------------------------------
+
+async function addPictures(files) {
+  let last = null;
+  for (const file of files) last = (await addPicture(file)) || last;
+  if (!last) return;
+  await loadChoices();
+  await send(["background", `id:${last.id}`]);
+}
+
+async function addPicture(file) {
+  if (file.size > MAX_UPLOAD_BYTES) {
+    showMessage(`${file.name} is too large: ${Math.round(file.size / 1e6)} MB, at most 32 MB.`);
+    return null;
+  }
+  try {
+    const path = `/backgrounds?name=${encodeURIComponent(file.name)}`;
+    const answer = await (await fetch(path, { method: "POST", body: file })).json();
+    if (!answer.ok) showMessage([`${file.name}: ${answer.text}`, answer.hint].filter(Boolean).join(". "));
+    return answer.ok ? answer : null;
+  } catch {
+    showMessage(`${file.name} could not be sent.`);
+    return null;
+  }
+}
+
+function connectDrop() {
+  const hasFiles = (event) => event.dataTransfer && [...event.dataTransfer.types].includes("Files");
+  const show = (isOver) => ($("drop").hidden = !isOver);
+  document.addEventListener("dragover", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    show(true);
+  });
+  document.addEventListener("dragleave", (event) => event.relatedTarget || show(false));
+  document.addEventListener("drop", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    show(false);
+    addPictures(event.dataTransfer.files);
+  });
+  $("add").addEventListener("click", () => $("file").click());
+  $("file").addEventListener("change", async () => {
+    await addPictures($("file").files);
+    $("file").value = "";
+  });
+}
+
 function onKey(event) {
   const isTyping = event.target.matches("input, select, textarea") && event.key !== "p";
   if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || isTyping) return;
@@ -261,9 +337,11 @@ function showMessage(text) {
 }
 
 connectControls();
+connectDrop();
 showPictures();
 for (;;) {
   await whenVisible();
   await refresh();
+  addToPlots();
   await sleep(STATUS_MS);
 }
