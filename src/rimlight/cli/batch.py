@@ -20,6 +20,7 @@ from rimlight.cli.flags import (
     Background,
     Blur,
     ConfigFile,
+    Deliver,
     Exclude,
     Fit,
     Keep,
@@ -87,6 +88,7 @@ def batch(
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
+    deliver: Deliver = None,
     audio: Audio = None,
     private: Private = False,
     overwrite: Overwrite = False,
@@ -163,12 +165,14 @@ def batch(
     from rimlight.batch.run import Batch, lock_folder
     from rimlight.cli.console import print_notes
     from rimlight.factory.object_filter import parse_object_filter
-    from rimlight.factory.presets import background_effects, build_config
+    from rimlight.factory.presets import background_effects, build_config, is_no_background
     from rimlight.factory.sinks import predict_track_changes
     from rimlight.media.paths import strip_file_scheme
+    from rimlight.sinks.delivery import find_target, make_sink_options
     from rimlight.sources import guess_source
 
     selection = parse_object_filter(keep, exclude)
+    wanted = make_sink_options(deliver)
     effects = None
     if not has_effects(config, set_) or background is not None or blur is not None:
         effects = background_effects(
@@ -193,17 +197,21 @@ def batch(
                     "resume": "auto",
                     "audio": audio,
                     "private": private or None,
-                }
+                    **wanted.get("video", {}),
+                },
+                "images": wanted.get("images", {}),
             },
             source_options=make_rotation_keys(rotate)
             | ({"max_size": max_size} if task.kind == "video" else {}),
         )
 
-    is_clear = background == "none"
+    is_clear = is_no_background(background)
     if engine == "local":
         inputs, output = [strip_file_scheme(place) for place in inputs], strip_file_scheme(output)
     _check_places([*inputs, output], engine)
     ending = suffix or (".mov" if is_clear else ".mp4")
+    if deliver is not None and suffix is None:
+        ending = find_target(deliver).choose_form(transparent=is_clear).suffix
     still = ".png" if is_clear else None
     tasks = make_plan(inputs, output, suffix=ending, still=still)
     print_notes(describe_left_out(inputs, output))

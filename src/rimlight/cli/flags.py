@@ -204,6 +204,7 @@ Audio = Annotated[str | None, flag("sinks.video.audio", panel=OUTPUT)]
 Private = Annotated[bool, flag("sinks.video.private", "--private", panel=OUTPUT)]
 Codec = Annotated[str | None, flag("sinks.video.codec", panel=OUTPUT)]
 Crf = Annotated[int | None, flag("sinks.video.crf", panel=OUTPUT)]
+Deliver = Annotated[str | None, flag("sinks.video.deliver", panel=OUTPUT, metavar="PROGRAM")]
 Preset = Annotated[str | None, flag("sinks.video.preset", panel=OUTPUT)]
 Format = Annotated[
     str | None, flag("sinks.images.format", "--format", panel=OUTPUT, lead="Image format")

@@ -27,6 +27,7 @@ FAMILIES = {
     "effects": "what is done with a frame and its mask",
     "sinks": "where results go",
     "run": "what holds for a whole run",
+    "deliver": "programs that results are made for (--deliver)",
     "models": "model cards and importers",
     "road": "reports of a drive",
     "training": "training, distillation, pruning and evaluation",
@@ -144,7 +145,28 @@ def build_index() -> Index:
         inherited = index[family].get(_ELSEWHERE.get(place, "").partition(".")[2], {})
         own = {key: f for key, f in described.items() if key not in inherited.get("options", {})}
         index[family][name] = {"summary": summary, "extra": None, "options": own}
+    index["deliver"] = _describe_targets()
     return {family: dict(sorted(components.items())) for family, components in index.items()}
+
+
+def _describe_targets() -> dict[str, dict[str, Any]]:
+    """Describe the targets of `--deliver` as components whose options are the forms of a result."""
+    from rimlight.sinks.delivery import read_targets
+
+    described: dict[str, dict[str, Any]] = {}
+    for name, target in read_targets().items():
+        forms = {"opaque": target.opaque, "transparent": target.transparent}
+        rows = {
+            key: OptionField(form.suffix, form.describe())
+            if form
+            else OptionField("none", "refused")
+            for key, form in forms.items()
+        }
+        rows["documents"] = OptionField("URLs", " ".join(target.documents))
+        summary = target.about + (f"; {target.note}" if target.note else "")
+        fields = {key: field.to_dict() for key, field in rows.items()}
+        described[name] = {"summary": summary, "extra": None, "options": fields}
+    return described
 
 
 def write_index() -> None:

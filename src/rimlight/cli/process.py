@@ -17,6 +17,7 @@ from rimlight.cli.flags import (
     Codec,
     ConfigFile,
     Crf,
+    Deliver,
     DryRun,
     End,
     Exclude,
@@ -89,6 +90,7 @@ def process(
     matte: Matte = None,
     foreground: Foreground = None,
     preview: Preview = None,
+    deliver: Deliver = None,
     audio: Audio = None,
     private: Private = False,
     codec: Codec = None,
@@ -143,8 +145,9 @@ def process(
     """
     from rimlight.cli.console import format_source_name, print_notes, print_plan, run_with_progress
     from rimlight.factory.object_filter import parse_object_filter
-    from rimlight.factory.presets import background_effects, build_config
+    from rimlight.factory.presets import background_effects, build_config, is_no_background
     from rimlight.factory.sinks import predict_track_changes
+    from rimlight.sinks.delivery import complete_output, make_sink_options
 
     selection = parse_object_filter(keep, exclude)
     product = _make_product_keys(
@@ -179,6 +182,14 @@ def process(
         "overwrite": overwrite or None,
         "resume": "auto" if resume else None,
     }
+    if deliver is not None:
+        clear = is_no_background(background)
+        output = [complete_output(spec, deliver, transparent=clear) for spec in output]
+        matte, foreground = (
+            spec and complete_output(spec, deliver, transparent=False)
+            for spec in (matte, foreground)
+        )
+    wanted = make_sink_options(deliver)
     results = [path for path in (*output, matte, foreground) if path is not None]
     run = build_config(
         "process",
@@ -191,7 +202,11 @@ def process(
         look_ahead=look_ahead,
         config=config,
         settings=set_ or (),
-        options={"video": video, "images": {"format": format_, "overwrite": overwrite or None}},
+        options={
+            "video": video | wanted.get("video", {}),
+            "images": {"format": format_, "overwrite": overwrite or None}
+            | wanted.get("images", {}),
+        },
         extra_outputs=_make_extra_outputs(matte, foreground, selection.classes),
         source_options={
             **make_rotation_keys(rotate),

@@ -253,15 +253,15 @@ def background_effects(
         effect = {"kind": "blur", "radius_px": blur, **kept}
         if refresh_hz is not None:
             effect["refresh_hz"] = refresh_hz
-    elif _is_none(background):
+    elif is_no_background(background):
         effect = {"kind": "cutout", **kept}
     else:
         effect = {"kind": "replace", "background": background, "fit": fit, **kept}
     return [effect, {"kind": "flip", "horizontal": True}] if mirror else [effect]
 
 
-def _is_none(background: str | None) -> bool:
-    """Whether it asks for a transparent background, in either word that people use."""
+def is_no_background(background: str | None) -> bool:
+    """Return True if it asks for a transparent result, in either word that people use."""
     return background is not None and background.lower() in {"none", "transparent"}
 
 
@@ -270,5 +270,5 @@ def _product_effects(
 ) -> list[dict[str, Any]]:
     if background is None:
         raise ConfigError("a product needs a --background", hint="--background white, or none")
-    behind = {} if _is_none(background) else {"background": background, "fit": fit}
+    behind = {} if is_no_background(background) else {"background": background, "fit": fit}
     return [{"kind": "cutout", **kept}, {"kind": "product", **product, **behind}]

@@ -113,11 +113,13 @@ def predict_track_changes(config: RunConfig) -> list[str]:
             options = sink.options
             if options.audio == "none":
                 continue
+            plan = sink.component_class.plan(options)
             found = describe_track_changes(
                 path,
-                sink.component_class.plan(options).format,
+                plan.format,
                 private=options.private,
                 convert=options.audio == "convert",
+                codec=plan.audio,
             )
             notes += [f"{path.name}: {note}" for note in found]
     return notes

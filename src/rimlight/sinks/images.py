@@ -13,13 +13,16 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, ClassVar, Literal, cast
 
 import cv2
+import numpy as np
 from pydantic import Field
 
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, PartialOutputError, SinkError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.imaging.color import Image
+from rimlight.imaging.image_files.exr import encode_exr
 from rimlight.imaging.image_files.metadata import encode_image
+from rimlight.sinks.delivery import AlphaMode
 from rimlight.sinks.output_paths import (
     ALPHA_SUFFIXES,
     check_can_be_folder,
@@ -39,6 +42,7 @@ from rimlight.sinks.result_record import (
     record_result,
 )
 from rimlight.system.atomic_io import create_partial_file, move_into_place
+from rimlight.system.av import av
 from rimlight.system.file_kinds import WRITABLE_IMAGE_SUFFIXES, choose_result_suffix
 
 _log = logging.getLogger(__name__)
@@ -84,9 +88,15 @@ class ImagesSink:
             options.FilePath, Field(description="a folder, or one file for one picture")
         ]
         format: Annotated[
-            Literal["auto", "png", "webp", "jpg"],
-            Field(description="auto: as the source's pictures, png where there is alpha"),
+            Literal["auto", "png", "png16", "webp", "jpg", "exr"],
+            Field(
+                description="auto: as the source's pictures, png where there is alpha; png16: with "
+                "16 bits; exr: OpenEXR, half float, linear light"
+            ),
         ] = "auto"
+        alpha: Annotated[
+            AlphaMode, Field(description="of exr: whether colors are multiplied with alpha")
+        ] = "straight"
         quality: Annotated[int, Field(ge=1, le=100, description="of jpg and webp")] = 92
         overwrite: Annotated[bool, Field(description="replace files of the results' names")] = False
         keep_record: Annotated[
@@ -342,17 +352,29 @@ class ImagesSink:
                 f"{target} would be {width}x{height}: {suffix[1:]} ends at {largest} pixels a side",
                 hint=_PNG_HINT,
             )
+        if suffix == ".exr":
+            return self._encode_exr(frame, target)
         picture = frame.bgr
         if frame.alpha is not None:
             picture = cast(Image, cv2.merge([*cv2.split(frame.bgr), frame.alpha]))
         flag = _QUALITY.get(suffix)
         settings = [flag, self._options.quality] if flag else []
         data = None
+        if self._options.format == "png16":
+            picture = cast(Image, picture.astype(np.uint16) * 257)
         with suppress(cv2.error):
             data = encode_image(suffix, picture, frame.metadata, settings)
         if data is None:
             raise PartialOutputError(f"{target} cannot be encoded as {suffix[1:]}", hint=_PNG_HINT)
         return data
+
+    def _encode_exr(self, frame: Frame, target: Path) -> bytes:
+        try:
+            return encode_exr(
+                frame.bgr, frame.alpha, premultiplied=self._options.alpha == "premultiplied"
+            )
+        except (ValueError, av.error.FFmpegError) as exc:
+            raise PartialOutputError(f"{target} cannot be encoded: {exc}", hint=_PNG_HINT) from exc
 
     def _has_all(self) -> bool:
         """Return True unless a picture of the source is missing; a watched folder has no end."""
@@ -390,6 +412,7 @@ def _choose_suffix(options: ImagesSink.Options) -> str:
         return ""
     suffix = options.path.suffix.lower()
     named = {".jpeg": ".jpg"}.get(suffix, suffix)
-    if named in WRITABLE_IMAGE_SUFFIXES and named != f".{options.format}":
+    wanted = ".png" if options.format == "png16" else f".{options.format}"
+    if named in WRITABLE_IMAGE_SUFFIXES and named != wanted:
         raise ConfigError(f"{options.path} is not a {options.format}", hint="leave format out")
-    return f".{options.format}"
+    return wanted

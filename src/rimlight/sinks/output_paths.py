@@ -16,7 +16,7 @@ from rimlight.system.atomic_io import is_own_report, is_special_file, translate_
 from rimlight.system.file_kinds import WRITABLE_IMAGE_SUFFIXES
 from rimlight.system.locks import O_NOFOLLOW
 
-ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
+ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff", ".exr")
 
 FileId = tuple[int, int]
 """Device and number of a file: all its names have the same one."""

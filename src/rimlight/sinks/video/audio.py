@@ -42,6 +42,8 @@ class AudioCodec:
 AAC = AudioCodec("aac", "AAC", "fltp", _AAC_RATES, 96_000)
 OPUS = AudioCodec("libopus", "Opus", "flt", (48_000,), 64_000)
 FLAC = AudioCodec("flac", "FLAC", "s16")
+PCM = AudioCodec("pcm_s16le", "PCM", "s16")
+AUDIO_CODECS = {"aac": AAC, "opus": OPUS, "flac": FLAC, "pcm": PCM}
 
 
 def choose_audio_codec(stream: av.AudioStream, container: str) -> AudioCodec:
@@ -81,7 +83,8 @@ class ConvertedAudioTrack:
     @property
     def is_same_codec(self) -> bool:
         """The stream is in that codec already."""
-        return self.codec.title.lower() == self._decoder.codec.canonical_name
+        name = self.codec.title.lower()
+        return self._decoder.codec.canonical_name.partition("_")[0] == name
 
     @property
     def time_base(self) -> Fraction:

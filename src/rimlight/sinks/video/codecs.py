@@ -15,7 +15,7 @@ from rimlight.core.frame import SourceInfo
 from rimlight.system.av import av
 
 CodecName = Literal[
-    "auto", "h264", "h265", "av1", "vp9", "ffv1", "prores",
+    "auto", "h264", "h265", "av1", "vp9", "ffv1", "prores", "dnxhr", "dnxhr-444",
     "h264-nvenc", "h265-nvenc", "av1-nvenc", "h264-qsv", "h265-qsv", "av1-qsv",
     "h264-amf", "h265-amf", "av1-amf", "h264-videotoolbox", "h265-videotoolbox",
 ]  # fmt: skip
@@ -63,14 +63,20 @@ class Codec:
     @property
     def standard(self) -> str:
         """FFmpeg's name of what is coded, whoever does it."""
-        names = {"h265": "hevc"}
+        names = {"h265": "hevc", "dnxhr": "dnxhd"}
         plain = self.name.partition("-")[0]
         return names.get(plain, plain)
 
     @property
     def is_limited_range(self) -> bool:
         """Readers take its luma for limited range: the codec cannot say otherwise."""
-        return self.name == "prores"
+        return self.standard in ("prores", "dnxhd")
+
+    @property
+    def decoded_names(self) -> tuple[str, ...]:
+        """What FFmpeg calls decoders of it, without "lib" and what follows a hyphen."""
+        decoders = {"av1": ("av1", "dav1d", "aom"), "vp9": ("vp9", "vpx")}
+        return decoders.get(self.standard, (self.standard,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +97,26 @@ class EncodingPlan:
         codec: the encoder.
         pixels: FFmpeg's name of the pixel format to encode.
         options: the encoder's own options.
+        wants_limited_range: readers of the file expect the limited range.
+        audio: the codec that all sound is converted to; None: as the option `audio` says.
     """
 
     format: str
     codec: Codec
     pixel_format: str
     options: dict[str, str]
+    wants_limited_range: bool = False
+    audio: str | None = None
+
+    @property
+    def is_limited_range(self) -> bool:
+        """The pictures are written with the limited range, whatever the input has."""
+        return self.wants_limited_range or self.codec.is_limited_range
+
+    @property
+    def has_separate_alpha(self) -> bool:
+        """Alpha is coded next to the colors, by `Vp9AlphaEncoder`."""
+        return self.codec.name == "vp9" and self.pixel_format == "yuva420p"
 
 
 def _make_hardware_codecs(vendor: Vendor, pixels: str, *standards: str) -> tuple[Codec, ...]:
@@ -125,6 +145,8 @@ CODECS = {
         Codec("vp9", "libvpx-vp9", "yuv420p", "yuva420p", default_crf=31),
         Codec("ffv1", "ffv1", "yuv420p", "bgra"),
         Codec("prores", "prores_ks", "yuv422p10le", "yuva444p10le"),
+        Codec("dnxhr", "dnxhd", "yuv422p10le"),
+        Codec("dnxhr-444", "dnxhd", "yuv444p10le"),
         *_make_hardware_codecs("nvenc", "yuv420p", "h264", "h265", "av1"),
         *_make_hardware_codecs("qsv", "nv12", "h264", "h265", "av1"),
         *_make_hardware_codecs("amf", "nv12", "h264", "h265", "av1"),
@@ -216,10 +238,12 @@ def _build_options(codec: Codec, crf: int | None, preset: Preset, pixels: str) -
         "av1": {"preset": str(12 - place)},
         "vp9": {"cpu-used": str(min(5, 8 - place)), "row-mt": "1", "b": "0"},
         "ffv1": {"slicecrc": "1"},
+        "dnxhr": {"profile": "dnxhr_hqx"},
+        "dnxhr-444": {"profile": "dnxhr_444"},
         "prores": {"profile": "4" if pixels.startswith("yuva") else "2", "vendor": "apl0"},
     }
     own = every[codec.name]
-    if pixels == "yuva420p":  # libvpx refuses alpha together with its alternate references
+    if pixels == "yuva420p":  # each picture needs a packet of its own, to carry its alpha
         own["auto-alt-ref"] = "0"
     return own if crf is None else {**own, "crf": str(crf)}
 
@@ -301,9 +325,14 @@ def choose_time_base(info: SourceInfo) -> Fraction:
 
 def set_codec_tag(stream: av.VideoStream, plan: EncodingPlan) -> None:
     """Call the codec in mp4 and mov what players look for: libav's own choice may not play."""
-    tag = _TAGS.get((plan.codec.standard, plan.options.get("profile")))
-    if is_quicktime(plan) and tag:
+    if tag := get_codec_tag(plan):
         stream.codec_context.codec_tag = tag
+
+
+def get_codec_tag(plan: EncodingPlan) -> str | None:
+    """Return what mp4 and mov call the codec; None where libav's choice plays everywhere."""
+    tag = _TAGS.get((plan.codec.standard, plan.options.get("profile")))
+    return tag if is_quicktime(plan) else None
 
 
 def build_faststart_options(plan: EncodingPlan) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -33,6 +32,7 @@ from rimlight.sinks.video.codecs import (
 )
 from rimlight.sinks.video.metadata import copy_metadata, reserve_pixel_aspect
 from rimlight.sinks.video.stream_copy import StreamCopy
+from rimlight.sinks.video.vp9_alpha import ALPHA_TAGS, Vp9AlphaEncoder
 from rimlight.system.av import av
 
 log = logging.getLogger(__name__)
@@ -96,11 +96,11 @@ class Encoder:
         self._first_dts: int | None = None
         self._early: list[int] = []
         same_colors = first.color.matrix == info.color.matrix
-        color = replace(first.color, full_range=False) if plan.codec.is_limited_range else None
+        color = choose_color(plan, first.color)
         self._pictures = AvFrameConverter(
-            plan.pixel_format,
+            "yuv420p" if plan.has_separate_alpha else plan.pixel_format,
             self._size,
-            color or first.color,
+            color,
             primaries=info.primaries if same_colors else None,
             transfer=info.transfer if same_colors else None,
         )
@@ -114,6 +114,10 @@ class Encoder:
         )
         self._stream = self._add_stream(plan, info, threads)
         self._pictures.set_color_tags(self._stream.codec_context)
+        self._alpha: Vp9AlphaEncoder | None = None
+        if plan.has_separate_alpha:
+            self._stream.metadata.update(ALPHA_TAGS)
+            self._alpha = Vp9AlphaEncoder(self._size, self._base, threads)
         if info.media_path is not None:
             copy_metadata(info.media_path, self._output, info.start_offset)
         if sound is not None:
@@ -127,7 +131,7 @@ class Encoder:
             options=plan.options,
             width=self._size[0],
             height=self._size[1],
-            pix_fmt=plan.pixel_format,
+            pix_fmt="yuv420p" if plan.has_separate_alpha else plan.pixel_format,
             time_base=self._base,
         )
         assert isinstance(stream, av.VideoStream)
@@ -154,6 +158,8 @@ class Encoder:
         picture.pts = self.to_ticks(frame.pts)
         self._durations[picture.pts] = self.to_ticks(frame.pts + duration_s) - picture.pts
         picture.time_base = self._base
+        if self._alpha is not None:
+            self._alpha.push(picture.pts, _get_alpha(frame))
         self._mux(self._set_durations(self._stream.encode(picture)))
 
     def finish(self, last_s: Fraction, end_s: Fraction) -> None:
@@ -187,13 +193,21 @@ class Encoder:
                 self._first_dts = packet.dts
             if packet.dts is not None and packet.dts < self._first_pts:
                 self._early.append(packet.dts)
-        return packets
+        return [self._alpha.attach(packet) for packet in packets] if self._alpha else packets
 
     def _mux(self, packets: list[av.Packet[Any]]) -> None:
         for packet in packets:
             if self._sound is not None and packet.dts is not None:
                 self._sound.copy_until(packet.dts * packet.time_base)
             self._output.mux(packet)
+
+
+def choose_color(plan: EncodingPlan, color: ColorSpace) -> ColorSpace:
+    """Return the color space that frames of `color` are written in."""
+    matrix = color.matrix
+    if plan.codec.standard == "dnxhd" and matrix == "bt601":
+        matrix = "bt709"  # its header can say BT.709 and BT.2020 only (SMPTE ST 2019-1)
+    return ColorSpace(matrix, full_range=color.full_range and not plan.is_limited_range)
 
 
 def _set_missing_dts(packets: list[av.Packet[Any]]) -> None:
@@ -250,9 +264,9 @@ class AvFrameConverter:
         """Return `frame` as a picture, its color tagged, without a time stamp."""
         make = {
             "yuv420p": self._to_yuv420p,
-            "yuva420p": self._to_yuva420p,
             "nv12": self._reformat,
             "yuv422p10le": self._reformat,
+            "yuv444p10le": self._reformat,
             "bgra": self._to_bgra,
             "yuva444p10le": self._to_yuva444p10,
         }[self._pixel_format]
@@ -276,11 +290,6 @@ class AvFrameConverter:
             return av.VideoFrame.from_numpy_buffer(i420, format="yuv420p")
         picture = av.VideoFrame(*self._size, "yuv420p")
         self._fill_planes(picture, split_planes(i420))
-        return picture
-
-    def _to_yuva420p(self, frame: Frame) -> av.VideoFrame:
-        picture = av.VideoFrame(*self._size, "yuva420p")
-        self._fill_planes(picture, (*split_planes(self._to_i420(frame)), _get_alpha(frame)))
         return picture
 
     def _reformat(self, frame: Frame) -> av.VideoFrame:

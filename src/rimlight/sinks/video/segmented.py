@@ -25,12 +25,11 @@ from rimlight.sinks.video.encoder import Encoder
 from rimlight.sinks.video.metadata import copy_metadata, reserve_pixel_aspect, write_pixel_aspect
 from rimlight.sinks.video.segment_index import Segment, SegmentIndex
 from rimlight.sinks.video.stream_copy import StreamCopy
+from rimlight.sinks.video.vp9_alpha import ALPHA_TAGS
 from rimlight.system.av import av
 
 TimeRange: TypeAlias = tuple[Fraction | None, Fraction | None]
 """From one moment up to another, in seconds; None for the video's own begin or end."""
-
-_STREAM_TAGS = ("alpha_mode",)  # players look at this one before they look for alpha in VP9
 
 
 class SegmentedWriter:
@@ -283,9 +282,8 @@ def _add_stream(
 ) -> av.VideoStream:
     stream = out.add_stream_from_template(template, opaque=True)
     assert isinstance(stream, av.VideoStream)
-    for key in _STREAM_TAGS:
-        if key in template.metadata:
-            stream.metadata[key] = template.metadata[key]
+    if plan.has_separate_alpha:
+        stream.metadata.update(ALPHA_TAGS)
     stream.time_base = choose_time_base(info)
     stream.codec_context.framerate = info.rate or DEFAULT_RATE
     if info.sample_aspect != 1:

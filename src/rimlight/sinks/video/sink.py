@@ -9,13 +9,14 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, ClassVar, NoReturn
+from typing import Annotated, ClassVar, NoReturn, cast
 
 from pydantic import Field
 
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, SinkError
 from rimlight.core.frame import Frame, SourceInfo
+from rimlight.sinks.delivery import check_suffix
 from rimlight.sinks.output_paths import check_not_source, check_writable_file
 from rimlight.sinks.result_record import can_replace
 from rimlight.sinks.video.codecs import (
@@ -26,6 +27,7 @@ from rimlight.sinks.video.codecs import (
     check_available,
     plan_encoding,
 )
+from rimlight.sinks.video.delivery_check import DeliveryCheck
 from rimlight.sinks.video.metadata import log_tags
 from rimlight.sinks.video.recording import RecordingWriter
 from rimlight.sinks.video.segment_index import SegmentIndex
@@ -65,6 +67,13 @@ class VideoSink:
         codec: Annotated[CodecName, Field(description="auto: the container's usual one")] = "auto"
         crf: Annotated[
             int | None, Field(ge=0, le=63, description="quality, lower is better; None: usual")
+        ] = None
+        deliver: Annotated[
+            str | None,
+            Field(
+                description="the program that gets the result, as `rimlight options deliver` lists "
+                "them; sets codec, sound and range, and decodes the result to verify it"
+            ),
         ] = None
         preset: Annotated[Preset, Field(description="speed of the encoder")] = "veryfast"
         audio: Annotated[
@@ -106,7 +115,12 @@ class VideoSink:
         check_not_source(options.path, info)
         knows_what_is_there = self._is_recording or options.resume is not None
         check_writable_file(options.path, overwrite=knows_what_is_there or self._can_replace())
-        self._writer = self._open_writer(self._open_sound())
+        sound = self._open_sound()
+        self._sounds = sound.sound_count if sound is not None else 0
+        self._writer = self._open_writer(sound)
+        self._check_result = (
+            DeliveryCheck(self._plan, info) if options.deliver and options.part is None else None
+        )
         self._held: Frame | None = None
         self._taken = 0
         self._gap = 1 / (info.rate or DEFAULT_RATE)
@@ -123,13 +137,22 @@ class VideoSink:
         Raises:
             ConfigError: the container cannot hold what is asked for, or hardware is missing.
         """
+        form = None
+        if options.deliver is not None:
+            name = options.deliver
+            form = check_suffix(str(options.path), name, transparent=options.transparent)
         plan = plan_encoding(
             options.path,
-            codec=options.codec,
+            codec=cast(CodecName, form.codec)
+            if form and options.codec == "auto"
+            else options.codec,
             transparent=options.transparent,
             crf=options.crf,
             preset=options.preset,
         )
+        if form is not None:
+            limited = form.range == "limited"
+            plan = replace(plan, wants_limited_range=limited, audio=form.audio)
         check_available(plan.codec)
         _check_codec(plan, options.path)
         return plan
@@ -202,6 +225,7 @@ class VideoSink:
             origin=self._info.start_offset,
             private=private,
             convert=self._options.audio == "convert",
+            codec=self._plan.audio,
         )
 
     @property
@@ -254,6 +278,8 @@ class VideoSink:
         except (av.error.FFmpegError, OSError) as exc:
             self._fail(exc)
         self._held = frame
+        if self._check_result is not None:
+            self._check_result.add(frame)
 
     def _check(self, frame: Frame) -> None:
         if self._done:
@@ -284,7 +310,8 @@ class VideoSink:
         """Finish the video and give it its name. Without a frame there is no video.
 
         Raises:
-            SinkError: the end of the file cannot be written; nothing is left of it then.
+            SinkError: the end of the file cannot be written; nothing is left of it then. Or the
+                result for a program, decoded, is not what was written; it is kept.
         """
         if self._done:
             return
@@ -297,6 +324,9 @@ class VideoSink:
             self._fail(exc)
         self._done = True
         self._held = None
+        if self._check_result is not None and self._is_all:
+            earlier = self._writer.earlier_frames
+            self._check_result.run(self._path, earlier_frames=earlier, sounds=self._sounds)
 
     def _write_last_frame(self) -> Fraction | None:
         """Write the last frame; return until when it is shown, None where there is none."""

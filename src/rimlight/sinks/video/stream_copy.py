@@ -40,7 +40,8 @@ class StreamCopy:
         origin: the moment of the input's clock at which the output's begins; what is earlier is
             left out, unless it is 0.
         private: only sound is taken, and of its tags only the language.
-        convert: encode all sound again, even what the container could hold.
+        convert: encode sound in the container's usual codec, even where it could be copied.
+        codec: encode all sound in this codec, by its key in `AUDIO_CODECS`; None: see `convert`.
 
     Raises:
         SinkError: the file does not open.
@@ -54,6 +55,7 @@ class StreamCopy:
         origin: Fraction = Fraction(0),
         private: bool = False,
         convert: bool = False,
+        codec: str | None = None,
     ) -> None:
         self._path = path
         self._origin = origin
@@ -66,6 +68,7 @@ class StreamCopy:
                 _read_first_packets(path),
                 private=private,
                 convert=convert,
+                codec=codec,
             )
         except BaseException:
             self._input.close()
@@ -83,6 +86,11 @@ class StreamCopy:
         self._output: av.container.OutputContainer | None = None
         self._packets = self._read()
         self._next: Packet | None = None
+
+    @property
+    def sound_count(self) -> int:
+        """Number of sound tracks in the result."""
+        return sum(track.stream.type == "audio" for track in self._tracks.values())
 
     @property
     def time_bases(self) -> list[Fraction]:
@@ -204,7 +212,12 @@ class StreamCopy:
 
 
 def describe_track_changes(
-    path: Path, container: str, *, private: bool = False, convert: bool = False
+    path: Path,
+    container: str,
+    *,
+    private: bool = False,
+    convert: bool = False,
+    codec: str | None = None,
 ) -> tuple[str, ...]:
     """Return what becomes of the sound and subtitles of `path`, one line for what is not copied.
 
@@ -213,11 +226,14 @@ def describe_track_changes(
         container: FFmpeg's name of the output container.
         private: only sound is taken.
         convert: all sound is encoded again.
+        codec: the codec of all sound; None: see `convert`.
     """
     try:
         with _open_input(path) as source:
             begin = _read_first_packets(path)
-            return plan_tracks(source, container, begin, private=private, convert=convert).notes
+            return plan_tracks(
+                source, container, begin, private=private, convert=convert, codec=codec
+            ).notes
     except SinkError:
         return ()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
-from rimlight.sinks.video.audio import ConvertedAudioTrack, choose_audio_codec
+from rimlight.sinks.video.audio import AUDIO_CODECS, ConvertedAudioTrack, choose_audio_codec
 from rimlight.sinks.video.pcm import PcmGapFiller
 from rimlight.sinks.video.subtitles import ConvertedSubtitleTrack, choose_subtitle_codec
 from rimlight.system.av import av
@@ -91,6 +91,7 @@ def plan_tracks(
     *,
     private: bool = False,
     convert: bool = False,
+    codec: str | None = None,
 ) -> TrackPlan:
     """Decide over each track of `source` but the pictures'; nothing is written.
 
@@ -100,6 +101,7 @@ def plan_tracks(
         begin: packets from the begin of `source`, tried on the container.
         private: leave out all that is not sound.
         convert: encode sound in the container's usual codec, even where it could be copied.
+        codec: encode all sound in this codec, by its key in `AUDIO_CODECS`; None: see `convert`.
     """
     tracks: list[Track] = []
     notes: list[str] = []
@@ -112,7 +114,7 @@ def plan_tracks(
                 f"{_describe_track(stream)} left out: they may say where the film was taken"
             )
             continue
-        track, note = _plan_track(stream, container, first, convert=convert)
+        track, note = _plan_track(stream, container, first, convert=convert, codec=codec)
         tracks += [track] if track else []
         notes += [note] if note else []
     attached, left = _plan_attachments(source, container, private=private)
@@ -120,10 +122,14 @@ def plan_tracks(
 
 
 def _plan_track(
-    stream: Stream, container: str, begin: Sequence[Packet], *, convert: bool
+    stream: Stream, container: str, begin: Sequence[Packet], *, convert: bool, codec: str | None
 ) -> tuple[Track | None, str | None]:
-    made = _make_converted_track(stream, container)
-    wanted = convert and isinstance(made, ConvertedAudioTrack) and not made.is_same_codec
+    made = _make_converted_track(stream, container, codec)
+    wanted = (
+        (convert or codec is not None)
+        and isinstance(made, ConvertedAudioTrack)
+        and not made.is_same_codec
+    )
     fits = _can_mux(CopiedTrack(stream, container), container, begin)
     poorly = fits and get_codec_name(stream).startswith(_POORLY_READ.get(container, ("?",)))
     if fits and not wanted and not poorly:
@@ -141,12 +147,13 @@ def _plan_track(
 
 
 def _make_converted_track(
-    stream: Stream, container: str
+    stream: Stream, container: str, sound: str | None
 ) -> ConvertedAudioTrack | ConvertedSubtitleTrack | None:
     """Return the track that decodes and encodes `stream`; None where nothing decodes it."""
     if stream.type == "audio" and stream.codec_context is not None:
         assert isinstance(stream, av.AudioStream)
-        return ConvertedAudioTrack(stream, choose_audio_codec(stream, container))
+        usual = choose_audio_codec(stream, container)
+        return ConvertedAudioTrack(stream, AUDIO_CODECS[sound] if sound else usual)
     codec = choose_subtitle_codec(stream, container) if stream.type == "subtitle" else None
     return ConvertedSubtitleTrack(stream, codec) if codec else None
 
