@@ -19,6 +19,26 @@ def test_list_shows_every_model_and_where_it_is(rimlight, alone):
     assert "AGPL-3.0" in state["yolov8n-seg"]
 
 
+def test_list_shows_what_each_model_measured_and_whether_it_may_be_sold(rimlight, alone):
+    lines = rimlight("models", "list", env=alone).stdout.splitlines()
+    state = {line.split()[0]: line.split() for line in lines}
+    assert state["name"][3:7] == ["commercial", "IoU", "F", "ms"]
+    license, commercial, iou, f, ms = state["selfie-multiclass"][3:8]
+    assert (license, commercial) == ("Apache-2.0", "yes")
+    assert 0.8 < float(iou) < 1 and 0.7 < float(f) < 1 and float(ms) > 0
+
+
+def test_commercial_leaves_out_what_is_restricted_or_unclear(rimlight, alone):
+    lines = rimlight("models", "list", "--commercial", env=alone).stdout.splitlines()
+    names = {line.split()[0] for line in lines[1:]}
+    assert {"selfie", "selfie-multiclass", "road-lite"} <= names
+    assert not names & {"yolov8n-seg", "u2netp", "modnet", "cityscapes"}
+
+
+def test_show_says_what_a_model_was_trained_on(rimlight, alone):
+    assert "trained_on: DUTS-TR" in rimlight("models", "show", "u2netp", env=alone).stdout
+
+
 def test_a_wrong_card_is_a_line_of_the_list_and_no_more(rimlight, alone, tmp_path):
     (tmp_path / "broken.yaml").write_text("name: [broken\n")
     lines = rimlight("models", "list", "--models-dir", tmp_path, env=alone).stdout.splitlines()

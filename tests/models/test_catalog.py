@@ -36,13 +36,14 @@ def write_card(folder, name, **changes):
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(data))
 
 
-def test_the_seven_models_have_cards(alone):
+def test_the_models_of_the_catalog_have_cards(alone):
     known = {"cityscapes", "deeplab-voc", "road", "road-lite"}
     known |= {"selfie", "selfie-landscape", "yolov8n-seg"}
+    known |= {"selfie-multiclass", "u2netp", "modnet"}
     assert known <= {card.name for card in Catalog().list_cards()}
 
 
-@pytest.mark.parametrize("name", ["selfie", "selfie-landscape", "road-lite"])
+@pytest.mark.parametrize("name", ["selfie", "selfie-landscape", "selfie-multiclass", "road-lite"])
 def test_the_shipped_models_are_always_here(alone, name):
     card, path = Catalog().resolve(name)
     assert card.name == name and path.parent == SHIPPED
@@ -153,3 +154,9 @@ def test_a_bare_file_whose_bytes_are_known_uses_their_card(alone):
     shutil.copy(FILE, alone / "renamed.tflite")
     card, path = Catalog().resolve(str(alone / "renamed.tflite"))
     assert card.name == "selfie" and card.files[0].file == path.name == "renamed.tflite"
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(SHIPPED.glob("*.yaml"))])
+def test_every_card_of_ours_says_what_it_was_trained_on_and_what_it_measured(name):
+    card = load_card(SHIPPED / f"{name}.yaml")
+    assert card.trained_on != "not stated" and card.measured

@@ -4,7 +4,8 @@ from fakes import make_frame
 from labeled import as_frame
 
 from rimlight.core.errors import ModelFormatError
-from rimlight.core.model_card import InputSpec, ModelCard
+from rimlight.core.model_card import ModelCard
+from rimlight.core.tensor_specs import InputSpec
 from rimlight.imaging import jit
 from rimlight.segmenters.postprocess import Postprocessor
 from rimlight.segmenters.preprocess import Preprocessor

@@ -5,7 +5,8 @@ from labeled import as_frame
 
 from rimlight.core.errors import ModelFormatError
 from rimlight.core.frame import Mask
-from rimlight.core.model_card import InputSpec, ModelCard, OutputSpec
+from rimlight.core.model_card import ModelCard
+from rimlight.core.tensor_specs import InputSpec, OutputSpec
 from rimlight.imaging.geometry import Rect, letterbox
 from rimlight.models.catalog import Catalog
 from rimlight.segmenters.yolo import DetectionLimits, InstanceSegmenter, decode

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.errors import ModelFormatError
-from rimlight.core.model_card import Layout, ModelCard, ModelFile, choose_runtime
+from rimlight.core.model_card import ModelCard, ModelFile, choose_runtime
+from rimlight.core.tensor_specs import Layout
 from rimlight.segmenters import SEGMENTERS
 from rimlight.segmenters.runtime import INPUT_TYPES, InferenceRuntime, TensorInfo
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame
-from rimlight.core.model_card import InputSpec
+from rimlight.core.tensor_specs import InputSpec
 from rimlight.imaging import jit
 from rimlight.imaging.color import ColorSpace, compute_yuv_to_bgr_matrix, split_planes
 from rimlight.imaging.compositing.i420 import make_grid

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame
-from rimlight.core.model_card import InputSpec, ModelCard, ModelFile, OutputSpec
+from rimlight.core.model_card import ModelCard, ModelFile
 from rimlight.core.protocols import Segmenter
+from rimlight.core.tensor_specs import InputSpec, OutputSpec
 from rimlight.lab.bench.interleaved_timing import Cost, measure_in_turns
 from rimlight.lab.evaluation.datasets import Sample
 from rimlight.lab.evaluation.metrics import compute_iou

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from pydantic import field_validator
 
 from rimlight.core.errors import MissingDependencyError, ModelError, ModelFormatError
-from rimlight.core.model_card import InputSpec, ModelCard, ModelFile, OutputSpec
+from rimlight.core.model_card import ModelCard, ModelFile
 from rimlight.core.options import Options, Size
+from rimlight.core.tensor_specs import InputSpec, OutputSpec
 from rimlight.lab.importers.openvino import identify_road, steps, weights
 from rimlight.lab.importers.openvino_ir import IrGraph, read_ir
 from rimlight.lab.training.cards import save_card
@@ -205,6 +206,8 @@ def _card(name: str, size: tuple[int, int], content: bytes, source: str) -> Mode
         files=(file,),
         license="Apache-2.0",
         origin=_ORIGIN + source,
+        trained_on="dashcam pictures of Intel's own, not published; Intel licenses the weights",
+        commercial="yes",
         input=InputSpec(size=size, color="bgr", scale=1.0),
         output=OutputSpec(kind="softmax"),
         classes=tuple(_PALETTE),

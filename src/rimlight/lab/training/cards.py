@@ -8,7 +8,8 @@ from pathlib import Path
 import yaml
 
 from rimlight.core.errors import ModelError
-from rimlight.core.model_card import InputSpec, ModelCard, ModelFile, OutputSpec
+from rimlight.core.model_card import ModelCard, ModelFile
+from rimlight.core.tensor_specs import InputSpec, OutputSpec
 from rimlight.lab.training.data.options import Fit
 from rimlight.models.catalog import compute_sha256
 from rimlight.system.atomic_io import write_text
@@ -25,6 +26,7 @@ def write_card(
     summary: str = "",
     license: str = "not stated",
     origin: str = "",
+    trained_on: str = "not stated",
     notes: str = "",
 ) -> Path:
     """Write the card of a network of `training.networks` beside its file: NAME.yaml.
@@ -40,6 +42,7 @@ def write_card(
         summary: a line for `rimlight models list`.
         license: of the weights.
         origin: what it was made from.
+        trained_on: the pictures that it was trained on.
         notes: anything else.
 
     Raises:
@@ -51,6 +54,7 @@ def write_card(
         files=(ModelFile(file=file.name),),
         license=license,
         origin=origin,
+        trained_on=trained_on,
         input=InputSpec(size=size, fit="letterbox" if fit == "letterbox" else "stretch"),
         output=OutputSpec(kind="softmax"),
         classes=tuple(classes),

@@ -91,6 +91,11 @@ def finish(
     return TrainResult(file, tuple(loop.epochs), best, stopped, mixed)
 
 
+def _list_data_names(options: TrainOptions) -> list[str]:
+    """Return the names of the data sets; the folders that hold them stay private."""
+    return [path.resolve().name for path in options.data.paths]
+
+
 def _mix(model: Any, begun: Start, file: Path, held_back: Batches) -> Scores:
     """Interpolate a model with its initial weights and write it; the best epoch's file stays."""
     begun.mix_into(model)
@@ -128,6 +133,7 @@ def _write(
         summary=options.summary,
         license=options.license,
         origin=f"trained by rimlight {options.taught_by}",
+        trained_on=f"{len(samples.train)} pictures of {', '.join(_list_data_names(options))}",
         notes="; ".join(f"{name}: {fact}" for name, fact in facts.items()),
     )
 
