@@ -10,6 +10,14 @@ import pytest
 from rimlight.system import app_paths
 
 
+@pytest.fixture(autouse=True, scope="session")
+def private_state(tmp_path_factory):
+    """Keep the last set-up of the person who runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_leaked_threads():
     before = set(threading.enumerate())

@@ -24,7 +24,7 @@ CLASSES = {
     protocols.Interruptible: (WatchFolderSource, reconnect.ReconnectingSource),
     protocols.HasFixedRate: (PipeWireSink, VirtualCameraSink),
     protocols.HasNotes: (PanelSink, PipeWireSink, VirtualCameraSink),
-    protocols.SupportsOnDemand: (PipeWireSink, VirtualCameraSink),
+    protocols.SupportsOnDemand: (PanelSink, PipeWireSink, VirtualCameraSink),
     protocols.SupportsPlanning: (VideoSink,),
     protocols.SupportsParallelWrites: (ImagesSink,),
     protocols.SupportsKeyboard: (WindowSink,),

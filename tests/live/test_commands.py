@@ -290,3 +290,13 @@ def test_a_choice_that_an_effect_makes_is_left_to_it(play):
 def test_objects_are_listed_for_models_that_know_them(play):
     text, _ = play(lambda controls: controls.execute(["objects"]))
     assert text == "this model finds no single objects"
+
+
+def test_a_run_without_a_panel_says_how_to_get_one(play):
+    def ask(controls):
+        with pytest.raises(ConfigError, match="no panel") as caught:
+            controls.execute(["panel"])
+        return caught.value.hint
+
+    hint, _ = play(ask)
+    assert "rimlight live --panel" in hint

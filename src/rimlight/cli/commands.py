@@ -23,6 +23,7 @@ PANELS = {
     },
     "Live": {
         "live": "live:live",
+        "panel": "panel:panel",
         "ctl": "ctl:ctl",
         "devices": "doctor:devices",
         "setup-camera": "doctor:setup_camera",

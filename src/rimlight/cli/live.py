@@ -150,7 +150,7 @@ def live(
     if on_demand and not sink:
         run = _keep_virtual_cameras(run)
     if panel or panel_port is not None:
-        run = _add_panel(run, panel_port)
+        run = add_panel(run, panel_port)
     validate_live(run)
     if dry_run:
         print_plan(run)
@@ -160,7 +160,7 @@ def live(
 
         share = None if max_cpu is None else parse_cpu_share(max_cpu)
         options = LiveOptions(control_socket, on_demand, share, min_fps)
-        _run(run, options, quiet=quiet)
+        run_live(run, options, quiet=quiet)
 
 
 def _keep_virtual_cameras(run: RunConfig) -> RunConfig:
@@ -171,7 +171,7 @@ def _keep_virtual_cameras(run: RunConfig) -> RunConfig:
     return run.model_copy(update={"sinks": tuple(cameras)}) if cameras else run
 
 
-def _add_panel(run: RunConfig, port: int | None) -> RunConfig:
+def add_panel(run: RunConfig, port: int | None) -> RunConfig:
     """Return `run` with the panel as one more sink, unless it has one."""
     from rimlight.core.config import SinkConfig
 
@@ -182,9 +182,27 @@ def _add_panel(run: RunConfig, port: int | None) -> RunConfig:
     return run.model_copy(update={"sinks": (*run.sinks, panel)})
 
 
-def _run(config: RunConfig, options: LiveOptions, *, quiet: bool) -> None:
+def run_live(
+    config: RunConfig,
+    options: LiveOptions,
+    *,
+    quiet: bool,
+    on_panel: Callable[[str], None] | None = None,
+) -> None:
+    """Run until the source or the user ends it, and remember the set-up.
+
+    Args:
+        config: the run.
+        options: how it is controlled.
+        quiet: print no status line.
+        on_panel: called with the address of the panel once it is there.
+
+    Raises:
+        RimlightError: a component does not open, or the run failed.
+    """
     from rimlight.cli.console import console, format_figures, print_notes, stop_on_signals
     from rimlight.factory.pipeline import open_pipeline
+    from rimlight.live.last_setup import save_setup
     from rimlight.live.session import LiveSession
     from rimlight.live.status import compute_delay_ms
 
@@ -205,7 +223,11 @@ def _run(config: RunConfig, options: LiveOptions, *, quiet: bool) -> None:
             with session.attach(run, config) as commands, stop_on_signals(run.pipeline):
                 line = partial(_format_status, run.pipeline, commands)
                 tick.append(make_throttled(STATUS_INTERVAL_S, lambda: status.update(line())))
+                save_setup(config, options)
+                _announce_panel(run, on_panel)
                 stats = run.pipeline.run()
+                if commands:
+                    save_setup(commands.get_config(), options)
                 delay = compute_delay_ms(run, stats)
             ended = _Ended.of(run)
     if not quiet or ended.failed:
@@ -215,6 +237,14 @@ def _run(config: RunConfig, options: LiveOptions, *, quiet: bool) -> None:
         )
     if ended.error is not None:
         raise ended.error
+
+
+def _announce_panel(run: OpenPipeline, on_panel: Callable[[str], None] | None) -> None:
+    from rimlight.core.protocols import SupportsCommands
+
+    panel = next((sink for sink in run.sinks if isinstance(sink, SupportsCommands)), None)
+    if panel and on_panel:
+        on_panel(panel.url)
 
 
 @dataclass(frozen=True)

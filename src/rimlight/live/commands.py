@@ -81,6 +81,7 @@ class LiveCommands:
             raise TypeError(f"only a live run has commands, got {type(run.pipeline).__name__}")
         self._run = run
         self._pipeline: LivePipeline = run.pipeline
+        self._config = config
         self._allow_passthrough = config.pipeline.allow_passthrough
         self._effects: Effects = config.effects
         self._open_effects: list[tuple[EffectConfig, Effect]] = list(
@@ -178,6 +179,16 @@ class LiveCommands:
             "models": list_person_models(),
             "cores": count_usable_cores(),
         }
+
+    def get_config(self) -> RunConfig:
+        """Return the run as it is now, with the effects, model and quality of its commands."""
+        return self._config.model_copy(
+            update={
+                "effects": self._effects,
+                "segmenter": self._model_switch.requested,
+                "refiners": self._quality_switch.describe_refiners(),
+            }
+        )
 
     def close(self) -> None:
         """Close what came by a change, and the current effects: nobody else does."""

@@ -38,6 +38,10 @@ _TOO_LONG: Answer = {
 }
 
 
+class NoLiveRunError(ConfigError):
+    """No live run listens at a socket."""
+
+
 def get_default_socket() -> Path:
     """Return the path of the socket that a live run listens at by default."""
     return app_paths.get_runtime_folder() / "rimlight.sock"
@@ -131,7 +135,8 @@ def send_command(path: Path, words: Sequence[str]) -> Answer:
     """Send `words` to the run that listens at `path`, and return its answer.
 
     Raises:
-        ConfigError: no run listens there, it does not answer, or the words are too long.
+        NoLiveRunError: no run listens there.
+        ConfigError: the run does not answer, or the words are too long.
     """
     line = json.dumps({"command": list(words)}).encode() + b"\n"
     if len(line) > _MAX_LINE_BYTES:
@@ -152,7 +157,7 @@ def send_command(path: Path, words: Sequence[str]) -> Answer:
                 hint="show its state: rimlight ctl status",
             ) from exc
         except OSError as exc:
-            raise ConfigError(
+            raise NoLiveRunError(
                 f"no live run listens at {path}", hint="start one with: rimlight live"
             ) from exc
     if not answer:

@@ -57,7 +57,7 @@ def open_consumer_counters(run: OpenPipeline) -> tuple[ConsumerCount, ...]:
     Raises:
         ConfigError: the run has other sinks too, or a source that cannot be suspended.
     """
-    inner = [sink.sink for sink in run.sinks if isinstance(sink, ConstantRateSink)]
+    inner = [sink.sink if isinstance(sink, ConstantRateSink) else sink for sink in run.sinks]
     cameras = [sink for sink in inner if isinstance(sink, SupportsOnDemand)]
     if len(cameras) < len(run.sinks) or not isinstance(run.source, ReconnectingSource):
         raise ConfigError(

@@ -36,6 +36,8 @@ class QualitySwitch:
         self._components = components
         self._required = tuple(required)
         self._model_switch = model_switch
+        self._config = config
+        self._is_changed = False
         self._opened: dict[str, tuple[Refiner, ...]] = {}
         self.name = find_quality(config.segmenter, config.refiners)
         """The present quality; "" if the run has refiners of the user's own."""
@@ -65,7 +67,18 @@ class QualitySwitch:
         if model != self._model_switch.requested:
             self._model_switch.switch_to(model, effects)
         self._components.replace_refiners((*self._required, *refiners))
-        self.name = name
+        self.name, self._is_changed = name, True
+
+    def describe_refiners(self) -> tuple[RefinerConfig, ...]:
+        """Return the present refiners, as a run would be opened with them."""
+        given = self._config.refiners
+        if not self._is_changed:
+            return given
+        preset = read_quality(self.name)["refiners"]
+        return (
+            *(each for each in given if not each.component_class.optional),
+            *(RefinerConfig.model_validate(each) for each in preset),
+        )
 
     def close(self) -> None:
         """Close the refiners that it opened."""

@@ -21,6 +21,27 @@ _ALTERNATIVE_PORTS = 10
 _WATCHED_WITHIN_S = 3.0
 
 
+class ViewerCounter:
+    """Tells whether a page of the panel is looking.
+
+    Args:
+        is_watched: returns True if one is.
+    """
+
+    interval_s = 0.2
+    """How often it is worth asking."""
+
+    def __init__(self, is_watched: Callable[[], bool]) -> None:
+        self._is_watched = is_watched
+
+    def count(self) -> int:
+        """Return 1 if a page is looking, else 0."""
+        return int(self._is_watched())
+
+    def close(self) -> None:
+        """There is nothing to release."""
+
+
 class PanelSink:
     """Serves the panel at http://127.0.0.1:PORT/ to the user who has its address.
 
@@ -95,6 +116,10 @@ class PanelSink:
     def write_immediately(self, frame: Frame) -> None:
         """Show `frame` in the place of one that is being sent. Any thread."""
         self._feed.put(frame, is_urgent=True)
+
+    def open_consumer_counter(self) -> ViewerCounter:
+        """Return a counter of the pages that look: an open page keeps the camera on."""
+        return ViewerCounter(lambda: self._feed.is_watched(_WATCHED_WITHIN_S))
 
     def close(self) -> None:
         """Hang up."""

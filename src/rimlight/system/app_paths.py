@@ -63,6 +63,11 @@ def get_data_folder() -> Path:
     return get_user_folder("XDG_DATA_HOME", ".local/share") / "rimlight"
 
 
+def get_state_folder() -> Path:
+    """Return the user's folder for what lasts between runs (XDG, or ~/.local/state)."""
+    return get_user_folder("XDG_STATE_HOME", ".local/state") / "rimlight"
+
+
 def get_runtime_folder() -> Path:
     """Return the user's folder for sockets: XDG's, or a private one in the cache."""
     base = os.environ.get("XDG_RUNTIME_DIR")

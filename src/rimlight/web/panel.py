@@ -41,8 +41,8 @@ _FILES = {
 OPEN_PATHS = frozenset({"/healthz", "/metrics"})
 """What needs no token: numbers alone."""
 ALLOWED_VERBS = frozenset(
-    {"background", "blur", "choices", "freeze", "max-cpu", "mirror", "model", "next", "panic"}
-    | {"profile", "quality", "status"}
+    {"background", "blur", "choices", "framing", "freeze", "max-cpu", "mirror", "model", "next"}
+    | {"panic", "profile", "quality", "status"}
 )
 """What the page may ask of the run; `rimlight ctl` may ask more."""
 MAX_COMMAND_BYTES = 4096

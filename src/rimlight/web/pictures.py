@@ -81,7 +81,7 @@ class PictureFeed:
 
     def is_watched(self, within_s: float) -> bool:
         """Return True if somebody has asked for a picture in the last `within_s` seconds."""
-        return self._clock() - self._seen_at < within_s
+        return bool(self._waiting) or self._clock() - self._seen_at < within_s
 
     async def wait_newer(self, after: int, timeout_s: float) -> Picture | None:
         """Return a picture with a number greater than `after`; None if there is none in time."""

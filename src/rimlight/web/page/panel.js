@@ -8,7 +8,7 @@ const STATUS_MS = 1000;
 const RETRY_MS = 1000;
 const MAX_UPLOAD_BYTES = 32 * 1024 * 1024;
 const SWATCHES = ["#1f2933", "#335c67", "#6b8f71", "#d9cab3", "#f4f5f7"];
-const KEYS = { p: ["panic"], f: ["freeze"], m: ["mirror"], b: ["next"], "+": ["blur", "+4"], "-": ["blur", "-4"] };
+const KEYS = { p: ["panic"], f: ["freeze"], m: ["mirror"], z: ["framing"], b: ["next"], "+": ["blur", "+4"], "-": ["blur", "-4"] };
 
 let status = null;
 let before = null;
@@ -116,6 +116,7 @@ function showStatus() {
   press($("panic"), status.panic, status.panic ? "Show again" : "Cover everything");
   press($("freeze"), status.frozen, status.frozen ? "Frozen" : "Freeze");
   press($("mirror"), status.mirror, "Mirror");
+  press($("framing"), status.effects.includes("framing"), "Framing");
   $("cover").hidden = !status.panic;
   $("frame").classList.toggle("covered", status.panic);
   showFigures();
@@ -256,7 +257,7 @@ function connectSlider(input, show, commit) {
 }
 
 function connectControls() {
-  for (const id of ["panic", "freeze", "mirror", "next"]) $(id).addEventListener("click", () => send([id]));
+  for (const id of ["panic", "freeze", "mirror", "framing", "next"]) $(id).addEventListener("click", () => send([id]));
   $("color").before(...SWATCHES.map((color) => {
     const button = makeButton("", ["background", color], { color });
     button.style.background = color;
