@@ -188,5 +188,5 @@ def test_tensorflow_is_imported_by_training_and_one_segmenter_only():
     }
 
 
-def test_only_one_segmenter_imports_onnx_runtime():
-    assert importers_of("onnxruntime") == {"segmenters/onnx.py"}
+def test_only_one_module_imports_onnx_runtime():
+    assert importers_of("onnxruntime") == {"segmenters/onnx_runtime.py"}

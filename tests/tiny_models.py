@@ -53,3 +53,51 @@ def save_tiny_onnx(path, *, layout="nchw", size=None, bias=-1.0, channels=1, op=
     opset = [helper.make_opsetid("", 17)]
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
     return path
+
+
+def save_recurrent_onnx(path):
+    """Save a network with the inputs and outputs of RobustVideoMatting's published file.
+
+    pha is the mean of the channels of src times downsample_ratio, plus half of the pha before.
+    """
+    import onnx
+    from onnx import TensorProto, helper
+
+    def describe(name, *sides):
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, sides)
+
+    def describe_state(name):
+        return describe(name, *(f"{name}_{axis}" for axis in ("batch", "depth", "rows", "columns")))
+
+    states = [f"r{number}" for number in range(1, 5)]
+    nodes = [
+        helper.make_node("Conv", ["src", "w"], ["sum"]),
+        helper.make_node("Mul", ["sum", "downsample_ratio"], ["scaled"]),
+        helper.make_node("Mul", ["r1i", "half"], ["past"]),
+        helper.make_node("Add", ["scaled", "past"], ["pha"]),
+        helper.make_node("Identity", ["pha"], ["r1o"]),
+        helper.make_node("Identity", ["src"], ["fgr"]),
+        *(helper.make_node("Identity", [f"{name}i"], [f"{name}o"]) for name in states[1:]),
+    ]
+    picture = ("batch", "height", "width")
+    graph = helper.make_graph(
+        nodes,
+        "recurrent",
+        [
+            describe("src", picture[0], 3, *picture[1:]),
+            *(describe_state(f"{name}i") for name in states),
+            describe("downsample_ratio", 1),
+        ],
+        [
+            describe("fgr", picture[0], 3, *picture[1:]),
+            describe("pha", picture[0], 1, *picture[1:]),
+            *(describe_state(f"{name}o") for name in states),
+        ],
+        [
+            onnx.numpy_helper.from_array(np.full((1, 3, 1, 1), 1 / 3, np.float32), "w"),
+            onnx.numpy_helper.from_array(np.float32(0.5), "half"),
+        ],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return path

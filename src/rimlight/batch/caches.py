@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rimlight.batch import storage
 from rimlight.core.config import SegmenterConfig
 from rimlight.core.errors import SinkError
-from rimlight.factory.segmenter import is_wide, open_segmenter
+from rimlight.factory.segmenter import is_stateful, is_wide, open_segmenter
 from rimlight.system.atomic_io import create_partial_file, make_folder
 from rimlight.system.locks import LockResult, try_lock, wait_for_lock
 
@@ -130,7 +130,7 @@ class ModelCache:
         Raises:
             ModelError: it is not here, or not what its card says.
         """
-        if part.is_stateful:
+        if is_stateful(part):
             return open_segmenter(part, size)
         name = json.dumps([part.model_dump(mode="json"), is_wide(size)], sort_keys=True)
         if self._model is None or name != self._name:

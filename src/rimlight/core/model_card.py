@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from rimlight.core.documents import DocumentError, parse_yaml, read_text
 from rimlight.core.errors import ConfigError, ModelError, ModelFormatError, ModelNotFoundError
 from rimlight.core.options import Options, validate
-from rimlight.core.tensor_specs import InputSpec, OutputSpec, Share
+from rimlight.core.tensor_specs import Feedback, InputSpec, OutputSpec, Share
 
 Runtime = Literal["tflite", "keras", "onnx", "instances"]
 Needs = Literal["", "import-openvino"]
@@ -89,6 +89,8 @@ class ModelCard(Options):
             conditions; "unclear": the terms of the training data forbid it, or are not known.
         measured: figures of the model, each with the pictures that they hold for.
         needs: the part of rimlight that is missing to run it; "" for none.
+        recurrent: of .onnx files: the outputs that become inputs of the next frame.
+        constants: of .onnx files: inputs that always have the same value.
         classes: a name for each channel or label.
         foreground: the classes that stay when nothing else is asked for.
         palette: "#rrggbb" for some or all classes.
@@ -108,6 +110,8 @@ class ModelCard(Options):
     needs: Needs = ""
     input: InputSpec
     output: OutputSpec
+    recurrent: tuple[Feedback, ...] = ()
+    constants: dict[str, float] = Field(default_factory=dict)
     classes: Annotated[tuple[str, ...], Field(min_length=1, max_length=256)]
     foreground: Annotated[tuple[str, ...], Field(min_length=1)]
     palette: dict[str, Color] = Field(default_factory=dict)
@@ -167,6 +171,15 @@ class ModelCard(Options):
             raise ValueError("calibration belongs to a single class, or to the parts of a person")
         if self.output.rescale != "none" and self.output.kind != "probability":
             raise ValueError(f"rescale belongs to probability, not to {self.output.kind}")
+        return self
+
+    @model_validator(mode="after")
+    def _inputs_agree(self) -> ModelCard:
+        names = [each.input for each in self.recurrent] + list(self.constants)
+        if names and not self.files[0].file.lower().endswith(".onnx"):
+            raise ValueError("recurrent and constants are for .onnx files only")
+        if len(set(names)) < len(names) or self.input.name in names:
+            raise ValueError("an input of the file is named twice")
         return self
 
     @model_validator(mode="after")

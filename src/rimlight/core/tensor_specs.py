@@ -21,6 +21,7 @@ class InputSpec(Options):
     A value is 0..255. Exactly one of `size` and `short_side` is given.
 
     Attributes:
+        name: of the input in the file; "" where all others are states or constants.
         size: (width, height) in pixels.
         short_side: instead of `size`, for files that leave their input's size open: the frame keeps
             its shape, its shorter side is resized to this.
@@ -37,6 +38,7 @@ class InputSpec(Options):
         pad: the value (0..255) of the three channels of the bars of a letterboxed frame.
     """
 
+    name: str = ""
     size: tuple[Side, Side] | None = None
     short_side: Annotated[int, Field(ge=16, le=4096)] | None = None
     multiple: Annotated[int, Field(ge=1, le=256)] = 1
@@ -70,6 +72,22 @@ class InputSpec(Options):
         if self.size is None:
             raise ValueError("the input has no size of its own: it depends on the frame")
         return self.size
+
+
+class Feedback(Options):
+    """A recurrent state: an output that becomes an input of the next frame.
+
+    The first frame of a scene gets zeros; sides that the file leaves open are 1 then, as in the
+    published file of RobustVideoMatting. A scene ends at a cut, at a jump in time and where the
+    size of the frame changes.
+
+    Attributes:
+        input: the name of the input in the file.
+        output: the name of the output that is fed to it.
+    """
+
+    input: str
+    output: str
 
 
 class OutputSpec(Options):

@@ -21,6 +21,7 @@ from rimlight.core.config import RunConfig, SinkConfig
 from rimlight.core.errors import SourceReadError
 from rimlight.core.protocols import Refiner, Segmenter, Sink, Source
 from rimlight.factory.identity import describe_contents
+from rimlight.factory.segmenter import is_stateful
 from rimlight.pipeline.stats import Stats
 from rimlight.system.fingerprints import compute_fingerprint, compute_identity
 
@@ -238,7 +239,7 @@ def _named(sink: SinkConfig, config: RunConfig) -> SinkConfig:
 
 def _follows(config: RunConfig) -> bool:
     """Say whether a mask depends on the frames before."""
-    return config.segmenter.is_stateful
+    return is_stateful(config.segmenter)
 
 
 def _segment_s(sink: SinkConfig) -> Fraction | None:

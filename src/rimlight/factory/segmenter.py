@@ -121,6 +121,13 @@ def list_model_names(model: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(every))
 
 
+def is_stateful(part: SegmenterConfig) -> bool:
+    """Return True if masks depend on earlier frames: by an option, or in a recurrent network."""
+    if part.is_stateful or not part.is_model:
+        return part.is_stateful
+    return any(card.recurrent for card in _find_cards(part.options))
+
+
 def separate_parts(config: RunConfig) -> RunConfig:
     """Return a run whose model gives the parts of a person, if it selects or paints parts."""
     if not config.segmenter.is_model or "parts" in config.segmenter.given:

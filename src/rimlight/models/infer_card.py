@@ -75,7 +75,7 @@ def _open_runtime(file: Path) -> InferenceRuntime:
 
         return KerasRuntime(file)
     if runtime == "onnx":
-        from rimlight.segmenters.onnx import OnnxRuntime
+        from rimlight.segmenters.onnx_runtime import OnnxRuntime
 
         return OnnxRuntime(file, threads=1)
     from rimlight.segmenters.tflite import TfliteRuntime

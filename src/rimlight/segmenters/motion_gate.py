@@ -57,7 +57,7 @@ class MotionGatedSegmenter:
 
     def segment(self, frame: Frame) -> Mask:
         """Return a new mask, or the last one if nothing moved."""
-        levels = _compute_cell_luma(frame)
+        levels = compute_cell_luma(frame)
         if self._mask is not None and self._is_still(levels, frame):
             self.skipped_frames += 1
             return self._mask
@@ -121,7 +121,7 @@ class MaskPropagator:
         return mask.with_scores(cast(Scores, moved))
 
 
-def _compute_cell_luma(frame: Frame) -> Levels:
+def compute_cell_luma(frame: Frame) -> Levels:
     """Return the mean luma of each cell, float32 (36, 64)."""
     if frame.layout == "i420":
         small = cv2.resize(
