@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 from scenes import as_i420, disc_mask, smooth_frame
@@ -16,10 +17,24 @@ LABELS = Mask.from_labels(np.arange(12, dtype=np.uint8).reshape(3, 4) % 3, ("sky
 SEVERAL = Mask(LABELS.scores * np.float32(0.8) + np.float32(0.05), LABELS.classes)
 
 
-@pytest.fixture(params=EFFECTS.names())
-def effect(request):
-    cls = EFFECTS.load(request.param)
-    opened = cls(cls.Options(**NEEDED.get(request.param, {})))
+VARIANTS = {
+    "blur as a lens": ("blur", {"shape": "lens", "radius_px": 4}),
+    "replace in its light": ("replace", {"background": "#e0a040", "match_light": 1}),
+    "colormap of the background": ("colormap", {"where": "background"}),
+}
+"""Effects whose options lead to other code."""
+
+
+@pytest.fixture(params=[*EFFECTS.names(), *VARIANTS])
+def effect(request, tmp_path):
+    kind, options = VARIANTS.get(request.param, (request.param, NEEDED.get(request.param, {})))
+    if kind == "layer":
+        image = np.zeros((9, 16, 4), np.uint8)
+        image[5:8, 2:12] = (200, 60, 20, 180)
+        cv2.imwrite(str(tmp_path / "layer.png"), image)
+        options = {"image": str(tmp_path / "layer.png")}
+    cls = EFFECTS.load(kind)
+    opened = cls(cls.Options(**options))
     yield opened
     opened.close()
 

@@ -8,6 +8,7 @@ import pytest
 from rimlight.core import protocols
 from rimlight.effects.blur import BlurEffect
 from rimlight.effects.framing import FramingEffect
+from rimlight.effects.hologram import HologramEffect
 from rimlight.factory import resume
 from rimlight.sinks.images import ImagesSink
 from rimlight.sinks.panel import PanelSink
@@ -31,7 +32,7 @@ CLASSES = {
     protocols.SupportsCommands: (PanelSink,),
     protocols.SupportsImmediateWrite: (ConstantRateSink, PanelSink),
     protocols.SupportsReducedRate: (BlurEffect,),
-    protocols.TransformsMask: (FramingEffect,),
+    protocols.TransformsMask: (FramingEffect, HologramEffect),
     protocols.SupportsDownscaling: (reconnect.ReconnectingSource,),
     reconnect.Reopener: (reconnect.CameraReopener,),
     resume.Resumable: (VideoSink,),

@@ -13,7 +13,7 @@ from rimlight.effects.camera_move import CameraMove
 from rimlight.effects.framing import FramingEffect, find_person
 from rimlight.effects.mask_move import move_mask
 from rimlight.imaging.viewport import WHOLE, Viewport, enlarge_plane
-from rimlight.live.effect_edits import toggle_framing
+from rimlight.live.effect_edits import toggle_effect
 from rimlight.pipeline.effects import apply_effects
 
 STEP_S = 1 / 30
@@ -172,7 +172,7 @@ def test_the_mask_of_single_objects_and_of_labels_moves_too():
 
 def test_framing_comes_first_and_toggles():
     effects = (EffectConfig.model_validate({"kind": "blur", "radius_px": 20}),)
-    on = toggle_framing(effects, on=None)
+    on = toggle_effect(effects, "framing", on=None)
     assert [part.kind for part in on] == ["framing", "blur"]
-    assert toggle_framing(on, on=True) == on
-    assert toggle_framing(on, on=None) == effects
+    assert toggle_effect(on, "framing", on=True) == on
+    assert toggle_effect(on, "framing", on=None) == effects

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from rimlight.cli.options import describe_limits, find_field
 from rimlight.core.option_fields import OptionField
+
+if TYPE_CHECKING:
+    from rimlight.core.config import RunConfig
 
 INPUT, OUTPUT, BACKGROUND, SELECTION, MASKS, LIVE, PRODUCT, REPORT, RUN = (
     "Input",
@@ -139,6 +142,31 @@ Gray = Annotated[
 Fit = Annotated[str, flag("effects.replace.fit", panel=BACKGROUND)]
 Mirror = Annotated[bool, flag("effects.flip.horizontal", "--mirror", panel=BACKGROUND)]
 
+BlurShape = Annotated[str | None, flag("effects.blur.shape", "--blur-shape", panel=BACKGROUND)]
+MatchLight = Annotated[
+    float | None,
+    flag("effects.replace.match_light", "--match-light", panel=BACKGROUND, metavar="STRENGTH"),
+]
+MoreEffects = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--effect",
+        metavar="KIND[:VALUE]",
+        help="One more effect, such as hologram, colormap:viridis or layer:lower-third.png; may "
+        "be repeated (`rimlight options effects`).",
+        rich_help_panel=BACKGROUND,
+    ),
+]
+GreenScreen = Annotated[
+    str | None,
+    flag(
+        "segmenters.chroma.color",
+        "--green-screen",
+        panel=BACKGROUND,
+        lead="Key out a green screen instead of running a model, and despill",
+        metavar="COLOR",
+    ),
+]
 Framing = Annotated[
     bool,
     typer.Option(
@@ -405,6 +433,69 @@ def drop_unset(keys: Mapping[str, Any]) -> dict[str, Any]:
 def make_segmenter_keys(model: str | None, threads: int | None) -> dict[str, Any]:
     """Return the keys of the segmenter that the user set."""
     return drop_unset({"model": model, "threads": threads})
+
+
+def make_green_screen_keys(color: str | None, model: str | None) -> dict[str, Any]:
+    """Return the keys of a segmenter that keys out a color; none if the user named no color.
+
+    Raises:
+        ConfigError: `color` is no color, or a model was named too.
+    """
+    from rimlight.core.errors import ConfigError
+    from rimlight.imaging.palette import parse_color
+
+    if color is None:
+        return {}
+    if model is not None:
+        raise ConfigError("a green screen needs no model", hint="leave --model out")
+    try:
+        blue, green, red = parse_color(color)
+    except ValueError as exc:
+        raise ConfigError(f"--green-screen: {exc}") from exc
+    return {"kind": "chroma", "color": f"#{red:02x}{green:02x}{blue:02x}"}
+
+
+def make_more_effects(
+    specs: list[str] | None, green_screen: Mapping[str, Any], *, framing: bool = False
+) -> list[dict[str, Any]]:
+    """Return the effects in addition to the background.
+
+    Args:
+        specs: as `--effect` takes them.
+        green_screen: the keys of the segmenter that keys out a color; none for another segmenter.
+        framing: follow the person.
+
+    Raises:
+        ConfigError: a kind is unknown.
+    """
+    from rimlight.factory.effect_order import parse_effect
+
+    more: list[dict[str, Any]] = [{"kind": "framing"}] if framing else []
+    if green_screen:
+        more.append({"kind": "despill", "color": green_screen["color"]})
+    return more + [parse_effect(spec) for spec in specs or ()]
+
+
+def make_effect_options(
+    blur_shape: str | None, match_light: float | None
+) -> dict[str, dict[str, Any]]:
+    """Return options of the background, by kind of effect."""
+    return {"blur": {"shape": blur_shape}, "replace": {"match_light": match_light}}
+
+
+def check_effect_flags(run: RunConfig, blur_shape: str | None, match_light: float | None) -> None:
+    """Check that the background of `run` has the options that the user set.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    from rimlight.core.errors import ConfigError
+
+    kinds = {effect.kind for effect in run.effects}
+    if blur_shape is not None and "blur" not in kinds:
+        raise ConfigError("--blur-shape needs a blurred background", hint="add --blur 20")
+    if match_light is not None and "replace" not in kinds:
+        raise ConfigError("--match-light needs another background", hint="add --background FILE")
 
 
 def make_rotation_keys(rotate: str | None) -> dict[str, Any]:

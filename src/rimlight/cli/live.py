@@ -12,6 +12,7 @@ from rimlight.cli.flags import (
     AllowPassthrough,
     Background,
     Blur,
+    BlurShape,
     ConfigFile,
     ControlSocket,
     DryRun,
@@ -20,16 +21,19 @@ from rimlight.cli.flags import (
     Fit,
     Framing,
     Gray,
+    GreenScreen,
     Keep,
     LiveSink,
     LiveSource,
     Loop,
     MaskSync,
+    MatchLight,
     MaxCpu,
     MaxLatency,
     MinFps,
     Mirror,
     Model,
+    MoreEffects,
     OnDemand,
     Overwrite,
     Panel,
@@ -39,7 +43,11 @@ from rimlight.cli.flags import (
     Rotate,
     Settings,
     Threads,
+    check_effect_flags,
     drop_unset,
+    make_effect_options,
+    make_green_screen_keys,
+    make_more_effects,
     make_rotation_keys,
     make_segmenter_keys,
 )
@@ -65,13 +73,17 @@ def live(
     overwrite: Overwrite = False,
     background: Background = None,
     blur: Blur = None,
+    blur_shape: BlurShape = None,
     gray: Gray = False,
     fit: Fit = "fill",
     mirror: Mirror = False,
+    match_light: MatchLight = None,
+    effect: MoreEffects = None,
     framing: Framing = False,
     keep: Keep = None,
     exclude: Exclude = None,
     model: Model = None,
+    green_screen: GreenScreen = None,
     quality: Quality = None,
     threads: Threads = None,
     mask_sync: MaskSync = None,
@@ -102,6 +114,10 @@ def live(
 
       rimlight live --source /dev/video0 --sink virtual-camera:/dev/video10 --sink window
 
+      rimlight live --background office.jpg --match-light 0.6 --effect layer:lower-third.png
+
+      rimlight live --green-screen '#00b140' --background studio.mp4 --framing
+
       rimlight live --source slides/ --loop --sink pipewire
 
       rimlight live --source rtsp://camera.local/stream --sink window --sink video:rec.mp4
@@ -126,6 +142,7 @@ def live(
             mirror=mirror,
             refresh_hz=LIVE_REFRESH_HZ,
         )
+    keyed = make_green_screen_keys(green_screen, model)
     pipeline = {
         "mask_sync": mask_sync,
         "fallback": fallback,
@@ -137,16 +154,18 @@ def live(
         source=source,
         source_options={**make_rotation_keys(rotate), **({"loop": True} if loop else {})},
         sinks=sink or (),
-        segmenter=make_segmenter_keys(model, threads),
+        segmenter=keyed or make_segmenter_keys(model, threads),
         effects=effects,
-        prepend_effects=[{"kind": "framing"}] if framing else (),
+        more_effects=make_more_effects(effect, keyed, framing=framing),
         refiners=selection.as_refiners,
         pipeline=drop_unset(pipeline),
         quality=quality,
-        options=make_overwrite_options(overwrite=overwrite),
+        options=make_overwrite_options(overwrite=overwrite)
+        | make_effect_options(blur_shape, match_light),
         config=config,
         settings=set_ or (),
     )
+    check_effect_flags(run, blur_shape, match_light)
     if on_demand and not sink:
         run = _keep_virtual_cameras(run)
     if panel or panel_port is not None:

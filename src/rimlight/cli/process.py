@@ -14,6 +14,7 @@ from rimlight.cli.flags import (
     Audio,
     Background,
     Blur,
+    BlurShape,
     Codec,
     ConfigFile,
     Crf,
@@ -25,14 +26,17 @@ from rimlight.cli.flags import (
     Foreground,
     Format,
     Gray,
+    GreenScreen,
     Keep,
     KeepGoing,
     LookAhead,
     Margin,
+    MatchLight,
     Matte,
     MaxSize,
     Mirror,
     Model,
+    MoreEffects,
     OutputSize,
     Overwrite,
     Preset,
@@ -51,8 +55,12 @@ from rimlight.cli.flags import (
     Threads,
     Trim,
     Watch,
+    check_effect_flags,
     drop_unset,
     has_effects,
+    make_effect_options,
+    make_green_screen_keys,
+    make_more_effects,
     make_rotation_keys,
     make_segmenter_keys,
 )
@@ -101,12 +109,16 @@ def process(
     resume: Resume = True,
     background: Background = None,
     blur: Blur = None,
+    blur_shape: BlurShape = None,
     gray: Gray = False,
     fit: Fit = "fill",
     mirror: Mirror = False,
+    match_light: MatchLight = None,
+    effect: MoreEffects = None,
     keep: Keep = None,
     exclude: Exclude = None,
     model: Model = None,
+    green_screen: GreenScreen = None,
     quality: Quality = None,
     look_ahead: LookAhead = None,
     threads: Threads = None,
@@ -138,6 +150,8 @@ def process(
       rimlight process talk.mp4 --blur 20 -o out.mp4
 
       rimlight process talk.mp4 --background none -o cut.mov
+
+      rimlight process talk.mp4 --green-screen '#00b140' --background beach.jpg -o out.mp4
 
       rimlight process photos/ --background white -o cutouts/
 
@@ -176,6 +190,7 @@ def process(
             mirror=mirror,
             product=product,
         )
+    keyed = make_green_screen_keys(green_screen, model)
     video = {"audio": audio, "codec": codec, "crf": crf, "preset": preset}
     video |= {
         "private": private or None,
@@ -195,8 +210,9 @@ def process(
         "process",
         source=_make_watch_spec(source, results, recursive=recursive) if watch else source,
         sinks=output,
-        segmenter=make_segmenter_keys(model, threads),
+        segmenter=keyed or make_segmenter_keys(model, threads),
         effects=effects,
+        more_effects=make_more_effects(effect, keyed),
         refiners=selection.refiners,
         quality=quality,
         look_ahead=look_ahead,
@@ -206,6 +222,7 @@ def process(
             "video": video | wanted.get("video", {}),
             "images": {"format": format_, "overwrite": overwrite or None}
             | wanted.get("images", {}),
+            **make_effect_options(blur_shape, match_light),
         },
         extra_outputs=_make_extra_outputs(matte, foreground, selection.classes),
         source_options={
@@ -218,6 +235,7 @@ def process(
             "results": results if watch and not overwrite else None,
         },
     )
+    check_effect_flags(run, blur_shape, match_light)
     if dry_run:
         print_plan(run)
         print_notes(predict_track_changes(run))

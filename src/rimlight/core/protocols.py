@@ -11,6 +11,7 @@ with `options` an instance of the class's own `Options`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import IntEnum
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from rimlight.core.frame import Frame, Mask, SourceInfo
@@ -281,8 +282,21 @@ class RefinerTraits:
     """Only improves how the mask looks, so that an overloaded run may skip it."""
 
 
+class EffectPosition(IntEnum):
+    """Where an effect belongs among others."""
+
+    CONTENT = 0
+    """Before the background: it changes the person, or where they are."""
+    FRAME = 1
+    """With the background, or on the finished frame."""
+    TOP = 2
+    """Last: it lies over everything and is not mirrored."""
+
+
 class EffectTraits:
     """What is known of a kind of effect before it is opened; effects override what differs."""
+
+    position: ClassVar[EffectPosition] = EffectPosition.FRAME
 
     hides_background: ClassVar[bool] = False
     """Leaves nothing of the background visible."""
@@ -290,10 +304,14 @@ class EffectTraits:
     """Covers what must not be seen, wherever the frames go."""
     composites: ClassVar[bool] = False
     """Puts one image over another pixel by pixel, in JIT-compiled loops where there are any."""
-    stateful: ClassVar[bool] = False
-    """Depends on earlier frames: a run with it cannot begin in the middle."""
     person_only: ClassVar[bool] = False
     """Needs no class but people, unless `keep` names another."""
+
+    @classmethod
+    def is_stateful(cls, options: Any) -> bool:
+        """Return True if it depends on earlier frames: a run cannot begin in the middle."""
+        del options
+        return False
 
     @classmethod
     def outputs_alpha(cls, options: Any, *, has_alpha: bool) -> bool:

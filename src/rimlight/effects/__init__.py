@@ -13,7 +13,13 @@ EFFECTS = Registry(
         "boxes": Entry(
             "rimlight.effects.boxes:BoxesEffect", summary="objects with boxes and names"
         ),
+        "colormap": Entry(
+            "rimlight.effects.colormap:ColormapEffect", summary="brightness as color"
+        ),
         "cutout": Entry("rimlight.effects.cutout:CutoutEffect", summary="a transparent one"),
+        "despill": Entry(
+            "rimlight.effects.despill:DespillEffect", summary="no light of a green screen"
+        ),
         "flip": Entry("rimlight.effects.flip:FlipEffect", summary="mirrored or upside down"),
         "foreground": Entry(
             "rimlight.effects.cutout:ForegroundEffect", summary="its colors, without a rim"
@@ -22,7 +28,13 @@ EFFECTS = Registry(
             "rimlight.effects.framing:FramingEffect", summary="follows and enlarges the person"
         ),
         "gray": Entry("rimlight.effects.gray:GrayEffect", summary="a gray background"),
+        "hologram": Entry(
+            "rimlight.effects.hologram:HologramEffect", summary="the person as a hologram"
+        ),
         "hud": Entry("rimlight.effects.hud:HudEffect", summary="rate, latency and drops"),
+        "layer": Entry(
+            "rimlight.effects.layer:LayerEffect", summary="an image with alpha over the frame"
+        ),
         "matte": Entry("rimlight.effects.cutout:MatteEffect", summary="the mask, in gray"),
         "overlay": Entry("rimlight.effects.overlay:OverlayEffect", summary="painted classes"),
         "product": Entry("rimlight.effects.product:ProductEffect", summary="pictures for shops"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import Annotated, ClassVar, cast
+from typing import Annotated, ClassVar, Literal, cast
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.protocols import EffectTraits
 from rimlight.effects.alpha import Keep, compute_frame_alpha, compute_mask_alpha
-from rimlight.imaging.blur import blur_bgr, blur_i420
+from rimlight.imaging.blur import blur_bgr, blur_i420, blur_lens_bgr, blur_lens_i420
 from rimlight.imaging.compositing.blend import composite_bgr
 from rimlight.imaging.compositing.i420 import Compositor
 
@@ -38,8 +38,15 @@ class BlurEffect(EffectTraits):
         positional: ClassVar[str | None] = "radius_px"
 
         radius_px: Annotated[
-            float, Field(gt=0, le=500, description="sigma of the Gaussian, in frame pixels")
+            float, Field(gt=0, le=500, description="sigma of the blur, in frame pixels")
         ] = 20.0
+        shape: Annotated[
+            Literal["gaussian", "lens"],
+            Field(description="lens: out of focus, each point of light becomes a disc"),
+        ] = "gaussian"
+        highlights: Annotated[
+            float, Field(ge=0, le=100, description="lens: how much more bright pixels count")
+        ] = 8.0
         refresh_hz: Annotated[
             float | None,
             Field(gt=0, description="rate of new blurs in Hz; none: every frame"),
@@ -64,7 +71,7 @@ class BlurEffect(EffectTraits):
         apart = _kept_apart(small, frame.alpha)
         if frame.layout == "bgr":
             alpha = compute_frame_alpha(replace(frame, alpha=None), mask, keep)
-            back = blur_bgr(frame.image, apart, sigma_px)
+            back = self._blur_bgr(frame.image, apart, sigma_px)
             return replace(frame, image=composite_bgr(frame.image, back, alpha))
         back = self._background(frame, apart)
         shown = self._compositor.composite(frame.image, back, small, mask.alpha_range)
@@ -75,9 +82,19 @@ class BlurEffect(EffectTraits):
         form = (frame.size, frame.color, apart.shape)  # the last tells a cover from the room
         recent = 0 <= frame.pts - self._back_pts < self._interval_s
         if self._back is None or form != self._back_form or not recent:
-            self._back = blur_i420(frame.image, apart, self._options.radius_px)
+            self._back = self._blur_i420(frame.image, apart, self._options.radius_px)
             self._back_form, self._back_pts = form, frame.pts
         return self._back
+
+    def _blur_i420(self, image: Image, apart: Image, sigma_px: float) -> Image:
+        if self._options.shape == "lens":
+            return blur_lens_i420(image, apart, sigma_px, self._options.highlights)
+        return blur_i420(image, apart, sigma_px)
+
+    def _blur_bgr(self, image: Image, apart: Image, sigma_px: float) -> Image:
+        if self._options.shape == "lens":
+            return blur_lens_bgr(image, apart, sigma_px, self._options.highlights)
+        return blur_bgr(image, apart, sigma_px)
 
     def set_reduced_rate(self, *, on: bool) -> None:
         """Blur the background anew 4 times a second at most, or as often as the options say."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.core.protocols import EffectTraits
+from rimlight.core.protocols import EffectPosition, EffectTraits
 from rimlight.effects.alpha import Keep, compute_mask_alpha
 from rimlight.effects.camera_move import CameraMove, limit_to_picture
 from rimlight.effects.mask_move import move_mask
@@ -41,7 +41,7 @@ class FramingEffect(EffectTraits):
     """
 
     person_only = True
-    stateful = True
+    position = EffectPosition.CONTENT
 
     class Options(opt.Options):
         """How close, and how calmly."""
@@ -66,6 +66,11 @@ class FramingEffect(EffectTraits):
         keep: Annotated[
             Keep, Field(description="classes that are followed; none: the model's own choice")
         ] = None
+
+    @classmethod
+    def is_stateful(cls, options: Any) -> bool:
+        """Return True: it follows."""
+        return True
 
     def __init__(self, options: Options) -> None:
         self._options = options

@@ -12,7 +12,7 @@ import numpy as np
 
 from rimlight.core import options as opt
 from rimlight.core.frame import Frame, Mask
-from rimlight.core.protocols import EffectTraits
+from rimlight.core.protocols import EffectPosition, EffectTraits
 from rimlight.imaging.draw import draw_fitting_panel, paste_in_corner
 from rimlight.imaging.pool import ArrayPool
 
@@ -31,6 +31,7 @@ class HudEffect(EffectTraits):
     """
 
     person_only = True
+    position = EffectPosition.TOP
 
     class Options(opt.Options):
         """Nothing to choose."""

@@ -26,13 +26,14 @@ def move_mask(mask: Mask, view: Viewport) -> Mask:
     """
     if view.is_whole:
         return mask
-    scores = _move_channels(_get_scores(mask), view)
+    scores = _move_channels(get_soft_scores(mask), view)
     if mask.alpha_u8 is not None:
         return mask.with_scores(scores, move_plane(mask.alpha_u8, view))
     return mask.with_scores(scores)
 
 
-def _get_scores(mask: Mask) -> NDArray[np.float32]:
+def get_soft_scores(mask: Mask) -> NDArray[np.float32]:
+    """Return float32 scores (h, w, classes) in [0, 1]; single objects keep their soft edges."""
     if mask.instances is None:
         return mask.scores
     return np.stack([mask.alpha([name]) for name in mask.classes], axis=2)

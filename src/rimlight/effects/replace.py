@@ -12,6 +12,7 @@ from rimlight.core.frame import Frame, Mask
 from rimlight.core.protocols import EffectTraits
 from rimlight.effects.alpha import Keep, compute_frame_alpha, compute_mask_alpha
 from rimlight.effects.backgrounds import open_background
+from rimlight.effects.light_matcher import LightMatcher
 from rimlight.imaging.color import bgr_to_i420, i420_to_bgr, pad_even
 from rimlight.imaging.compositing.blend import composite_bgr
 from rimlight.imaging.compositing.i420 import Compositor, Edges, Image
@@ -55,14 +56,25 @@ class ReplaceEffect(EffectTraits):
             float, Field(ge=0, le=1, description="light of the background on the edge; 0: none")
         ] = 0.0
 
+        match_light: Annotated[
+            float,
+            Field(ge=0, le=1, description="give the person the light of the background; 0: none"),
+        ] = 0.0
+
     @classmethod
     def outputs_alpha(cls, options: Any, *, has_alpha: bool) -> bool:
         """Return False: its frames are opaque, also where the source is transparent."""
         return False
 
+    @classmethod
+    def is_stateful(cls, options: Any) -> bool:
+        """Return True if the light follows that of earlier frames."""
+        return bool(options.match_light)
+
     def __init__(self, options: Options) -> None:
         self._keep = options.keep
         self._decontaminate, self._light_wrap = options.decontaminate_edges, options.light_wrap
+        self._light = LightMatcher(options.match_light) if options.match_light else None
         self._pool = ArrayPool()
         pad_color = _color(options.pad_color)
         self._background = open_background(options.background, fit=options.fit, pad_color=pad_color)
@@ -80,11 +92,14 @@ class ReplaceEffect(EffectTraits):
                 composite_bgr(front, back, alpha, self._pool.acquire(front.shape))
             )
         small = compute_mask_alpha(mask, self._keep)
-        front = self._front(frame.image, back, small, mask.alpha_range)
+        front = self._front(frame, back, small, mask.alpha_range)
         return frame.with_i420(self._compositor.composite(front, back, small, mask.alpha_range))
 
-    def _front(self, image: Image, back: Image, alpha: Image, edges: Edges) -> Image:
-        """Return I420 `image` with its edge as the options ask for it."""
+    def _front(self, frame: Frame, back: Image, alpha: Image, edges: Edges) -> Image:
+        """Return the I420 image of `frame` with its light and edge as the options ask for it."""
+        image = frame.i420
+        if self._light:
+            image = self._light.match(frame, back, alpha, self._pool.acquire(image.shape))
         if self._decontaminate:
             image = decontaminate_edges(image, alpha, edges, self._pool.acquire(image.shape))
         if self._light_wrap:
@@ -94,14 +109,14 @@ class ReplaceEffect(EffectTraits):
         return image
 
     def _front_bgr(self, frame: Frame, back: Image, mask: Mask) -> Image:
-        """Return BGR `frame` with its edge as the options ask for it."""
-        if not (self._decontaminate or self._light_wrap):
+        """Return BGR `frame` with its light and edge as the options ask for it."""
+        if not (self._decontaminate or self._light_wrap or self._light):
             return frame.image
         small, behind = (
             compute_mask_alpha(mask, self._keep),
             bgr_to_i420(pad_even(back), frame.color),
         )
-        edged = self._front(frame.i420, behind, small, mask.alpha_range)
+        edged = self._front(frame, behind, small, mask.alpha_range)
         width, height = frame.size
         return i420_to_bgr(edged, frame.color)[:height, :width]
 

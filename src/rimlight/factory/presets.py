@@ -15,6 +15,7 @@ from rimlight.core.config import RunConfig, apply_settings, merge, parse_run, re
 from rimlight.core.errors import ConfigError
 from rimlight.core.options import shorten
 from rimlight.core.registry import suggest
+from rimlight.factory.effect_order import insert_effects
 from rimlight.sinks import guess_sink
 from rimlight.sources import guess_source
 from rimlight.system import app_paths
@@ -34,6 +35,7 @@ def build_config(
     segmenter: Mapping[str, Any] | None = None,
     effects: Sequence[Mapping[str, Any]] | None = None,
     prepend_effects: Sequence[Mapping[str, Any]] = (),
+    more_effects: Sequence[Mapping[str, Any]] = (),
     refiners: Sequence[Mapping[str, Any]] = (),
     pipeline: Mapping[str, Any] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -54,6 +56,7 @@ def build_config(
         segmenter: keys to change, such as {"model": "selfie"}.
         effects: the effects instead of the default ones.
         prepend_effects: effects that come before the run's own.
+        more_effects: effects in addition to the run's own, each where it belongs.
         refiners: refiners that come before the run's own.
         pipeline: keys to change.
         options: kind -> options for every sink and effect of that kind; None values are not said.
@@ -78,6 +81,8 @@ def build_config(
     data = merge(data, said)
     if prepend_effects:
         data["effects"] = [*prepend_effects, *_parts(data, "effects", where)]
+    if more_effects:
+        data["effects"] = insert_effects(_parts(data, "effects", where), more_effects)
     data = apply_settings(data, settings)
     for key, keys in (("segmenter", segmenter), ("pipeline", pipeline)):
         data[key] = _checked_part(data.get(key, {}), key, where)

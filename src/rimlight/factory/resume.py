@@ -231,8 +231,9 @@ def _named(sink: SinkConfig, config: RunConfig) -> SinkConfig:
     path = Path(os.path.expanduser(config.source.path))
     is_file = config.source.kind == "video" and os.path.isfile(path) and not sink.thread
     is_file = is_file and os.access(path, os.R_OK)
-    parts = (*config.refiners, *config.effects)
-    lasting = any(part.component_class.stateful for part in parts)
+    lasting = any(part.component_class.stateful for part in config.refiners) or any(
+        part.component_class.is_stateful(part.options) for part in config.effects
+    )
     name = _fingerprint(sink, config, path) if is_file and not lasting else None
     return sink.with_options(resume=name)
 

@@ -266,5 +266,6 @@ def check_segmenter(part: SegmenterConfig) -> None:
         ConfigError: an option is unknown or wrong.
         ModelError: the model is unknown or not here.
     """
+    options = part.options
     if part.is_model:
-        _find_cards(part.options)
+        _find_cards(options)

@@ -101,6 +101,7 @@ class LiveCommands:
             "next": self._next,
             "mirror": self._mirror,
             "framing": self._framing,
+            "effect": self._effect,
             "keep": self._selection.keep,
             "exclude": self._selection.exclude,
             "objects": self._selection.list_objects,
@@ -238,9 +239,16 @@ class LiveCommands:
         return "mirror on" if self._effects[-1].kind == "flip" else "mirror off"
 
     def _framing(self, values: Sequence[str]) -> str:
-        self._apply(effect_edits.toggle_framing(self._effects, on=_parse_switch(values)))
-        is_on = any(part.kind == "framing" for part in self._effects)
-        return "framing on" if is_on else "framing off"
+        return self._effect(["framing", *values])
+
+    def _effect(self, values: Sequence[str]) -> str:
+        if not values:
+            raise ConfigError("this takes an effect", hint="usage: effect hologram [on|off]")
+        spec, on = values[0], _parse_switch(values[1:])
+        self._apply(effect_edits.toggle_effect(self._effects, spec, on=on))
+        kind = spec.partition(":")[0]
+        is_on = any(part.kind == kind for part in self._effects)
+        return f"{kind} {'on' if is_on else 'off'}"
 
     def _freeze(self, values: Sequence[str]) -> str:
         on = _parse_switch(values)

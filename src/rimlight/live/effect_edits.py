@@ -8,6 +8,7 @@ from pathlib import Path
 from rimlight.core.config import EffectConfig
 from rimlight.core.errors import ConfigError
 from rimlight.effects import LIVE_REFRESH_HZ
+from rimlight.factory.effect_order import insert_effect, parse_effect
 from rimlight.system.file_kinds import is_image
 from rimlight.system.folders import list_files, path_sort_key
 
@@ -19,8 +20,8 @@ MIN_BLUR_PX = 1.0
 def replace_background(effects: Effects, background: str) -> Effects:
     """Return `effects` with another background: an image, a video or a color."""
     old = _find_cover(effects)
-    fit = {"fit": old.given["fit"]} if old and "fit" in old.given else {}
-    return _replace_cover(effects, "replace", {"background": background, **fit})
+    kept = _keep_options(old, "fit", "match_light")
+    return _replace_cover(effects, "replace", {"background": background, **kept})
 
 
 def set_blur(effects: Effects, amount: str, *, min_px: float = MIN_BLUR_PX) -> Effects:
@@ -40,11 +41,13 @@ def set_blur(effects: Effects, amount: str, *, min_px: float = MIN_BLUR_PX) -> E
         raise ConfigError(
             f"a blur must be a number of pixels, got {amount!r}", hint="blur 20, or blur +5"
         ) from exc
+    old = _find_cover(effects)
     if amount[:1] in "+-":
-        old = _find_cover(effects)
         blurred = old.options.radius_px if old and old.kind == "blur" else 0
         value = max(min_px, blurred + value)
-    return _replace_cover(effects, "blur", {"radius_px": value, "refresh_hz": LIVE_REFRESH_HZ})
+    shape = _keep_options(old, "shape", "highlights") if old and old.kind == "blur" else {}
+    options = {"radius_px": value, "refresh_hz": LIVE_REFRESH_HZ, **shape}
+    return _replace_cover(effects, "blur", options)
 
 
 def iterate_next_backgrounds(effects: Effects) -> Iterator[Effects]:
@@ -85,14 +88,31 @@ def toggle_mirror(effects: Effects, *, on: bool | None) -> Effects:
     )
 
 
-def toggle_framing(effects: Effects, *, on: bool | None) -> Effects:
-    """Return `effects` with auto-framing before all others, or without; None toggles."""
-    plain = tuple(part for part in effects if part.kind != "framing")
-    wanted = len(plain) == len(effects) if on is None else on
+def toggle_effect(effects: Effects, spec: str, *, on: bool | None) -> Effects:
+    """Return `effects` with one more at its place, or without it; None toggles.
+
+    Args:
+        effects: the current ones.
+        spec: "hologram", or "layer:logo.png".
+        on: whether it is wanted. An effect that is on stays as it is, unless `spec` has a value.
+
+    Raises:
+        ConfigError: the kind is unknown.
+    """
+    given = parse_effect(spec)
+    plain = tuple(part for part in effects if part.kind != given["kind"])
+    is_on = len(plain) < len(effects)
+    wanted = not is_on if on is None else on
     if not wanted:
         return plain
-    old = next((part for part in effects if part.kind == "framing"), None)
-    return (old or EffectConfig.model_validate({"kind": "framing"}), *plain)
+    if is_on and len(given) == 1:
+        return effects
+    return insert_effect(effects, EffectConfig.model_validate(given))
+
+
+def _keep_options(old: EffectConfig | None, *names: str) -> dict[str, object]:
+    """Return those options of the old effect that the new one takes over."""
+    return {name: old.given[name] for name in names if old is not None and name in old.given}
 
 
 def _find_cover(effects: Sequence[EffectConfig]) -> EffectConfig | None:
