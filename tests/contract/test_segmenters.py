@@ -30,6 +30,8 @@ def segmenter(request):
     if request.param == "instances":
         request.getfixturevalue("shared")
         opened = cls(*Catalog().resolve("yolov8n-seg"), cls.Options(confidence=0.6))
+    elif request.param == "detector":
+        opened = cls(*Catalog().resolve("blazeface"), cls.Options())
     elif request.param in ("tflite", "keras", "onnx"):
         tiny = request.param != "tflite"
         fixture = f"tiny_{request.param}"

@@ -106,3 +106,21 @@ def test_an_unknown_class_suggests_the_nearest():
     with pytest.raises(ConfigError, match="no class 'person'") as caught:
         redactor().apply(make_frame(0, SIZE), Mask(person(0, 4).data, ("persons",), ("persons",)))
     assert "persons" in caught.value.hint
+
+
+@pytest.mark.parametrize(("shape", "share"), [("box", 1.0), ("ellipse", 0.785)])
+def test_a_region_is_covered_in_its_shape(bright, shape, share):
+    scores = np.zeros((24, 32, 1), np.float32)
+    scores[6:18, 8:24] = np.eye(12, 16, dtype=np.float32)[..., None]
+    scores[17, 23] = scores[6, 8] = 1
+    scores[6:18, 16] = scores[12, 8:24] = 1
+    shown = black(redactor(shape=shape, margin=0).apply(bright(0), Mask(scores, ("person",))))
+    assert share - 0.03 < shown[12:36, 16:48].mean()
+
+
+def test_a_region_that_fills_the_frame_is_coarser_than_a_small_one():
+    rng = np.random.default_rng(1)
+    frame = make_frame(0, (480, 480)).with_bgr(rng.integers(0, 255, (480, 480, 3), np.uint8))
+    effect = RedactEffect(RedactEffect.Options(style="pixelate", margin=0))
+    shown = effect.apply(frame, Mask(np.ones((24, 24, 1), np.float32), ("person",)))
+    assert len(np.unique(shown.bgr.reshape(-1, 3), axis=0)) <= 8 * 8

@@ -18,6 +18,7 @@ PANELS = {
         "process": "process:process",
         "batch": "batch:batch",
         "road": "road:road",
+        "redact": "redact:redact",
         "objects": "objects:objects",
         "verify": "verify:verify",
     },

@@ -22,12 +22,14 @@ from rimlight.core.printable import make_printable
 if TYPE_CHECKING:
     from types import FrameType
 
-    from rimlight.core.config import RunConfig
+    from rimlight.core.config import RunConfig, SegmenterConfig
     from rimlight.core.frame import Frame, SourceInfo
-    from rimlight.core.protocols import Refiner
+    from rimlight.core.protocols import Refiner, Segmenter
     from rimlight.pipeline.live import LivePipeline
     from rimlight.pipeline.pipeline import Pipeline
     from rimlight.pipeline.stats import Stats
+
+    OpenModel = Callable[[SegmenterConfig, tuple[int, int]], Segmenter]
 
 STOPPED = interrupts.INTERRUPTED
 """The exit code of a run that the user stopped, by the convention of shells."""
@@ -102,6 +104,8 @@ def run_with_progress(
     keep_going: bool = False,
     endless: bool = False,
     results: str | None = None,
+    is_search: bool = False,
+    open_model: OpenModel | None = None,
 ) -> Stats | None:
     """Run with a progress bar; keep what is done if the user stops it or the source fails.
 
@@ -113,14 +117,18 @@ def run_with_progress(
         keep_going: warn about a source that fails, and return None.
         endless: only the user ends it, so stopping it is a success.
         results: where the results are, if not only in the outputs of the run.
+        is_search: frames are only searched, for a run that follows: there is nothing to report.
+        open_model: opens the segmenter instead of `open_segmenter`.
 
     Raises:
         typer.Exit: the user stopped it (exit code 130).
         RimlightError: the run failed.
     """
     try:
-        stopped, stats = _run(config, label, observers, quiet)
+        stopped, stats = _run(config, label, observers, quiet, open_model)
     except SourceReadError as exc:
+        if is_search:
+            raise
         if existing := results or _list_existing_results(config):
             exc.hint = f"{exc.hint or ''} (what could be read is in {existing})".strip()
         if not keep_going:
@@ -128,8 +136,11 @@ def run_with_progress(
         console.print(f"warning: {exc}; {exc.hint}")
         return None
     stopped = stopped and not endless
-    if stopped or not quiet:
+    if (stopped or not quiet) and not is_search:
         console.print(format_summary(config, stats, results), soft_wrap=True)
+    if stopped and is_search:
+        console.print("stopped before anything was written")
+        raise typer.Exit(STOPPED)
     if stopped:
         console.print("stopped before the end; " + _make_resume_hint(config))
         raise typer.Exit(STOPPED)
@@ -217,14 +228,21 @@ def _hide_secrets(value: Any) -> Any:
 
 
 def _run(
-    config: RunConfig, label: str, observers: Sequence[Refiner], quiet: bool
+    config: RunConfig,
+    label: str,
+    observers: Sequence[Refiner],
+    quiet: bool,
+    open_model: OpenModel | None = None,
 ) -> tuple[bool, Stats]:
     from rimlight.factory import resume
     from rimlight.factory.pipeline import open_pipeline
+    from rimlight.factory.segmenter import open_segmenter
 
     with (
         open_run_progress(label, quiet=quiet) as (start, tick),
-        open_pipeline(config, observers=observers, on_frame=tick) as run,
+        open_pipeline(
+            config, observers=observers, on_frame=tick, open_model=open_model or open_segmenter
+        ) as run,
     ):
         print_notes(run.notes)
         start(run.info)

@@ -373,6 +373,22 @@ Redact = Annotated[
     flag("effects.redact.classes", panel=SELECTION, lead="Redact classes", metavar="CLASSES"),
 ]
 
+CoverStyle = Annotated[str | None, flag("effects.redact.style", panel=OUTPUT)]
+CoverShape = Annotated[str | None, flag("effects.redact.shape", panel=OUTPUT)]
+CoverColor = Annotated[str | None, flag("effects.redact.color", panel=OUTPUT)]
+DetectorConfidence = Annotated[float | None, flag("segmenters.detector.confidence", panel=MASKS)]
+RedactModels = Annotated[
+    list[str] | None,
+    flag(
+        "segmenters.model.model",
+        "--model",
+        "-m",
+        panel=MASKS,
+        more="a detector too; may be repeated",
+    ),
+]
+Tiles = Annotated[int | None, flag("segmenters.detector.tiles", panel=MASKS)]
+
 Confidence = Annotated[float | None, flag("segmenters.instances.confidence", panel=MASKS)]
 BoxOpacity = Annotated[float | None, flag("effects.boxes.opacity", "--opacity", panel=OUTPUT)]
 Boxes = Annotated[bool, flag("effects.boxes.boxes", panel=OUTPUT)]

@@ -15,7 +15,7 @@ from rimlight.core.errors import ConfigError, ModelError, ModelFormatError, Mode
 from rimlight.core.options import Options, validate
 from rimlight.core.tensor_specs import Feedback, InputSpec, OutputSpec, Share
 
-Runtime = Literal["tflite", "keras", "onnx", "instances"]
+Runtime = Literal["tflite", "keras", "onnx", "instances", "detector"]
 Needs = Literal["", "import-openvino"]
 Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
@@ -126,6 +126,8 @@ class ModelCard(Options):
             ModelFormatError: rimlight opens no files of that kind.
         """
         runtime = choose_runtime(Path(self.files[0].file))
+        if self.output.is_detection:
+            return "detector"
         if self.output.kind != "instances":
             return runtime
         if runtime != "tflite":
@@ -171,6 +173,8 @@ class ModelCard(Options):
             raise ValueError("calibration belongs to a single class, or to the parts of a person")
         if self.output.rescale != "none" and self.output.kind != "probability":
             raise ValueError(f"rescale belongs to probability, not to {self.output.kind}")
+        if (self.output.kind == "anchors") != bool(self.output.anchors):
+            raise ValueError("anchors are said of the output kind anchors, and of no other")
         return self
 
     @model_validator(mode="after")
@@ -184,7 +188,7 @@ class ModelCard(Options):
 
     @model_validator(mode="after")
     def _instances_agree(self) -> ModelCard:
-        if self.output.kind != "instances":
+        if self.output.kind != "instances" and not self.output.is_detection:
             return self
         if "background" in self.classes:
             raise ValueError("instances have no class background: it is where there is none")

@@ -14,6 +14,9 @@ Layout = Literal["nhwc", "nchw"]
 Side = Annotated[int, Field(ge=1, le=8192)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
+DETECTIONS = frozenset({"anchors"})
+"""Kinds of output that are boxes without masks."""
+
 
 class InputSpec(Options):
     """What the model wants to see: input = (value * scale + offset - mean) / deviation.
@@ -97,7 +100,8 @@ class OutputSpec(Options):
         kind: "probability": (h, w, classes) in 0..1, each class by itself; "sigmoid": the same
             before the sigmoid; "softmax": (h, w, classes) in 0..1 that add up to 1; "logits": the
             same before the softmax; "labels": (h, w) integers, the winning class; "instances":
-            boxes, scores and mask coefficients, and prototypes.
+            boxes, scores and mask coefficients, and prototypes; "anchors": boxes (n, k) relative
+            to n anchors, and scores (n, classes) before the sigmoid, as single-shot detectors give.
         index: which of the file's outputs it is, from 0. Of "instances" both are found by shape.
         layout: the order of its axes, "nhwc" (1, h, w, classes) or "nchw" (1, classes, h, w); None:
             that of the input.
@@ -113,9 +117,10 @@ class OutputSpec(Options):
             a step where boxes were quantized coarsely. With a margin, what hangs together stays
             if most of it lies in the box, and the mask decides where the box really is.
         margin_share: the same as a share of the box's own width and height, on top.
+        anchors: of "anchors": (cells along a side, anchors per cell) of each grid, in order.
     """
 
-    kind: Literal["probability", "sigmoid", "softmax", "logits", "labels", "instances"]
+    kind: Literal["probability", "sigmoid", "softmax", "logits", "labels", "instances", "anchors"]
     index: Annotated[int, Field(ge=0)] = 0
     layout: Layout | None = None
     rescale: Literal["none", "min-max"] = "none"
@@ -124,6 +129,12 @@ class OutputSpec(Options):
     boxes: Literal["share", "pixels"] = "share"
     margin_px: Annotated[float, Field(ge=0, le=64)] = 0.0
     margin_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    anchors: tuple[tuple[Side, Annotated[int, Field(ge=1, le=16)]], ...] = ()
+
+    @property
+    def is_detection(self) -> bool:
+        """Whether the model gives boxes without masks."""
+        return self.kind in DETECTIONS
 
     @model_validator(mode="after")
     def _calibration_rises(self) -> OutputSpec:

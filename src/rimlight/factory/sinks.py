@@ -128,13 +128,16 @@ def predict_track_changes(config: RunConfig) -> list[str]:
 def make_private(config: RunConfig) -> RunConfig:
     """Return `config` with every video private where something is covered for privacy.
 
-    A covered film must not say in its tags or subtitles where and when it was taken.
+    A covered film must not say in its tags or subtitles where and when it was taken, unless a sink
+    says `private: false`.
     """
     effects = [*config.effects, *(part for sink in config.sinks for part in sink.effects)]
     if not any(part.component_class.redacts for part in effects):
         return config
     sinks = tuple(
-        sink.with_options(private=True) if hasattr(sink.options, "private") else sink
+        sink.with_options(private=sink.given.get("private", True))
+        if hasattr(sink.options, "private")
+        else sink
         for sink in config.sinks
     )
     return config.model_copy(update={"sinks": sinks})

@@ -11,6 +11,10 @@ SEGMENTERS = Registry(
             "rimlight.segmenters.chroma:ChromaSegmenter",
             summary="a green screen (or any saturated color) is the background; needs no model",
         ),
+        "detector": Entry(
+            "rimlight.segmenters.detector:DetectorSegmenter",
+            summary="boxes of faces or things from a detector, as ellipses or boxes",
+        ),
         "instances": Entry(
             "rimlight.segmenters.yolo:InstanceSegmenter",
             summary="single objects from a .tflite model with boxes and mask prototypes",

@@ -1,0 +1,1 @@
+"""Redaction of files: search all frames first, then cover what must not be seen."""
