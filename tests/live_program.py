@@ -25,6 +25,7 @@ class Program:
         names |= {"CONFIG_HOME": "config"}
         self.folder = folder
         self.env = os.environ | {f"XDG_{key}": str(folder / value) for key, value in names.items()}
+        self.env["XDG_VIDEOS_DIR"] = str(folder / "Videos")
         self.env |= {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
 
     def call(self, *words):

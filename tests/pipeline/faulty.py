@@ -203,11 +203,13 @@ class Meddler:
     def __init__(self, seed, witness):
         self.chance, self.pipeline, self.witness = Chance(seed), None, witness
         self.seed = seed
+        self.recording = None
+        """A sink that is added and removed, as `record` does."""
 
     def __call__(self):
         if not self.chance.strikes():
             return
-        pick = self.chance.random.randrange(6)
+        pick = self.chance.random.randrange(7)
         if pick == 0:
             self.pipeline.set_blanked(on=not self.pipeline.is_blanked)
         elif pick == 1:
@@ -223,6 +225,9 @@ class Meddler:
             )
         elif pick == 4:
             self.pipeline.inference_interval = self.chance.random.randint(1, 3)
+        elif pick == 5:
+            if not self.pipeline.remove_sink(self.recording):
+                self.pipeline.add_sink(self.recording)
         else:
             self.pipeline.components.replace_segmenter(FaultySegmenter(self.seed))
 
@@ -253,10 +258,13 @@ def run_schedule(seed):
         on_control_tick=passerby,
     )
     meddler.pipeline = passerby.pipeline = pipeline
+    meddler.recording = recording = BrightestSink(source, seeds[0])
     try:
         pipeline.run()
     except INJECTED as exc:
         return sink, witness, exc
+    finally:
+        sink.brightest = max(sink.brightest, recording.brightest)
     return sink, witness, None
 
 

@@ -4,6 +4,7 @@ import http.server
 import threading
 from contextlib import contextmanager
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -128,7 +129,7 @@ def test_every_control_is_reached_by_tab_and_has_a_name(open_page):
         page.keyboard.press("Tab")
         active = "document.activeElement"
         reached.add(page.evaluate(f"{active}.id || {active}.textContent"))
-    buttons = {"panic", "freeze", "mirror", "framing", "add", "next"}
+    buttons = {"panic", "freeze", "mirror", "framing", "record", "add", "next"}
     assert buttons | {"blur", "model", "budget", "red", "fast", "balanced", "best"} <= reached
     assert page.evaluate(COUNT_NAMELESS) == 0
 
@@ -149,6 +150,18 @@ def test_a_dropped_file_that_is_no_picture_is_refused_in_a_sentence(open_page):
     page.wait_for_selector("#message:not([hidden])")
     assert page.text_content("#message").startswith("<b>notes.txt: this file is no picture.")
     wait_for_corner(page, TEAL)
+
+
+def test_a_recording_is_started_and_ended_by_a_button(open_page, program):
+    page = open_page()
+    page.get_by_role("button", name="Record").click()
+    page.wait_for_selector("#record[aria-pressed=true]")
+    assert page.text_content("#recording").startswith("Recording to rimlight 2")
+    page.keyboard.press("r")
+    page.wait_for_selector("#recording[hidden]", state="attached")
+    (path,) = (program.folder / "Videos").iterdir()
+    with av.open(path) as clip:
+        assert next(clip.decode(video=0)).width == 320
 
 
 def test_two_panels_show_the_same(open_page):

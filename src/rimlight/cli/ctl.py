@@ -14,8 +14,8 @@ from rimlight.core.printable import make_printable
 
 VERBS = """background FILE or COLOR, blur PIXELS (or +5, -5), next, mirror, freeze, panic (each
 on, off, or toggled without a value), keep CLASSES (or largest, center, id:3, all), exclude
-CLASSES, objects, model NAME, quality NAME, profile NAME, max-cpu PERCENT (or off), panel (its
-address), choices, status, stop"""
+CLASSES, objects, model NAME, quality NAME, profile NAME, max-cpu PERCENT (or off), record (on,
+off, or FILE), panel (its address), choices, status, stop"""
 
 _WITH_FILE = frozenset({"background", "model", "profile"})
 """Verbs whose value may be a file."""
@@ -58,6 +58,8 @@ def _resolve_files(words: list[str]) -> list[str]:
     Only where a verb takes a file, and not in place of a name or color: whatever lies in the
     folder here, `panic on` stays `panic on`.
     """
+    if len(words) == 2 and words[0] == "record" and words[1] not in ("on", "off"):
+        return ["record", os.path.abspath(os.path.expanduser(words[1]))]
     if len(words) != 2 or words[0] not in _WITH_FILE or not os.path.isfile(words[1]):
         return words
     verb, word = words

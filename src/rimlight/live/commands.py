@@ -27,6 +27,7 @@ from rimlight.live.governor import (
 from rimlight.live.model_switch import ModelSwitch
 from rimlight.live.object_selection import LiveObjectSelection
 from rimlight.live.quality import QUALITIES, QualitySwitch, parse_cpu_share
+from rimlight.live.recorder import LiveRecorder
 from rimlight.live.status import Status, read_status
 from rimlight.pipeline.live import LivePipeline
 from rimlight.system import app_paths
@@ -95,6 +96,7 @@ class LiveCommands:
             run.pipeline.components, config, self._selection.required, self._model_switch
         )
         self._governor = self.make_governor(None, None)
+        self._recorder = LiveRecorder(run.pipeline, run.info)
         self._verbs: dict[str, Callable[[Sequence[str]], str]] = {
             "background": self._background,
             "blur": self._blur,
@@ -111,6 +113,7 @@ class LiveCommands:
             "profile": self._profile,
             "quality": self._quality,
             "max-cpu": self._limit_cpu,
+            "record": self._recorder.record,
             "panel": self._panel,
             "stop": self._stop,
         }
@@ -168,6 +171,7 @@ class LiveCommands:
             effects=self._effects,
             governor=self._governor,
             quality=self._quality_switch.name,
+            recording=self._recorder.path,
         )
 
     def list_choices(self) -> dict[str, Any]:
@@ -194,6 +198,7 @@ class LiveCommands:
     def close(self) -> None:
         """Close what came by a change, and the current effects: nobody else does."""
         self._quality_switch.close()
+        self._recorder.close()
         for _, effect in self._open_effects:
             effect.close()
 

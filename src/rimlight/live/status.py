@@ -50,6 +50,7 @@ class Status:
         quality: fast, balanced or best; "" for refiners of the user's own.
         cpu: use of the last seconds, as a share of one core.
         max_cpu: its limit, 0.0 for none.
+        recording: the file that `record` writes to; "" for none.
     """
 
     source: str
@@ -78,6 +79,7 @@ class Status:
     quality: str
     cpu: float
     max_cpu: float
+    recording: str
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
@@ -92,6 +94,7 @@ def read_status(
     effects: Sequence[EffectConfig],
     governor: Governor,
     quality: str,
+    recording: str,
 ) -> Status:
     """Return the state of `run`.
 
@@ -102,6 +105,7 @@ def read_status(
         effects: the current effects.
         governor: keeps it within its limits.
         quality: of its masks.
+        recording: the file that is recorded to.
     """
     stats, errors, source = pipeline.stats, pipeline.errors, run.source
     lasting = source if isinstance(source, ReconnectingSource) else None
@@ -134,6 +138,7 @@ def read_status(
         quality=quality,
         cpu=round(governor.share, 3),
         max_cpu=governor.max_cpu or 0.0,
+        recording=recording,
     )
 
 

@@ -45,6 +45,7 @@ class Fanout:
         self._errors = errors
         self._unit = max(unit, Fraction(1, 1000))
         self._clock = clock
+        self._added: tuple[Sink, ...] = ()
         self.failures: tuple[tuple[Sink, Exception], ...] = ()
         """The sinks that were removed because they failed, and why."""
         self._index = -1
@@ -96,8 +97,21 @@ class Fanout:
                 self._abort(sink, exc)
         return shown
 
+    def add_sink(self, sink: Sink) -> None:
+        """Send the next frames to one more sink; if it fails, the run does not count as failed."""
+        self._added = (*self._added, sink)
+        self.sinks = (*self.sinks, sink)
+
+    def remove_sink(self, sink: Sink) -> bool:
+        """Send it no more frames; return False if it has failed and was removed before."""
+        is_here = sink in self.sinks
+        self.sinks = tuple(each for each in self.sinks if each is not sink)
+        self._added = tuple(each for each in self._added if each is not sink)
+        return is_here
+
     def _abort(self, sink: Sink, exc: Exception) -> None:
-        self.failures = (*self.failures, (sink, exc))
+        if sink not in self._added:
+            self.failures = (*self.failures, (sink, exc))
         try:
             sink.abort()
         except Exception as error:

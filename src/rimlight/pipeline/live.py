@@ -144,6 +144,18 @@ class LivePipeline:
         """The sinks that failed while others continued, and why."""
         return self._fanout.failures
 
+    def add_sink(self, sink: Sink) -> None:
+        """Send the next frames to one more sink, on the caller's thread; its opener closes it."""
+        self._fanout.add_sink(sink)
+
+    def remove_sink(self, sink: Sink) -> bool:
+        """Send a sink no more frames; return False if it has failed and was aborted before."""
+        return self._fanout.remove_sink(sink)
+
+    def has_sink(self, sink: Sink) -> bool:
+        """Return True if a sink gets frames: it was neither removed nor has it failed."""
+        return sink in self._fanout.sinks
+
     def stop(self) -> None:
         """End the run in order: frames in flight are finished. Any thread or signal handler."""
         self._stages.stop()

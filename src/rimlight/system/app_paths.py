@@ -63,6 +63,11 @@ def get_data_folder() -> Path:
     return get_user_folder("XDG_DATA_HOME", ".local/share") / "rimlight"
 
 
+def get_videos_folder() -> Path:
+    """Return the user's folder of videos (XDG_VIDEOS_DIR, or ~/Videos)."""
+    return get_user_folder("XDG_VIDEOS_DIR", "Videos")
+
+
 def get_state_folder() -> Path:
     """Return the user's folder for what lasts between runs (XDG, or ~/.local/state)."""
     return get_user_folder("XDG_STATE_HOME", ".local/state") / "rimlight"

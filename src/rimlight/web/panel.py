@@ -42,7 +42,7 @@ OPEN_PATHS = frozenset({"/healthz", "/metrics"})
 """What needs no token: numbers alone."""
 ALLOWED_VERBS = frozenset(
     {"background", "blur", "choices", "framing", "freeze", "max-cpu", "mirror", "model", "next"}
-    | {"panic", "profile", "quality", "status"}
+    | {"panic", "profile", "quality", "record", "status"}
 )
 """What the page may ask of the run; `rimlight ctl` may ask more."""
 MAX_COMMAND_BYTES = 4096
@@ -111,6 +111,7 @@ class Panel:
             item = self._gallery.find_path(status["background"])
             status["background_id"] = item.id if item else ""
             status["background"] = Path(status["background"]).name
+            status["recording"] = Path(status["recording"]).name
         return JSONResponse(answer)
 
     async def send_choices(self, _: Request) -> Response:
@@ -191,6 +192,8 @@ class Panel:
             return [verb, str(item.path)]
         if verb == "background" and not (len(values) == 1 and is_color(values[0])):
             raise ValueError("a background of the panel is a color or a picture of the gallery")
+        if verb == "record" and values not in ([], ["on"], ["off"]):
+            raise ValueError("the panel starts and ends recordings, and names no files")
         if any("/" in value or value.endswith((".yaml", ".yml")) for value in values):
             raise ValueError("the panel takes names, not files")
         return words

@@ -8,7 +8,7 @@ const STATUS_MS = 1000;
 const RETRY_MS = 1000;
 const MAX_UPLOAD_BYTES = 32 * 1024 * 1024;
 const SWATCHES = ["#1f2933", "#335c67", "#6b8f71", "#d9cab3", "#f4f5f7"];
-const KEYS = { p: ["panic"], f: ["freeze"], m: ["mirror"], z: ["framing"], b: ["next"], "+": ["blur", "+4"], "-": ["blur", "-4"] };
+const KEYS = { p: ["panic"], f: ["freeze"], m: ["mirror"], z: ["framing"], r: ["record"], b: ["next"], "+": ["blur", "+4"], "-": ["blur", "-4"] };
 
 let status = null;
 let before = null;
@@ -116,6 +116,8 @@ function showStatus() {
   press($("panic"), status.panic, status.panic ? "Show again" : "Cover everything");
   press($("freeze"), status.frozen, status.frozen ? "Frozen" : "Freeze");
   press($("mirror"), status.mirror, "Mirror");
+  press($("record"), Boolean(status.recording), status.recording ? "Recording" : "Record");
+  showNote("recording", status.recording && `Recording to ${status.recording}, in your folder of videos.`);
   press($("framing"), status.effects.includes("framing"), "Framing");
   $("cover").hidden = !status.panic;
   $("frame").classList.toggle("covered", status.panic);
@@ -257,7 +259,7 @@ function connectSlider(input, show, commit) {
 }
 
 function connectControls() {
-  for (const id of ["panic", "freeze", "mirror", "framing", "next"]) $(id).addEventListener("click", () => send([id]));
+  for (const id of ["panic", "freeze", "mirror", "framing", "record", "next"]) $(id).addEventListener("click", () => send([id]));
   $("color").before(...SWATCHES.map((color) => {
     const button = makeButton("", ["background", color], { color });
     button.style.background = color;
