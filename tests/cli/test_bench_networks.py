@@ -70,7 +70,7 @@ def test_a_trained_file_is_measured_in_three_variants(tmp_path):
 
     folder = tmp_path / "own"
     folder.mkdir()
-    build_network(NetworkOptions(size=(64, 32), width=0.25)).save(folder / "best.keras")
+    build_network(NetworkOptions(size=(64, 32), width_multiplier=0.25)).save(folder / "best.keras")
     write_card(folder / "best.keras", size=(64, 32), classes=("background", "person"))
     (tmp_path / "made").mkdir()
     found = list(load_given(str(folder / "best.keras"), tmp_path / "made", frames()))

@@ -13,10 +13,10 @@ SAID = {
     "name": "lesions",
     "network": {"name": "light", "size": "64x48", "width": 0.25},
     "data": {"paths": ["lesions"], "classes": ["skin", "lesion"]},
-    "optimizer": {"rate": 0.01},
-    "average": 0.8,
+    "optimizer": {"learning_rate": 0.01},
+    "ema_decay": 0.8,
     "epochs": 25,
-    "batch": 4,
+    "batch_size": 4,
 }
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rimlight.lab.training.options import TrainOptions
     from rimlight.lab.training.prune import PruneResult
     from rimlight.lab.training.results import TrainResult
-    from rimlight.lab.training.trainer import Watch
+    from rimlight.lab.training.trainer import TrainingCallbacks
 
 Config = Annotated[
     Path,
@@ -45,7 +45,7 @@ Output = Annotated[
 ]
 Quantize = Literal["none", "float16", "dynamic", "int8"]
 
-_RESULTS = ("best.keras", "best.yaml", "mixed.keras", "log.csv", "curves.png", "report.html")
+_RESULTS = ("best.keras", "best.yaml", "interpolated.keras", "log.csv", "curves.png", "report.html")
 
 
 def train(
@@ -68,7 +68,7 @@ def train(
 
     rimlight train --config configs/train-person.yaml photos/ -o person/
 
-    rimlight train -c configs/train-person.yaml photos/ -o person/ --set epochs=80 --set minutes=60
+    rimlight train -c configs/train-person.yaml photos/ -o person/ --set max_minutes=60
 
     rimlight process clip.mp4 --model person/best.yaml --blur 20 -o out.mp4
 
@@ -165,9 +165,9 @@ def prune(
     check_tensorflow()
     from rimlight.lab.training.compression_options import PruneOptions, load_tuning
     from rimlight.lab.training.prune import prune as run
-    from rimlight.lab.training.prune import remembered
+    from rimlight.lab.training.prune import read_trained_options
 
-    trained = None if config else remembered(model)
+    trained = None if config else read_trained_options(model)
     training = load_tuning(config, settings or (), data=data or (), trained=trained)
     options = PruneOptions(sparsity=sparsity, what="filters" if structured else "weights")
     with _show_training(quiet=quiet) as watch:
@@ -303,14 +303,14 @@ def check_tensorflow() -> None:
 
 
 @contextmanager
-def _show_training(*, quiet: bool) -> Iterator[Watch]:
+def _show_training(*, quiet: bool) -> Iterator[TrainingCallbacks]:
     """Yield callbacks that show a bar for the current epoch and a line for each finished one."""
     from rimlight.cli.console import console, open_progress
-    from rimlight.lab.training.trainer import Watch
+    from rimlight.lab.training.trainer import TrainingCallbacks
 
     with _print_how_to_resume():
         if quiet:
-            yield Watch()
+            yield TrainingCallbacks()
             return
         with open_progress("starting") as update:
 
@@ -320,7 +320,7 @@ def _show_training(*, quiet: bool) -> Iterator[Watch]:
             def on_epoch(epochs: list[Epoch]) -> None:
                 console.print(_format_epoch(epochs), soft_wrap=True)
 
-            yield Watch(on_step, on_epoch)
+            yield TrainingCallbacks(on_step, on_epoch)
 
 
 @contextmanager
@@ -339,10 +339,10 @@ def _print_how_to_resume() -> Iterator[None]:
 
 def _format_epoch(epochs: list[Epoch]) -> str:
     """Return the figures of the last epoch in one line."""
-    from rimlight.lab.training.metrics import best_of
+    from rimlight.lab.training.metrics import find_best_epoch
 
     last = epochs[-1]
-    star = " *" if best_of(epochs) is last else ""
+    star = " *" if find_best_epoch(epochs) is last else ""
     return (
         f"epoch {last.number:3}  loss {last.loss:.4f}  validation {last.validation_loss:.4f}  "
         f"mIoU {last.miou:.4f}  boundary F {last.boundary_f:.4f}  {last.seconds:.0f} s{star}"

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from rimlight.core.errors import ModelFormatError, ModelNotFoundError
-from rimlight.lab.importers.openvino import ROAD_FP16, ROAD_FP32, identify_road, steps, weights
+from rimlight.lab.importers.openvino import (
+    ROAD_FP16,
+    ROAD_FP32,
+    collect_weights,
+    identify_road,
+    list_steps,
+)
 from rimlight.lab.importers.openvino_ir import read_ir
 
 
@@ -117,7 +123,7 @@ def test_a_single_changed_byte_is_another_file(files, tmp_path):
 
 
 def test_all_parameters_of_the_road_network_are_read(files):
-    found = weights(read_ir(*files))
+    found = collect_weights(read_ir(*files))
     assert len(found) == 137
     assert sum(kernel.size + bias.size for kernel, bias in found.values()) == 184_284
 
@@ -125,7 +131,7 @@ def test_all_parameters_of_the_road_network_are_read(files):
 def test_both_precisions_are_one_network(shared):
     base = shared / "models/road-segmentation-adas-0001"
     one, other = (
-        steps(read_ir(*(base / p / f"{base.name}.{end}" for end in ("xml", "bin"))))
+        list_steps(read_ir(*(base / p / f"{base.name}.{end}" for end in ("xml", "bin"))))
         for p in ("FP32", "FP16")
     )
     assert one == other
@@ -137,7 +143,7 @@ def test_another_way_to_resize_is_refused(files, tmp_path):
     given = '"half_pixel"' if fp32 else 'align_corners="0"'
     ir = read_ir(*edited(files, tmp_path, asked, given))
     with pytest.raises(ModelFormatError, match="L0316_Upsample"):
-        steps(ir)
+        list_steps(ir)
 
 
 def test_reading_loads_no_tensorflow():

@@ -9,14 +9,14 @@ from made_data import blob, options, write_blobs, write_pair
 
 from rimlight.core.errors import ConfigError
 from rimlight.lab.training.data.augment import (
-    blurred,
+    add_noise,
+    blur,
     distort,
-    noisy,
+    draw_random_view,
+    make_whole_view,
     paste,
-    random_view,
-    recolored,
-    recompressed,
-    whole_view,
+    recolor,
+    recompress,
 )
 from rimlight.lab.training.data.find import find_samples
 from rimlight.lab.training.data.loader import Loader
@@ -47,7 +47,7 @@ def test_the_mask_follows_the_picture(what, fit, sizes):
     asked = augment(**(ALONE if what == "all" else {what: ALONE[what]}))
     seen = 0
     for seed in range(4):
-        view = random_view(np.random.default_rng(seed), source, size, fit=fit, augment=asked)
+        view = draw_random_view(np.random.default_rng(seed), source, size, fit=fit, augment=asked)
         picture, mask = view.picture(image), view.labels(labels)
         assert picture.shape == (size[1], size[0], 3) and mask.shape == picture.shape[:2]
         assert follows(picture, mask) > 0.995
@@ -61,7 +61,7 @@ def test_scores_of_another_resolution_follow_too(seed):
     small = cv2.resize((labels == 1).astype(np.float32), (60, 40), interpolation=cv2.INTER_AREA)
     scores = np.dstack([1 - small, small] + [small * 0] * 9)
     rng = np.random.default_rng(seed)
-    view = random_view(rng, (120, 80), (64, 48), fit="stretch", augment=augment(**ALONE))
+    view = draw_random_view(rng, (120, 80), (64, 48), fit="stretch", augment=augment(**ALONE))
     seen = view.scores(scores)
     assert seen.shape == (48, 64, 11)
     assert follows(view.picture(image), (seen[..., 1] > 0.5).astype(np.uint8)) > 0.99
@@ -69,10 +69,10 @@ def test_scores_of_another_resolution_follow_too(seed):
 
 def test_a_mirrored_view_is_the_mirror_image():
     image, _ = blob()
-    plain = random_view(
+    plain = draw_random_view(
         np.random.default_rng(0), (60, 40), (60, 40), fit="stretch", augment=augment()
     )
-    mirrored = random_view(
+    mirrored = draw_random_view(
         np.random.default_rng(0), (60, 40), (60, 40), fit="stretch", augment=augment(flip=1)
     )
     assert (plain.picture(image) == image).all()
@@ -80,7 +80,7 @@ def test_a_mirrored_view_is_the_mirror_image():
 
 
 def test_what_lies_beside_a_letterboxed_picture_does_not_count():
-    labels = whole_view((60, 40), (60, 60), "letterbox").labels(np.ones((40, 60), np.uint8))
+    labels = make_whole_view((60, 40), (60, 60), "letterbox").labels(np.ones((40, 60), np.uint8))
     assert (labels[:10] == IGNORED).all() and (labels[-10:] == IGNORED).all()
     assert (labels[10:-10] == 1).all()
 
@@ -88,18 +88,18 @@ def test_what_lies_beside_a_letterboxed_picture_does_not_count():
 def test_cover_shows_the_middle_in_its_own_shape():
     image = np.zeros((90, 40, 3), np.uint8)
     cv2.circle(image, (20, 45), 10, (255, 255, 255), -1)
-    seen = whole_view((40, 90), (80, 40), "cover").picture(image)[..., 0] > 127
+    seen = make_whole_view((40, 90), (80, 40), "cover").picture(image)[..., 0] > 127
     assert np.ptp(np.flatnonzero(seen.any(0))) == pytest.approx(40, abs=1)
     assert seen.any(1).all()
 
 
 def test_a_whole_view_averages_what_it_shrinks():
     stripes = np.tile(np.array([0, 255], np.uint8), 200)[None, :, None].repeat(300, 0).repeat(3, 2)
-    seen = whole_view((400, 300), (40, 30), "stretch").picture(stripes)
+    seen = make_whole_view((400, 300), (40, 30), "stretch").picture(stripes)
     assert np.abs(seen.astype(int) - 127).max() <= 3
 
 
-@pytest.mark.parametrize("change", [blurred, noisy, recompressed])
+@pytest.mark.parametrize("change", [blur, add_noise, recompress])
 def test_a_camera_changes_the_picture_and_not_its_light(change):
     image, labels = blob((120, 80), (50, 40), (30, 20))
     changed = change(np.random.default_rng(0), image)
@@ -110,7 +110,7 @@ def test_a_camera_changes_the_picture_and_not_its_light(change):
 
 def test_colors_change_the_same_everywhere():
     image, _ = blob()
-    changed = recolored(np.random.default_rng(1), image, 1.0)
+    changed = recolor(np.random.default_rng(1), image, 1.0)
     assert (changed != image).any() and len(np.unique(changed.reshape(-1, 3), axis=0)) == 2
 
 
@@ -194,14 +194,14 @@ def test_validation_shows_all_pictures_as_they_are_and_in_order(loader, tmp_path
 
 
 def test_batches_are_rgb_shares_and_whole_labels(tmp_path):
-    from rimlight.lab.training.data.loader import batches
+    from rimlight.lab.training.data.loader import make_batches
 
     red = np.full((20, 20, 3), (0, 0, 255), np.uint8)
     for name in "abc":
         write_pair(tmp_path / "set", name, red, np.full((20, 20), 255, np.uint8))
     said = options(tmp_path / "set", augment=augment(), masks="gray")
     samples = find_samples(said).train
-    pairs = list(batches(samples, size=(8, 6), batch=2, options=said, training=False))
+    pairs = list(make_batches(samples, size=(8, 6), batch=2, options=said, training=False))
     assert [pictures.shape for pictures, _ in pairs] == [(2, 6, 8, 3), (1, 6, 8, 3)]
     pictures, labels = pairs[0]
     assert pictures.numpy()[0, 3, 4].tolist() == [1, 0, 0] and pictures.dtype == "float32"
@@ -209,12 +209,12 @@ def test_batches_are_rgb_shares_and_whole_labels(tmp_path):
 
 
 def test_a_picture_that_breaks_in_the_middle_of_training_is_named(tmp_path):
-    from rimlight.lab.training.data.loader import batches
+    from rimlight.lab.training.data.loader import make_batches
 
     said = options(write_blobs(tmp_path / "set", 3))
     samples = find_samples(said).train
     samples[1].picture.write_bytes(b"no picture any more")
-    made = batches(samples, size=(16, 16), batch=1, options=said, training=True)
+    made = make_batches(samples, size=(16, 16), batch=1, options=said, training=True)
     with pytest.raises(ConfigError, match=r"cannot read .*0001\.png"):
         list(made)
 
@@ -227,13 +227,13 @@ def test_a_folder_of_backgrounds_that_is_not_there_is_named(tmp_path):
 
 
 def test_training_batches_are_full_and_come_again(tmp_path):
-    from rimlight.lab.training.data.loader import batches
+    from rimlight.lab.training.data.loader import make_batches
 
     said = options(write_blobs(tmp_path / "set", 7), augment="heavy")
     samples = find_samples(said).train
 
     def epoch(number):
-        made = batches(
+        made = make_batches(
             samples, size=(16, 16), batch=3, options=said, training=True, seed=1, epoch=number
         )
         return [tuple(each.numpy() for each in pair) for pair in made]

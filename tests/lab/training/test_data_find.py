@@ -9,9 +9,9 @@ from made_data import blob, options, write_blobs, write_pair
 
 from rimlight.core.errors import ConfigError
 from rimlight.lab.training.data.find import find_samples
-from rimlight.lab.training.data.polygons import run_length_mask
+from rimlight.lab.training.data.polygons import decode_run_lengths
 from rimlight.lab.training.data.splits import split
-from rimlight.lab.training.train import class_weights
+from rimlight.lab.training.train import compute_class_weights
 
 PALE = (200, 200, 200)
 
@@ -206,7 +206,7 @@ def test_lines_that_are_no_outlines_are_named(tmp_path):
 def test_coco128_gives_people(shared):
     found = find_samples(options(shared / "data/coco128", remap={0: "blob", "*": "ground"}))
     assert len(found.train) == 62 and found.problems == ()
-    assert class_weights(found.train, options("x"))[1] > 1
+    assert compute_class_weights(found.train, options("x"))[1] > 1
 
 
 def write_coco(folder, annotations, categories=((5, "blob"),)):
@@ -264,12 +264,12 @@ def test_run_lengths_are_read_as_pycocotools_writes_them():
     mask = (np.random.default_rng(2).random((37, 53)) > 0.6).astype(np.uint8)
     mask[5:30, 8:40] = 1
     packed = coco.encode(np.asfortranarray(mask))
-    assert (run_length_mask(packed["counts"].decode(), packed["size"]) == mask).all()
+    assert (decode_run_lengths(packed["counts"].decode(), packed["size"]) == mask).all()
 
 
 def test_rare_classes_weigh_more(tmp_path):
     found = find_samples(options(write_blobs(tmp_path / "set", full=1)))
-    weights = class_weights(found.train, options("x"))
+    weights = compute_class_weights(found.train, options("x"))
     _, labels = found.train[0].read()
     shares = np.bincount(labels.ravel()) / labels.size
     assert weights[1] / weights[0] == pytest.approx(shares[0] / shares[1], rel=0.2)
@@ -277,4 +277,4 @@ def test_rare_classes_weigh_more(tmp_path):
 
 def test_a_class_that_never_shows_weighs_1(tmp_path):
     said = options(write_blobs(tmp_path / "set", full=1), classes=("a", "b", "c"))
-    assert class_weights(find_samples(said).train, said)[2] == 1
+    assert compute_class_weights(find_samples(said).train, said)[2] == 1

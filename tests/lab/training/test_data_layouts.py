@@ -8,9 +8,9 @@ import pytest
 from made_data import blob, options, write_blobs, write_pair
 
 from rimlight.core.errors import ConfigError
-from rimlight.lab.training.checkpoint import alone_in
+from rimlight.lab.training.checkpoint import lock_folder
 from rimlight.lab.training.data.find import check_classes, find_samples
-from rimlight.lab.training.metrics import Epoch, best_of
+from rimlight.lab.training.metrics import Epoch, find_best_epoch
 
 RING = "0 0.1 0.1 0.6 0.1 0.6 0.6 0.1 0.6"
 
@@ -183,17 +183,17 @@ def test_an_epoch_without_numbers_is_never_the_best():
         return Epoch(number, 1.0, validation_loss, miou, 0, 0, (), 0, 1, 0)
 
     nan = float("nan")
-    assert best_of([epoch(1, 0.9, nan), epoch(2, 0.5, 1.0)]).number == 2
-    assert best_of([epoch(1, nan, 1.0), epoch(2, 0.5, 1.0)]).number == 2
-    assert best_of([epoch(1, 0.9, nan)]) is None
+    assert find_best_epoch([epoch(1, 0.9, nan), epoch(2, 0.5, 1.0)]).number == 2
+    assert find_best_epoch([epoch(1, nan, 1.0), epoch(2, 0.5, 1.0)]).number == 2
+    assert find_best_epoch([epoch(1, 0.9, nan)]) is None
 
 
 def test_two_trainings_do_not_share_a_folder(tmp_path):
     with (
-        alone_in(tmp_path / "out"),
+        lock_folder(tmp_path / "out"),
         pytest.raises(ConfigError, match="another training is writing"),
-        alone_in(tmp_path / "out"),
+        lock_folder(tmp_path / "out"),
     ):
         pass
-    with alone_in(tmp_path / "out"):
+    with lock_folder(tmp_path / "out"):
         assert list((tmp_path / "out").iterdir()) == []

@@ -12,7 +12,7 @@ keras = pytest.importorskip("keras", reason="needs rimlight[keras]")
 tf = pytest.importorskip("tensorflow", reason="needs rimlight[keras]")
 
 from rimlight.lab.training.networks import build_network  # noqa: E402
-from rimlight.lab.training.networks.from_tflite import deeplab_from_tflite  # noqa: E402
+from rimlight.lab.training.networks.from_tflite import build_deeplab_from_tflite  # noqa: E402
 from rimlight.lab.training.networks.options import NetworkOptions  # noqa: E402
 
 
@@ -24,7 +24,7 @@ def file(shared):
 @pytest.fixture(scope="module")
 def rebuilt(file):
     """The network as the file was trained."""
-    return deeplab_from_tflite(file, (257, 257), classes=21, stride=8)
+    return build_deeplab_from_tflite(file, (257, 257), classes=21, stride=8)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_the_rebuilt_network_gives_the_scores_of_the_file(file, rebuilt, person)
 @pytest.mark.slow
 def test_it_starts_a_network_of_other_classes_and_size(file, rebuilt):
     options = NetworkOptions(
-        name="deeplab-mobilenetv2", size=(96, 64), rates=(2, 4), backbone_weights=file
+        name="deeplab-mobilenetv2", size=(96, 64), dilation_rates=(2, 4), backbone_weights=file
     )
     model = build_network(options)
     assert model.output_shape == (None, 64, 96, 2)
@@ -72,12 +72,12 @@ def test_it_starts_a_network_of_other_classes_and_size(file, rebuilt):
 def test_another_network_is_refused():
     selfie = find_data_folder("models") / "selfie_segmentation.tflite"
     with pytest.raises(ModelFormatError, match=r"not DeepLab on MobileNetV2|cannot be read"):
-        deeplab_from_tflite(selfie, (256, 256), classes=2)
+        build_deeplab_from_tflite(selfie, (256, 256), classes=2)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ModelNotFoundError, match="nowhere"):
-        deeplab_from_tflite(tmp_path / "nowhere.tflite", (64, 64), classes=2)
+        build_deeplab_from_tflite(tmp_path / "nowhere.tflite", (64, 64), classes=2)
 
 
 def test_in_training_the_normalization_restores_what_it_takes_out(rebuilt, shared):

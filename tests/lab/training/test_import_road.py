@@ -13,7 +13,7 @@ from fakes import make_frame
 from rimlight.core.errors import ModelError, ModelFormatError
 from rimlight.core.model_card import load_card
 from rimlight.lab.importers import road as importer
-from rimlight.lab.importers.openvino import steps
+from rimlight.lab.importers.openvino import list_steps
 from rimlight.lab.importers.openvino_ir import read_ir
 from rimlight.lab.importers.road import import_road, load_road
 from rimlight.segmenters.tflite import TfliteSegmenter
@@ -49,7 +49,7 @@ def networks(request, files, ir):
     theirs = openvino.Core().read_model(*files)
     theirs.reshape([1, 3, height, width])
     named = {ours: name for name, ours in openvino_names(ir).items()}
-    theirs.add_outputs([(named[name], 0) for name in list(steps(ir))[1:-1]])
+    theirs.add_outputs([(named[name], 0) for name in list(list_steps(ir))[1:-1]])
     compiled = openvino.compile_model(theirs, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return load_road(ir, request.param), compiled, named
 

@@ -10,10 +10,10 @@ from rimlight.lab.training.networks import build_network
 from rimlight.lab.training.networks.options import NetworkOptions
 
 NARROW = {
-    "light": {"width": 0.5},
-    "fast-scnn": {"width": 0.5},
-    "deeplab-mobilenetv2": {"width": 0.35},
-    "deeplab-mobilenetv3": {"width": 0.35},
+    "light": {"width_multiplier": 0.5},
+    "fast-scnn": {"width_multiplier": 0.5},
+    "deeplab-mobilenetv2": {"width_multiplier": 0.35},
+    "deeplab-mobilenetv3": {"width_multiplier": 0.35},
     "deeplab-xception": {},
 }
 SIZE = (96, 64)
@@ -34,7 +34,7 @@ def noise(seed=0):
 
 @pytest.fixture(scope="module", params=NAMES)
 def network(request):
-    return as_if_trained(build(request.param, classes=3, rates=(2, 3)))
+    return as_if_trained(build(request.param, classes=3, dilation_rates=(2, 3)))
 
 
 def as_if_trained(model):
@@ -121,9 +121,9 @@ def test_results_stay_float32_under_mixed_precision(tmp_path):
 
 @pytest.mark.parametrize(("stride", "coarse"), [(16, (6, 4)), (32, (3, 2))])
 def test_deeplab_keeps_its_coarse_map_at_the_stride(stride, coarse):
-    from rimlight.lab.training.networks.deeplab import backbone
+    from rimlight.lab.training.networks.deeplab import build_backbone
 
-    fine, last = backbone("mobilenetv2", (96, 64), width=0.35, stride=stride).output
+    fine, last = build_backbone("mobilenetv2", (96, 64), width=0.35, stride=stride).output
     assert fine.shape[1:3] == (16, 24)
     assert last.shape[1:3] == coarse[::-1]
 
@@ -136,9 +136,9 @@ def test_what_feeds_no_output_is_cut():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mobilenetv3", "xception"])
 def test_every_backbone_keeps_a_sixteenth(name):
-    from rimlight.lab.training.networks.deeplab import backbone
+    from rimlight.lab.training.networks.deeplab import build_backbone
 
-    fine, coarse = backbone(name, (96, 64)).output
+    fine, coarse = build_backbone(name, (96, 64)).output
     assert (fine.shape[1:3], coarse.shape[1:3]) == ((16, 24), (4, 6))
 
 
@@ -165,7 +165,7 @@ def test_weights_of_another_width_are_refused(original, tmp_path):
     options = NetworkOptions(
         name="deeplab-mobilenetv2",
         size=SIZE,
-        width=0.5,
+        width_multiplier=0.5,
         backbone_weights=tmp_path / "narrow.weights.h5",
     )
     with pytest.raises(ModelFormatError, match="does not hold the weights"):
@@ -179,7 +179,11 @@ def test_missing_backbone_weights_are_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"size": "16x16"}, "at least 32"), ({"classes": 1}, "classes"), ({"rates": [0]}, "rates")],
+    [
+        ({"size": "16x16"}, "at least 32"),
+        ({"classes": 1}, "classes"),
+        ({"dilation_rates": [0]}, "rates"),
+    ],
 )
 def test_options_that_make_no_network_are_refused(wrong, said):
     with pytest.raises(ConfigError, match=said):

@@ -7,7 +7,7 @@ from rimlight.lab.importers.openvino_ir import read_ir
 from rimlight.lab.importers.road import load_road
 from rimlight.lab.training.networks import build_network
 from rimlight.lab.training.networks.options import NetworkOptions
-from rimlight.lab.training.networks.road import road
+from rimlight.lab.training.networks.road import build_road
 from rimlight.system.av import av
 
 
@@ -46,9 +46,11 @@ def test_other_classes_keep_the_encoder_only(weights):
         assert bool(one) and np.array_equal(one[0], other[0]) == same
 
 
-@pytest.mark.parametrize("shrink", [1, 2])
-def test_probabilities_are_as_large_as_the_picture(shrink):
-    made = build_network(NetworkOptions(name="road", size=(128, 64), classes=3, shrink=shrink))
+@pytest.mark.parametrize("downscale", [1, 2])
+def test_probabilities_are_as_large_as_the_picture(downscale):
+    made = build_network(
+        NetworkOptions(name="road", size=(128, 64), classes=3, downscale=downscale)
+    )
     found = made(np.zeros((1, 64, 128, 3), np.float32), training=False).numpy()
     assert found.shape == (1, 64, 128, 3)
     assert found.sum(-1) == pytest.approx(1, abs=1e-5)
@@ -56,4 +58,4 @@ def test_probabilities_are_as_large_as_the_picture(shrink):
 
 def test_a_size_that_does_not_divide_is_refused():
     with pytest.raises(ValueError, match="multiples of 64, got"):
-        road((96, 64), classes=2, shrink=2)
+        build_road((96, 64), classes=2, downscale=2)

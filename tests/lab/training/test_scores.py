@@ -14,7 +14,7 @@ from rimlight.lab.training.options import ScheduleOptions
 def scored(labels, truth, classes=2):
     scorer = Scorer(classes)
     scorer.add(np.array(labels, np.uint8), np.array(truth, np.uint8))
-    return scorer.scores()
+    return scorer.compute_scores()
 
 
 def test_iou_and_dice_by_hand():
@@ -37,7 +37,7 @@ def test_pictures_add_up_pixel_by_pixel():
     scorer = Scorer(2)
     scorer.add(np.ones((1, 3), np.uint8), np.ones((1, 3), np.uint8))
     scorer.add(np.ones((1, 1), np.uint8), np.zeros((1, 1), np.uint8))
-    assert scorer.scores().ious == pytest.approx((0, 3 / 4))
+    assert scorer.compute_scores().ious == pytest.approx((0, 3 / 4))
 
 
 def test_boundary_f_is_of_the_foreground_only():
@@ -53,27 +53,32 @@ def test_labels_beyond_bytes_are_void():
 
 
 def test_cosine_restarts_are_those_of_keras():
-    options = ScheduleOptions(warmup=0, cycle=2, stretch=2, drop=0.5, least=0.1)
+    options = ScheduleOptions(warmup=0, cycle=2, t_mul=2, m_mul=0.5, alpha=0.1)
     ours = Schedule(options, rate=1e-2, epochs=14)
     theirs = keras.optimizers.schedules.CosineDecayRestarts(
         1e-2, first_decay_steps=20, t_mul=2.0, m_mul=0.5, alpha=0.1
     )
     moments = [0.0, 0.7, 1.9, 2.1, 3.3, 5.9, 6.1, 13.0]
     expected = [float(theirs(10 * moment)) for moment in moments]
-    assert [ours.rate(moment) for moment in moments] == pytest.approx(expected, rel=1e-4)
+    assert [ours.compute_rate(moment) for moment in moments] == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_rate_rises_while_warming_up():
     schedule = Schedule(ScheduleOptions(warmup=2), rate=1.0, epochs=10)
-    assert schedule.rate(0.0) < 0.01 < schedule.rate(1.0) == pytest.approx(0.5, abs=0.01)
-    assert schedule.rate(2.0) == 1.0
+    assert (
+        schedule.compute_rate(0.0)
+        < 0.01
+        < schedule.compute_rate(1.0)
+        == pytest.approx(0.5, abs=0.01)
+    )
+    assert schedule.compute_rate(2.0) == 1.0
 
 
 def test_the_rate_falls_on_a_plateau_and_stops_falling_at_the_least():
-    options = ScheduleOptions(name="plateau", warmup=0, patience=2, factor=0.1, least=0.05)
+    options = ScheduleOptions(name="plateau", warmup=0, patience=2, factor=0.1, alpha=0.05)
     schedule = Schedule(options, rate=1.0, epochs=10)
     rates = []
     for score in (0.5, 0.6, 0.6, 0.5, 0.7, 0.7, 0.7):
         schedule.judge(score)
-        rates.append(schedule.rate(3))
+        rates.append(schedule.compute_rate(3))
     assert rates == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.05])

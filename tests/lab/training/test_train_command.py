@@ -45,12 +45,12 @@ def data(tmp_path_factory):
 def config(tmp_path_factory, data):
     said = {
         "name": "disc",
-        "network": {"name": "light", "size": "32x32", "width": 0.25},
+        "network": {"name": "light", "size": "32x32", "width_multiplier": 0.25},
         "data": {"paths": [str(data)], "classes": ["background", "disc"], "augment": "light"},
-        "optimizer": {"rate": 0.01},
-        "average": 0.8,
+        "optimizer": {"learning_rate": 0.01},
+        "ema_decay": 0.8,
         "epochs": 4,
-        "batch": 4,
+        "batch_size": 4,
         "deterministic": True,
     }
     path = tmp_path_factory.mktemp("config") / "train-disc.yaml"

@@ -46,8 +46,11 @@ def test_a_network_with_another_number_of_classes_is_refused():
     ("said", "match"),
     [
         (["network.name=road", "network.size=240x176"], "multiples of 32, such as 256x192"),
-        (["network.name=road", "network.shrink=2"], "multiples of 64, such as 192x128"),
-        (["network.name=deeplab-xception", "network.width=0.5"], "width of deeplab-xception"),
+        (["network.name=road", "network.downscale=2"], "multiples of 64, such as 192x128"),
+        (
+            ["network.name=deeplab-xception", "network.width_multiplier=0.5"],
+            "width_multiplier of deeplab-xception",
+        ),
         (["network.backbone_weights=a.h5"], "light has no backbone"),
     ],
 )
@@ -63,7 +66,7 @@ def test_an_unknown_foreground_is_refused():
 
 
 def test_limits_may_change_when_a_run_goes_on():
-    longer = load_train(PERSON, ["epochs=500", "minutes=5", "data.check=false"])
+    longer = load_train(PERSON, ["epochs=500", "max_minutes=5", "data.check=false"])
     assert longer.identity == load_train(PERSON).identity
     assert load_train(PERSON, ["seed=5"]).identity != longer.identity
 
@@ -80,8 +83,8 @@ def test_a_dry_run_prints_the_whole_training(config):
 
 
 def test_a_student_must_learn_from_somebody():
-    with pytest.raises(ConfigError, match="soft or hard"):
-        load_distill(PERSON, ["soft=0", "hard=0"], teacher="selfie")
+    with pytest.raises(ConfigError, match="soft_weight or hard_weight"):
+        load_distill(PERSON, ["soft_weight=0", "hard_weight=0"], teacher="selfie")
 
 
 def test_where_a_teacher_is_looked_for_may_change_when_a_run_goes_on():

@@ -77,9 +77,9 @@ def build_untrained(folder: Path, frames: Sequence[Frame]) -> Iterator[Contender
     model, card = build_network(SMALL), _make_card(SMALL)
     yield from _convert_variants("light", model, card, folder, frames=frames)
 
-    from rimlight.lab.training.pruning_methods import Masks, narrowed
+    from rimlight.lab.training.pruning_methods import Masks, remove_filters
 
-    fewer = narrowed(model, PRUNED_SHARE)
+    fewer = remove_filters(model, PRUNED_SHARE)
     Masks(model).prune(PRUNED_SHARE)
     zeros = f"light, {PRUNED_SHARE:.0%} zeros"
     yield from _convert_variants(zeros, model, card, folder, frames=())

@@ -1,7 +1,7 @@
 """Foreign networks in OpenVINO's format: which files are published, and what they compute.
 
-`steps` and `weights` reduce a graph to what a rebuilt network must have: biases folded into their
-convolutions, constants and shape arithmetic left out.
+`list_steps` and `collect_weights` reduce a graph to what a rebuilt network must have: biases
+folded into their convolutions, constants and shape arithmetic left out.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ _ALIGNED = ("linear_onnx", "align_corners")
 _NO_STEP = ("Const", "Result", "ShapeOf", "StridedSlice", "Multiply")
 
 
-def steps(ir: IrGraph) -> dict[str, Step]:
+def list_steps(ir: IrGraph) -> dict[str, Step]:
     """Return what `ir` computes, by layer name, in order.
 
     A convolution has the name of the layer that adds its bias, without suffixes.
@@ -91,12 +91,12 @@ def steps(ir: IrGraph) -> dict[str, Step]:
     Raises:
         ModelFormatError: a picture is resized in another way than bilinearly with aligned corners.
     """
-    names = _step_names(ir)
-    return {names[layer.name]: _step(ir, layer, names) for layer in _computing(ir)}
+    names = _name_steps(ir)
+    return {names[layer.name]: _make_step(ir, layer, names) for layer in _list_computing(ir)}
 
 
-def weights(ir: IrGraph) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Return kernel and bias of every convolution, by the name that `steps` gives it.
+def collect_weights(ir: IrGraph) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Return kernel and bias of every convolution, by the name that `list_steps` gives it.
 
     Kernels are float32 (out, in, y, x), those of depthwise convolutions (channels, 1, 1, y, x);
     biases are float32 (out,).
@@ -108,43 +108,43 @@ def weights(ir: IrGraph) -> dict[str, tuple[NDArray[np.float32], NDArray[np.floa
     for layer in ir.layers.values():
         if layer.type in _CONVOLUTIONS:
             kernel = ir.constant(layer.inputs[1]).astype(np.float32)
-            found[_plain(layer.name)] = kernel, _bias(ir, layer)
+            found[_normalize(layer.name)] = kernel, _find_bias(ir, layer)
     return found
 
 
-def _bias(ir: IrGraph, convolution: Layer) -> NDArray[np.float32]:
+def _find_bias(ir: IrGraph, convolution: Layer) -> NDArray[np.float32]:
     for layer in ir.layers.values():
-        if _adds_bias(ir, layer) and layer.inputs[0] == convolution.name:
+        if _is_bias(ir, layer) and layer.inputs[0] == convolution.name:
             return ir.constant(layer.inputs[1]).astype(np.float32).reshape(-1)
     raise ModelFormatError(f"{ir.name}: convolution {convolution.name!r} has no bias")
 
 
-def _adds_bias(ir: IrGraph, layer: Layer) -> bool:
+def _is_bias(ir: IrGraph, layer: Layer) -> bool:
     if layer.type != "Add" or len(layer.inputs) != 2:
         return False
     first, second = (ir.layers[name].type for name in layer.inputs)
     return first in _CONVOLUTIONS and second == "Const"
 
 
-def _plain(name: str) -> str:
+def _normalize(name: str) -> str:
     return name.split("/", maxsplit=1)[0]  # "L0000_Conv2d_BN/WithoutBiases"
 
 
-def _step_names(ir: IrGraph) -> dict[str, str]:
+def _name_steps(ir: IrGraph) -> dict[str, str]:
     """Map layer names to step names; the layer that adds a bias stands for its convolution."""
-    plain = {n: _plain(n) if x.type in _CONVOLUTIONS else n for n, x in ir.layers.items()}
-    biased = {n: _plain(x.inputs[0]) for n, x in ir.layers.items() if _adds_bias(ir, x)}
+    plain = {n: _normalize(n) if x.type in _CONVOLUTIONS else n for n, x in ir.layers.items()}
+    biased = {n: _normalize(x.inputs[0]) for n, x in ir.layers.items() if _is_bias(ir, x)}
     return plain | biased
 
 
-def _computing(ir: IrGraph) -> Iterator[Layer]:
+def _list_computing(ir: IrGraph) -> Iterator[Layer]:
     for layer in ir.layers.values():
         is_size = layer.type == "Add" and len(layer.shape) != 4
-        if layer.type not in _NO_STEP and not is_size and not _adds_bias(ir, layer):
+        if layer.type not in _NO_STEP and not is_size and not _is_bias(ir, layer):
             yield layer
 
 
-def _step(ir: IrGraph, layer: Layer, names: dict[str, str]) -> Step:
+def _make_step(ir: IrGraph, layer: Layer, names: dict[str, str]) -> Step:
     inputs = layer.inputs
     if layer.type == "Interpolate":
         _check_interpolation(layer)

@@ -107,7 +107,7 @@ def read_ir(xml: Path, bin: Path) -> IrGraph:
     if root.tag != "net" or found is None or edges is None:
         raise ModelFormatError(f"{xml} is not an OpenVINO IR: no <net> with layers", hint=_HINT)
     try:
-        layers = _layers(found, edges)
+        layers = _parse_layers(found, edges)
     except (KeyError, ValueError) as exc:
         raise ModelFormatError(f"{xml} is a broken OpenVINO IR: {exc}", hint=_HINT) from exc
     return IrGraph(root.get("name", xml.stem), layers, weights)
@@ -123,7 +123,7 @@ def _read(path: Path) -> bytes:
         raise ModelNotFoundError(f"cannot read {path}: {exc.strerror}", hint=_HINT) from exc
 
 
-def _layers(found: ElementTree.Element, edges: ElementTree.Element) -> dict[str, Layer]:
+def _parse_layers(found: ElementTree.Element, edges: ElementTree.Element) -> dict[str, Layer]:
     names = {layer.attrib["id"]: layer.attrib["name"] for layer in found}
     if len(set(names.values())) != len(names):
         raise ValueError("two layers have the same name")
@@ -131,10 +131,10 @@ def _layers(found: ElementTree.Element, edges: ElementTree.Element) -> dict[str,
         (edge.attrib["to-layer"], edge.attrib["to-port"]): names[edge.attrib["from-layer"]]
         for edge in edges
     }
-    return {layer.attrib["name"]: _layer(layer, sources) for layer in found}
+    return {layer.attrib["name"]: _parse_layer(layer, sources) for layer in found}
 
 
-def _layer(element: ElementTree.Element, sources: Mapping[tuple[str, str], str]) -> Layer:
+def _parse_layer(element: ElementTree.Element, sources: Mapping[tuple[str, str], str]) -> Layer:
     number = element.attrib["id"]
     data, output = element.find("data"), element.find("output/port")
     return Layer(

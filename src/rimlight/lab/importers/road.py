@@ -17,7 +17,7 @@ from rimlight.core.errors import MissingDependencyError, ModelError, ModelFormat
 from rimlight.core.model_card import ModelCard, ModelFile
 from rimlight.core.options import Options, Size
 from rimlight.core.tensor_specs import InputSpec, OutputSpec
-from rimlight.lab.importers.openvino import identify_road, steps, weights
+from rimlight.lab.importers.openvino import collect_weights, identify_road, list_steps
 from rimlight.lab.importers.openvino_ir import IrGraph, read_ir
 from rimlight.lab.training.cards import save_card
 from rimlight.lab.training.networks.options import GRID_PX
@@ -90,13 +90,13 @@ def import_road(
         MissingDependencyError: TensorFlow is not installed.
     """
     ir = read_ir(xml, bin)
-    _say_if_unknown(xml, bin)
+    _warn_if_unknown(xml, bin)
     models = [load_road(ir, size) for size in sizes]
     source = compute_sha256(bin)
     cards = []
     for size, model in zip(sizes, models, strict=True):
         content = _convert(model, size, float16=float16, pictures=pictures)
-        card = _card(_name(size, float16=float16), size, content, source)
+        card = _make_card(_make_name(size, float16=float16), size, content, source)
         cards.append(_write(card, content, out))
     return cards
 
@@ -112,25 +112,25 @@ def load_road(ir: IrGraph, size: tuple[int, int] | None = None) -> Any:
         MissingDependencyError: TensorFlow is not installed.
     """
     try:
-        from rimlight.lab.training.networks.road_adas import road_adas
+        from rimlight.lab.training.networks.road_adas import build_road_adas
     except ModuleNotFoundError as exc:
         raise MissingDependencyError(
             f"importing a network needs {exc.name}, which is not installed",
             hint="pip install 'rimlight[keras]'",
         ) from exc
-    from rimlight.lab.training.networks.road_adas import difference, model_steps
+    from rimlight.lab.training.networks.road_adas import find_difference, list_model_steps
 
-    height, width = _input_size(ir)
-    same_size = road_adas((width, height))
-    model = road_adas(size) if size and size != (width, height) else same_size
-    if problem := difference(steps(ir), model_steps(same_size)):
+    height, width = _read_input_size(ir)
+    same_size = build_road_adas((width, height))
+    model = build_road_adas(size) if size and size != (width, height) else same_size
+    if problem := find_difference(list_steps(ir), list_model_steps(same_size)):
         raise ModelFormatError(f"{ir.name} is not the road network: {problem}", hint=_HINT)
-    for name, (kernel, bias) in weights(ir).items():
-        model.get_layer(name).set_weights([_keras_kernel(kernel), bias])
+    for name, (kernel, bias) in collect_weights(ir).items():
+        model.get_layer(name).set_weights([_convert_kernel(kernel), bias])
     return model
 
 
-def _say_if_unknown(xml: Path, bin: Path) -> None:
+def _warn_if_unknown(xml: Path, bin: Path) -> None:
     """A graph of the right structure may hold other weights: a user's own, or a later release."""
     try:
         identify_road(xml, bin)
@@ -138,7 +138,7 @@ def _say_if_unknown(xml: Path, bin: Path) -> None:
         _log.warning("%s; importing it as your own", exc)
 
 
-def _input_size(ir: IrGraph) -> tuple[int, int]:
+def _read_input_size(ir: IrGraph) -> tuple[int, int]:
     """Return (height, width) of what `ir` takes."""
     data = ir.layers.get("data")
     if (
@@ -152,7 +152,7 @@ def _input_size(ir: IrGraph) -> tuple[int, int]:
     return data.shape[2], data.shape[3]
 
 
-def _keras_kernel(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+def _convert_kernel(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     """Move (out, in, y, x) to Keras's (y, x, in, out), or depthwise to (y, x, channels, 1)."""
     if kernel.ndim == 5:
         return kernel[:, 0].transpose(2, 3, 0, 1)
@@ -189,12 +189,12 @@ def _refuse_if_different(found: Agreement, limit: float) -> None:
         )
 
 
-def _name(size: tuple[int, int], *, float16: bool) -> str:
+def _make_name(size: tuple[int, int], *, float16: bool) -> str:
     name = "road" if size == SIZES[0] else f"road-{size[0]}x{size[1]}"
     return name if float16 else f"{name}-float32"
 
 
-def _card(name: str, size: tuple[int, int], content: bytes, source: str) -> ModelCard:
+def _make_card(name: str, size: tuple[int, int], content: bytes, source: str) -> ModelCard:
     file = ModelFile(
         file=f"{name}.tflite",
         sha256=hashlib.sha256(content).hexdigest(),

@@ -76,7 +76,7 @@ def save_card(card: ModelCard, path: Path) -> Path:
     return path
 
 
-def described(file: Path) -> ModelFile:
+def describe_card(file: Path) -> ModelFile:
     """Return the entry of a card for a file that will not change: its length and its hash.
 
     Raises:

@@ -21,7 +21,7 @@ _FACTS = "facts"
 
 
 @contextmanager
-def alone_in(out: Path) -> Iterator[None]:
+def lock_folder(out: Path) -> Iterator[None]:
     """Keep other trainings out of a folder while the block lasts; create the folder.
 
     Where the disk knows no locks, nobody is kept out.
@@ -72,7 +72,7 @@ def load_facts(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: it is no state.
     """
-    with _opened(path) as file:
+    with _open(path) as file:
         facts: dict[str, Any] = json.loads(file[_FACTS].tobytes())
         return facts
 
@@ -83,10 +83,10 @@ def load_state(path: Path, groups: Mapping[str, Sequence[Any]]) -> dict[str, Any
     Raises:
         ConfigError: it is no state, or one of other variables.
     """
-    with _opened(path) as file:
+    with _open(path) as file:
         for group, variables in groups.items():
             for index, variable in enumerate(variables):
-                variable.assign(_fitting(file, f"{group}/{index}", variable, path))
+                variable.assign(_read_array(file, f"{group}/{index}", variable, path))
     return load_facts(path)
 
 
@@ -99,14 +99,16 @@ def refuse_another(path: Path, identity: Mapping[str, Any]) -> None:
     if not path.exists():
         return
     kept = load_facts(path)["identity"]
-    if changed := differences(kept, json.loads(json.dumps(identity))):
+    if changed := find_differences(kept, json.loads(json.dumps(identity))):
         raise ConfigError(
             f"{path.parent} holds a training with another {', '.join(changed)}",
             hint="write into another folder, remove this one, or say what it was begun with",
         )
 
 
-def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], *, at: str = "") -> list[str]:
+def find_differences(
+    kept: Mapping[str, Any], wanted: Mapping[str, Any], *, at: str = ""
+) -> list[str]:
     """Return the keys, such as "data.validation", whose values in `wanted` are not those kept.
 
     Keys that only one of them has are no difference: they are options of another release.
@@ -115,30 +117,30 @@ def differences(kept: Mapping[str, Any], wanted: Mapping[str, Any], *, at: str =
     for key in kept.keys() & wanted.keys():
         value, other = kept[key], wanted[key]
         if isinstance(value, Mapping) and isinstance(other, Mapping):
-            found += differences(value, other, at=f"{at}{key}.")
+            found += find_differences(value, other, at=f"{at}{key}.")
         elif value != other:
             found.append(f"{at}{key}")
     return sorted(found)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _open(path: Path) -> Iterator[Any]:
     try:
         with path.open("rb") as opened, np.load(opened) as file:
             yield file
     # KeyError: another file of arrays; TypeError: a single array.
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as exc:
-        raise _foreign(path) from exc
+        raise _make_foreign_error(path) from exc
 
 
-def _fitting(file: Any, key: str, variable: Any, path: Path) -> NDArray[Any]:
+def _read_array(file: Any, key: str, variable: Any, path: Path) -> NDArray[Any]:
     array: NDArray[Any] = file[key]
     if array.shape != tuple(variable.shape):
-        raise _foreign(path)
+        raise _make_foreign_error(path)
     return array
 
 
-def _foreign(path: Path) -> ConfigError:
+def _make_foreign_error(path: Path) -> ConfigError:
     return ConfigError(
         f"{path} is damaged, or not the state of this training",
         hint="write into another folder, or remove the file to begin anew",

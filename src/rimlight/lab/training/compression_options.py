@@ -23,14 +23,14 @@ class TeacherOptions(Options):
     Attributes:
         model: a name of the catalog, a card, or a .tflite or .keras file.
         models_dir: a folder of cards and models, searched first.
-        mirrored: ask twice, the second time with left and right swapped, and take the mean.
+        flip_tta: ask twice, the second time with left and right swapped, and take the mean.
         means: what the teacher's classes are to the student, by name; those of the same name
             need no line, all others are the student's first class.
     """
 
     model: str
     models_dir: Path | None = None
-    mirrored: bool = False
+    flip_tta: bool = False
     means: dict[str, str] = Field(default_factory=dict)
 
 
@@ -41,7 +41,7 @@ class DistillOptions(TrainOptions):
     pictures: Annotated[
         tuple[Path, ...], Field(description="folders of pictures and clips without labels")
     ] = ()
-    every: Annotated[int, Field(ge=1, description="use every Nth frame of a clip")] = 5
+    stride: Annotated[int, Field(ge=1, description="use every Nth frame of a clip")] = 5
     limit: Annotated[int | None, Field(ge=1, description="of each of `pictures`, at most")] = None
     passes: Annotated[int, Field(ge=1, description="times an epoch shows each picture")] = 1
     labeled_passes: Annotated[
@@ -50,19 +50,21 @@ class DistillOptions(TrainOptions):
     temperature: Annotated[
         float, Field(ge=1, le=20, description="how much of the teacher's doubt is taught")
     ] = 2.0
-    soft: Annotated[float, Field(ge=0, description="weight of the teacher's answer")] = 0.7
-    hard: Annotated[float, Field(ge=0, description="weight of the labels, where there are any")] = (
-        0.3
-    )
-    trust: Annotated[
-        Literal["always", "where-right"],
-        Field(description="where-right: a label against the teacher silences it at that pixel"),
-    ] = "where-right"
+    soft_weight: Annotated[float, Field(ge=0, description="weight of the teacher's answer")] = 0.7
+    hard_weight: Annotated[
+        float, Field(ge=0, description="weight of the labels, where there are any")
+    ] = 0.3
+    teacher_filter: Annotated[
+        Literal["always", "agree-with-labels"],
+        Field(
+            description="agree-with-labels: a label against the teacher silences it at that pixel"
+        ),
+    ] = "agree-with-labels"
 
     @model_validator(mode="after")
-    def _somebody_teaches(self) -> DistillOptions:
-        if not self.soft + self.hard:
-            raise ValueError("soft or hard must weigh more than 0")
+    def _check_weights(self) -> DistillOptions:
+        if not self.soft_weight + self.hard_weight:
+            raise ValueError("soft_weight or hard_weight must weigh more than 0")
         return self
 
     @property
@@ -101,8 +103,8 @@ def load_distill(
 
 TUNING: Mapping[str, Any] = {
     "epochs": 10,
-    "average": 0.99,
-    "optimizer": {"rate": 5e-4},
+    "ema_decay": 0.99,
+    "optimizer": {"learning_rate": 5e-4},
     "schedule": {"name": "cosine", "warmup": 0.0},
 }
 """What differs from a training from random weights: less of everything."""

@@ -44,7 +44,7 @@ def to_tflite(model: Any, *, float16: bool) -> bytes:
         The bytes of the .tflite file. All sides are fixed, so that dilated convolutions stay
         whole and XNNPACK takes the entire graph.
     """
-    converter = _converter(model)
+    converter = _make_converter(model)
     if float16:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
@@ -63,7 +63,7 @@ def to_quantized(model: Any, calibration: Sequence[NDArray[np.float32]] = ()) ->
     Returns:
         The bytes of the .tflite file.
     """
-    converter = _converter(model)
+    converter = _make_converter(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if calibration:
         converter.representative_dataset = lambda: ([picture] for picture in calibration)
@@ -91,7 +91,7 @@ def compare(model: Any, content: bytes, pictures: Iterable[NDArray[np.float32]])
     return Agreement(max(a.difference for a in found), min(a.argmax for a in found))
 
 
-def _converter(model: Any) -> Any:
+def _make_converter(model: Any) -> Any:
     picture = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="picture")
     # The converter freezes only the variables it can reach from a TensorFlow module, and does not
     # look into a Keras 3 model for them.
@@ -177,7 +177,7 @@ def compare_files(
     difference = 0.0
     for frame in frames:
         first, second = one.scores(frame), other.scores(frame)
-        same = _winners(first, middle) == _winners(second, middle)
+        same = _find_winners(first, middle) == _find_winners(second, middle)
         shares.append(float(np.mean(same)))
         difference = max(difference, float(np.abs(first - second).max()))
     if not shares:
@@ -185,7 +185,7 @@ def compare_files(
     return Sameness(float(np.mean(shares)), min(shares), difference, len(shares))
 
 
-def _winners(scores: Scores, middle: float) -> NDArray[np.intp]:
+def _find_winners(scores: Scores, middle: float) -> NDArray[np.intp]:
     single = scores.shape[2] == 1
     found = scores[..., 0] > middle if single else scores.argmax(axis=2)
     return found.astype(np.intp)

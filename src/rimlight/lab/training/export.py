@@ -18,7 +18,7 @@ from rimlight.core.errors import ConfigError, ModelError, ModelFormatError
 from rimlight.core.frame import Frame
 from rimlight.core.model_card import ModelCard, load_card
 from rimlight.core.wording import format_count
-from rimlight.lab.training.cards import described, save_card
+from rimlight.lab.training.cards import describe_card, save_card
 from rimlight.lab.training.conversion import (
     Reader,
     Sameness,
@@ -26,7 +26,7 @@ from rimlight.lab.training.conversion import (
     to_quantized,
     to_tflite,
 )
-from rimlight.lab.training.data.unlabeled import frames_of
+from rimlight.lab.training.data.unlabeled import extract_frames
 from rimlight.models.catalog import Catalog
 from rimlight.segmenters.keras import KerasRuntime, open_keras
 from rimlight.segmenters.tflite import TfliteRuntime
@@ -96,19 +96,19 @@ def export(
             "int8 needs pictures to calibrate on",
             hint="name a folder of some dozens such as the model will see",
         )
-    frames = list(frames_of([*(check or calibration or _samples())], limit=COMPARED_ON))
+    frames = list(extract_frames([*(check or calibration or _find_samples())], limit=COMPARED_ON))
     network = _cut(open_keras(file), card)
     with closing(KerasRuntime(file)) as keeper:
         ours = Reader(card, keeper)
-        inputs = [ours.tensor(f) for f in frames_of([*calibration], limit=CALIBRATED_ON)]
+        inputs = [ours.tensor(f) for f in extract_frames([*calibration], limit=CALIBRATED_ON)]
         if number == "int8" and len(inputs) < FEW:
             _log.warning(
                 "int8 is calibrated on %s%s: name some dozens such as the model will see",
                 format_count(len(inputs), "picture"),
                 "" if check else ", and checked on no others",
             )
-        content = _converted(network, number, inputs if number == "int8" else ())
-        card = _of_one_output(card)
+        content = _convert(network, number, inputs if number == "int8" else ())
+        card = _check_one_output(card)
         found = _compare(card, ours, content, frames)
     _refuse_if_different(found, number, LEAST[number] if least is None else least)
     return _write(card, content, out, number, found)
@@ -122,7 +122,7 @@ def _refuse_wrong_names(card: ModelCard, file: Path, out: Path) -> None:
     if out.suffix != ".tflite":
         raise ConfigError(f"{out} must end in .tflite", hint=f"-o {out.with_suffix('.tflite')}")
     beside = out.with_suffix(".yaml")
-    owner = _owner(beside)
+    owner = _find_owner(beside)
     if owner != out.name:
         raise ConfigError(
             f"{beside} would be replaced by the card of {out.name}, and is {owner}",
@@ -130,7 +130,7 @@ def _refuse_wrong_names(card: ModelCard, file: Path, out: Path) -> None:
         )
 
 
-def _owner(beside: Path) -> str:
+def _find_owner(beside: Path) -> str:
     """Return whose card a file is, in words; the name itself where there is no file."""
     if not beside.exists():
         return beside.with_suffix(".tflite").name
@@ -141,7 +141,7 @@ def _owner(beside: Path) -> str:
     return name if name.endswith(".tflite") else f"the card of {name}"
 
 
-def _samples() -> tuple[Path, ...]:
+def _find_samples() -> tuple[Path, ...]:
     folder = app_paths.find_data_folder("samples")
     return folder / "portrait.mp4", folder / "road.mp4"
 
@@ -163,12 +163,12 @@ def _cut(model: Any, card: ModelCard) -> Any:
     return keras.Model(model.inputs, outputs[card.output.index], name=model.name)
 
 
-def _of_one_output(card: ModelCard) -> ModelCard:
+def _check_one_output(card: ModelCard) -> ModelCard:
     output = card.output.model_copy(update={"index": 0})
     return card.model_copy(update={"output": output})
 
 
-def _converted(model: Any, number: Number, inputs: Sequence[NDArray[np.float32]]) -> bytes:
+def _convert(model: Any, number: Number, inputs: Sequence[NDArray[np.float32]]) -> bytes:
     if None in model.input_shape[1:]:
         raise ModelFormatError(
             f"{model.name} leaves its input's size open: {model.input_shape}",
@@ -213,7 +213,7 @@ def _write(card: ModelCard, content: bytes, out: Path, number: Number, found: Sa
     )
     update = {
         "name": out.stem,
-        "files": (described(out),),
+        "files": (describe_card(out),),
         "notes": f"{card.notes} {note}".strip(),
     }
     path = save_card(card.model_copy(update=update), out.with_suffix(".yaml"))

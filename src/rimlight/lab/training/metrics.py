@@ -79,14 +79,14 @@ class Scorer:
         for one, truth in zip(found, as_truth(np.asarray(labels)), strict=True):
             self.add(one, truth)
 
-    def scores(self) -> Scores:
+    def compute_scores(self) -> Scores:
         """Return the figures of all pictures so far."""
         mean = float(np.mean(self._boundaries)) if self._boundaries else math.nan
         ious = tuple(float(share) for share in compute_class_ious(self._counts))
-        return Scores(compute_mean_iou(self._counts), ious, mean_dice(self._counts), mean)
+        return Scores(compute_mean_iou(self._counts), ious, compute_mean_dice(self._counts), mean)
 
 
-def mean_dice(counts: Counts) -> float:
+def compute_mean_dice(counts: Counts) -> float:
     """Return the mean Dice coefficient of the classes that the truth holds; NaN without any.
 
     2 * overlap / both areas (Dice 1945), which is 2 * IoU / (1 + IoU).
@@ -98,7 +98,7 @@ def mean_dice(counts: Counts) -> float:
     return float(np.mean(2 * ious / (1 + ious))) if ious.size else math.nan
 
 
-def judged(infer: Callable[[Any], Any], batches: Iterable[tuple[Any, Any]]) -> Scores:
+def score_network(infer: Callable[[Any], Any], batches: Iterable[tuple[Any, Any]]) -> Scores:
     """Return the figures of a network on pictures that were held back.
 
     Args:
@@ -115,7 +115,7 @@ def judged(infer: Callable[[Any], Any], batches: Iterable[tuple[Any, Any]]) -> S
         scorer.add_batch(probabilities, labels)
     if scorer is None:
         raise ValueError("nothing to judge on")
-    return scorer.scores()
+    return scorer.compute_scores()
 
 
 def as_truth(labels: NDArray[np.int32]) -> Labels:
@@ -162,7 +162,7 @@ def from_facts(facts: Sequence[dict[str, object]]) -> list[Epoch]:
     return [Epoch(**{**one, "ious": tuple(one["ious"])}) for one in facts]  # type: ignore[arg-type]
 
 
-def best_of(epochs: Sequence[Epoch]) -> Epoch | None:
+def find_best_epoch(epochs: Sequence[Epoch]) -> Epoch | None:
     """Return the first epoch with the highest mIoU; None if none came to numbers."""
     sound = [epoch for epoch in epochs if epoch.is_finite]
     return max(sound, key=lambda epoch: epoch.miou, default=None)

@@ -20,9 +20,11 @@ def make_optimizer(options: LoopOptions) -> Any:
     kind = keras.optimizers.AdamW if chosen.name == "adamw" else keras.optimizers.Adam
     extra = {"weight_decay": chosen.weight_decay} if chosen.name == "adamw" else {}
     optimizer = kind(
-        chosen.rate,
+        chosen.learning_rate,
         global_clipnorm=chosen.clip_norm,
-        gradient_accumulation_steps=options.accumulate if options.accumulate > 1 else None,
+        gradient_accumulation_steps=options.gradient_accumulation
+        if options.gradient_accumulation > 1
+        else None,
         **extra,
     )
     if chosen.name == "adamw":  # decayed scales and shifts would fight what they normalize
@@ -31,7 +33,7 @@ def make_optimizer(options: LoopOptions) -> Any:
 
 
 @contextmanager
-def precision(*, mixed: bool) -> Iterator[None]:
+def use_precision(*, mixed: bool) -> Iterator[None]:
     """Let networks built in the block compute in float16 if `mixed`; weights stay float32."""
     before = keras.config.dtype_policy()
     if mixed:
@@ -42,8 +44,8 @@ def precision(*, mixed: bool) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def compiled_step(
-    model: Any, loss: Loss, optimizer: Any, average: RunningMean
+def compile_step(
+    model: Any, loss: Loss, optimizer: Any, average: WeightEma
 ) -> Callable[[Any, Any], Any]:
     """Return a function from (pictures, targets) to the loss before the step that it makes."""
     variables = model.trainable_variables
@@ -68,7 +70,10 @@ def set_rate(optimizer: Any, rate: float) -> None:
 
 
 class Schedule:
-    """Says the rate of every step.
+    """Computes the learning rate of every step, in epochs since the start.
+
+    A plateau is ours: Keras' `ReduceLROnPlateau` is a callback of `fit` whose state no checkpoint
+    holds, so that a resumed training would not follow the same curve.
 
     Args:
         options: which schedule.
@@ -79,18 +84,24 @@ class Schedule:
     def __init__(self, options: ScheduleOptions, *, rate: float, epochs: int) -> None:
         self._options = options
         self._rate = rate
-        self._cycle = options.cycle or max(epochs - options.warmup, 1e-9)
+        self._cosine = keras.optimizers.schedules.CosineDecayRestarts(
+            rate,
+            options.cycle or max(epochs - options.warmup, 1e-9),
+            t_mul=options.t_mul,
+            m_mul=options.m_mul,
+            alpha=options.alpha,
+        )
         self.factor = 1.0
         self.best = -math.inf
         self.waited = 0
 
-    def rate(self, progress: float) -> float:
+    def compute_rate(self, progress: float) -> float:
         """Return the rate at `progress` epochs since the start; 2.5 is amid the third one."""
         options = self._options
         if progress < options.warmup:
             return self._rate * (progress + 1e-3) / (options.warmup + 1e-3)
         if options.name == "cosine":
-            return self._rate * self._cosine(progress - options.warmup)
+            return float(self._cosine(progress - options.warmup))
         return self._rate * self.factor
 
     def judge(self, score: float) -> None:
@@ -104,25 +115,15 @@ class Schedule:
             return
         self.waited += 1
         if self._options.name == "plateau" and self.waited >= self._options.patience:
-            self.factor = max(self.factor * self._options.factor, self._options.least)
+            self.factor = max(self.factor * self._options.factor, self._options.alpha)
             self.waited = 0
 
-    def _cosine(self, since: float) -> float:
-        """Return the share of the rate (SGDR: Loshchilov and Hutter, ICLR 2017)."""
-        options = self._options
-        length, height = self._cycle, 1.0
-        while since >= length:
-            since -= length
-            length *= options.stretch
-            height *= options.drop
-        wave = height * (1 + math.cos(math.pi * since / length)) / 2
-        return (1 - options.least) * wave + options.least
 
-
-class RunningMean:
+class WeightEma:
     """Follows a model's weights and statistics (Polyak and Juditsky 1992).
 
-    The mean of the first steps is short, so that it does not remember the random start.
+    The mean of the first steps is short, so that it does not remember the random start. Keras'
+    `use_ema` follows trainable weights only and starts from the random ones.
 
     Args:
         model: whose variables to follow.
@@ -145,7 +146,7 @@ class RunningMean:
             mean.assign(value + decay * (mean - value))
 
     @contextmanager
-    def in_place(self) -> Iterator[None]:
+    def apply_temporarily(self) -> Iterator[None]:
         """Put the mean into the model for as long as the block runs."""
         before = [tf.identity(variable.value) for variable in self._followed]
         self._fill(self.variables)

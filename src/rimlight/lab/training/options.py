@@ -27,7 +27,7 @@ PRESETS: dict[str, dict[str, float]] = {
 """Losses by name; parts that are not named have the weight 0."""
 
 
-def _preset(value: Any) -> Any:
+def _expand_preset(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if value not in PRESETS:
@@ -52,7 +52,7 @@ class LossOptions(Options):
     gamma: Annotated[float, Field(ge=0, le=10, description="of focal: how fast ease counts")] = 2.0
 
     @model_validator(mode="after")
-    def _something_is_lost(self) -> LossOptions:
+    def _check_weights(self) -> LossOptions:
         if not self.cross_entropy + self.focal + self.dice + self.boundary:
             raise ValueError("at least one part must weigh more than 0")
         return self
@@ -67,7 +67,9 @@ class OptimizerOptions(Options):
     """
 
     name: Literal["adam", "adamw"] = "adamw"
-    rate: Annotated[float, Field(gt=0, description="the learning rate to start from")] = 1e-3
+    learning_rate: Annotated[float, Field(gt=0, description="the learning rate to start from")] = (
+        1e-3
+    )
     weight_decay: Annotated[float, Field(ge=0, description="of adamw")] = 1e-4
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
 
@@ -75,14 +77,14 @@ class OptimizerOptions(Options):
 class ScheduleOptions(Options):
     """How the learning rate changes.
 
-    cosine: down a half wave and up again at once, each cycle `stretch` times as long and starting
-    `drop` times as high as the one before (Loshchilov and Hutter, ICLR 2017). plateau: times
+    cosine: down a half wave and up again at once, each cycle `t_mul` times as long and starting
+    `m_mul` times as high as the one before (Loshchilov and Hutter, ICLR 2017). plateau: times
     `factor` after `patience` epochs without a better validation.
 
     Attributes:
         name: how the learning rate changes.
-        stretch: of cosine: each cycle is this many times as long as the one before.
-        drop: of cosine: each cycle starts at this share of the rate of the one before.
+        t_mul: of cosine: each cycle is this many times as long as the one before.
+        m_mul: of cosine: each cycle starts at this share of the rate of the one before.
         factor: of plateau: what the rate is multiplied by.
         patience: of plateau: epochs without a better validation.
     """
@@ -92,9 +94,9 @@ class ScheduleOptions(Options):
     cycle: Annotated[
         float | None, Field(gt=0, description="epochs of the first cycle; none: all of them")
     ] = None
-    stretch: Annotated[float, Field(ge=1)] = 2.0
-    drop: Annotated[float, Field(gt=0, le=1)] = 1.0
-    least: Annotated[float, Field(ge=0, le=1, description="share of the rate that remains")] = 0.01
+    t_mul: Annotated[float, Field(ge=1)] = 2.0
+    m_mul: Annotated[float, Field(gt=0, le=1)] = 1.0
+    alpha: Annotated[float, Field(ge=0, le=1, description="share of the rate that remains")] = 0.01
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     patience: Annotated[int, Field(ge=1)] = 5
 
@@ -102,22 +104,24 @@ class ScheduleOptions(Options):
 class LoopOptions(Options):
     """What training and distilling have in common."""
 
-    loss: Annotated[LossOptions, BeforeValidator(_preset)] = LossOptions()
+    loss: Annotated[LossOptions, BeforeValidator(_expand_preset)] = LossOptions()
     class_weights: Annotated[
         bool, Field(description="rare classes count more in the cross-entropy")
     ] = False
     optimizer: OptimizerOptions = OptimizerOptions()
     schedule: ScheduleOptions = ScheduleOptions()
     epochs: Annotated[int, Field(ge=1, description="maximum number of epochs")] = 50
-    batch: Annotated[int, Field(ge=1, description="images per batch")] = 8
-    accumulate: Annotated[int, Field(ge=1, description="batches whose gradients make one step")] = 1
-    average: Annotated[
-        float, Field(ge=0, lt=1, description="of the running mean of the weights; 0: none")
+    batch_size: Annotated[int, Field(ge=1, description="images per batch")] = 8
+    gradient_accumulation: Annotated[
+        int, Field(ge=1, description="batches whose gradients make one step")
+    ] = 1
+    ema_decay: Annotated[
+        float, Field(ge=0, lt=1, description="of the moving average of the weights; 0: none")
     ] = 0.99
-    early_stop: Annotated[
+    early_stopping_patience: Annotated[
         int | None, Field(ge=1, description="epochs without a better validation; none: never")
     ] = None
-    minutes: Annotated[
+    max_minutes: Annotated[
         float | None, Field(gt=0, description="no epoch begins that would end later than this")
     ] = None
     seed: Annotated[int, Field(ge=0, description="of weights, order and augmentation")] = 0
@@ -130,7 +134,10 @@ class LoopOptions(Options):
 
 
 FREE: dict[str, Any] = {
-    **dict.fromkeys(("epochs", "minutes", "early_stop", "batch", "keep_start"), True),
+    **dict.fromkeys(
+        ("epochs", "max_minutes", "early_stopping_patience", "batch_size", "initial_weight_share"),
+        True,
+    ),
     **dict.fromkeys(("name", "summary", "license", "foreground"), True),
     "data": {"check"},
 }
@@ -150,19 +157,19 @@ class TrainOptions(LoopOptions):
     ] = ()
     network: NetworkOptions = NetworkOptions()
     data: DataOptions
-    keep_start: Annotated[
+    initial_weight_share: Annotated[
         float, Field(ge=0, lt=1, description="share of the starting weights in the result")
     ] = 0.0
 
     @model_validator(mode="after")
-    def _as_many_classes(self) -> TrainOptions:
+    def _check_class_count(self) -> TrainOptions:
         said, needed = self.network.classes, len(self.data.classes)
         if "classes" in self.network.model_fields_set and said != needed:
             raise ValueError(f"network.classes is {said}, data.classes names {needed}")
         return self
 
     @model_validator(mode="after")
-    def _foreground_is_known(self) -> TrainOptions:
+    def _check_foreground(self) -> TrainOptions:
         if unknown := [name for name in self.foreground if name not in self.data.classes]:
             raise ValueError(f"foreground names {unknown[0]!r}, which is not in data.classes")
         return self

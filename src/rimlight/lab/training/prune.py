@@ -9,17 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from rimlight.core.errors import ConfigError, ModelFormatError, ModelNotFoundError
-from rimlight.lab.training.checkpoint import alone_in, load_facts
+from rimlight.lab.training.checkpoint import load_facts, lock_folder
 from rimlight.lab.training.compression_options import PruneOptions
 from rimlight.lab.training.conversion import to_tflite
 from rimlight.lab.training.data.samples import Samples
-from rimlight.lab.training.losses import weighted_sum
-from rimlight.lab.training.metrics import judged
+from rimlight.lab.training.losses import make_weighted_loss
+from rimlight.lab.training.metrics import score_network
 from rimlight.lab.training.options import TrainOptions
-from rimlight.lab.training.pruning_methods import Masks, narrowed, polynomial, zero_share
+from rimlight.lab.training.pruning_methods import (
+    Masks,
+    compute_polynomial_sparsity,
+    measure_zero_share,
+    remove_filters,
+)
 from rimlight.lab.training.results import TrainResult, finish
-from rimlight.lab.training.train import LabelFeed, class_weights, start, usable_samples
-from rimlight.lab.training.trainer import STATE, Loop, Watch
+from rimlight.lab.training.train import (
+    LabelFeed,
+    compute_class_weights,
+    find_usable_samples,
+    seed_everything,
+)
+from rimlight.lab.training.trainer import STATE, Trainer, TrainingCallbacks
 from rimlight.segmenters.keras import open_keras
 
 UPDATES = 10
@@ -54,7 +64,7 @@ class PruneResult:
     trained: TrainResult
 
 
-def remembered(file: Path) -> Mapping[str, Any] | None:
+def read_trained_options(file: Path) -> Mapping[str, Any] | None:
     """Return the options that `file` was trained with, from its folder; None without.
 
     Raises:
@@ -76,7 +86,7 @@ def prune(
     training: TrainOptions,
     out: Path,
     *,
-    watch: Watch | None = None,
+    watch: TrainingCallbacks | None = None,
 ) -> PruneResult:
     """Prune a trained network; a folder that holds a part of this pruning is gone on with.
 
@@ -96,16 +106,18 @@ def prune(
     """
     if file.resolve().parent == out.resolve():
         raise ConfigError(f"{out} holds the model itself", hint="choose another output folder")
-    start(training)
-    model = _opened(file, training)
-    samples = usable_samples(training)
+    seed_everything(training)
+    model = _open_model(file, training)
+    samples = find_usable_samples(training)
     feed = LabelFeed(samples, training)
-    before = _figures(model, feed, training)
-    run = _Run(options, training, samples, feed, out, watch or Watch())
-    with alone_in(out):
-        trained = run.filters(model) if options.what == "filters" else run.weights(model)
+    before = _measure(model, feed, training)
+    run = _Run(options, training, samples, feed, out, watch or TrainingCallbacks())
+    with lock_folder(out):
+        trained = (
+            run.prune_filters(model) if options.what == "filters" else run.prune_weights(model)
+        )
     pruned = open_keras(trained.model)
-    return PruneResult(before, _figures(pruned, feed, training), trained)
+    return PruneResult(before, _measure(pruned, feed, training), trained)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +127,13 @@ class _Run:
     samples: Samples
     feed: LabelFeed
     out: Path
-    watch: Watch
+    watch: TrainingCallbacks
 
-    def filters(self, model: Any) -> TrainResult:
-        smaller = narrowed(model, self.options.sparsity)
-        return self._finish(self._loop(smaller, self.training, self.out))
+    def prune_filters(self, model: Any) -> TrainResult:
+        smaller = remove_filters(model, self.options.sparsity)
+        return self._finish(self._make_trainer(smaller, self.training, self.out))
 
-    def weights(self, model: Any) -> TrainResult:
+    def prune_weights(self, model: Any) -> TrainResult:
         """First the zeros come, then the rest is trained with all of them.
 
         In two loops, so that the best epoch is one of those with all zeros, and the running mean
@@ -131,42 +143,42 @@ class _Run:
         rising = max(1, round(share * self.training.epochs))
         tuning = max(1, self.training.epochs - rising)
         masks = Masks(model)
-        first = self._for(rising, share).model_copy(update={"early_stop": None})
-        ramp = self._loop(model, first, self.out / "ramp")
-        masks.prune(polynomial(len(ramp.epochs) / rising, self.options.sparsity))
+        first = self._limit(rising, share).model_copy(update={"early_stopping_patience": None})
+        ramp = self._make_trainer(model, first, self.out / "ramp")
+        masks.prune(compute_polynomial_sparsity(len(ramp.epochs) / rising, self.options.sparsity))
         if not (self.out / STATE).exists():
-            ramp.run(Watch(self._rising(masks, rising), self.watch.on_epoch))
+            ramp.run(TrainingCallbacks(self._make_on_step(masks, rising), self.watch.on_epoch))
         masks.prune(self.options.sparsity)
-        result = self._finish(self._loop(model, self._for(tuning, 1 - share), self.out))
+        result = self._finish(self._make_trainer(model, self._limit(tuning, 1 - share), self.out))
         masks.release()
         return result
 
-    def _rising(self, masks: Masks, epochs: int) -> Any:
+    def _make_on_step(self, masks: Masks, epochs: int) -> Any:
         def on_step(epoch: int, step: int, steps: int, loss: float) -> None:
             if step % max(1, steps // UPDATES) == 0 or step == steps:
                 progress = (epoch - 1 + step / steps) / epochs
-                masks.prune(polynomial(progress, self.options.sparsity))
+                masks.prune(compute_polynomial_sparsity(progress, self.options.sparsity))
             self.watch.on_step(epoch, step, steps, loss)
 
         return on_step
 
-    def _for(self, epochs: int, share: float) -> TrainOptions:
-        minutes = self.training.minutes and share * self.training.minutes
-        return self.training.model_copy(update={"epochs": epochs, "minutes": minutes})
+    def _limit(self, epochs: int, share: float) -> TrainOptions:
+        minutes = self.training.max_minutes and share * self.training.max_minutes
+        return self.training.model_copy(update={"epochs": epochs, "max_minutes": minutes})
 
-    def _loop(self, model: Any, training: TrainOptions, out: Path) -> Loop:
+    def _make_trainer(self, model: Any, training: TrainOptions, out: Path) -> Trainer:
         seen = self.samples.train
-        weights = class_weights(seen, training.data) if training.class_weights else None
-        loss = weighted_sum(training.loss, weights)
+        weights = compute_class_weights(seen, training.data) if training.class_weights else None
+        loss = make_weighted_loss(training.loss, weights)
         pruning = {"pruning": self.options.model_dump(mode="json")}
         identity = {**training.identity, **pruning}
-        return Loop(model, self.feed, loss=loss, options=training, out=out, identity=identity)
+        return Trainer(model, self.feed, loss=loss, options=training, out=out, identity=identity)
 
-    def _finish(self, loop: Loop) -> TrainResult:
+    def _finish(self, loop: Trainer) -> TrainResult:
         return finish(loop, self.training, self.samples, watch=self.watch)
 
 
-def _opened(file: Path, training: TrainOptions) -> Any:
+def _open_model(file: Path, training: TrainOptions) -> Any:
     model = open_keras(file)
     (width, height), classes = training.network.size, len(training.data.classes)
     found, wanted = model.output_shape, (None, height, width, classes)
@@ -179,13 +191,13 @@ def _opened(file: Path, training: TrainOptions) -> Any:
     return model
 
 
-def _figures(model: Any, feed: LabelFeed, training: TrainOptions) -> Figures:
-    scores = judged(lambda x: model(x, training=False), feed.validation(training.batch))
+def _measure(model: Any, feed: LabelFeed, training: TrainOptions) -> Figures:
+    scores = score_network(lambda x: model(x, training=False), feed.validation(training.batch_size))
     content = to_tflite(model, float16=False)
     return Figures(
         miou=scores.miou,
         parameters=int(model.count_params()),
-        zeros=zero_share(model),
+        zeros=measure_zero_share(model),
         file_bytes=len(content),
         packed_bytes=len(gzip.compress(content, mtime=0)),
     )

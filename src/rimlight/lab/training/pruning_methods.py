@@ -24,15 +24,15 @@ from keras import layers
 from numpy.typing import NDArray
 
 from rimlight.core.errors import ModelError
-from rimlight.lab.training.networks.layers import rounded
+from rimlight.lab.training.networks.layers import round_channels
 
 
-def polynomial(progress: float, target: float) -> float:
+def compute_polynomial_sparsity(progress: float, target: float) -> float:
     """Return the share of zeros at `progress` (0..1, more counts as 1) on the way to `target`."""
     return target * (1 - (1 - min(max(progress, 0.0), 1.0)) ** 3)
 
 
-def kernels(model: Any) -> list[Any]:
+def list_kernels(model: Any) -> list[Any]:
     """Return the variables to prune: trained kernels of convolutions that mix channels.
 
     Depthwise kernels stay: they are a few per cent of the weights, and each is all that its
@@ -49,9 +49,9 @@ def kernels(model: Any) -> list[Any]:
     ]
 
 
-def zero_share(model: Any) -> float:
+def measure_zero_share(model: Any) -> float:
     """Return the share of zeros, in 0..1, among the weights that are pruned."""
-    arrays = [np.asarray(kernel) for kernel in kernels(model)]
+    arrays = [np.asarray(kernel) for kernel in list_kernels(model)]
     zeros = sum(int(array.size - np.count_nonzero(array)) for array in arrays)
     return zeros / max(1, sum(array.size for array in arrays))
 
@@ -63,7 +63,7 @@ class Masks:
     """
 
     def __init__(self, model: Any) -> None:
-        self._kernels = kernels(model)
+        self._kernels = list_kernels(model)
         self._masks = [tf.Variable(tf.ones(k.shape), trainable=False) for k in self._kernels]
         for kernel, mask in zip(self._kernels, self._masks, strict=True):
             kernel.constraint = _Kept(mask)
@@ -72,7 +72,7 @@ class Masks:
         """Set that share of every kernel to zero; what is zero already counts first."""
         for kernel, mask in zip(self._kernels, self._masks, strict=True):
             values = np.asarray(kernel)
-            kept = _largest(values, sparsity)
+            kept = _select_largest(values, sparsity)
             mask.assign(kept)
             kernel.assign(values * kept)
 
@@ -90,7 +90,7 @@ class _Kept(keras.constraints.Constraint):  # type: ignore[misc]
         return weights * tf.cast(self._mask, weights.dtype)
 
 
-def _largest(values: NDArray[np.float32], sparsity: float) -> NDArray[np.float32]:
+def _select_largest(values: NDArray[np.float32], sparsity: float) -> NDArray[np.float32]:
     """Return 0 for the share `sparsity` with the smallest magnitudes, 1 for the rest."""
     kept = np.ones(values.size, np.float32)
     zeros = round(sparsity * values.size)
@@ -119,7 +119,7 @@ class Block:
     narrow: Any
 
 
-def narrowed(model: Any, share: float) -> keras.Model:
+def remove_filters(model: Any, share: float) -> keras.Model:
     """Return a model without `share` (0..1) of the inner channels of each block.
 
     The numbers of channels that remain are multiples of 8; weights are those of `model`.
@@ -127,30 +127,30 @@ def narrowed(model: Any, share: float) -> keras.Model:
     Raises:
         ModelError: the model has no inverted residuals.
     """
-    found = blocks(model)
+    found = find_blocks(model)
     if not found:
         raise ModelError(
             f"{model.name} has no inverted residuals to take filters from",
             hint="prune its weights instead: what=weights",
         )
-    kept = {block.widen.name: _most_important(block, share) for block in found}
-    smaller = keras.models.clone_model(model, clone_function=lambda x: _resized(x, kept))
-    inputs, outputs = _sides(found, kept)
+    kept = {block.widen.name: _select_most_important(block, share) for block in found}
+    smaller = keras.models.clone_model(model, clone_function=lambda x: _resize(x, kept))
+    inputs, outputs = _find_sides(found, kept)
     for layer in model.layers:
         if weights := layer.get_weights():
             chosen = inputs.get(layer.name), outputs.get(layer.name)
-            smaller.get_layer(layer.name).set_weights(_selected(layer, weights, *chosen))
+            smaller.get_layer(layer.name).set_weights(_select(layer, weights, *chosen))
     return smaller
 
 
-def blocks(model: Any) -> list[Block]:
+def find_blocks(model: Any) -> list[Block]:
     """Find the inverted residuals of a model whose inner channels nothing else uses."""
-    after = _consumers(model)
+    after = _find_consumers(model)
     widening = (layer for layer in model.layers if _is_pointwise(layer))
-    return [block for layer in widening if (block := _block_from(layer, after))]
+    return [block for layer in widening if (block := _make_block(layer, after))]
 
 
-def _consumers(model: Any) -> Mapping[int, list[Any]]:
+def _find_consumers(model: Any) -> Mapping[int, list[Any]]:
     """Return the layers that a tensor goes to, by the tensor's id."""
     after: dict[int, list[Any]] = {}
     for layer in model.operations:
@@ -159,7 +159,7 @@ def _consumers(model: Any) -> Mapping[int, list[Any]]:
     return after
 
 
-def _block_from(widen: Any, after: Mapping[int, list[Any]]) -> Block | None:
+def _make_block(widen: Any, after: Mapping[int, list[Any]]) -> Block | None:
     inner: list[Any] = []
     layer = widen
     while True:
@@ -179,16 +179,16 @@ def _is_pointwise(layer: Any) -> bool:
     return isinstance(layer, layers.Conv2D) and layer.kernel_size == (1, 1) and layer.groups == 1
 
 
-def _most_important(block: Block, share: float) -> Kept:
+def _select_most_important(block: Block, share: float) -> Kept:
     sizes = np.abs(np.asarray(block.narrow.kernel)).sum(axis=(0, 1, 3))
     scales = [x.gamma for x in block.inner if isinstance(x, layers.BatchNormalization) and x.scale]
     if scales:
         sizes = sizes * np.abs(np.asarray(scales[-1]))
-    count = min(len(sizes), rounded(len(sizes) * (1 - share)))
+    count = min(len(sizes), round_channels(len(sizes) * (1 - share)))
     return np.sort(np.argsort(-sizes, kind="stable")[:count])
 
 
-def _resized(layer: Any, kept: Mapping[str, Kept]) -> Any:
+def _resize(layer: Any, kept: Mapping[str, Kept]) -> Any:
     if not isinstance(layer, layers.Layer):
         return layer
     config = layer.get_config()
@@ -197,7 +197,9 @@ def _resized(layer: Any, kept: Mapping[str, Kept]) -> Any:
     return type(layer).from_config(config)
 
 
-def _sides(found: list[Block], kept: Mapping[str, Kept]) -> tuple[dict[str, Kept], dict[str, Kept]]:
+def _find_sides(
+    found: list[Block], kept: Mapping[str, Kept]
+) -> tuple[dict[str, Kept], dict[str, Kept]]:
     """Return which inputs, and which outputs, remain of the layers that lose some, by name."""
     inputs = {block.narrow.name: kept[block.widen.name] for block in found}
     outputs = {
@@ -208,9 +210,7 @@ def _sides(found: list[Block], kept: Mapping[str, Kept]) -> tuple[dict[str, Kept
     return inputs, outputs
 
 
-def _selected(
-    layer: Any, weights: list[Any], inputs: Kept | None, outputs: Kept | None
-) -> list[Any]:
+def _select(layer: Any, weights: list[Any], inputs: Kept | None, outputs: Kept | None) -> list[Any]:
     """Cut a layer's weights: of kernels (y, x, in, out) the sides that are named."""
     if isinstance(layer, layers.DepthwiseConv2D):
         inputs, kernel_outputs = outputs, None  # its kernel is (y, x, channels, 1)

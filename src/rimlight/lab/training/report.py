@@ -19,7 +19,7 @@ from rimlight.core.errors import ModelError
 from rimlight.lab.evaluation.labels import VOID
 from rimlight.lab.evaluation.metrics import compute_mean_iou, count_confusion
 from rimlight.lab.evaluation.visualize import make_label_strip
-from rimlight.lab.training.metrics import Epoch, as_truth, best_of
+from rimlight.lab.training.metrics import Epoch, as_truth, find_best_epoch
 from rimlight.lab.training.trainer import Batches
 from rimlight.reporting.pages import render_page
 from rimlight.reporting.plots import bars, lines
@@ -88,11 +88,11 @@ def write_page(
 def _draw_plots(epochs: Sequence[Epoch], classes: Sequence[str]) -> tuple[Markup, ...]:
     losses = {"loss": [e.loss for e in epochs], "validation": [e.validation_loss for e in epochs]}
     scores = {
-        "mIoU": [_known(e.miou) for e in epochs],
-        "boundary F": [_known(e.boundary_f) for e in epochs],
+        "mIoU": [_select_known(e.miou) for e in epochs],
+        "boundary F": [_select_known(e.boundary_f) for e in epochs],
     }
-    best = best_of(epochs)
-    ious = dict(zip(classes, map(_known, best.ious), strict=True)) if best else {}
+    best = find_best_epoch(epochs)
+    ious = dict(zip(classes, map(_select_known, best.ious), strict=True)) if best else {}
     return (
         lines("Loss", losses, across="epochs"),
         lines("Validation", scores, across="epochs"),
@@ -102,16 +102,16 @@ def _draw_plots(epochs: Sequence[Epoch], classes: Sequence[str]) -> tuple[Markup
 
 def _judge(one: Prediction, classes: int) -> tuple[Image, float]:
     """Return image, truth and prediction side by side, and the mean IoU."""
-    strip = make_label_strip(one.picture, _uncovered(one.truth), _uncovered(one.labels))
+    strip = make_label_strip(one.picture, _find_uncovered(one.truth), _find_uncovered(one.labels))
     return strip, compute_mean_iou(count_confusion(one.labels, one.truth, classes=classes))
 
 
-def _uncovered(labels: Image) -> Image:
+def _find_uncovered(labels: Image) -> Image:
     """Leave the first class as the picture is, so that the outlines of the others are seen."""
     return np.where(labels == 0, np.uint8(VOID), labels)
 
 
-def _known(value: float) -> float | None:
+def _select_known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
@@ -130,11 +130,11 @@ def write_curves(epochs: Sequence[Epoch], path: Path) -> None:
     Raises:
         ModelError: the file cannot be written.
     """
-    _, data = cv2.imencode(".png", curves(epochs))
+    _, data = cv2.imencode(".png", draw_curves(epochs))
     write_bytes(path, data.tobytes(), ModelError)
 
 
-def curves(epochs: Sequence[Epoch]) -> Image:
+def draw_curves(epochs: Sequence[Epoch]) -> Image:
     """Return the picture: uint8 (h, w, 3), three plots side by side."""
     losses = {
         "loss": [epoch.loss for epoch in epochs],
@@ -154,41 +154,43 @@ def _plot(title: str, lines: Lines) -> Image:
     canvas = np.full((_SIZE[1], _SIZE[0], 3), _PAPER, np.uint8)
     known = [value for values in lines.values() for value in values if math.isfinite(value)]
     low, high = min([0.0, *known]), max([1e-9, *known])
-    _text(canvas, title, (_LEFT, 24), _INK, scale=0.6)
-    _grid(canvas, low, high, max(len(values) for values in lines.values()))
+    _draw_text(canvas, title, (_LEFT, 24), _INK, scale=0.6)
+    _draw_grid(canvas, low, high, max(len(values) for values in lines.values()))
     for place, (name, values) in enumerate(lines.items()):
         color = _COLORS[place % len(_COLORS)]
-        _text(canvas, name, (_LEFT + 190 + 130 * place, 24), color)
+        _draw_text(canvas, name, (_LEFT + 190 + 130 * place, 24), color)
         points = [
-            _point(i, v, low, high, len(values)) for i, v in enumerate(values) if math.isfinite(v)
+            _locate_point(i, v, low, high, len(values))
+            for i, v in enumerate(values)
+            if math.isfinite(v)
         ]
         line = np.array(points, np.int32).reshape(-1, 1, 2)
         cv2.polylines(canvas, [line], isClosed=False, color=color, thickness=2, lineType=16)
     return canvas
 
 
-def _grid(canvas: Image, low: float, high: float, count: int) -> None:
+def _draw_grid(canvas: Image, low: float, high: float, count: int) -> None:
     for step in range(_STEPS + 1):
         value = low + (high - low) * step / _STEPS
-        _, y = _point(0, value, low, high, count)
+        _, y = _locate_point(0, value, low, high, count)
         cv2.line(canvas, (_LEFT, y), (_SIZE[0] - _RIGHT, y), _GRID, 1)
-        _text(canvas, f"{value:.3g}", (6, y + 4), _INK)
-    _text(canvas, f"{count} epochs", (_SIZE[0] - 110, _SIZE[1] - 10), _INK)
+        _draw_text(canvas, f"{value:.3g}", (6, y + 4), _INK)
+    _draw_text(canvas, f"{count} epochs", (_SIZE[0] - 110, _SIZE[1] - 10), _INK)
 
 
-def _point(index: int, value: float, low: float, high: float, count: int) -> tuple[int, int]:
+def _locate_point(index: int, value: float, low: float, high: float, count: int) -> tuple[int, int]:
     width, height = _SIZE[0] - _LEFT - _RIGHT, _SIZE[1] - _TOP - _BOTTOM
     x = _LEFT + width * index / max(1, count - 1)
     return round(x), round(_TOP + height * (high - value) / (high - low))
 
 
-def _text(
+def _draw_text(
     canvas: Image, text: str, at: tuple[int, int], color: tuple[int, int, int], scale: float = 0.45
 ) -> None:
     cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, color, 1, cv2.LINE_AA)
 
 
-def predictions(model: Any, batches: Batches, *, count: int) -> Iterator[Prediction]:
+def draw_predictions(model: Any, batches: Batches, *, count: int) -> Iterator[Prediction]:
     """Yield up to `SHOWN` pictures, spread over all of them.
 
     Args:
@@ -205,10 +207,10 @@ def predictions(model: Any, batches: Batches, *, count: int) -> Iterator[Predict
         found = np.argmax(model(pictures, training=False), axis=-1).astype(np.uint8)
         truth = as_truth(np.asarray(labels))
         for at in wanted:
-            yield Prediction(_bgr(np.asarray(pictures[at])), truth[at], found[at])
+            yield Prediction(_to_bgr(np.asarray(pictures[at])), truth[at], found[at])
 
 
-def _bgr(picture: Any) -> Image:
+def _to_bgr(picture: Any) -> Image:
     eighths = np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
     return cast(Image, cv2.cvtColor(eighths, cv2.COLOR_RGB2BGR))
 

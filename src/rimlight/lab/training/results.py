@@ -14,14 +14,22 @@ import tensorflow as tf
 from rimlight.core.errors import ModelError
 from rimlight.lab.training.cards import write_card
 from rimlight.lab.training.data.samples import Samples
-from rimlight.lab.training.metrics import Epoch, Scores, best_of, judged
+from rimlight.lab.training.metrics import Epoch, Scores, find_best_epoch, score_network
 from rimlight.lab.training.options import TrainOptions
-from rimlight.lab.training.report import predictions, write_csv, write_curves, write_page
-from rimlight.lab.training.trainer import BEST, Batches, Feed, Loop, Stopped, Watch, save_model
-from rimlight.lab.training.weight_interpolation import Start
+from rimlight.lab.training.report import draw_predictions, write_csv, write_curves, write_page
+from rimlight.lab.training.trainer import (
+    BEST,
+    Batches,
+    DataFeed,
+    Stopped,
+    Trainer,
+    TrainingCallbacks,
+    save_model,
+)
+from rimlight.lab.training.weight_interpolation import InitialWeights
 from rimlight.segmenters.keras import open_keras
 
-MIXED = "mixed.keras"
+MIXED = "interpolated.keras"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +52,12 @@ class TrainResult:
 
 
 def finish(
-    loop: Loop,
+    loop: Trainer,
     options: TrainOptions,
     samples: Samples,
     *,
-    watch: Watch | None,
-    begun: Start | None = None,
+    watch: TrainingCallbacks | None,
+    begun: InitialWeights | None = None,
 ) -> TrainResult:
     """Run a loop and write all that a training leaves behind into its folder.
 
@@ -64,29 +72,29 @@ def finish(
         ModelError: not one epoch was trained, or a file cannot be written.
         SinkError: the report cannot be written.
     """
-    out, feed, watch = loop.out, loop.feed, watch or Watch()
-    with _logs(out, options.data.classes) as log:
+    out, feed, watch = loop.out, loop.feed, watch or TrainingCallbacks()
+    with _write_logs(out, options.data.classes) as log:
 
         def on_epoch(epochs: list[Epoch]) -> None:
             log(epochs)
             watch.on_epoch(epochs)
 
-        stopped = loop.run(Watch(watch.on_step, on_epoch))
-    best = best_of(loop.epochs)
+        stopped = loop.run(TrainingCallbacks(watch.on_step, on_epoch))
+    best = find_best_epoch(loop.epochs)
     if best is None:
         if loop.epochs:
             raise ModelError(
                 "the validation loss was no number in any epoch",
-                hint="lower optimizer.rate, and write into another folder",
+                hint="lower optimizer.learning_rate, and write into another folder",
             )
         raise ModelError("no epoch was trained", hint="allow more minutes")
     model = open_keras(out / BEST)
     file, mixed = out / BEST, None
-    facts = _facts(options, samples, best, stopped)
+    facts = _collect_facts(options, samples, best, stopped)
     if begun:
         file = out / MIXED
-        mixed = _mix(model, begun, file, feed.validation(options.batch))
-        facts |= {"mixed": f"{begun.share:g} of its start in it, held back then: {_said(mixed)}"}
+        mixed = _mix(model, begun, file, feed.validation(options.batch_size))
+        facts |= {"mixed": f"{begun.share:g} of its start in it, held back then: {_format(mixed)}"}
     _write(model, loop.epochs, options, samples, file, facts=facts, feed=feed)
     return TrainResult(file, tuple(loop.epochs), best, stopped, mixed)
 
@@ -96,11 +104,11 @@ def _list_data_names(options: TrainOptions) -> list[str]:
     return [path.resolve().name for path in options.data.paths]
 
 
-def _mix(model: Any, begun: Start, file: Path, held_back: Batches) -> Scores:
+def _mix(model: Any, begun: InitialWeights, file: Path, held_back: Batches) -> Scores:
     """Interpolate a model with its initial weights and write it; the best epoch's file stays."""
     begun.mix_into(model)
     save_model(model, file)
-    return judged(lambda x: model(x, training=False), held_back)
+    return score_network(lambda x: model(x, training=False), held_back)
 
 
 def _write(
@@ -111,10 +119,12 @@ def _write(
     file: Path,
     *,
     facts: Mapping[str, str],
-    feed: Feed,
+    feed: DataFeed,
 ) -> None:
     """Write the report and the card."""
-    shown = predictions(model, feed.validation(options.batch), count=len(samples.validation))
+    shown = draw_predictions(
+        model, feed.validation(options.batch_size), count=len(samples.validation)
+    )
     write_page(
         file.with_name("report.html"),
         epochs,
@@ -139,13 +149,13 @@ def _write(
 
 
 @contextlib.contextmanager
-def _logs(out: Path, classes: Sequence[str]) -> Iterator[Any]:
+def _write_logs(out: Path, classes: Sequence[str]) -> Iterator[Any]:
     """Yield a function that writes CSV, curves and TensorBoard's events.
 
     Raises:
         ModelError: a file cannot be written.
     """
-    with _events(out / "tensorboard"):
+    with _write_events(out / "tensorboard"):
         writer = tf.summary.create_file_writer(str(out / "tensorboard"))
     # What tf.summary.scalar writes; that function itself needs TensorBoard to be installed.
     scalars = tf.compat.v1.SummaryMetadata()
@@ -155,7 +165,7 @@ def _logs(out: Path, classes: Sequence[str]) -> Iterator[Any]:
         write_csv(epochs, classes, out / "log.csv")
         write_curves(epochs, out / "curves.png")
         last = epochs[-1]
-        with _events(out / "tensorboard"), writer.as_default(step=last.number):
+        with _write_events(out / "tensorboard"), writer.as_default(step=last.number):
             for name in ("loss", "validation_loss", "miou", "dice", "boundary_f", "rate"):
                 tf.summary.write(name, np.float32(getattr(last, name)), metadata=scalars)
             writer.flush()
@@ -163,12 +173,12 @@ def _logs(out: Path, classes: Sequence[str]) -> Iterator[Any]:
     try:
         yield log
     finally:
-        with _events(out / "tensorboard"):
+        with _write_events(out / "tensorboard"):
             writer.close()
 
 
 @contextlib.contextmanager
-def _events(folder: Path) -> Iterator[None]:
+def _write_events(folder: Path) -> Iterator[None]:
     """Say in our words when TensorFlow cannot write its events.
 
     Raises:
@@ -182,17 +192,18 @@ def _events(folder: Path) -> Iterator[None]:
         ) from exc
 
 
-def _facts(
+def _collect_facts(
     options: TrainOptions, samples: Samples, best: Epoch, stopped: Stopped
 ) -> dict[str, str]:
-    width, height = options.network.size
+    network = options.network
+    width, height = network.size
     return {
-        "network": f"{options.network.name}, {width}x{height}, width {options.network.width:g}",
+        "network": f"{network.name}, {width}x{height}, width {network.width_multiplier:g}",
         "pictures": f"{len(samples.train)} to train on, {len(samples.validation)} held back",
         "best epoch": f"{best.number}, ended by: {stopped}",
-        "held back": _said(best),
+        "held back": _format(best),
     }
 
 
-def _said(figures: Epoch | Scores) -> str:
+def _format(figures: Epoch | Scores) -> str:
     return f"mIoU {figures.miou:.4f}, Dice {figures.dice:.4f}, boundary F {figures.boundary_f:.4f}"

@@ -26,7 +26,7 @@ from rimlight.system.atomic_io import atomic_write, make_folder
 Scores = NDArray[np.float32]
 
 
-class Answers:
+class TeacherPredictions:
     """A teacher's probabilities by sample.
 
     Args:
@@ -43,10 +43,10 @@ class Answers:
         card, file = Catalog(options.models_dir).resolve(options.model)
         self._options = options
         self._classes = tuple(classes)
-        self._columns = columns(card.classes, self._classes, options.means)
+        self._columns = map_columns(card.classes, self._classes, options.means)
         said = (
             compute_sha256(file),
-            options.mirrored,
+            options.flip_tta,
             self._classes,
             sorted(options.means.items()),
         )
@@ -65,13 +65,13 @@ class Answers:
             ConfigError: a picture cannot be read.
             ModelError: an answer cannot be kept.
         """
-        missing = [sample for sample in samples if not self._path(sample).exists()]
+        missing = [sample for sample in samples if not self._locate(sample).exists()]
         if not missing:
             return
         make_folder(self._folder, ModelError)
         with closing(self._open()) as teacher:
             for done, sample in enumerate(missing):
-                self._keep(sample, self._ask(teacher, sample))
+                self._store(sample, self._predict(teacher, sample))
                 on_picture(done + 1, len(missing))
 
     def read(self, sample: Sample) -> Scores:
@@ -81,7 +81,7 @@ class Answers:
             ConfigError: `prepare` was not called for it.
         """
         try:
-            kept: NDArray[np.float16] = np.load(self._path(sample))
+            kept: NDArray[np.float16] = np.load(self._locate(sample))
         except (OSError, ValueError) as exc:
             raise ConfigError(f"the teacher's answer to {sample.name} is not there") from exc
         return kept.astype(np.float32)
@@ -90,26 +90,28 @@ class Answers:
         said = {"model": self._options.model, "models_dir": self._options.models_dir}
         segmenter = open_segmenter(SegmenterConfig.model_validate({"kind": "model", **said}))
         return (
-            EnsembleSegmenter([segmenter], flip_tta=True) if self._options.mirrored else segmenter
+            EnsembleSegmenter([segmenter], flip_tta=True) if self._options.flip_tta else segmenter
         )
 
-    def _ask(self, teacher: Any, sample: Sample) -> Scores:
+    def _predict(self, teacher: Any, sample: Sample) -> Scores:
         frame = Frame.from_bgr(
             read_image(sample.picture), index=0, pts=Fraction(0), captured_at=time.monotonic()
         )
-        return in_classes(teacher.segment(frame), self._columns, len(self._classes))
+        return convert_to_classes(teacher.segment(frame), self._columns, len(self._classes))
 
-    def _keep(self, sample: Sample, scores: Scores) -> None:
-        with atomic_write(self._path(sample), ModelError) as part:
+    def _store(self, sample: Sample, scores: Scores) -> None:
+        with atomic_write(self._locate(sample), ModelError) as part:
             np.save(part, scores.astype(np.float16))
 
-    def _path(self, sample: Sample) -> Path:
+    def _locate(self, sample: Sample) -> Path:
         state = sample.picture.stat()
         marks = (str(sample.picture.resolve()), state.st_size, state.st_mtime_ns)
         return self._folder / f"{hashlib.sha256(repr(marks).encode()).hexdigest()[:20]}.npy"
 
 
-def columns(taught: Sequence[str], learnt: Sequence[str], means: dict[str, str]) -> tuple[int, ...]:
+def map_columns(
+    taught: Sequence[str], learnt: Sequence[str], means: dict[str, str]
+) -> tuple[int, ...]:
     """Return which of the student's classes each of the teacher's is; 0 where it is none.
 
     Raises:
@@ -125,7 +127,7 @@ def columns(taught: Sequence[str], learnt: Sequence[str], means: dict[str, str])
     return tuple(learnt.index(name) if name in learnt else 0 for name in names)
 
 
-def in_classes(mask: Mask, columns: Sequence[int], classes: int) -> Scores:
+def convert_to_classes(mask: Mask, columns: Sequence[int], classes: int) -> Scores:
     """Return the scores of a mask as float32 (h, w, classes) that add up to 1.
 
     What the teacher's scores leave of 1, as those of a model of one class do, is class 0.

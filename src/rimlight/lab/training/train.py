@@ -12,18 +12,18 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
-from rimlight.lab.training.checkpoint import alone_in, refuse_another
+from rimlight.lab.training.checkpoint import lock_folder, refuse_another
 from rimlight.lab.training.data.find import check_classes, find_samples
-from rimlight.lab.training.data.loader import batches
+from rimlight.lab.training.data.loader import make_batches
 from rimlight.lab.training.data.options import DataOptions
 from rimlight.lab.training.data.samples import Sample, Samples
-from rimlight.lab.training.losses import weighted_sum
+from rimlight.lab.training.losses import make_weighted_loss
 from rimlight.lab.training.networks import build_network
-from rimlight.lab.training.optimizer import precision
+from rimlight.lab.training.optimizer import use_precision
 from rimlight.lab.training.options import LoopOptions, TrainOptions
 from rimlight.lab.training.results import TrainResult, finish
-from rimlight.lab.training.trainer import STATE, Batches, Loop, Watch
-from rimlight.lab.training.weight_interpolation import remember
+from rimlight.lab.training.trainer import STATE, Batches, Trainer, TrainingCallbacks
+from rimlight.lab.training.weight_interpolation import snapshot
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class LabelFeed:
         self, samples: tuple[Sample, ...], batch: int, *, training: bool, epoch: int
     ) -> Batches:
         options = self._options
-        found: Batches = batches(
+        found: Batches = make_batches(
             samples,
             size=options.network.size,
             batch=batch,
@@ -68,12 +68,15 @@ class LabelFeed:
         return found
 
 
-def train(options: TrainOptions, out: Path, *, watch: Watch | None = None) -> TrainResult:
+def train(
+    options: TrainOptions, out: Path, *, watch: TrainingCallbacks | None = None
+) -> TrainResult:
     """Train; a folder that holds a part of this training already is gone on with.
 
     Args:
         options: network, data and how.
-        out: the folder for `best.keras` (with `keep_start` also `mixed.keras`), the card of the
+        out: the folder for `best.keras` (with `initial_weight_share` also
+            `interpolated.keras`), the card of the
             result, `last.npz` (to go on from), `log.csv`, `tensorboard/`, `curves.png` and
             `report.html`; made when it is missing.
         watch: told of every step and epoch.
@@ -83,21 +86,21 @@ def train(options: TrainOptions, out: Path, *, watch: Watch | None = None) -> Tr
         ModelError: memory does not hold one picture, the loss is no number any more, or a file
             cannot be written.
     """
-    start(options)
+    seed_everything(options)
     refuse_another(out / STATE, options.identity)
-    samples = usable_samples(options)
-    with precision(mixed=options.mixed_precision):
+    samples = find_usable_samples(options)
+    with use_precision(mixed=options.mixed_precision):
         model = build_network(options.built_network)
-    begun = remember(model, options)
-    weights = class_weights(samples.train, options.data) if options.class_weights else None
-    loss = weighted_sum(options.loss, weights)
+    begun = snapshot(model, options)
+    weights = compute_class_weights(samples.train, options.data) if options.class_weights else None
+    loss = make_weighted_loss(options.loss, weights)
     feed = LabelFeed(samples, options)
-    with alone_in(out):
-        loop = Loop(model, feed, loss=loss, options=options, out=out, identity=options.identity)
+    with lock_folder(out):
+        loop = Trainer(model, feed, loss=loss, options=options, out=out, identity=options.identity)
         return finish(loop, options, samples, watch=watch, begun=begun)
 
 
-def usable_samples(options: TrainOptions) -> Samples:
+def find_usable_samples(options: TrainOptions) -> Samples:
     """Find the pictures and say what is wrong with them.
 
     Raises:
@@ -106,7 +109,7 @@ def usable_samples(options: TrainOptions) -> Samples:
     if not options.data.paths:
         raise ConfigError("there are no pictures to train on", hint="name folders, or data.paths")
     samples = find_samples(options.data)
-    warn_of(samples.problems)
+    log_problems(samples.problems)
     if not samples.validation and len(samples.train) == 1:
         raise ConfigError(
             f"one picture is not enough ({samples.train[0].name}): another must tell how good the "
@@ -121,7 +124,7 @@ def usable_samples(options: TrainOptions) -> Samples:
     return samples
 
 
-def warn_of(problems: Sequence[str]) -> None:
+def log_problems(problems: Sequence[str]) -> None:
     """Log what is wrong with the files of a data set, as far as anybody reads that."""
     for problem in problems[:_TOLD]:
         _log.warning("%s", problem)
@@ -129,14 +132,14 @@ def warn_of(problems: Sequence[str]) -> None:
         _log.warning("and %d more of the data set's files", len(problems) - _TOLD)
 
 
-def start(options: LoopOptions) -> None:
+def seed_everything(options: LoopOptions) -> None:
     """Fix all that is random, and the order of sums where that is asked for."""
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
 
 
-def class_weights(samples: Sequence[Sample], options: DataOptions) -> NDArray[np.float32]:
+def compute_class_weights(samples: Sequence[Sample], options: DataOptions) -> NDArray[np.float32]:
     """Return a weight for each class, rarer ones heavier: float32 (classes,), 1 in the middle.
 
     Median frequency balancing (D. Eigen and R. Fergus, "Predicting Depth, Surface Normals and

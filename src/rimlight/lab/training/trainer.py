@@ -16,11 +16,11 @@ import tensorflow as tf
 from rimlight.core.errors import ConfigError, ModelError
 from rimlight.lab.training.checkpoint import load_state, refuse_another, save_state
 from rimlight.lab.training.losses import Loss
-from rimlight.lab.training.metrics import Epoch, Scorer, Scores, best_of, from_facts
+from rimlight.lab.training.metrics import Epoch, Scorer, Scores, find_best_epoch, from_facts
 from rimlight.lab.training.optimizer import (
-    RunningMean,
     Schedule,
-    compiled_step,
+    WeightEma,
+    compile_step,
     make_optimizer,
     set_rate,
 )
@@ -38,7 +38,7 @@ OnStep = Callable[[int, int, int, float], None]
 OnEpoch = Callable[[list[Epoch]], None]
 
 
-class Feed(Protocol):
+class DataFeed(Protocol):
     """Where pictures and targets come from."""
 
     def steps(self, batch: int) -> int:
@@ -55,7 +55,7 @@ class Feed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class TrainingCallbacks:
     """Who is told of the progress.
 
     Attributes:
@@ -67,7 +67,7 @@ class Watch:
     on_epoch: OnEpoch = lambda _: None
 
 
-class Loop:
+class Trainer:
     """Trains a model; what is in `out` already is gone on with.
 
     Args:
@@ -88,7 +88,7 @@ class Loop:
     def __init__(
         self,
         model: Any,
-        feed: Feed,
+        feed: DataFeed,
         *,
         loss: Loss,
         validation_loss: Loss | None = None,
@@ -100,22 +100,22 @@ class Loop:
         self._validation_loss = validation_loss or loss
         self._identity = identity
         self._optimizer = make_optimizer(options)
-        self.average = RunningMean(model, options.average)
-        self._step = compiled_step(model, loss, self._optimizer, self.average)
+        self.average = WeightEma(model, options.ema_decay)
+        self._step = compile_step(model, loss, self._optimizer, self.average)
         self._infer = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
         self._schedule = Schedule(
-            options.schedule, rate=options.optimizer.rate, epochs=options.epochs
+            options.schedule, rate=options.optimizer.learning_rate, epochs=options.epochs
         )
-        self._batch = options.batch
+        self._batch = options.batch_size
         self._rate = 0.0
         self.epochs: list[Epoch] = []
         make_folder(out, ModelError)
         if (out / STATE).exists():
-            self._go_on()
+            self._resume()
         else:
-            self._keep()
+            self._save()
 
-    def run(self, watch: Watch) -> Stopped:
+    def run(self, watch: TrainingCallbacks) -> Stopped:
         """Train until the last epoch, or until an option says stop; return which.
 
         Raises:
@@ -128,23 +128,23 @@ class Loop:
             spent = time.monotonic() - started
             if self._is_late(spent):
                 return "minutes"
-            self._one_epoch(watch)
+            self._run_epoch(watch)
             watch.on_epoch(self.epochs)
         return "epochs"
 
     def _is_stuck(self) -> bool:
-        best, patience = best_of(self.epochs), self._options.early_stop
+        best, patience = find_best_epoch(self.epochs), self._options.early_stopping_patience
         return bool(best and patience and len(self.epochs) - best.number >= patience)
 
     def _is_late(self, spent_s: float) -> bool:
-        minutes = self._options.minutes
+        minutes = self._options.max_minutes
         longest = max((epoch.seconds for epoch in self.epochs[-3:]), default=0.0)
         return minutes is not None and spent_s + longest > 60 * minutes
 
-    def _one_epoch(self, watch: Watch) -> None:
+    def _run_epoch(self, watch: TrainingCallbacks) -> None:
         started = time.monotonic()
         loss = self._train(watch)
-        with self.average.in_place():
+        with self.average.apply_temporarily():
             validation_loss, scores = self._validate()
             epoch = Epoch(
                 number=len(self.epochs) + 1,
@@ -159,16 +159,16 @@ class Loop:
                 seconds=round(time.monotonic() - started, 1),
             )
             self.epochs.append(epoch)
-            if best_of(self.epochs) is epoch:
+            if find_best_epoch(self.epochs) is epoch:
                 save_model(self._model, self.out / BEST)
         self._schedule.judge(scores.miou)
-        self._keep()
+        self._save()
 
-    def _train(self, watch: Watch) -> float:
+    def _train(self, watch: TrainingCallbacks) -> float:
         """Train for one epoch; a batch that memory does not hold is halved, and all begins anew."""
         while True:
             try:
-                return self._steps(watch)
+                return self._run_steps(watch)
             except tf.errors.ResourceExhaustedError as exc:
                 if self._batch == 1:
                     raise ModelError(
@@ -177,20 +177,20 @@ class Loop:
                     ) from exc
             batch = self._batch // 2
             _log.warning("a batch of %d does not fit into memory: %d now", self._batch, batch)
-            load_state(self.out / STATE, self._groups())
+            load_state(self.out / STATE, self._group_variables())
             self._batch = batch
 
-    def _steps(self, watch: Watch) -> float:
+    def _run_steps(self, watch: TrainingCallbacks) -> float:
         number, steps = len(self.epochs), self.feed.steps(self._batch)
         losses = []
         for index, (pictures, targets) in enumerate(self.feed.training(number, self._batch)):
-            self._rate = self._schedule.rate(number + index / steps)
+            self._rate = self._schedule.compute_rate(number + index / steps)
             set_rate(self._optimizer, self._rate)
             losses.append(float(self._step(pictures, targets)))
             if not np.isfinite(losses[-1]):
                 raise ModelError(
                     f"the loss is {losses[-1]} in epoch {number + 1}",
-                    hint="lower optimizer.rate, or set optimizer.clip_norm",
+                    hint="lower optimizer.learning_rate, or set optimizer.clip_norm",
                 )
             watch.on_step(number + 1, index + 1, steps, losses[-1])
         return float(np.mean(losses))
@@ -203,7 +203,7 @@ class Loop:
             losses.append(float(self._validation_loss(labels, probabilities)))
             sizes.append(len(labels))
             scorer.add_batch(probabilities, labels)
-        scores = scorer.scores()
+        scores = scorer.compute_scores()
         if math.isnan(scores.miou):
             raise ConfigError(
                 "no pixel of the validation pictures has a label that counts",
@@ -211,27 +211,27 @@ class Loop:
             )
         return float(np.average(losses, weights=sizes)), scores
 
-    def _groups(self) -> dict[str, Any]:
+    def _group_variables(self) -> dict[str, Any]:
         return {
             "model": self._model.variables,
             "optimizer": self._optimizer.variables,
             "average": self.average.variables,
         }
 
-    def _keep(self) -> None:
+    def _save(self) -> None:
         schedule = self._schedule
         facts = {
             "identity": self._identity,
             "epochs": [asdict(epoch) for epoch in self.epochs],
-            "asked": self._options.batch,
+            "asked": self._options.batch_size,
             "batch": self._batch,
             "schedule": [schedule.factor, schedule.best, schedule.waited],
         }
-        save_state(self.out / STATE, self._groups(), facts)
+        save_state(self.out / STATE, self._group_variables(), facts)
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         refuse_another(self.out / STATE, self._identity)
-        facts = load_state(self.out / STATE, self._groups())
+        facts = load_state(self.out / STATE, self._group_variables())
         self.epochs = from_facts(facts["epochs"])
         if facts.get("asked") == self._batch:  # else the user chose another
             self._batch = int(facts["batch"])

@@ -20,7 +20,7 @@ from rimlight.lab.training.options import TrainOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class InitialWeights:
     """The weights at the start, and how much of them remains.
 
     Attributes:
@@ -37,19 +37,19 @@ class Start:
         model.set_weights([known + (1 - self.share) * (new - known) for known, new in pairs])
 
 
-def remember(model: Any, options: TrainOptions) -> Start | None:
+def snapshot(model: Any, options: TrainOptions) -> InitialWeights | None:
     """Return the start of a network that was just built; None where nothing of it is kept.
 
     Raises:
         ConfigError: a part of it is at random, and would spoil what is mixed with it.
     """
-    if not options.keep_start:
+    if not options.initial_weight_share:
         return None
     weights = model.get_weights()
     again = build_network(options.built_network).get_weights()  # what is at random is another now
     if not all(np.array_equal(one, other) for one, other in zip(weights, again, strict=True)):
         raise ConfigError(
-            "keep_start: a part of this network starts at random",
+            "initial_weight_share: a part of this network starts at random",
             hint="network.backbone_weights must hold all its layers, the classes included",
         )
-    return Start(weights, options.keep_start)
+    return InitialWeights(weights, options.initial_weight_share)

@@ -36,7 +36,7 @@ class View:
 
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return what is seen of uint8 (h, w, 3), smoothly; black beside the picture."""
-        return _warp(_shrunk(image, self._step(image)), self._pixels, self.size, cv2.INTER_LINEAR)
+        return _warp(_shrink(image, self._step(image)), self._pixels, self.size, cv2.INTER_LINEAR)
 
     def labels(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return what is seen of uint8 (h, w), the nearest label; `IGNORED` beside the picture."""
@@ -62,12 +62,12 @@ class View:
         return max(1, int(np.linalg.norm(pixels[:, :2], axis=0).min() + 1e-6))
 
 
-def whole_view(source: Size, size: Size, fit: Fit) -> View:
+def make_whole_view(source: Size, size: Size, fit: Fit) -> View:
     """Return the view of a whole picture of size `source`; of "cover", its middle."""
-    return _view(source, size, _window(source, size, fit))
+    return _make_view(source, size, _draw_window(source, size, fit))
 
 
-def random_view(
+def draw_random_view(
     rng: np.random.Generator, source: Size, size: Size, *, fit: Fit, augment: AugmentOptions
 ) -> View:
     """Return a view that is cut out, shrunk, stretched, turned and mirrored at random.
@@ -77,11 +77,11 @@ def random_view(
     low, high = np.log1p(-augment.crop), np.log1p(augment.scale)
     zoom, shape = np.exp(rng.uniform(low, high)), rng.uniform(-0.5, 0.5)
     ratio = (1 + augment.stretch) ** shape
-    wide, high_ = _window(source, size, fit)
+    wide, high_ = _draw_window(source, size, fit)
     window = (wide * zoom * ratio, high_ * zoom / ratio)
     room = np.abs(1 - np.array(window)) / 2
     center = 0.5 + rng.uniform(-1, 1, 2) * room
-    return _view(
+    return _make_view(
         source,
         size,
         window,
@@ -91,7 +91,7 @@ def random_view(
     )
 
 
-def _window(source: Size, size: Size, fit: Fit) -> tuple[float, float]:
+def _draw_window(source: Size, size: Size, fit: Fit) -> tuple[float, float]:
     """Return width and height of what is seen, as shares of the picture."""
     if fit == "stretch":
         return 1.0, 1.0
@@ -101,7 +101,7 @@ def _window(source: Size, size: Size, fit: Fit) -> tuple[float, float]:
     return 1.0, 1 / wider
 
 
-def _view(
+def _make_view(
     source: Size,
     size: Size,
     window: tuple[float, float],
@@ -121,7 +121,7 @@ def _view(
     return View(np.hstack([linear, shift[:, None]]), size)
 
 
-def _shrunk(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+def _shrink(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
     """Return a picture with `step` x `step` pixels averaged to one, so that no detail aliases."""
     if step == 1:
         return image
@@ -153,17 +153,17 @@ _QUALITY = (10, 60)  # of JPEG
 def distort(rng: np.random.Generator, image: Image, augment: AugmentOptions) -> Image:
     """Return `image` with all that `augment` asks for, in the order in which it happens."""
     if augment.color:
-        image = recolored(rng, image, augment.color)
+        image = recolor(rng, image, augment.color)
     if rng.random() < augment.blur:
-        image = blurred(rng, image)
+        image = blur(rng, image)
     if rng.random() < augment.noise:
-        image = noisy(rng, image)
+        image = add_noise(rng, image)
     if rng.random() < augment.jpeg:
-        image = recompressed(rng, image)
+        image = recompress(rng, image)
     return image
 
 
-def recolored(rng: np.random.Generator, image: Image, strength: float) -> Image:
+def recolor(rng: np.random.Generator, image: Image, strength: float) -> Image:
     """Change gain, gamma, contrast, saturation and tint, by up to a half at a `strength` of 1."""
     gain, gamma, contrast, saturation = np.exp(rng.uniform(-0.5, 0.5, 4) * strength)
     tint = np.exp(rng.uniform(-0.2, 0.2, 3) * strength)
@@ -175,13 +175,13 @@ def recolored(rng: np.random.Generator, image: Image, strength: float) -> Image:
     return cast(Image, np.rint(mixed).clip(0, 255).astype(np.uint8))
 
 
-def blurred(rng: np.random.Generator, image: Image) -> Image:
+def blur(rng: np.random.Generator, image: Image) -> Image:
     """Blur evenly, as a lens out of focus does."""
     sigma = rng.uniform(0.2, 1) * _MAX_SIGMA_SHARE * max(image.shape[:2])
     return cast(Image, cv2.GaussianBlur(image, (0, 0), max(0.3, sigma)))
 
 
-def noisy(rng: np.random.Generator, image: Image) -> Image:
+def add_noise(rng: np.random.Generator, image: Image) -> Image:
     """Add a sensor's noise: of each pixel, and half as strong of neighborhoods."""
     sigma = rng.uniform(0.2, 1) * _MAX_NOISE
     height, width = image.shape[:2]
@@ -191,7 +191,7 @@ def noisy(rng: np.random.Generator, image: Image) -> Image:
     return cast(Image, np.rint(image + both).clip(0, 255).astype(np.uint8))
 
 
-def recompressed(rng: np.random.Generator, image: Image) -> Image:
+def recompress(rng: np.random.Generator, image: Image) -> Image:
     """Compress it as JPEG, hard, and open it again."""
     quality = int(rng.integers(*_QUALITY))
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])

@@ -14,18 +14,18 @@ from rimlight.core.errors import ConfigError
 from rimlight.core.wording import format_count, join_names
 from rimlight.lab.evaluation.files import LAYOUT, find_sides
 from rimlight.lab.evaluation.mask_files import is_ambiguous
-from rimlight.lab.training.data.folders import Found, folder_samples
+from rimlight.lab.training.data.folders import Found, find_folder_samples
 from rimlight.lab.training.data.options import DataOptions
-from rimlight.lab.training.data.polygons import coco_samples, is_coco, yolo_samples
+from rimlight.lab.training.data.polygons import find_coco_samples, find_yolo_samples, is_coco
 from rimlight.lab.training.data.samples import ColorMask, IdMask, Sample, Samples, read_oriented
-from rimlight.lab.training.data.splits import share_classes, sort_by_name, split, split_of
+from rimlight.lab.training.data.splits import measure_class_shares, sort_by_name, split, split_of
 
 _FINDERS: Mapping[str, Callable[[Path, DataOptions], Found]] = MappingProxyType(
     {
-        "folders": folder_samples,
-        "camvid": partial(folder_samples, camvid=True),
-        "yolo": yolo_samples,
-        "coco": coco_samples,
+        "folders": find_folder_samples,
+        "camvid": partial(find_folder_samples, camvid=True),
+        "yolo": find_yolo_samples,
+        "coco": find_coco_samples,
     }
 )
 _SHOWN = 5
@@ -41,16 +41,16 @@ def find_samples(options: DataOptions) -> Samples:
     Raises:
         ConfigError: a path is no data set, the classes lead nowhere, or no sample is usable.
     """
-    train_parts, kept_parts = _parts(options)
-    train, wrong = _usable(train_parts, options)
-    kept, also_wrong = _usable(kept_parts, options)
+    train_parts, kept_parts = _split_parts(options)
+    train, wrong = _keep_usable(train_parts, options)
+    kept, also_wrong = _keep_usable(kept_parts, options)
     _refuse_if_empty(train, options.paths, wrong)
     if kept_parts:
         _refuse_if_empty(kept, [path for path, _ in kept_parts], also_wrong)
     else:
         train, kept = split(train, options.validation)
         if kept:
-            train, kept = share_classes(train, kept, len(options.classes))
+            train, kept = measure_class_shares(train, kept, len(options.classes))
     return Samples(train, kept, (*wrong, *also_wrong))
 
 
@@ -83,7 +83,7 @@ _Part = tuple[Path, tuple[str, ...]]
 """A folder or file, and what its data set calls the ids."""
 
 
-def _parts(options: DataOptions) -> tuple[list[_Part], list[_Part]]:
+def _split_parts(options: DataOptions) -> tuple[list[_Part], list[_Part]]:
     """Return what to train on, and what to validate on, empty where a share is kept."""
     for path in (*options.paths, *options.validation_paths):
         if not path.exists():
@@ -101,16 +101,18 @@ def _parts(options: DataOptions) -> tuple[list[_Part], list[_Part]]:
     return train, kept
 
 
-def _usable(parts: Sequence[_Part], options: DataOptions) -> tuple[tuple[Sample, ...], list[str]]:
+def _keep_usable(
+    parts: Sequence[_Part], options: DataOptions
+) -> tuple[tuple[Sample, ...], list[str]]:
     samples: list[Sample] = []
     wrong: list[str] = []
     unsure: list[str] = []
     for path, names in parts:
         said = options.model_copy(update={"names": options.names or names})
-        found = _FINDERS[_format(path, options)](path, said)
+        found = _FINDERS[_detect_format(path, options)](path, said)
         wrong += found.problems
         for sample in found.samples:
-            looked = _look_into(sample) if options.check else _Look(sample)
+            looked = _inspect(sample) if options.check else _Look(sample)
             wrong += looked.problems
             unsure += [sample.name] * looked.is_unsure
             samples += [looked.sample] if looked.sample else []
@@ -132,7 +134,7 @@ class _Look:
     is_unsure: bool = False
 
 
-def _look_into(sample: Sample) -> _Look:
+def _inspect(sample: Sample) -> _Look:
     """Read a sample, and say what is wrong with it."""
     try:
         image, turned = read_oriented(sample.picture)
@@ -146,7 +148,7 @@ def _look_into(sample: Sample) -> _Look:
     return _Look(known, [f"{sample.name}: {problem}" for problem in found], unsure)
 
 
-def _format(path: Path, options: DataOptions) -> str:
+def _detect_format(path: Path, options: DataOptions) -> str:
     if options.format != "auto":
         return options.format
     if path.is_file():

@@ -16,9 +16,9 @@ from rimlight.lab.training.data.label_map import (
     ColorTable,
     IdTable,
     LabelMap,
-    color_table,
-    gray_table,
-    id_table,
+    make_color_table,
+    make_gray_table,
+    make_id_table,
 )
 from rimlight.lab.training.data.options import IGNORED, DataOptions
 from rimlight.lab.training.data.samples import ColorMask, IdMask, Sample, Truth
@@ -35,7 +35,7 @@ class Found:
     problems: tuple[str, ...] = ()
 
 
-def folder_samples(folder: Path, options: DataOptions, *, camvid: bool = False) -> Found:
+def find_folder_samples(folder: Path, options: DataOptions, *, camvid: bool = False) -> Found:
     """Return the pairs of `folder`.
 
     Args:
@@ -47,31 +47,33 @@ def folder_samples(folder: Path, options: DataOptions, *, camvid: bool = False) 
         ConfigError: a folder is missing or empty, or what the masks mean leads nowhere.
     """
     pairs, lonely = match_files(folder)
-    table = _table([pair.mask for pair in pairs], options, camvid=camvid)
+    table = _make_table([pair.mask for pair in pairs], options, camvid=camvid)
     samples = [
-        Sample(f"{folder.resolve().name}/{pair.name}", pair.image, _truth(pair.mask, table))
+        Sample(f"{folder.resolve().name}/{pair.name}", pair.image, _make_truth(pair.mask, table))
         for pair in pairs
     ]
     return Found(tuple(samples), tuple(f"{folder}: {each}" for each in lonely))
 
 
-def _truth(mask: Path, table: IdTable | ColorTable) -> Truth:
+def _make_truth(mask: Path, table: IdTable | ColorTable) -> Truth:
     return IdMask(mask, table) if isinstance(table, IdTable) else ColorMask(mask, table)
 
 
-def _table(masks: Sequence[Path], options: DataOptions, *, camvid: bool) -> IdTable | ColorTable:
+def _make_table(
+    masks: Sequence[Path], options: DataOptions, *, camvid: bool
+) -> IdTable | ColorTable:
     mapped = LabelMap(options)
     if camvid:
-        return id_table(mapped, CAMVID.classes, _CAMVID_VOID)
+        return make_id_table(mapped, CAMVID.classes, _CAMVID_VOID)
     kind = options.masks if options.masks != "auto" else _guess(masks, options, mapped)
     if kind == "gray":
-        return gray_table(options.classes)
+        return make_gray_table(options.classes)
     if kind == "ids":
-        return id_table(mapped, options.names)
-    return color_table(mapped, _comma10k())
+        return make_id_table(mapped, options.names)
+    return make_color_table(mapped, _find_comma10k())
 
 
-def _comma10k() -> dict[int, str]:
+def _find_comma10k() -> dict[int, str]:
     """The names of comma10k's colors, which no other data set here uses for something else."""
     return dict(zip(COMMA10K.colors or (), COMMA10K.classes, strict=True))
 
@@ -97,7 +99,7 @@ def _guess(masks: Sequence[Path], options: DataOptions, mapped: LabelMap) -> str
     return "gray" if is_gray and len(options.classes) == 2 and not options.remap else "ids"
 
 
-def pictures_by_name(folder: Path) -> dict[str, Path]:
+def index_images(folder: Path) -> dict[str, Path]:
     """Return the pictures in a folder by their names without suffix.
 
     Raises:

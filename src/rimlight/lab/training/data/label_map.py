@@ -31,7 +31,7 @@ class LabelMap:
     def __init__(self, options: DataOptions) -> None:
         self.classes = options.classes
         said = {**options.remap, **dict.fromkeys(options.ignore, "ignore")}
-        self._said = {_plain(key): self._label(value) for key, value in said.items()}
+        self._said = {_normalize(key): self._label(value) for key, value in said.items()}
         self._others = self._said.pop(OTHERS, None)
 
     def colors(self) -> dict[int, int]:
@@ -80,7 +80,7 @@ class LabelMap:
         )
 
 
-def _plain(key: Key) -> Key:
+def _normalize(key: Key) -> Key:
     return key.lower() if isinstance(key, str) and _COLOR.fullmatch(key) else key
 
 
@@ -102,7 +102,7 @@ class IdTable:
         return [int(value) for value in np.flatnonzero(present & ~self.known)]
 
 
-def id_table(mapped: LabelMap, names: Sequence[str] = (), void: Sequence[int] = ()) -> IdTable:
+def make_id_table(mapped: LabelMap, names: Sequence[str] = (), void: Sequence[int] = ()) -> IdTable:
     """Return the table of id masks; `IGNORED` and `void` do not count unless remapped.
 
     Args:
@@ -110,13 +110,13 @@ def id_table(mapped: LabelMap, names: Sequence[str] = (), void: Sequence[int] = 
         names: of the ids from 0 on.
         void: ids that the data set itself does not count.
     """
-    found = [_id_label(mapped, value, names, void) for value in range(256)]
+    found = [_find_id_label(mapped, value, names, void) for value in range(256)]
     known = np.array([label is not None for label in found])
     labels = np.array([IGNORED if label is None else label for label in found], np.uint8)
     return IdTable(labels, known)
 
 
-def gray_table(classes: Sequence[str]) -> IdTable:
+def make_gray_table(classes: Sequence[str]) -> IdTable:
     """Return the table of masks from black to white: the lighter half is the second class.
 
     Raises:
@@ -131,7 +131,7 @@ def gray_table(classes: Sequence[str]) -> IdTable:
     return IdTable(labels, np.ones(256, np.bool_))
 
 
-def _id_label(
+def _find_id_label(
     mapped: LabelMap, value: int, names: Sequence[str], void: Sequence[int]
 ) -> int | None:
     nameless = "" if names else None  # beyond the list, an id has a name that no class has
@@ -153,7 +153,7 @@ class ColorTable:
 
     def labels(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return uint8 (h, w) labels of a mask BGR or BGRA, or gray (h, w)."""
-        codes = _codes(picture)
+        codes = _encode(picture)
         labels = np.full(codes.shape, IGNORED if self.others is None else self.others, np.uint8)
         for color, label in self.by_color.items():
             labels[codes == color] = label
@@ -163,12 +163,12 @@ class ColorTable:
         """Return the colors without a label, the most frequent first."""
         if self.others is not None:
             return []
-        colors, counts = np.unique(_codes(picture), return_counts=True)
+        colors, counts = np.unique(_encode(picture), return_counts=True)
         found = [(-count, int(c)) for c, count in zip(colors, counts, strict=True)]
         return [color for _, color in sorted(found) if color not in self.by_color]
 
 
-def color_table(mapped: LabelMap, named: Mapping[int, str]) -> ColorTable:
+def make_color_table(mapped: LabelMap, named: Mapping[int, str]) -> ColorTable:
     """Return the table of masks that hold colors, of which `named` says what they mean.
 
     Raises:
@@ -185,7 +185,7 @@ def color_table(mapped: LabelMap, named: Mapping[int, str]) -> ColorTable:
     return ColorTable(table, mapped.others)
 
 
-def _codes(picture: NDArray[np.uint8]) -> NDArray[np.uint32]:
+def _encode(picture: NDArray[np.uint8]) -> NDArray[np.uint32]:
     """Return 0xRRGGBB of every pixel, uint32 (h, w)."""
     if picture.ndim == 2:
         return picture.astype(np.uint32) * np.uint32(0x010101)

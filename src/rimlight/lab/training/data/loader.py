@@ -13,8 +13,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from rimlight.core.errors import RimlightError
-from rimlight.lab.training.data.augment import View, distort, paste, random_view, whole_view
-from rimlight.lab.training.data.folders import pictures_by_name
+from rimlight.lab.training.data.augment import (
+    View,
+    distort,
+    draw_random_view,
+    make_whole_view,
+    paste,
+)
+from rimlight.lab.training.data.folders import index_images
 from rimlight.lab.training.data.options import DataOptions
 from rimlight.lab.training.data.samples import Sample, read_image
 
@@ -51,7 +57,7 @@ class Loader:
         self._options = options
         self._training = training
         self._seeds = (seed, epoch)
-        self._backgrounds = _backgrounds(options) if training else ()
+        self._backgrounds = _load_backgrounds(options) if training else ()
 
     def order(self) -> NDArray[np.int64]:
         """Return the indices of all samples: shuffled for training, else rising."""
@@ -81,37 +87,39 @@ class Loader:
         sample = self._samples[index]
         rng = np.random.default_rng((*self._seeds, zlib.crc32(sample.name.encode())))
         image, labels = sample.read()
-        view = self._view(rng, image)
+        view = self._draw_view(rng, image)
         image, labels = view.picture(image), view.labels(labels)
         if self._training:
             if rng.random() < self._options.augment.copy_paste:
-                image, labels = paste(image, labels, *self._behind(rng))
+                image, labels = paste(image, labels, *self._choose_background(rng))
             image = distort(rng, image, self._options.augment)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False), labels, view
 
-    def _view(self, rng: np.random.Generator, image: Image) -> View:
+    def _draw_view(self, rng: np.random.Generator, image: Image) -> View:
         source, options = (image.shape[1], image.shape[0]), self._options
         if self._training:
-            return random_view(rng, source, self._size, fit=options.fit, augment=options.augment)
-        return whole_view(source, self._size, options.fit)
+            return draw_random_view(
+                rng, source, self._size, fit=options.fit, augment=options.augment
+            )
+        return make_whole_view(source, self._size, options.fit)
 
-    def _behind(self, rng: np.random.Generator) -> tuple[Image, Image]:
+    def _choose_background(self, rng: np.random.Generator) -> tuple[Image, Image]:
         """Return a picture and its labels to paste into: pure background, or another sample."""
         if self._backgrounds:
             image = read_image(self._backgrounds[int(rng.integers(len(self._backgrounds)))])
             labels = np.zeros(image.shape[:2], np.uint8)
         else:
             image, labels = self._samples[int(rng.integers(len(self._samples)))].read()
-        view = self._view(rng, image)
+        view = self._draw_view(rng, image)
         return view.picture(image), view.labels(labels)
 
 
-def _backgrounds(options: DataOptions) -> tuple[Path, ...]:
+def _load_backgrounds(options: DataOptions) -> tuple[Path, ...]:
     folders = options.augment.backgrounds
-    return tuple(path for folder in folders for path in pictures_by_name(folder).values())
+    return tuple(path for folder in folders for path in index_images(folder).values())
 
 
-def batches(
+def make_batches(
     samples: Sequence[Sample],
     *,
     size: tuple[int, int],
@@ -129,7 +137,7 @@ def batches(
     Args:
         samples: at least one.
         size: (width, height) of the network's input.
-        batch: pictures at a time; see `in_batches`.
+        batch: pictures at a time; see `batch_samples`.
         options: how pictures fit and how they are altered.
         training: shuffle and alter.
         seed: 0 or more.
@@ -139,10 +147,10 @@ def batches(
         ConfigError: a file cannot be read.
     """
     loader = Loader(samples, size=size, options=options, training=training, seed=seed, epoch=epoch)
-    return in_batches(loader.load, loader.order(), size=size, batch=batch, training=training)
+    return batch_samples(loader.load, loader.order(), size=size, batch=batch, training=training)
 
 
-def in_batches(
+def batch_samples(
     read: Callable[[int], tuple[Any, ...]],
     order: Sequence[int] | NDArray[np.int64],
     *,

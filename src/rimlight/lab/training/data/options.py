@@ -117,7 +117,7 @@ class DataOptions(Options):
     augment: AugmentOptions = AugmentOptions()
 
     @model_validator(mode="after")
-    def _classes_differ(self) -> DataOptions:
+    def _check_classes(self) -> DataOptions:
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("two classes have the same name")
         return self

@@ -198,7 +198,7 @@ class Shapes:
         """Return what could not be read."""
         if self.drawn_on and self.drawn_on != size and not self._is_stored(size, turned):
             raise ConfigError(
-                f"the picture is {_sides(size)}, outlined was {_sides(self.drawn_on)}"
+                f"the picture is {_read_size(size)}, outlined was {_read_size(self.drawn_on)}"
             )
         return list(self.wrong)
 
@@ -230,8 +230,8 @@ def read_oriented(path: Path) -> tuple[Image, Orientation]:
 def _check_size(mask: Image, size: tuple[int, int]) -> None:
     found = (mask.shape[1], mask.shape[0])
     if found != size:
-        raise ConfigError(f"the picture is {_sides(size)}, its mask {_sides(found)}")
+        raise ConfigError(f"the picture is {_read_size(size)}, its mask {_read_size(found)}")
 
 
-def _sides(size: tuple[int, int]) -> str:
+def _read_size(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"

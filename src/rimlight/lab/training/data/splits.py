@@ -43,19 +43,19 @@ def split_of(path: Path) -> Split:
         ConfigError: a .yaml file leads nowhere, or cannot be read.
     """
     if path.suffix.lower() in (".yaml", ".yml") and path.is_file():
-        return _by_yaml(path)
+        return _split_by_yaml(path)
     for folder in (path, path / "images"):
-        if found := _by_folders(folder):
+        if found := _split_by_folders(folder):
             return found
-    if found := _by_json(path):
+    if found := _split_by_json(path):
         return found
     file = next((path / name for name in YAMLS if (path / name).is_file()), None)
     if file and {"train", "val"} <= read_yaml(file).keys() and not (path / "images").is_dir():
-        return _by_yaml(file)
+        return _split_by_yaml(file)
     return Split((path,))
 
 
-def names_in(file: Path) -> tuple[str, ...]:
+def read_names(file: Path) -> tuple[str, ...]:
     """Return what a .yaml file calls the ids from 0 on.
 
     Raises:
@@ -71,7 +71,7 @@ def names_in(file: Path) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
-def _by_folders(folder: Path) -> Split | None:
+def _split_by_folders(folder: Path) -> Split | None:
     if not folder.is_dir():
         return None
     inside = {entry.name.lower(): entry for entry in list_folders(folder)}
@@ -79,7 +79,7 @@ def _by_folders(folder: Path) -> Split | None:
     return Split((inside["train"],), (kept,)) if "train" in inside and kept else None
 
 
-def _by_json(folder: Path) -> Split | None:
+def _split_by_json(folder: Path) -> Split | None:
     """Return two .json files of which the names tell what they are for, as COCO's do."""
     if not folder.is_dir():
         return None
@@ -91,13 +91,13 @@ def _by_json(folder: Path) -> Split | None:
     return Split(tuple(train), tuple(kept)) if len(train) == len(kept) == 1 else None
 
 
-def _by_yaml(file: Path) -> Split:
+def _split_by_yaml(file: Path) -> Split:
     said = read_yaml(file)
-    parts = [_places(file, said, said.get(key)) for key in ("train", "val")]
+    parts = [_list_places(file, said, said.get(key)) for key in ("train", "val")]
     if parts[0]:
-        return Split(parts[0], parts[1], names_in(file))
-    if found := _by_folders(file.parent) or _by_folders(file.parent / "images"):
-        return Split(found.train, found.validation, names_in(file))
+        return Split(parts[0], parts[1], read_names(file))
+    if found := _split_by_folders(file.parent) or _split_by_folders(file.parent / "images"):
+        return Split(found.train, found.validation, read_names(file))
     raise ConfigError(
         f"{file} names no folder that is there: train: {said.get('train')!r}, next to it lies "
         f"{describe_content(file.parent)}",
@@ -105,7 +105,7 @@ def _by_yaml(file: Path) -> Split:
     )
 
 
-def _places(file: Path, said: Mapping[str, Any], value: Any) -> tuple[Path, ...]:
+def _list_places(file: Path, said: Mapping[str, Any], value: Any) -> tuple[Path, ...]:
     """Return the folders that an entry names, as far as they are there.
 
     They are seen from the entry "path", or else from the file. Roboflow names them from a folder
@@ -130,13 +130,13 @@ def split(samples: Sequence[Sample], share: float) -> tuple[tuple[Sample, ...], 
         samples: of any order.
         share: of them is kept back, on average; at least one unless 0, and never the last one.
     """
-    ranked = sorted(samples, key=lambda sample: _rank(sample.name))
-    count = sum(_rank(sample.name) < share for sample in ranked)
+    ranked = sorted(samples, key=lambda sample: _rank_by_hash(sample.name))
+    count = sum(_rank_by_hash(sample.name) < share for sample in ranked)
     count = min(max(count, 1), len(ranked) - 1) if share else 0
     return sort_by_name(ranked[count:]), sort_by_name(ranked[:count])
 
 
-def _rank(name: str) -> float:
+def _rank_by_hash(name: str) -> float:
     """Return a number in 0..1 that only the name decides."""
     digest = hashlib.sha256(name.encode()).digest()
     return int.from_bytes(digest[:7], "big") / 256**7
@@ -146,14 +146,16 @@ def sort_by_name(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     return tuple(sorted(samples, key=lambda sample: sample.name))
 
 
-def share_classes(
+def measure_class_shares(
     train: tuple[Sample, ...], kept: tuple[Sample, ...], classes: int
 ) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
     """Let a sample of each class that only one part shows change places, if there are others."""
     parts = [list(train), list(kept)]
     for label in range(classes):
         for few, many in (parts, parts[::-1]):
-            showing = sorted((s for s in many if label in s.shown), key=lambda s: _rank(s.name))
+            showing = sorted(
+                (s for s in many if label in s.shown), key=lambda s: _rank_by_hash(s.name)
+            )
             if len(showing) > 1 and not any(label in sample.shown for sample in few):
                 many.remove(showing[0])
                 few.append(showing[0])

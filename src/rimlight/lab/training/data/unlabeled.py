@@ -17,7 +17,7 @@ from rimlight.core.errors import ConfigError, SourceError
 from rimlight.core.frame import Frame
 from rimlight.factory.pipeline import open_source
 from rimlight.imaging.geometry import UPRIGHT, Orientation
-from rimlight.lab.training.data.folders import pictures_by_name
+from rimlight.lab.training.data.folders import index_images
 from rimlight.lab.training.data.options import IGNORED
 from rimlight.lab.training.data.samples import Labels, Sample
 from rimlight.sources import guess_source
@@ -39,7 +39,7 @@ class NoTruth:
         return []
 
 
-def unlabeled_samples(
+def find_unlabeled_samples(
     paths: Sequence[Path], cache: Path, *, every: int = 10, limit: int | None = None
 ) -> tuple[Sample, ...]:
     """Return pictures and frames of clips as samples whose labels do not count.
@@ -54,11 +54,11 @@ def unlabeled_samples(
         ConfigError: a folder holds no pictures, or `cache` cannot be written.
         SourceError: a clip does not open or breaks off.
     """
-    found = [sample for path in paths for sample in _of_path(path, cache, every, limit)]
+    found = [sample for path in paths for sample in _find_in_path(path, cache, every, limit)]
     return tuple(sorted(found, key=lambda sample: sample.name))
 
 
-def frames_of(paths: Sequence[Path], *, limit: int) -> Iterator[Frame]:
+def extract_frames(paths: Sequence[Path], *, limit: int) -> Iterator[Frame]:
     """Yield pictures and frames of clips, `limit` of each path at most, evenly chosen.
 
     Raises:
@@ -68,7 +68,7 @@ def frames_of(paths: Sequence[Path], *, limit: int) -> Iterator[Frame]:
     for path in paths:
         place = path / "images" if (path / "images").is_dir() else path
         if place.is_dir():
-            pictures_by_name(place)  # says what lies there instead
+            index_images(place)  # says what lies there instead
         source = open_source(SourceConfig.model_validate(guess_source(str(place))))
         try:
             step = max(1, (source.info.count or limit) // limit)
@@ -77,23 +77,23 @@ def frames_of(paths: Sequence[Path], *, limit: int) -> Iterator[Frame]:
             source.close()
 
 
-def _of_path(path: Path, cache: Path, every: int, limit: int | None) -> Sequence[Sample]:
+def _find_in_path(path: Path, cache: Path, every: int, limit: int | None) -> Sequence[Sample]:
     if guess_source(str(path))["kind"] == "images":
-        files = _pictures(path)
+        files = _find_images(path)
     else:
-        files = _frames_as_pictures(path, cache, every)
+        files = _cache_frames(path, cache, every)
     step = max(1, len(files) // limit) if limit else 1
     prefix = path.resolve().stem
     return [Sample(f"{prefix}/{name}", files[name], NoTruth()) for name in [*files][::step][:limit]]
 
 
-def _pictures(path: Path) -> dict[str, Path]:
+def _find_images(path: Path) -> dict[str, Path]:
     if not path.is_dir():
         return {path.stem: path}
-    return pictures_by_name(path / "images" if (path / "images").is_dir() else path)
+    return index_images(path / "images" if (path / "images").is_dir() else path)
 
 
-def _frames_as_pictures(clip: Path, cache: Path, every: int) -> dict[str, Path]:
+def _cache_frames(clip: Path, cache: Path, every: int) -> dict[str, Path]:
     """Return one frame in `every` as a picture file, written unless all of them are there."""
     state = clip.stat() if clip.is_file() else None  # a missing one is for the source to report
     marks = (clip.resolve(), every, state and (state.st_size, state.st_mtime_ns))
@@ -109,7 +109,7 @@ def _frames_as_pictures(clip: Path, cache: Path, every: int) -> dict[str, Path]:
             raise
         except OSError as exc:
             raise ConfigError(f"cannot keep frames in {folder}: {exc.strerror or exc}") from exc
-    return pictures_by_name(folder)
+    return index_images(folder)
 
 
 def _write_frames(clip: Path, folder: Path, every: int) -> None:

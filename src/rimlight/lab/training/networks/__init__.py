@@ -21,51 +21,53 @@ def build_network(options: NetworkOptions) -> Any:
         ModelFormatError: that file holds other weights.
     """
     if options.name == "light":
-        from rimlight.lab.training.networks.lightweight import light
+        from rimlight.lab.training.networks.lightweight import build_light
 
-        return light(options.size, classes=options.classes, width=options.width)
+        return build_light(options.size, classes=options.classes, width=options.width_multiplier)
     if options.name == "fast-scnn":
-        from rimlight.lab.training.networks.lightweight import fast_scnn
+        from rimlight.lab.training.networks.lightweight import build_fast_scnn
 
-        return fast_scnn(options.size, classes=options.classes, width=options.width)
+        return build_fast_scnn(
+            options.size, classes=options.classes, width=options.width_multiplier
+        )
     if options.name == "road":
-        from rimlight.lab.training.networks.road import road
+        from rimlight.lab.training.networks.road import build_road
 
-        return road(
+        return build_road(
             options.size,
             classes=options.classes,
-            shrink=options.shrink,
+            downscale=options.downscale,
             weights=options.backbone_weights,
         )
-    return _deeplab(options)
+    return _build_deeplab(options)
 
 
-def _deeplab(options: NetworkOptions) -> Any:
+def _build_deeplab(options: NetworkOptions) -> Any:
     start = options.backbone_weights
     if start and start.suffix.lower() == ".tflite" and options.name == "deeplab-mobilenetv2":
-        from rimlight.lab.training.networks.from_tflite import deeplab_from_tflite
+        from rimlight.lab.training.networks.from_tflite import build_deeplab_from_tflite
 
-        return deeplab_from_tflite(
+        return build_deeplab_from_tflite(
             start,
             options.size,
             classes=options.classes,
             stride=options.stride,
-            rates=options.rates,
+            rates=options.dilation_rates,
             decoder=options.decoder,
         )
-    from rimlight.lab.training.networks.deeplab import backbone, deeplab
+    from rimlight.lab.training.networks.deeplab import build_backbone, build_deeplab
 
-    made = backbone(
+    made = build_backbone(
         options.name.removeprefix("deeplab-"),
         options.size,
-        width=options.width,
+        width=options.width_multiplier,
         stride=options.stride,
         weights=start,
     )
-    return deeplab(
+    return build_deeplab(
         made,
         classes=options.classes,
-        rates=options.rates,
-        width=options.width,
+        rates=options.dilation_rates,
+        width=options.width_multiplier,
         decoder=options.decoder,
     )

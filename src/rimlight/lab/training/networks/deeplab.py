@@ -18,11 +18,11 @@ from keras import layers
 from rimlight.core.errors import ModelFormatError, ModelNotFoundError
 from rimlight.lab.training.networks.layers import (
     MOMENTUM,
-    convolution,
-    depthwise,
-    probabilities,
-    resized_as,
-    rounded,
+    add_convolution,
+    add_depthwise,
+    add_probabilities,
+    resize_like,
+    round_channels,
 )
 
 
@@ -35,13 +35,13 @@ class _Recipe:
     coarse: str
 
 
-def _mobilenet_v2(picture: Any, width: float) -> keras.Model:
+def _build_mobilenet_v2(picture: Any, width: float) -> keras.Model:
     return keras.applications.MobileNetV2(
         input_tensor=picture, alpha=width, include_top=False, weights=None
     )
 
 
-def _mobilenet_v3(picture: Any, width: float) -> keras.Model:
+def _build_mobilenet_v3(picture: Any, width: float) -> keras.Model:
     return keras.applications.MobileNetV3Large(
         input_tensor=picture,
         alpha=width,
@@ -51,20 +51,20 @@ def _mobilenet_v3(picture: Any, width: float) -> keras.Model:
     )
 
 
-def _xception(picture: Any, width: float) -> keras.Model:
+def _build_xception(picture: Any, width: float) -> keras.Model:
     if width != 1.0:
         raise ValueError(f"Xception has one width, 1.0, got {width}")
     return keras.applications.Xception(input_tensor=picture, include_top=False, weights=None)
 
 
 _RECIPES = {
-    "mobilenetv2": _Recipe(_mobilenet_v2, "block_3_expand_relu", "block_16_project_BN"),
-    "mobilenetv3": _Recipe(_mobilenet_v3, "expanded_conv_2_add", "expanded_conv_14_add"),
-    "xception": _Recipe(_xception, "block3_sepconv2_bn", "block14_sepconv2_act"),
+    "mobilenetv2": _Recipe(_build_mobilenet_v2, "block_3_expand_relu", "block_16_project_BN"),
+    "mobilenetv3": _Recipe(_build_mobilenet_v3, "expanded_conv_2_add", "expanded_conv_14_add"),
+    "xception": _Recipe(_build_xception, "block3_sepconv2_bn", "block14_sepconv2_act"),
 }
 
 
-def backbone(
+def build_backbone(
     name: str,
     size: tuple[int, int],
     *,
@@ -97,7 +97,7 @@ def backbone(
     original = recipe.build(centerd, width)
     if weights:
         _load(original, weights)
-    model = _finer(original, stride)
+    model = _find_finer(original, stride)
     model.set_weights(original.get_weights())
     maps = [model.get_layer(layer).output for layer in (recipe.fine, recipe.coarse)]
     return keras.Model(model.inputs, maps, name=name)
@@ -120,14 +120,14 @@ def _load(model: keras.Model, weights: Path) -> None:
         ) from exc
 
 
-def _finer(model: keras.Model, stride: int) -> keras.Model:
+def _find_finer(model: keras.Model, stride: int) -> keras.Model:
     """Rebuild a model so that its maps stay at `stride`: steps become dilation (DeepLab).
 
     Windows then reach as far as before, and the weights keep their shapes. Besides, every window
     is centerd on its pixel, so that maps of all sizes lie on the picture alike, and batch
     normalization follows short trainings.
     """
-    strides, padded = _strides(model), _fed_by_padding(model)
+    strides, padded = _find_strides(model), _is_fed_by_padding(model)
 
     def rebuilt(layer: Any) -> Any:
         if not isinstance(layer, layers.Layer):
@@ -148,24 +148,24 @@ def _finer(model: keras.Model, stride: int) -> keras.Model:
     return keras.models.clone_model(model, clone_function=rebuilt)
 
 
-def _strides(model: keras.Model) -> dict[str, int]:
+def _find_strides(model: keras.Model) -> dict[str, int]:
     """Return, by layer name, for how many pixels one position of a layer's input stands."""
     given: dict[str, int] = {}
     makes: dict[int | None, int] = {}
     for layer in model.operations:
-        given[layer.name] = makes.get(_first_input(layer), 1)
+        given[layer.name] = makes.get(_get_first_input(layer), 1)
         own = getattr(layer, "strides", (1, 1))[0]
         makes[id(layer.output)] = given[layer.name] * own
     return given
 
 
-def _fed_by_padding(model: keras.Model) -> set[str]:
+def _is_fed_by_padding(model: keras.Model) -> set[str]:
     steps = model.operations
     pads = {id(x.output) for x in steps if isinstance(x, layers.ZeroPadding2D)}
-    return {x.name for x in steps if _first_input(x) in pads}
+    return {x.name for x in steps if _get_first_input(x) in pads}
 
 
-def _first_input(layer: Any) -> int | None:
+def _get_first_input(layer: Any) -> int | None:
     """Return the first input tensor of a layer; None for an input layer."""
     given = keras.tree.flatten(layer.input)
     return id(given[0]) if given else None
@@ -175,7 +175,7 @@ _HEAD = 256
 _DETAIL = 48
 
 
-def deeplab(
+def build_deeplab(
     backbone: keras.Model,
     *,
     classes: int,
@@ -186,7 +186,7 @@ def deeplab(
     """Build the network around a backbone.
 
     Args:
-        backbone: from the picture to (fine, coarse), as `backbones.backbone` makes it; its coarse
+        backbone: from the picture to (fine, coarse), as `build_backbone` makes it; its coarse
             map is scored, its fine one gives the edges.
         classes: channels of the result.
         rates: dilations of the parallel convolutions; none: a pixel and the whole picture only.
@@ -197,29 +197,29 @@ def deeplab(
         A model from RGB float32 (batch, height, width, 3) in 0..1 to the probabilities float32
         (batch, height, width, classes).
     """
-    filters = rounded(_HEAD * width)
+    filters = round_channels(_HEAD * width)
     picture, (fine, coarse) = backbone.inputs[0], backbone.outputs
-    x = _atrous_pyramid(coarse, rates, filters)
+    x = _add_atrous_pyramid(coarse, rates, filters)
     if decoder:
-        x = _refined(x, fine, filters, rounded(_DETAIL * width))
+        x = _refine(x, fine, filters, round_channels(_DETAIL * width))
     name = f"deeplab_{backbone.name}"
-    return keras.Model(picture, probabilities(x, picture, classes), name=name)
+    return keras.Model(picture, add_probabilities(x, picture, classes), name=name)
 
 
-def _atrous_pyramid(x: Any, rates: Sequence[int], filters: int) -> Any:
+def _add_atrous_pyramid(x: Any, rates: Sequence[int], filters: int) -> Any:
     """Look at every position through windows of several sizes, and at the whole (ASPP)."""
-    whole = _mixed(layers.GlobalAveragePooling2D(keepdims=True)(x), filters)
-    parts = [resized_as(whole, x), _mixed(x, filters)]
-    parts += [_mixed(depthwise(x, rate=rate), filters) for rate in rates]
-    return _mixed(layers.Concatenate()(parts), filters)
+    whole = _mix(layers.GlobalAveragePooling2D(keepdims=True)(x), filters)
+    parts = [resize_like(whole, x), _mix(x, filters)]
+    parts += [_mix(add_depthwise(x, rate=rate), filters) for rate in rates]
+    return _mix(layers.Concatenate()(parts), filters)
 
 
-def _refined(x: Any, fine: Any, filters: int, detail: int) -> Any:
-    x = layers.Concatenate()([resized_as(x, fine), _mixed(fine, detail)])
+def _refine(x: Any, fine: Any, filters: int, detail: int) -> Any:
+    x = layers.Concatenate()([resize_like(x, fine), _mix(fine, detail)])
     for _ in range(2):
-        x = _mixed(depthwise(x), filters)
+        x = _mix(add_depthwise(x), filters)
     return x
 
 
-def _mixed(x: Any, filters: int) -> Any:
-    return convolution(x, filters, most=None)
+def _mix(x: Any, filters: int) -> Any:
+    return add_convolution(x, filters, most=None)

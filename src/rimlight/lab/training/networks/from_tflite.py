@@ -22,9 +22,13 @@ from keras import layers
 from numpy.typing import NDArray
 
 from rimlight.core.errors import ModelFormatError, ModelNotFoundError
-from rimlight.lab.training.data.unlabeled import frames_of
-from rimlight.lab.training.networks.deeplab import deeplab
-from rimlight.lab.training.networks.layers import convolution, depthwise, inverted_residual
+from rimlight.lab.training.data.unlabeled import extract_frames
+from rimlight.lab.training.networks.deeplab import build_deeplab
+from rimlight.lab.training.networks.layers import (
+    add_convolution,
+    add_depthwise,
+    add_inverted_residual,
+)
 from rimlight.system import app_paths
 
 _BLOCKS = 17
@@ -49,7 +53,7 @@ class Stored:
     depthwise: tuple[Weights, ...]
 
 
-def deeplab_from_tflite(
+def build_deeplab_from_tflite(
     file: Path,
     size: tuple[int, int],
     *,
@@ -65,8 +69,8 @@ def deeplab_from_tflite(
         size: (width, height) of the picture; 257x257 is what the weights were trained on.
         classes: channels of the result; 21 takes over the last scores too.
         stride: 8, 16 or 32, of the coarse map; the weights were trained at 8.
-        rates: as `deeplab` takes them; with any, or a decoder, the head starts at random.
-        decoder: as `deeplab` takes it.
+        rates: as `build_deeplab` takes them; with any, or a decoder, the head starts at random.
+        decoder: as `build_deeplab` takes it.
 
     Returns:
         A model from RGB float32 (batch, height, width, 3) in 0..1 to the probabilities float32
@@ -77,9 +81,9 @@ def deeplab_from_tflite(
         ModelFormatError: it holds another network.
     """
     stored = read_convolutions(file)
-    backbone = _backbone(stored, size, stride)
+    backbone = _build_backbone(stored, size, stride)
     norms = fill(backbone, stored)
-    model = deeplab(backbone, classes=classes, rates=rates, decoder=decoder)
+    model = build_deeplab(backbone, classes=classes, rates=rates, decoder=decoder)
     if not rates and not decoder:
         norms = fill(model, stored)
     settle(model, norms)
@@ -138,26 +142,26 @@ def _read(interpreter: Any) -> Stored:
     return Stored(tuple(mixing), tuple(channelwise))
 
 
-def _backbone(stored: Stored, size: tuple[int, int], stride: int) -> keras.Model:
+def _build_backbone(stored: Stored, size: tuple[int, int], stride: int) -> keras.Model:
     """Build MobileNetV2 with the file's channels; steps beyond `stride` become dilation."""
     outputs = [weights.bias.size for weights in stored.mixing]
     picture = keras.Input((size[1], size[0], 3), name="picture")
     x = layers.Rescaling(2.0, -1.0, name="centerd")(picture)
-    x = convolution(x, outputs[0], 3, step=2)
-    x = convolution(depthwise(x), outputs[1], active=False)
+    x = add_convolution(x, outputs[0], 3, step=2)
+    x = add_convolution(add_depthwise(x), outputs[1], active=False)
     fine, reached = x, 2
     for number in range(1, _BLOCKS):
         inner, outer = outputs[2 * number], outputs[2 * number + 1]
         step = _STEPS.get(number, 1)
         here = step if reached < stride else 1
-        x = inverted_residual(x, inner, outer, step=here, rate=max(1, reached // stride))
+        x = add_inverted_residual(x, inner, outer, step=here, rate=max(1, reached // stride))
         reached *= step
         fine = x if number == _FINE else fine
     return keras.Model(picture, [fine, x], name="mobilenetv2_voc")
 
 
 def _fill(model: keras.Model, kind: type[Any], weights: Sequence[Weights]) -> list[Any]:
-    found = sorted((x for x in model.layers if isinstance(x, kind)), key=_made)
+    found = sorted((x for x in model.layers if isinstance(x, kind)), key=_make_weights)
     norms = {id(x.input): x for x in model.layers if isinstance(x, layers.BatchNormalization)}
     filled = []
     for layer, one in zip(found, weights, strict=False):
@@ -174,7 +178,7 @@ def _fill(model: keras.Model, kind: type[Any], weights: Sequence[Weights]) -> li
     return filled
 
 
-def _made(layer: Any) -> float:
+def _make_weights(layer: Any) -> float:
     """Order layers as they were made: Keras numbers them; the scores are last."""
     number = re.search(r"_(\d+)$", layer.name)
     return float("inf") if layer.name == "scores" else float(number[1]) if number else 0.0
@@ -198,13 +202,13 @@ def settle(model: keras.Model, norms: Sequence[Any]) -> None:
     """
     seen = keras.Model(model.input, [norm.input for norm in norms])
     size = (model.input_shape[2], model.input_shape[1])
-    moments = [_moments(seen(picture, training=False)) for picture in _pictures(size)]
+    moments = [_compute_moments(seen(picture, training=False)) for picture in _draw_images(size)]
     for norm, of_pictures in zip(norms, zip(*moments, strict=True), strict=True):
         mean, square = np.mean(of_pictures, axis=0)
         _replace(norm, mean, np.maximum(square - mean**2, 0))
 
 
-def _moments(maps: Sequence[Any]) -> list[NDArray[np.float64]]:
+def _compute_moments(maps: Sequence[Any]) -> list[NDArray[np.float64]]:
     """Return of each map (1, h, w, channels) the means of values and squares, (2, channels)."""
     arrays = (np.asarray(one, np.float64) for one in maps)
     return [np.stack([x.mean((0, 1, 2)), (x**2).mean((0, 1, 2))]) for x in arrays]
@@ -217,8 +221,8 @@ def _replace(norm: Any, mean: NDArray[np.float64], variance: NDArray[np.float64]
     norm.set_weights([new_factor, offset + slope * (mean - old_mean), mean, variance])
 
 
-def _pictures(size: tuple[int, int]) -> Iterable[NDArray[np.float32]]:
+def _draw_images(size: tuple[int, int]) -> Iterable[NDArray[np.float32]]:
     folder = app_paths.find_data_folder("samples")
-    for frame in frames_of((folder / "portrait.mp4", folder / "road.mp4"), limit=_FRAMES):
+    for frame in extract_frames((folder / "portrait.mp4", folder / "road.mp4"), limit=_FRAMES):
         rgb = cv2.cvtColor(cv2.resize(frame.bgr, size), cv2.COLOR_BGR2RGB)
         yield np.asarray(rgb, np.float32)[None] / np.float32(255)

@@ -13,12 +13,12 @@ MOMENTUM = 0.97
 """Of batch normalization: statistics of the last thirty steps or so; short trainings have few."""
 
 
-def rounded(channels: float) -> int:
+def round_channels(channels: float) -> int:
     """Return the multiple of 8 nearest to `channels`, at least 8: what CPUs compute in one go."""
     return max(8, int(channels + 4) // 8 * 8)
 
 
-def convolution(
+def add_convolution(
     x: Any,
     filters: int,
     window: int = 1,
@@ -32,38 +32,38 @@ def convolution(
     x = layers.Conv2D(
         filters, window, strides=step, dilation_rate=rate, padding="same", use_bias=False
     )(x)
-    return _normalized(x, active=active, most=most)
+    return _normalize(x, active=active, most=most)
 
 
-def depthwise(x: Any, *, step: int = 1, rate: int = 1, active: bool = True) -> Any:
+def add_depthwise(x: Any, *, step: int = 1, rate: int = 1, active: bool = True) -> Any:
     """Convolve each channel by itself, 3x3, normalize, and cut to 0..6 if `active`."""
     x = layers.DepthwiseConv2D(3, strides=step, dilation_rate=rate, padding="same", use_bias=False)(
         x
     )
-    return _normalized(x, active=active)
+    return _normalize(x, active=active)
 
 
-def separable(x: Any, filters: int, *, step: int = 1, rate: int = 1) -> Any:
+def add_separable(x: Any, filters: int, *, step: int = 1, rate: int = 1) -> Any:
     """Convolve 3x3 per channel, then mix the channels (MobileNet, Howard et al. 2017)."""
-    return convolution(depthwise(x, step=step, rate=rate), filters)
+    return add_convolution(add_depthwise(x, step=step, rate=rate), filters)
 
 
-def inverted_residual(x: Any, inner: int, outer: int, *, step: int = 1, rate: int = 1) -> Any:
+def add_inverted_residual(x: Any, inner: int, outer: int, *, step: int = 1, rate: int = 1) -> Any:
     """Widen to `inner` channels, convolve each, narrow to `outer`; added to `x` where it fits.
 
     The block of MobileNetV2 (Sandler et al. 2018).
     """
-    y = depthwise(convolution(x, inner), step=step, rate=rate)
-    y = convolution(y, outer, active=False)
+    y = add_depthwise(add_convolution(x, inner), step=step, rate=rate)
+    y = add_convolution(y, outer, active=False)
     return layers.Add()([x, y]) if step == 1 and x.shape[-1] == outer else y
 
 
-def resized_as(x: Any, other: Any) -> Any:
+def resize_like(x: Any, other: Any) -> Any:
     """Resize `x` bilinearly to the height and width of `other`."""
     return x if x.shape[1:3] == other.shape[1:3] else layers.Resizing(*other.shape[1:3])(x)
 
 
-def probabilities(x: Any, picture: Any, classes: int) -> Any:
+def add_probabilities(x: Any, picture: Any, classes: int) -> Any:
     """Score the classes at every position of `x`, and bring the scores to the picture's size.
 
     Of two classes one score is learnt: the softmax of (-s/2, s/2) is the sigmoid of (-s, s), which
@@ -80,6 +80,6 @@ def probabilities(x: Any, picture: Any, classes: int) -> Any:
     return last(larger)
 
 
-def _normalized(x: Any, *, active: bool, most: float | None = 6.0) -> Any:
+def _normalize(x: Any, *, active: bool, most: float | None = 6.0) -> Any:
     x = layers.BatchNormalization(momentum=MOMENTUM)(x)
     return layers.ReLU(most)(x) if active else x

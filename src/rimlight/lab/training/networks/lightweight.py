@@ -16,13 +16,13 @@ import keras
 from keras import layers
 
 from rimlight.lab.training.networks.layers import (
-    convolution,
-    depthwise,
-    inverted_residual,
-    probabilities,
-    resized_as,
-    rounded,
-    separable,
+    add_convolution,
+    add_depthwise,
+    add_inverted_residual,
+    add_probabilities,
+    add_separable,
+    resize_like,
+    round_channels,
 )
 
 
@@ -47,7 +47,7 @@ _SIXTEENTH = (
 )
 
 
-def light(size: tuple[int, int], *, classes: int, width: float = 1.0) -> keras.Model:
+def build_light(size: tuple[int, int], *, classes: int, width: float = 1.0) -> keras.Model:
     """Build the network with random weights.
 
     Args:
@@ -60,34 +60,34 @@ def light(size: tuple[int, int], *, classes: int, width: float = 1.0) -> keras.M
         (batch, height, width, classes).
     """
     picture = keras.Input((size[1], size[0], 3), name="picture")
-    half = convolution(picture, rounded(16 * width), 3, step=2)
-    half = separable(half, rounded(16 * width))
-    quarter = _stage(half, _QUARTER, width)
-    eighth = _stage(quarter, _EIGHTH, width)
-    x = _gated(_stage(eighth, _SIXTEENTH, width), rounded(64 * width))
-    x = _merged(x, eighth, rounded(48 * width))
-    x = _merged(x, quarter, rounded(32 * width))
-    return keras.Model(picture, probabilities(x, picture, classes), name="light")
+    half = add_convolution(picture, round_channels(16 * width), 3, step=2)
+    half = add_separable(half, round_channels(16 * width))
+    quarter = _add_stage(half, _QUARTER, width)
+    eighth = _add_stage(quarter, _EIGHTH, width)
+    x = _gate(_add_stage(eighth, _SIXTEENTH, width), round_channels(64 * width))
+    x = _merge(x, eighth, round_channels(48 * width))
+    x = _merge(x, quarter, round_channels(32 * width))
+    return keras.Model(picture, add_probabilities(x, picture, classes), name="light")
 
 
-def _stage(x: Any, blocks: tuple[_Block, ...], width: float) -> Any:
+def _add_stage(x: Any, blocks: tuple[_Block, ...], width: float) -> Any:
     for block in blocks:
-        inner, outer = rounded(block.inner * width), rounded(block.outer * width)
-        x = inverted_residual(x, inner, outer, step=block.step, rate=block.rate)
+        inner, outer = round_channels(block.inner * width), round_channels(block.outer * width)
+        x = add_inverted_residual(x, inner, outer, step=block.step, rate=block.rate)
     return x
 
 
-def _gated(x: Any, filters: int) -> Any:
+def _gate(x: Any, filters: int) -> Any:
     """Let what the whole picture holds weigh the channels at every position."""
     whole = layers.GlobalAveragePooling2D(keepdims=True)(x)
     weights = layers.Conv2D(filters, 1, activation="sigmoid")(whole)
-    return layers.Multiply()([convolution(x, filters), weights])
+    return layers.Multiply()([add_convolution(x, filters), weights])
 
 
-def _merged(x: Any, finer: Any, filters: int) -> Any:
+def _merge(x: Any, finer: Any, filters: int) -> Any:
     """Enlarge `x` to the finer map, add that, and mix."""
-    x = resized_as(convolution(x, filters, active=False), finer)
-    return separable(layers.Add()([x, convolution(finer, filters, active=False)]), filters)
+    x = resize_like(add_convolution(x, filters, active=False), finer)
+    return add_separable(layers.Add()([x, add_convolution(finer, filters, active=False)]), filters)
 
 
 _STAGES = ((64, 2), (96, 2), (128, 1))  # channels, step; three bottlenecks each
@@ -95,40 +95,44 @@ _EXPANSION = 6
 _BINS = (1, 2, 3, 6)
 
 
-def fast_scnn(size: tuple[int, int], *, classes: int, width: float = 1.0) -> keras.Model:
-    """Build the network with random weights; arguments and model are as in `light.light`.
+def build_fast_scnn(size: tuple[int, int], *, classes: int, width: float = 1.0) -> keras.Model:
+    """Build the network with random weights; arguments and model are as in `build_light`.
 
     The paper's size is 2048x1024; halves of it work well.
     """
     picture = keras.Input((size[1], size[0], 3), name="picture")
-    x = convolution(picture, rounded(32 * width), 3, step=2)
-    x = separable(x, rounded(48 * width), step=2)
-    eighth = separable(x, rounded(64 * width), step=2)
-    x = _fused(_context(eighth, width), eighth, rounded(128 * width))
+    x = add_convolution(picture, round_channels(32 * width), 3, step=2)
+    x = add_separable(x, round_channels(48 * width), step=2)
+    eighth = add_separable(x, round_channels(64 * width), step=2)
+    x = _fuse(_add_context(eighth, width), eighth, round_channels(128 * width))
     for _ in range(2):
-        x = separable(x, rounded(128 * width))
-    return keras.Model(picture, probabilities(x, picture, classes), name="fast_scnn")
+        x = add_separable(x, round_channels(128 * width))
+    return keras.Model(picture, add_probabilities(x, picture, classes), name="fast_scnn")
 
 
-def _context(x: Any, width: float) -> Any:
+def _add_context(x: Any, width: float) -> Any:
     for channels, step in _STAGES:
         for number in range(3):
             inner = x.shape[-1] * _EXPANSION
-            x = inverted_residual(x, inner, rounded(channels * width), step=1 if number else step)
-    return _pooled_pyramid(x)
+            x = add_inverted_residual(
+                x, inner, round_channels(channels * width), step=1 if number else step
+            )
+    return _pool_pyramid(x)
 
 
-def _pooled_pyramid(x: Any) -> Any:
+def _pool_pyramid(x: Any) -> Any:
     """Join means over a few large tiles to every position (PSPNet, Zhao et al. 2017)."""
     parts = [x]
     for bins in _BINS:
         tile = math.ceil(x.shape[1] / bins), math.ceil(x.shape[2] / bins)
         mean = layers.AveragePooling2D(tile, strides=tile, padding="same")(x)
-        parts.append(resized_as(convolution(mean, rounded(x.shape[-1] / len(_BINS))), x))
-    return convolution(layers.Concatenate()(parts), x.shape[-1])
+        parts.append(
+            resize_like(add_convolution(mean, round_channels(x.shape[-1] / len(_BINS))), x)
+        )
+    return add_convolution(layers.Concatenate()(parts), x.shape[-1])
 
 
-def _fused(coarse: Any, fine: Any, filters: int) -> Any:
-    larger = depthwise(resized_as(coarse, fine))
-    larger = convolution(larger, filters, active=False)
-    return layers.ReLU(6.0)(layers.Add()([larger, convolution(fine, filters, active=False)]))
+def _fuse(coarse: Any, fine: Any, filters: int) -> Any:
+    larger = add_depthwise(resize_like(coarse, fine))
+    larger = add_convolution(larger, filters, active=False)
+    return layers.ReLU(6.0)(layers.Add()([larger, add_convolution(fine, filters, active=False)]))

@@ -29,15 +29,15 @@ class _KerasLayers(NumberedLayers):
         return layers.UpSampling2D(factor, interpolation="bilinear", name=name)(x)
 
 
-def road(
-    size: tuple[int, int], *, classes: int, shrink: int = 1, weights: Path | None = None
+def build_road(
+    size: tuple[int, int], *, classes: int, downscale: int = 1, weights: Path | None = None
 ) -> keras.Model:
     """Build the network.
 
     Args:
-        size: (width, height) of the picture, multiples of 32 * `shrink`.
+        size: (width, height) of the picture, multiples of 32 * `downscale`.
         classes: channels of the result.
-        shrink: by how much the picture is made smaller first, and the result larger at the end.
+        downscale: by how much the picture is made smaller first, and the result larger at the end.
         weights: the .xml of road-segmentation-adas-0001, its .bin beside it; layers whose shape
             fits start from it. None: random weights.
 
@@ -52,14 +52,14 @@ def road(
         ModelFormatError: `weights` is another network.
     """
     width, height = size
-    if width % (GRID_PX * shrink) or height % (GRID_PX * shrink):
-        raise ValueError(f"size must be made of multiples of {GRID_PX * shrink}, got {size}")
+    if width % (GRID_PX * downscale) or height % (GRID_PX * downscale):
+        raise ValueError(f"size must be made of multiples of {GRID_PX * downscale}, got {size}")
     make = _KerasLayers()
     picture = keras.Input((height, width, 3), name="picture")
-    x = layers.AveragePooling2D(shrink)(picture) if shrink > 1 else picture
+    x = layers.AveragePooling2D(downscale)(picture) if downscale > 1 else picture
     half, quarter, eighth = encode(make, layers.Rescaling(255.0)(x))
     scores = decode(make, half, quarter, in_context(make, eighth), classes=classes)
-    larger = layers.UpSampling2D(2 * shrink, interpolation="bilinear", dtype="float32")(scores)
+    larger = layers.UpSampling2D(2 * downscale, interpolation="bilinear", dtype="float32")(scores)
     model = keras.Model(picture, layers.Softmax(dtype="float32")(larger), name="road")
     if weights is not None:
         _start_from(model, weights)

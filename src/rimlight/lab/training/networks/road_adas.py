@@ -66,7 +66,7 @@ class AlignedUpsampling(layers.Layer):  # type: ignore[misc]
         return {"name": self.name, "dtype": self.dtype_policy.name, "factor": self.factor}
 
 
-def road_adas(size: tuple[int, int], *, classes: int = len(CLASSES)) -> keras.Model:
+def build_road_adas(size: tuple[int, int], *, classes: int = len(CLASSES)) -> keras.Model:
     """Build the network with random weights.
 
     Args:
@@ -95,17 +95,17 @@ def encode(make: NumberedLayers, picture: Any) -> tuple[Any, Any, Any]:
     """Return the maps at a half, a quarter and an eighth of the picture's sides."""
     half = make.relu(make.stem(picture, 16))
     for block in _HALF:
-        half = _bottleneck(make, half, block)
+        half = _add_bottleneck(make, half, block)
     quarter = half
     for index, block in enumerate(_QUARTER):
-        quarter = _bottleneck(make, quarter, block, halve=index == 0)
+        quarter = _add_bottleneck(make, quarter, block, halve=index == 0)
     eighth = quarter
     for index, block in enumerate(_EIGHTH):
-        eighth = _bottleneck(make, eighth, block, halve=index == 0)
+        eighth = _add_bottleneck(make, eighth, block, halve=index == 0)
     return half, quarter, eighth
 
 
-def _bottleneck(make: NumberedLayers, x: Any, block: _Block, *, halve: bool = False) -> Any:
+def _add_bottleneck(make: NumberedLayers, x: Any, block: _Block, *, halve: bool = False) -> Any:
     inner = make.relu(make.convolution(x, block.inner, step=2 if halve else 1))
     inner = make.relu(make.depthwise(inner, block.dilation))
     inner = make.convolution(inner, block.outer)
@@ -193,7 +193,7 @@ _KINDS = {
 }
 
 
-def difference(found: Mapping[str, Step], expected: Mapping[str, Step]) -> str | None:
+def find_difference(found: Mapping[str, Step], expected: Mapping[str, Step]) -> str | None:
     """Say where `found` first departs from `expected`; None when it does not."""
     for name, step in expected.items():
         if name not in found:
@@ -207,18 +207,18 @@ def difference(found: Mapping[str, Step], expected: Mapping[str, Step]) -> str |
     return None
 
 
-def model_steps(model: Any) -> dict[str, Step]:
+def list_model_steps(model: Any) -> dict[str, Step]:
     """Return what `model` computes, by layer name; padding counts to the layer that it feeds."""
     makers = {id(layer.output): layer for layer in model.layers}
     return {
-        layer.name: _step(layer, makers)
+        layer.name: _make_step(layer, makers)
         for layer in model.layers
         if not isinstance(layer, layers.ZeroPadding2D)
     }
 
 
-def _step(layer: Any, makers: Mapping[int, Any]) -> Step:
-    given = [] if isinstance(layer, layers.InputLayer) else _listed(layer.input)
+def _make_step(layer: Any, makers: Mapping[int, Any]) -> Step:
+    given = [] if isinstance(layer, layers.InputLayer) else _list(layer.input)
     feeding, padding = [makers[id(tensor)] for tensor in given], (0, 0)
     if feeding and isinstance(feeding[0], layers.ZeroPadding2D):
         padding = tuple(before for before, _ in feeding[0].padding)
@@ -228,15 +228,15 @@ def _step(layer: Any, makers: Mapping[int, Any]) -> Step:
         _KINDS[type(layer)],
         tuple(sorted(source.name for source in feeding)),
         (channels, height, width),
-        *_geometry(layer, padding),
+        *_read_geometry(layer, padding),
     )
 
 
-def _listed(tensors: Any) -> list[Any]:
+def _list(tensors: Any) -> list[Any]:
     return tensors if isinstance(tensors, list) else [tensors]
 
 
-def _geometry(layer: Any, padding: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+def _read_geometry(layer: Any, padding: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
     """Return window, stride, dilation and pad."""
     if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
         return layer.pool_size, layer.strides
