@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "offline": "base core effects factory imaging pipeline protocols system",
     "road": "base core factory imaging offline reporting sources system",
     "redaction": "base core factory imaging models protocols refiners segmenters sources system",
-    "doctor": "base models system",
+    "doctor": "base models segmenters system",
     "batch": "base core factory media models offline pipeline protocols reporting sinks sources "
     "system",
     "lab": "base core effects factory imaging models pipeline protocols refiners reporting "
@@ -190,4 +190,4 @@ def test_tensorflow_is_imported_by_training_and_one_segmenter_only():
 
 
 def test_only_one_module_imports_onnx_runtime():
-    assert importers_of("onnxruntime") == {"segmenters/onnx_runtime.py"}
+    assert importers_of("onnxruntime") == {"segmenters/onnx_devices.py"}

@@ -6,6 +6,7 @@ import pytest
 from rimlight.doctor.checks import (
     Level,
     check_cameras,
+    check_devices,
     check_models,
     check_processor,
     check_screen,
@@ -185,3 +186,8 @@ def test_another_program_that_has_the_camera_is_named(busy):
 def test_only_problems_make_a_machine_unwell():
     assert has_no_problem([make_ok("a", ""), make_warning("b", "", "c")])
     assert not has_no_problem([make_ok("a", ""), make_problem("b", "", "c")])
+
+
+def test_the_devices_of_onnx_runtime_are_listed():
+    (finding,) = check_devices()
+    assert finding.level is Level.OK and finding.text.endswith("cpu")

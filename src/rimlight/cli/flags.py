@@ -199,6 +199,7 @@ Quality = Annotated[
     ),
 ]
 Threads = Annotated[int | None, flag("segmenters.tflite.threads", panel=MASKS)]
+Device = Annotated[str | None, flag("segmenters.onnx.device", panel=MASKS, metavar="NAME")]
 LookAhead = Annotated[int | None, flag("run.run.look_ahead", panel=MASKS)]
 
 Rotate = Annotated[
@@ -446,9 +447,11 @@ def drop_unset(keys: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in keys.items() if value is not None}
 
 
-def make_segmenter_keys(model: str | None, threads: int | None) -> dict[str, Any]:
+def make_segmenter_keys(
+    model: str | None, threads: int | None, device: str | None
+) -> dict[str, Any]:
     """Return the keys of the segmenter that the user set."""
-    return drop_unset({"model": model, "threads": threads})
+    return drop_unset({"model": model, "threads": threads, "device": device})
 
 
 def make_green_screen_keys(color: str | None, model: str | None) -> dict[str, Any]:

@@ -132,12 +132,18 @@ class HasFixedRate(Protocol):
 
 @runtime_checkable
 class HasNotes(Protocol):
-    """A sink that tells the user something about itself once it is open."""
+    """A sink or segmenter that tells the user something about itself once it is open."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know, such as which programs see a virtual camera."""
         ...
+
+
+def read_notes(*parts: object) -> tuple[str, ...]:
+    """Return the notes of the parts that have some, each once."""
+    notes = (note for part in parts if isinstance(part, HasNotes) for note in part.notes)
+    return tuple(dict.fromkeys(notes))
 
 
 class ConsumerCount(Protocol):

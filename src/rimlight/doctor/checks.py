@@ -22,6 +22,7 @@ SIMD_FLAGS = ("avx2", "asimd", "neon")
 MIN_REUSABLE_VERSION = (0, 13)
 """Devices of older v4l2loopback modules vanish after use."""
 _OPENCV = tuple(f"opencv-{a}python{b}" for a in ("", "contrib-") for b in ("", "-headless"))
+_ONNX = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 _MODELS = ("selfie-landscape", "selfie")
 _LOOPBACK = "v4l2 loopback"
 
@@ -73,6 +74,7 @@ def run_checks(machine: Machine | None = None) -> tuple[Finding, ...]:
         *check_packages(),
         check_processor(machine),
         *check_models(),
+        *check_devices(),
         check_screen(),
         *check_cameras(),
         *check_virtual_cameras(machine),
@@ -120,6 +122,20 @@ def check_models() -> Iterator[Finding]:
             )
         else:
             yield make_ok("model", f"{name}: {path}")
+
+
+def check_devices() -> Iterator[Finding]:
+    """List the devices that ONNX Runtime can use, where it is installed."""
+    found = [name for name in _ONNX if _find_version(name)]
+    if len(found) > 1:
+        text = f"{' and '.join(found)} overwrite each other"
+        fix = f"pip uninstall -y {' '.join(found)} && pip install {found[-1]}"
+        yield make_problem("packages", text, fix)
+    elif found:
+        from rimlight.segmenters.onnx_devices import list_devices
+
+        names = ", ".join(list_devices())
+        yield make_ok("devices", f"{found[0]} {_find_version(found[0])}: {names}")
 
 
 def check_screen() -> Finding:

@@ -18,7 +18,7 @@ from rimlight.core.config import (
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, SourceInfo
 from rimlight.core.frame_queue import Overflow
-from rimlight.core.protocols import Effect, Refiner, Segmenter, Sink, Source
+from rimlight.core.protocols import Effect, Refiner, Segmenter, Sink, Source, read_notes
 from rimlight.factory import resume
 from rimlight.factory.extra_outputs import open_extra_outputs, split_extra_outputs
 from rimlight.factory.segmenter import open_segmenter, read_palette, separate_parts
@@ -116,6 +116,7 @@ def open_pipeline(
         plain = _explain_missing_jit(config.pipeline, settings)
         notes = (
             *info.notes,
+            *read_notes(segmenter),
             *left_out,
             *plain,
             *known,

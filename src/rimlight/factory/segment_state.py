@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rimlight.core.frame import Frame, Mask
+from rimlight.core.protocols import read_notes
 
 if TYPE_CHECKING:  # parts are below the pipeline; they only share its words
     from rimlight.core.protocols import Segmenter
@@ -27,6 +28,11 @@ class PerSegmentSegmenter:
         self._segment_s = segment_s
         self._segmenter = open_one()
         self._number: int | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the segmenter."""
+        return read_notes(self._segmenter)
 
     def segment(self, frame: Frame) -> Mask:
         """Return the mask that the segment's own segmenter makes."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
-from rimlight.core.protocols import Segmenter
+from rimlight.core.protocols import Segmenter, read_notes
 
 Scores = NDArray[np.float32]
 
@@ -44,6 +44,11 @@ class EnsembleSegmenter:
     def __init__(self, segmenters: Sequence[Segmenter], *, flip_tta: bool = False) -> None:
         self._segmenters = tuple(segmenters)
         self._flip_tta = flip_tta
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the models within."""
+        return read_notes(*self._segmenters)
 
     def segment(self, frame: Frame) -> Mask:
         """Return the mean mask, with the largest height and width of the masks.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rimlight.core.errors import ModelFormatError, ModelNotFoundError
 from rimlight.core.model_card import ModelCard
 from rimlight.segmenters.model_segmenter import ModelSegmenter
-from rimlight.segmenters.runtime import ModelOptions, TensorInfo
+from rimlight.segmenters.runtime import Device, ModelOptions, TensorInfo
 from rimlight.system.stderr import filter_stderr
 
 _STARTUP_MESSAGES = (
@@ -21,6 +21,7 @@ _STARTUP_MESSAGES = (
 )
 with filter_stderr(*_STARTUP_MESSAGES):
     import keras
+    import tensorflow as tf
 
 
 class KerasSegmenter(ModelSegmenter):
@@ -40,13 +41,22 @@ class KerasSegmenter(ModelSegmenter):
         """Runtime options of .keras models."""
 
     def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
-        super().__init__(card, file, KerasRuntime(file), parts=options.parts)
+        runtime = KerasRuntime(file, device=options.device)
+        super().__init__(card, file, runtime, parts=options.parts, device=options.device)
 
 
 class KerasRuntime:
-    """An open .keras file. Code inside the file is not run (Keras's safe mode)."""
+    """An open .keras file. Code inside the file is not run (Keras's safe mode).
 
-    def __init__(self, file: Path) -> None:
+    Args:
+        file: the model.
+        device: "cpu", or else a GPU if TensorFlow finds one.
+    """
+
+    def __init__(self, file: Path, *, device: Device = "auto") -> None:
+        has_gpu = device != "cpu" and bool(tf.config.list_logical_devices("GPU"))
+        self.device: Device = "cuda" if has_gpu else "cpu"
+        """The device in use."""
         self._model = open_keras(file)
         inputs = [_describe_tensor(tensor) for tensor in self._model.inputs]
         if len(inputs) != 1:
@@ -61,7 +71,8 @@ class KerasRuntime:
 
     def run(self, tensor: NDArray[Any], output: int) -> NDArray[Any]:
         """Return output number `output`, counted in the order of the model's `outputs`."""
-        results = keras.tree.flatten(self._model.predict_on_batch(tensor))
+        with tf.device("/GPU:0" if self.device == "cuda" else "/CPU:0"):
+            results = keras.tree.flatten(self._model.predict_on_batch(tensor))
         return np.asarray(results[output])
 
     def close(self) -> None:

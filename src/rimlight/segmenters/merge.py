@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.model_card import PERSON_PARTS
-from rimlight.core.protocols import Segmenter
+from rimlight.core.protocols import Segmenter, read_notes
 from rimlight.imaging.compositing.i420 import quantize
 from rimlight.imaging.masks import compute_mean_entropy, upscale_labels
 from rimlight.segmenters.ensemble import resize_scores
@@ -59,6 +59,11 @@ class MergedSegmenter:
         self._known: tuple[tuple[str, ...], ...] = ()
         self._classes: tuple[str, ...] = ()
         self._table: Labels = np.empty((2, 0, 0), np.uint8)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the models within."""
+        return read_notes(*self._pair)
 
     def segment(self, frame: Frame) -> Mask:
         """Return a mask of labels of both models' classes.

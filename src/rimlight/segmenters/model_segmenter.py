@@ -10,7 +10,7 @@ from rimlight.core.model_card import ModelCard, check_runnable
 from rimlight.segmenters.crop_detect import BarDetector, crop_frame, uncrop_mask
 from rimlight.segmenters.postprocess import Postprocessor
 from rimlight.segmenters.preprocess import Preprocessor
-from rimlight.segmenters.runtime import InferenceRuntime, check_card
+from rimlight.segmenters.runtime import Device, InferenceRuntime, check_card, describe_device
 
 
 class ModelSegmenter:
@@ -21,6 +21,7 @@ class ModelSegmenter:
         file: the model file, for messages.
         engine: the open file.
         parts: give a class for each part of a person, where the model has parts.
+        device: the device that the user asked for.
 
     Raises:
         ModelError: the model needs a part that rimlight does not have.
@@ -28,7 +29,13 @@ class ModelSegmenter:
     """
 
     def __init__(
-        self, card: ModelCard, file: Path, engine: InferenceRuntime, *, parts: bool = False
+        self,
+        card: ModelCard,
+        file: Path,
+        engine: InferenceRuntime,
+        *,
+        parts: bool = False,
+        device: Device = "auto",
     ) -> None:
         with ExitStack() as on_error:
             on_error.callback(engine.close)
@@ -38,6 +45,7 @@ class ModelSegmenter:
             self._mask = Postprocessor(card, engine.outputs[card.output.index], parts=parts)
             on_error.pop_all()
         self.card = card
+        self.notes = describe_device(card.name, device, getattr(engine, "device", "cpu"))
         self._engine = engine
         self._borders = BarDetector()
         self._closed = False

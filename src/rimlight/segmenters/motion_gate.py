@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.core.protocols import Segmenter
+from rimlight.core.protocols import Segmenter, read_notes
 from rimlight.imaging.color import split_planes
 from rimlight.imaging.flow import FlowEstimator, Luma, downscale_luma, resize_remap, warp
 from rimlight.imaging.geometry import Rect
@@ -54,6 +54,11 @@ class MotionGatedSegmenter:
         self._pts = Fraction(0)
         self.skipped_frames = 0
         """Number of frames that reused a mask."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the models within."""
+        return read_notes(self._inner)
 
     def segment(self, frame: Frame) -> Mask:
         """Return a new mask, or the last one if nothing moved."""

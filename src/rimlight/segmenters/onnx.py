@@ -29,8 +29,8 @@ class OnnxSegmenter(ModelSegmenter):
         """Runtime options of .onnx models."""
 
     def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
-        self._runtime = OnnxRuntime(file, threads=options.threads, card=card)
-        super().__init__(card, file, self._runtime, parts=options.parts)
+        self._runtime = OnnxRuntime(file, threads=options.threads, device=options.device, card=card)
+        super().__init__(card, file, self._runtime, parts=options.parts, device=options.device)
         self._scenes = SceneCutDetector() if card.recurrent else None
 
     def _run(self, frame: Frame) -> Mask:

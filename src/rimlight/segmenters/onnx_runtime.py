@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from rimlight.core.errors import ModelError, ModelFormatError, ModelNotFoundError
 from rimlight.core.model_card import ModelCard
 from rimlight.core.registry import suggest
-from rimlight.segmenters.runtime import TensorInfo, Threads, count_threads
+from rimlight.segmenters.onnx_devices import (
+    Backend,
+    OrtBackend,
+    choose_device,
+    open_session,
+    read_device,
+)
+from rimlight.segmenters.runtime import Device, TensorInfo, Threads, count_threads
 
-_CPU = "CPUExecutionProvider"
-_ERRORS_ONLY = 3
+_log = logging.getLogger(__name__)
+
 _UNKNOWN_OP = re.compile(r"No Op registered for (\w+)|(\w+) is not a registered function/op")
 _TENSOR = re.compile(r"tensor\((\w+)\)")
 _FLOATS = {"float": "float32", "double": "float64"}
@@ -25,21 +32,37 @@ _FLOATS = {"float": "float32", "double": "float64"}
 class OnnxRuntime:
     """An open .onnx file. ONNX Runtime releases the GIL while it computes.
 
+    A device that fails, now or later, is replaced by the CPU, with one warning.
+
     Args:
         file: the model.
         threads: CPU threads.
+        device: the processor to run on.
         card: names the inputs that are not the frame; None: there is only one.
+        backend: opens the file.
 
     Raises:
+        ConfigError: the installed ONNX Runtime was not built for `device`.
         ModelNotFoundError: there is no such file.
         ModelFormatError: the file is damaged, or lacks what the card names.
     """
 
-    def __init__(self, file: Path, *, threads: Threads, card: ModelCard | None = None) -> None:
+    def __init__(
+        self,
+        file: Path,
+        *,
+        threads: Threads,
+        device: Device = "auto",
+        card: ModelCard | None = None,
+        backend: Backend | None = None,
+    ) -> None:
         if not file.is_file():
             raise ModelNotFoundError(f"there is no model file {file}", hint="check the path")
         self._file = file
-        self._session: Any = _open_session(file, count_threads(threads))
+        self._threads, self._backend = count_threads(threads), backend or OrtBackend()
+        self.device = choose_device(device, self._backend)
+        """The device in use."""
+        self._session: Any = self._open()
         inputs = {each.name: _describe_tensor(each) for each in self._session.get_inputs()}
         outputs = {each.name: _describe_tensor(each) for each in self._session.get_outputs()}
         self._output_names, self.outputs = list(outputs), tuple(outputs.values())
@@ -67,12 +90,42 @@ class OnnxRuntime:
         """
         names = [self._output_names[output], *self._feedback]
         feeds = {**self._constants, **self._states, self._input_name: tensor}
-        try:
-            result, *states = self._session.run(names, feeds)
-        except Exception as exc:
-            raise _make_run_error(self._file, exc) from exc
+        result, *states = self._run_or_fall_back(names, feeds)
         self._states = dict(zip(self._feedback.values(), states, strict=True))
         return cast(NDArray[Any], result)
+
+    def _run_or_fall_back(self, names: list[str], feeds: dict[str, NDArray[Any]]) -> list[Any]:
+        try:
+            return cast(list[Any], self._session.run(names, feeds))
+        # ONNX Runtime has a dozen classes of errors that share no base but Exception.
+        except Exception as exc:
+            if self.device == "cpu":
+                raise _make_run_error(self._file, exc) from exc
+            self._fall_back(exc)
+        return self._run_or_fall_back(names, feeds)
+
+    def _open(self) -> Any:
+        try:
+            session = open_session(self._file, self.device, self._backend, threads=self._threads)
+        except Exception as exc:
+            if self.device == "cpu":
+                raise _make_open_error(self._file, " ".join(str(exc).split())) from exc
+            return self._fall_back(exc)
+        if read_device(session) != self.device:
+            self._warn("it cannot be initialized")
+            self.device = "cpu"
+        return session
+
+    def _fall_back(self, exc: Exception) -> Any:
+        """Open the file on the CPU, and return the session."""
+        self._warn(" ".join(str(exc).split())[:300])
+        self.device = "cpu"
+        self._session = self._open()
+        return self._session
+
+    def _warn(self, reason: str) -> None:
+        text = "%s: the device %s failed, continuing on the CPU: %s"
+        _log.warning(text, self._file.name, self.device, reason)
 
     def forget(self) -> None:
         """Begin with the initial states again."""
@@ -81,20 +134,6 @@ class OnnxRuntime:
     def close(self) -> None:
         """Release the model."""
         self._session = None
-
-
-def _open_session(file: Path, threads: int) -> Any:
-    options = ort.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Threads that spin between two frames take the processor from the decoder and the effects.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(str(file), options, providers=[_CPU])
-    # ONNX Runtime has a dozen classes of errors that share no base but Exception.
-    except Exception as exc:
-        raise _make_open_error(file, " ".join(str(exc).split())) from exc
 
 
 def _find_input(file: Path, names: list[str], extra: list[str], said: str) -> str:

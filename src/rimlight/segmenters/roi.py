@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask, is_continuous
-from rimlight.core.protocols import Segmenter
+from rimlight.core.protocols import Segmenter, read_notes
 from rimlight.imaging.geometry import Rect
 from rimlight.imaging.roi import contains, find_mask_bounds, pad_roi, paste_roi, to_even_pixels
 from rimlight.segmenters.crop_detect import crop_frame
@@ -94,6 +94,11 @@ class RoiSegmenter:
         """Remaining frames that use the full frame, because the ROI lost somebody."""
         self._last: Mask
         self._pts = Fraction(0)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the models within."""
+        return read_notes(self._ensemble)
 
     def segment(self, frame: Frame) -> Mask:
         """Return a mask of the whole of `frame`.

@@ -15,6 +15,8 @@ from rimlight.core.errors import ModelFormatError
 from rimlight.core.model_card import ModelCard
 from rimlight.system.cpu import count_usable_cores
 
+Device = Literal["auto", "cpu", "cuda", "tensorrt", "rocm", "openvino", "coreml", "directml"]
+"""Processors that a model may run on. A runtime may support some of them."""
 Threads = Annotated[int, Field(ge=1, le=64)] | Literal["auto"]
 
 _FLOATS = ("float32", "float16")
@@ -23,7 +25,19 @@ INPUT_TYPES = _FLOATS + _QUANTIZED
 """Supported types of the input tensor."""
 
 
-class ModelOptions(opt.Options):
+class RuntimeOptions(opt.Options):
+    """Options of all runtimes."""
+
+    device: Annotated[
+        Device,
+        Field(
+            description="device that runs .onnx and .keras models (others run on the CPU); auto: "
+            "the best that is available"
+        ),
+    ] = "auto"
+
+
+class ModelOptions(RuntimeOptions):
     """Options of all runtimes that give one mask for the whole frame."""
 
     parts: Annotated[
@@ -35,7 +49,7 @@ class ModelOptions(opt.Options):
     ] = False
 
 
-class ThreadOptions(opt.Options):
+class ThreadOptions(RuntimeOptions):
     """Options of the runtimes whose number of threads can be chosen."""
 
     threads: Annotated[
@@ -98,6 +112,14 @@ class InferenceRuntime(Protocol):
     def close(self) -> None:
         """Release the model; idempotent."""
         ...
+
+
+def describe_device(model: str, asked: Device, got: Device) -> tuple[str, ...]:
+    """Return a note about the device of a model; none where the CPU is what one expects."""
+    if got == "cpu" and asked in {"auto", "cpu"}:
+        return ()
+    wanted = "" if asked == got else f" (asked for: {asked})"
+    return (f"model {model} runs on the device {got}{wanted}",)
 
 
 def check_card(card: ModelCard, file: Path, engine: InferenceRuntime) -> None:

@@ -45,7 +45,7 @@ class TfliteSegmenter(ModelSegmenter):
 
     def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
         runtime = TfliteRuntime(file, size=card.input.size, threads=options.threads)
-        super().__init__(card, file, runtime, parts=options.parts)
+        super().__init__(card, file, runtime, parts=options.parts, device=options.device)
 
 
 class TfliteRuntime:
