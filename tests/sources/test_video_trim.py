@@ -105,12 +105,18 @@ def test_a_part_can_be_gone_on_with_too(clip):
 
 
 @pytest.mark.parametrize("curve", [PQ, HLG])
-def test_hdr_is_refused_by_name(tmp_path, curve):
+def test_hdr_is_read_as_sdr_and_its_samples_are_kept_unless_it_is_tone_mapped(tmp_path, curve):
     path = write_video(
         tmp_path / "a.mp4", codec="libx265", pix_fmt="yuv420p10le", options=hdr_options(curve)
     )
-    with pytest.raises(SourceOpenError, match="is HDR"):
-        open_video(path)
+    source = open_video(path)
+    frame = next(iter(source))
+    assert source.info.hdr.form.transfer == {PQ: "pq", HLG: "hlg"}[curve]
+    assert source.info.transfer == 1 and frame.color.matrix == "bt709"
+    assert frame.hdr.image.shape == frame.i420.shape
+    assert "kept" in source.info.notes[0]
+    mapped = open_video(path, tone_map=True)
+    assert mapped.info.hdr is None and next(iter(mapped)).hdr is None
 
 
 def hdr_options(curve):

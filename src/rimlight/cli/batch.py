@@ -34,6 +34,7 @@ from rimlight.cli.flags import (
     Quiet,
     Rotate,
     Settings,
+    ToneMap,
     has_effects,
     make_rotation_keys,
     make_segmenter_keys,
@@ -104,6 +105,7 @@ def batch(
     quality: Quality = None,
     rotate: Rotate = None,
     max_size: MaxSize = None,
+    tone_map: ToneMap = False,
     jobs: Annotated[
         str,
         typer.Option(
@@ -204,7 +206,9 @@ def batch(
                 "images": wanted.get("images", {}),
             },
             source_options=make_rotation_keys(rotate)
-            | ({"max_size": max_size} if task.kind == "video" else {}),
+            | (
+                {"max_size": max_size, "tone_map": tone_map or None} if task.kind == "video" else {}
+            ),
         )
 
     is_clear = is_no_background(background)

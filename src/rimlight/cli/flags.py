@@ -208,6 +208,7 @@ Rotate = Annotated[
 ]
 Start = Annotated[str | None, flag("sources.video.start_s", panel=INPUT)]
 End = Annotated[str | None, flag("sources.video.end_s", panel=INPUT)]
+ToneMap = Annotated[bool, flag("sources.video.tone_map", "--tone-map", panel=INPUT)]
 Stride = Annotated[int | None, flag("sources.video.stride", "--stride", panel=INPUT)]
 MaxSize = Annotated[str | None, flag("sources.video.max_size", panel=INPUT)]
 Recursive = Annotated[bool, flag("sources.images.recursive", "--recursive", "-r", panel=INPUT)]

@@ -13,6 +13,7 @@ _OPTIONS = {
     "audio=none": ("--audio none", "sinks.0.audio=none"),
     "private=true": ("--private", "sinks.0.private=true"),
     "format=png": ("--format png", "sinks.0.format=png"),
+    "tone_map=true": ("--tone-map", "source.tone_map=true"),
     "max_size": ("--max-size", "source.max_size=..."),
     "models_dir": ("--models-dir", "segmenter.models_dir=..."),
     "model=yolov8n-seg": ("--model yolov8n-seg", "segmenter.model=yolov8n-seg"),

@@ -156,6 +156,7 @@ def _describe_targets() -> dict[str, dict[str, Any]]:
     described: dict[str, dict[str, Any]] = {}
     for name, target in read_targets().items():
         forms = {"opaque": target.opaque, "transparent": target.transparent}
+        forms |= {"hdr": target.hdr} if target.hdr else {}
         rows = {
             key: OptionField(form.suffix, form.describe())
             if form

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rimlight.core.hdr_image import HdrImage, HdrInfo
 from rimlight.core.instances import Box, Instance, Instances
 from rimlight.core.mask import Mask
 from rimlight.imaging.color import (
@@ -60,6 +61,7 @@ class Frame:
         duration: how long it is shown, in seconds; said of a film's last frame only, for the others
             are shown until the next one.
         sample_aspect: width to height of one pixel.
+        hdr: the samples of an HDR video, whose SDR image this is; None for others.
 
     Raises:
         TypeError: `image` or `alpha` is not uint8.
@@ -78,6 +80,7 @@ class Frame:
     metadata: ImageMetadata = NO_METADATA
     duration: Fraction | None = None
     sample_aspect: Fraction = Fraction(1)
+    hdr: HdrImage | None = None
 
     def __post_init__(self) -> None:
         width, height = self.size
@@ -144,7 +147,7 @@ class Frame:
     @property
     def nbytes(self) -> int:
         """Bytes of the picture as it arrived."""
-        return int(self.image.nbytes)
+        return int(self.image.nbytes) + (self.hdr.nbytes if self.hdr else 0)
 
     def with_bgr(self, bgr: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> Frame:
         """Return the same moment with another picture, which may differ in size."""
@@ -196,6 +199,7 @@ class SourceInfo:
         start_offset: the time on the container's clock at which the frames' own times begin.
         primaries: the colors' primaries, an ITU-T H.273 code point; None when not declared.
         transfer: their transfer characteristics, likewise.
+        hdr: what its frames mean next to their SDR images; None if they are SDR.
         has_alpha: the frames are transparent in part.
         is_image_sequence: the frames are single pictures with names.
         image_paths: of these, each name and the file it is read from; none where that is not known.
@@ -215,6 +219,7 @@ class SourceInfo:
     start_offset: Fraction = Fraction(0)
     primaries: int | None = None
     transfer: int | None = None
+    hdr: HdrInfo | None = None
     has_alpha: bool = False
     is_image_sequence: bool = False
     image_paths: tuple[tuple[str, Path], ...] = ()

@@ -312,6 +312,8 @@ class EffectTraits:
     """Puts one image over another pixel by pixel, in JIT-compiled loops where there are any."""
     person_only: ClassVar[bool] = False
     """Needs no class but people, unless `keep` names another."""
+    is_repeatable: bool = False
+    """The same frame and mask give the same result, whatever came before: may be applied twice."""
 
     @classmethod
     def is_stateful(cls, options: Any) -> bool:

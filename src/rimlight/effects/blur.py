@@ -58,6 +58,7 @@ class BlurEffect(EffectTraits):
     def __init__(self, options: Options) -> None:
         self._options = options
         self._compositor = Compositor()
+        self.is_repeatable = options.refresh_hz is None
         self._usual_s = 1 / Fraction(options.refresh_hz) if options.refresh_hz else Fraction(0)
         self._interval_s = self._usual_s
         self._back: Image | None = None

@@ -25,6 +25,7 @@ class GrayEffect(EffectTraits):
     """Takes the color out of what is not in the foreground. The room can still be seen."""
 
     composites = True
+    is_repeatable = True
 
     class Options(opt.Options):
         """What keeps its colors."""

@@ -32,6 +32,7 @@ class ReplaceEffect(EffectTraits):
     hides_background = True
     composites = True
     person_only = True
+    is_repeatable = True
 
     class Options(opt.Options):
         """What stands behind."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from rimlight.core.config import RunConfig
 from rimlight.core.errors import ConfigError
@@ -27,7 +28,7 @@ class SideOutput:
 
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Write the frame with the own effects; return it as it was."""
-        shown = apply_effects(self._effects, frame, mask)
+        shown = apply_effects(self._effects, replace(frame, hdr=None), mask)
         self.sink.write(shown.blank_transparent())
         return frame
 
@@ -68,6 +69,7 @@ def open_extra_outputs(
     Raises:
         RimlightError: one of them does not open.
     """
+    info = replace(info, hdr=None)  # a matte or a foreground is SDR
     outputs = []
     for config in configs:
         (sink,), *_ = open_sinks(config, info, stack)

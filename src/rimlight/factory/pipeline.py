@@ -22,7 +22,7 @@ from rimlight.core.protocols import Effect, Refiner, Segmenter, Sink, Source, re
 from rimlight.factory import resume
 from rimlight.factory.extra_outputs import open_extra_outputs, split_extra_outputs
 from rimlight.factory.segmenter import open_segmenter, read_palette, separate_parts
-from rimlight.factory.sinks import make_private, open_sinks
+from rimlight.factory.sinks import choose_dynamic_range, make_private, open_sinks
 from rimlight.factory.validation import check_cover, validate_config
 from rimlight.imaging import jit
 from rimlight.pipeline.live import LivePipeline
@@ -87,7 +87,7 @@ def open_pipeline(
     validate_config(config)
     config = resume.assign_run_ids(make_private(config))
     with ExitStack() as stack:
-        source = _keep_running(open_source(config.source), config)
+        source = _keep_running(open_source(choose_dynamic_range(config).source), config)
         stack.callback(source.close)
         info = source.info
         check_cover(config, info.size[1])

@@ -143,6 +143,14 @@ def make_private(config: RunConfig) -> RunConfig:
     return config.model_copy(update={"sinks": sinks})
 
 
+def choose_dynamic_range(config: RunConfig) -> RunConfig:
+    """Return `config` with HDR read as SDR, unless an offline run writes a video."""
+    keeps = config.pipeline.overflow == "block" and any(s.kind == "video" for s in config.sinks)
+    if keeps or config.source.kind != "video":
+        return config
+    return config.model_copy(update={"source": config.source.with_options(tone_map=True)})
+
+
 def _place_of(part: SinkConfig, sink: Sink) -> str:
     """Name where the results of a sink go: its file or device, or what it is."""
     named = part.path or getattr(part.options, "device", None) or part.kind

@@ -56,6 +56,7 @@ class DeliveryTarget(BaseModel):
         about: the program.
         opaque: the form of results without alpha.
         transparent: that of results with alpha; None if it reads none.
+        hdr: that of HDR videos; None: as opaque ones.
         note: what a user should know.
         documents: where its maker says what it reads.
     """
@@ -65,6 +66,7 @@ class DeliveryTarget(BaseModel):
     about: str
     opaque: ResultForm
     transparent: ResultForm | None = None
+    hdr: ResultForm | None = None
     note: str = ""
     documents: tuple[str, ...] = ()
 

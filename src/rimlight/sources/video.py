@@ -14,10 +14,12 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, SourceOpenError, SourceReadError
 from rimlight.core.frame import Frame, SourceInfo
+from rimlight.core.hdr_image import HdrImage
 from rimlight.core.protocols import SourceTraits
 from rimlight.core.wording import join_names
 from rimlight.media.container import MediaLocation, VideoInput, open_video
-from rimlight.media.frame_conversion import YuvConverter, check_not_hdr, compute_sample_aspect
+from rimlight.media.frame_conversion import YuvConverter, compute_sample_aspect
+from rimlight.media.hdr_conversion import HdrReader, read_hdr_info
 from rimlight.media.stream_metadata import (
     find_clock_origin,
     find_largest_size,
@@ -49,7 +51,7 @@ class VideoSource(SourceTraits):
     yields every frame that decodes before it raises.
 
     Raises:
-        SourceOpenError: it does not open, holds no video, or no frame of it decodes; it is HDR, or
+        SourceOpenError: it does not open, holds no video, or no frame of it decodes; it
             has no frame at the requested start.
         ConfigError: the requested end is not after the start.
     """
@@ -81,6 +83,10 @@ class VideoSource(SourceTraits):
         threads: Annotated[
             int, Field(ge=0, le=64, description="decoder threads; 0: half of the cores")
         ] = 0
+        tone_map: Annotated[
+            bool,
+            Field(description="read HDR as SDR: its light is compressed (ITU-R BT.2390)"),
+        ] = False
         deinterlace: Annotated[
             bool, Field(description="make interlaced frames progressive (FFmpeg's bwdif)")
         ] = True
@@ -122,7 +128,12 @@ class VideoSource(SourceTraits):
             film, whole=self._metadata, trim_range=self._trim_range, deinterlace=options.deinterlace
         )
         first = self._get_first_picture()
-        check_not_hdr(first, self._location.name)
+        self._hdr_info = read_hdr_info(first)
+        self._tone_map = options.tone_map or film.is_live
+        self._hdr: HdrReader | None = None
+        if self._hdr_info is not None:
+            self._hdr = HdrReader(first, self._hdr_info, tone_map=self._tone_map)
+            first = self._hdr.to_sdr(first)
         largest = self._find_larger_size(first, film)
         self._converter = YuvConverter(first, options.max_size, largest=largest)
         self._has_alpha = (
@@ -161,7 +172,8 @@ class VideoSource(SourceTraits):
     def _iterate(self) -> Iterator[Frame]:
         for index, (picture, at) in enumerate(self._reader):
             now = time.monotonic()
-            image, alpha = self._converter.convert(picture)
+            shown = picture if self._hdr is None else self._hdr.to_sdr(picture)
+            image, alpha = self._converter.convert(shown)
             yield Frame(
                 image,
                 self._converter.layout,
@@ -172,7 +184,16 @@ class VideoSource(SourceTraits):
                 self._converter.color,
                 alpha,
                 sample_aspect=self.info.sample_aspect,
+                hdr=self._read_samples(picture),
             )
+
+    def _read_samples(self, picture: av.VideoFrame) -> HdrImage | None:
+        """Return the HDR samples of a frame; None if they are not kept."""
+        if self._hdr is None or self._tone_map:
+            return None
+        converter = self._converter
+        stored = converter.orientation.transform_size(converter.size)
+        return self._hdr.read_samples(picture, stored, converter.orientation)
 
     def _set_last_duration(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Yield `frames`; set the duration of the last one."""
@@ -243,6 +264,7 @@ class VideoSource(SourceTraits):
             start_offset=self._origin,
             primaries=self._converter.primaries,
             transfer=self._converter.transfer,
+            hdr=None if self._tone_map else self._hdr_info,
             has_alpha=self._has_alpha,
             notes=self._list_notes(film),
         )
@@ -250,6 +272,10 @@ class VideoSource(SourceTraits):
     def _list_notes(self, film: VideoInput) -> tuple[str, ...]:
         """Return notes for the user on how the video is read."""
         name, notes = self._location.name, [self._converter.note, self._growth]
+        if self._hdr_info is not None:
+            curve = self._hdr_info.form.transfer.upper()
+            done = "tone-mapped to SDR" if self._tone_map else "kept; tone_map=true makes it SDR"
+            notes.append(f"{name} is HDR ({curve}): {done}")
         if self._reader.is_interlaced:
             done = "made progressive" if self._deinterlace else "left as they are"
             notes.append(f"{name} is interlaced: its frames are {done} (source option deinterlace)")

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from rimlight.core.errors import ConfigError
 from rimlight.core.frame import SourceInfo
+from rimlight.core.hdr_image import HdrInfo
 from rimlight.system.av import av
 
 CodecName = Literal[
@@ -99,6 +100,7 @@ class EncodingPlan:
         options: the encoder's own options.
         wants_limited_range: readers of the file expect the limited range.
         audio: the codec that all sound is converted to; None: as the option `audio` says.
+        hdr: what HDR pictures mean; None: they are SDR.
     """
 
     format: str
@@ -107,6 +109,7 @@ class EncodingPlan:
     options: dict[str, str]
     wants_limited_range: bool = False
     audio: str | None = None
+    hdr: HdrInfo | None = None
 
     @property
     def is_limited_range(self) -> bool:

@@ -130,7 +130,8 @@ class DeliveryCheck:
     def _list_format_differences(self, facts: VideoFacts, path: Path) -> Iterator[str]:
         assert self._frame is not None
         plan, colors = self._plan, facts.colors
-        matrix = _MATRICES[choose_color(plan, self._frame.color).matrix]
+        written = "bt2020" if plan.hdr else choose_color(plan, self._frame.color).matrix
+        matrix = _MATRICES[written]
         if colors.matrix is not None and colors.matrix not in matrix:
             yield f"color matrix: {colors.matrix}, not {matrix[0]}"
         if plan.is_limited_range and colors.range == "full":

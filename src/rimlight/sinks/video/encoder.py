@@ -30,6 +30,7 @@ from rimlight.sinks.video.codecs import (
     is_quicktime,
     set_codec_tag,
 )
+from rimlight.sinks.video.hdr import HdrFrameConverter
 from rimlight.sinks.video.metadata import copy_metadata, reserve_pixel_aspect
 from rimlight.sinks.video.stream_copy import StreamCopy
 from rimlight.sinks.video.vp9_alpha import ALPHA_TAGS, Vp9AlphaEncoder
@@ -97,13 +98,17 @@ class Encoder:
         self._early: list[int] = []
         same_colors = first.color.matrix == info.color.matrix
         color = choose_color(plan, first.color)
-        self._pictures = AvFrameConverter(
-            "yuv420p" if plan.has_separate_alpha else plan.pixel_format,
-            self._size,
-            color,
-            primaries=info.primaries if same_colors else None,
-            transfer=info.transfer if same_colors else None,
-        )
+        self._pictures: HdrFrameConverter | AvFrameConverter
+        if plan.hdr is not None:
+            self._pictures = HdrFrameConverter(plan.hdr, plan.pixel_format, self._size)
+        else:
+            self._pictures = AvFrameConverter(
+                "yuv420p" if plan.has_separate_alpha else plan.pixel_format,
+                self._size,
+                color,
+                primaries=info.primaries if same_colors else None,
+                transfer=info.transfer if same_colors else None,
+            )
         os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 has no other switch for its banner
         options = build_muxer_options(plan, self._base, sound.time_bases if sound else ())
         self._output = av.open(
@@ -223,7 +228,7 @@ def _set_missing_dts(packets: list[av.Packet[Any]]) -> None:
 def _choose_size(plan: EncodingPlan, first: Frame) -> tuple[int, int]:
     """Return the size to encode, padded to even sides where the encoder cannot do without."""
     even = round_up_to_even(first.size)
-    if plan.codec.has_odd_sizes or even == first.size:
+    if (plan.codec.has_odd_sizes and plan.hdr is None) or even == first.size:
         return first.size
     log.info("%s needs even sides: %s is written as %s", plan.codec.name, first.size, even)
     return even

@@ -16,7 +16,7 @@ from pydantic import Field
 from rimlight.core import options
 from rimlight.core.errors import ConfigError, SinkError
 from rimlight.core.frame import Frame, SourceInfo
-from rimlight.sinks.delivery import check_suffix
+from rimlight.sinks.delivery import check_suffix, find_target
 from rimlight.sinks.output_paths import check_not_source, check_writable_file
 from rimlight.sinks.result_record import can_replace
 from rimlight.sinks.video.codecs import (
@@ -28,6 +28,7 @@ from rimlight.sinks.video.codecs import (
     plan_encoding,
 )
 from rimlight.sinks.video.delivery_check import DeliveryCheck
+from rimlight.sinks.video.hdr import adapt_to_hdr, choose_hdr_codec
 from rimlight.sinks.video.metadata import log_tags
 from rimlight.sinks.video.recording import RecordingWriter
 from rimlight.sinks.video.segment_index import SegmentIndex
@@ -110,7 +111,7 @@ class VideoSink:
         self._options = options
         self._info = info
         self._path = options.path
-        self._plan = self.plan(options)
+        self._plan = _plan_for_source(self.plan(options), options, info)
         self._is_recording = info.is_live and options.resume is None
         check_not_source(options.path, info)
         knows_what_is_there = self._is_recording or options.resume is not None
@@ -391,6 +392,24 @@ class VideoSink:
         elif code == errno.EINVAL:
             hint = "try a .mkv, or set audio=none"
         raise SinkError(f"cannot write {self._path}: {reason}", hint=hint) from exc
+
+
+def _plan_for_source(
+    plan: EncodingPlan, options: VideoSink.Options, info: SourceInfo
+) -> EncodingPlan:
+    """Return `plan` for HDR if the source is; where no codec is asked for, the usual one of HDR.
+
+    Raises:
+        ConfigError: the codec cannot hold it.
+    """
+    if info.hdr is None:
+        return plan
+    if options.codec == "auto" and not options.transparent:
+        form = find_target(options.deliver).hdr if options.deliver else None
+        usual = plan.codec if options.deliver else choose_hdr_codec(plan.format)
+        codec = cast(CodecName, form.codec if form else usual.name)
+        plan = VideoSink.plan(options.model_copy(update={"codec": codec}))
+    return adapt_to_hdr(plan, info.hdr)
 
 
 def _check_codec(plan: EncodingPlan, path: Path) -> None:
