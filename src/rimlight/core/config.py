@@ -115,8 +115,8 @@ class ModelOptions(Options):
         Literal["none", "track", "multi"],
         Field(
             description="run the model on the regions around people; track: at little cost; multi: "
-            "twice the work in video, sixty times on single images. Models of more than "
-            "people always get the whole image"
+            "twice the work in video, a hundred times on single images, where auto also runs "
+            "selfie-multiclass. Models of more than people always get the whole image"
         ),
     ] = "none"
     alternate: Annotated[

@@ -24,6 +24,9 @@ CLOSE_SIDE, FOLLOW_SIDE = 384, 256
 """Pixels of the longer side of masks that were looked at closer: of single pictures and first
 frames, and where every frame counts."""
 
+FOR_PICTURES = "selfie-multiclass"
+"""The model that the best masks of single pictures are made with as well."""
+
 LIGHTEST = "selfie-landscape"
 """The model that finds people with the least work."""
 
@@ -187,13 +190,18 @@ def _open_focus(wanted: ModelOptions) -> Segmenter:
         )
     both = EnsembleSegmenter(each, flip_tta=True)
     twice = {one: EnsembleSegmenter([one], flip_tta=True) for one in each}
-    return RoiSegmenter(
+    small = RoiSegmenter(
         both,
         lambda s: twice[wide if is_wide(s) else tall],
         margins=BEST_MARGINS,
         tiling=True,
         select_plain_model=lambda s: wide if is_wide(s) else tall,
     )
+    if wanted.model != "auto":
+        return small
+    from rimlight.segmenters.still_ensemble import StillEnsembleSegmenter
+
+    return StillEnsembleSegmenter(small, lambda: _open_one(wanted, FOR_PICTURES))
 
 
 def read_palette(part: SegmenterConfig) -> dict[str, str]:
