@@ -3,6 +3,8 @@
 import re
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -469,3 +471,29 @@ def test_a_picture_from_before_a_panic_is_never_sent_after_it(panel, browser):
     browser.ask("/picture")
     panel.write_immediately(make_frame(0))
     assert decode(browser.ask("/picture").body)[0, 0, 2] < 8
+
+
+def test_an_open_page_counts_as_a_consumer_of_a_camera_on_demand(panel, browser):
+    with closing(PanelSink(PanelSink.Options(port=0), make_info())) as other:
+        counter = other.open_consumer_counter()
+        assert counter.count() == 0
+        other.write(make_frame())
+        Browser(other.port, other.url.rpartition("/")[2]).ask("/picture")
+        assert counter.count() == 1
+
+
+@pytest.mark.parametrize("kind", ["panel", "http"])
+def test_without_the_web_server_a_hint_tells_what_to_install(kind):
+    code = f"""
+import sys
+sys.modules["starlette"] = None
+from rimlight.core.errors import MissingDependencyError
+from rimlight.sinks import SINKS
+cls = SINKS.load({kind!r})
+try:
+    cls(cls.Options(port=0), None)
+except MissingDependencyError as exc:
+    print(exc, exc.hint)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "needs starlette" in done.stdout and "pip install 'rimlight[panel]'" in done.stdout

@@ -178,6 +178,7 @@ def test_the_address_of_an_earlier_run_is_explained(open_page, url):
     cookie = {"name": f"rimlight-{port}", "value": "old", "url": url.partition("open/")[0]}
     page.context.add_cookies([cookie])
     page.wait_for_selector("#state.bad")
+    page.wait_for_selector("#frame.ended")
     assert "earlier run" in page.text_content("#message")
     page.goto(url.partition("open/")[0] + "open/wrong")
     assert "rimlight ctl panel" in page.text_content("body")

@@ -44,7 +44,7 @@ _MODELS = {
     "sinks.*": ("rimlight.core.config:SinkConfig", "options of every sink"),
     "run.run": ("rimlight.core.config:RunConfig", "the top level of a configuration file"),
     "run.pipeline": ("rimlight.core.config:PipelineConfig", "queues, masks and latency"),
-    "run.profile": ("rimlight.live.commands:Profile", "a profile of `rimlight ctl profile`"),
+    "run.profile": ("rimlight.live.profiles:Profile", "a profile of `rimlight ctl profile`"),
     "models.card": ("rimlight.core.model_card:ModelCard", "a model card"),
     "models.import-openvino": ("rimlight.lab.importers.road:ImportOptions", "an imported network"),
     "road.rule": ("rimlight.road.rules:Rule", "an event of the report"),

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
-from rimlight.core.config import EffectConfig, RunConfig, SegmenterConfig, read_yaml
+from rimlight.core.config import EffectConfig, RunConfig, SegmenterConfig
 from rimlight.core.errors import ConfigError
-from rimlight.core.options import Options, validate
 from rimlight.core.protocols import Effect, SupportsCommands
 from rimlight.core.registry import suggest
 from rimlight.factory.cover import check_effects, check_kept, compute_min_blur_px
@@ -26,11 +23,11 @@ from rimlight.live.governor import (
 )
 from rimlight.live.model_switch import ModelSwitch
 from rimlight.live.object_selection import LiveObjectSelection
+from rimlight.live.profiles import list_profiles, read_profile
 from rimlight.live.quality import QUALITIES, QualitySwitch, parse_cpu_share
 from rimlight.live.recorder import LiveRecorder
 from rimlight.live.status import Status, read_status
 from rimlight.pipeline.live import LivePipeline
-from rimlight.system import app_paths
 from rimlight.system.cpu import count_usable_cores
 
 KEYS = {
@@ -53,18 +50,6 @@ URGENT = frozenset({"panic", "freeze", "stop", "status", "choices", "panel"})
 """Commands that any thread may execute at any moment; the others are for the pipeline's thread."""
 
 _SWITCH = {"on": True, "off": False}
-
-
-class Profile(Options):
-    """A named set of the keys of a run that can change while it runs.
-
-    Attributes:
-        effects: the effects that replace those of the run; none: unchanged.
-        segmenter: the segmenter that replaces that of the run; none: unchanged.
-    """
-
-    effects: tuple[EffectConfig, ...] | None = None
-    segmenter: SegmenterConfig | None = None
 
 
 class LiveCommands:
@@ -176,10 +161,8 @@ class LiveCommands:
 
     def list_choices(self) -> dict[str, Any]:
         """Return the profiles, qualities and models of people to choose from, and the cores."""
-        folder = _get_profile_folder()
-        profiles = sorted(path.stem for path in folder.glob("*.yaml") if path.is_file())
         return {
-            "profiles": profiles,
+            "profiles": list_profiles(),
             "qualities": list(QUALITIES),
             "models": list_person_models(),
             "cores": count_usable_cores(),
@@ -275,8 +258,7 @@ class LiveCommands:
 
     def _profile(self, values: Sequence[str]) -> str:
         name = _get_only(values, "profile NAME or FILE")
-        path = _find_profile(name)
-        profile = validate(Profile, read_yaml(path), where=str(path))
+        profile = read_profile(name)
         effects = self._effects if profile.effects is None else profile.effects
         self._apply(effects, model=profile.segmenter)
         return f"profile {name}"
@@ -347,13 +329,3 @@ def _parse_switch(values: Sequence[str]) -> bool | None:
         text = " ".join(values)
         raise ConfigError(f"must be on or off, got {text!r}", hint="omit the value to toggle")
     return _SWITCH[values[0]]
-
-
-def _find_profile(name: str) -> Path:
-    if name.endswith((".yaml", ".yml")):
-        return Path(os.path.expanduser(name))
-    return _get_profile_folder() / f"{name}.yaml"
-
-
-def _get_profile_folder() -> Path:
-    return app_paths.get_config_folder() / "profiles"

@@ -7,7 +7,6 @@ picture from before a panic.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -26,6 +25,7 @@ from rimlight.web.files import send_file
 from rimlight.web.gallery import Gallery
 from rimlight.web.metrics import is_healthy, render_metrics
 from rimlight.web.pictures import PictureFeed
+from rimlight.web.requests import parse_command, read_body
 from rimlight.web.uploads import MAX_UPLOAD_BYTES, store_background
 
 Submit = Callable[[Sequence[str]], PendingCommand]
@@ -141,7 +141,7 @@ class Panel:
     async def run_command(self, request: Request) -> Response:
         """Run {"command": [...]}, and send the answer of `rimlight ctl`."""
         try:
-            words = _parse_command(await _read_body(request, MAX_COMMAND_BYTES))
+            words = parse_command(await read_body(request, MAX_COMMAND_BYTES))
             words = self._resolve(words)
         except ValueError as exc:
             return JSONResponse({"ok": False, "text": str(exc), "hint": ""}, 400)
@@ -151,7 +151,7 @@ class Panel:
         """Add the picture in the body to the gallery, and send its number."""
         name = request.query_params.get("name", "")
         try:
-            data = await _read_body(request, MAX_UPLOAD_BYTES)
+            data = await read_body(request, MAX_UPLOAD_BYTES)
             store = partial(store_background, data, name, self._uploads)
             path = await to_thread.run_sync(store, limiter=self._picture_turn)
         except ValueError as exc:
@@ -207,38 +207,3 @@ class Panel:
         while command.answer is None and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(_POLL_S)
         return _BUSY if command.answer is None else command.answer
-
-
-async def _read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the body of a request.
-
-    Raises:
-        ValueError: it is longer than `max_bytes`, or the client leaves.
-    """
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > max_bytes:
-        raise ValueError(f"more than {max_bytes} bytes")
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > max_bytes:
-                raise ValueError(f"more than {max_bytes} bytes")
-    except ClientDisconnect as exc:
-        raise ValueError("the client has left") from exc
-    return bytes(body)
-
-
-def _parse_command(body: bytes) -> list[str]:
-    """Return the words of {"command": ["blur", "20"]}.
-
-    Raises:
-        ValueError: `body` is something else.
-    """
-    try:
-        words = json.loads(body)["command"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        words = None
-    if not (isinstance(words, list) and words and all(isinstance(word, str) for word in words)):
-        raise ValueError('must be {"command": ["panic"]}')
-    return words

@@ -91,6 +91,7 @@ async function refresh() {
     if (answer.ok) {
       if (!isReached) await loadChoices();
       isReached = true;
+      $("frame").classList.remove("ended");
       before = status;
       status = { ...answer.status, at: performance.now() };
       showStatus();
@@ -99,6 +100,7 @@ async function refresh() {
     }
   } catch (error) {
     isReached = false;
+    $("frame").classList.add("ended");
     setState(error.message === "stale" ? "another run" : "not running", "bad");
     if (error.message === "stale") showMessage(STALE);
   }
