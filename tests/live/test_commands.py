@@ -300,3 +300,13 @@ def test_a_run_without_a_panel_says_how_to_get_one(play):
 
     hint, _ = play(ask)
     assert "rimlight live --panel" in hint
+
+
+def test_a_run_without_a_camera_has_none_to_change(play):
+    def change(controls):
+        with pytest.raises(ConfigError, match="no camera"):
+            controls.execute(["camera", "/dev/video0"])
+        return controls.get_status().camera
+
+    name, shown = play(change)
+    assert name == "" and len(shown) == DONE

@@ -247,3 +247,63 @@ def test_smaller_pictures_of_the_camera_come_at_the_size_of_the_start():
 
 def test_a_source_that_can_only_be_opened_again_does_not_shrink():
     assert not ReconnectingSource(Shutter(), openings()).can_downscale()
+
+
+class LastingSource(ListSource):
+    """Delivers frames until it is closed, and then fails as a camera does."""
+
+    def __init__(self, name, size=(64, 48)):
+        super().__init__(10_000, size=size, is_live=True)
+        self.name, self.is_open = name, True
+
+    def __iter__(self):
+        for frame in super().__iter__():
+            if not self.is_open:
+                raise SourceReadError(f"{self.name} is closed")
+            yield frame
+
+    def close(self):
+        self.is_open = False
+
+
+def test_another_source_takes_over_between_two_frames_at_the_same_size():
+    first, other = LastingSource("first"), LastingSource("other", size=(32, 24))
+    source = ReconnectingSource(first, openings())
+    frames = []
+    for frame in source:
+        frames.append(frame)
+        if len(frames) == 3:
+            source.switch_to(other, openings())
+        if len(frames) == 6:
+            source.close()
+            break
+    assert [frame.index for frame in frames] == list(range(6))
+    assert {frame.size for frame in frames} == {(64, 48)}
+    assert not first.is_open and not other.is_open
+    assert (source.losses, source.problem) == (0, "")
+
+
+def test_of_two_sources_chosen_in_a_row_the_last_one_stays_and_none_is_left_open():
+    first, second, third = (LastingSource(name) for name in ("first", "second", "third"))
+    source = ReconnectingSource(first, openings())
+    for count, _ in enumerate(source):
+        if count == 1:
+            source.switch_to(second, openings())
+            source.switch_to(third, openings())
+        if count == 3:
+            assert [each.is_open for each in (first, second, third)] == [False, False, True]
+            break
+    source.close()
+    assert not third.is_open
+
+
+def test_the_source_that_took_over_is_opened_again_when_it_is_lost():
+    third = LastingSource("third")
+    source = ReconnectingSource(LastingSource("first"), openings())
+    for count, _ in enumerate(source):
+        if count == 1:
+            source.switch_to(broken(2), openings(third))
+        if count == 7:
+            break
+    assert source.losses == 1 and third.is_open
+    source.close()

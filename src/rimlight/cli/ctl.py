@@ -12,10 +12,10 @@ import typer
 from rimlight.core.errors import ConfigError
 from rimlight.core.printable import make_printable
 
-VERBS = """background FILE or COLOR, blur PIXELS (or +5, -5), next, mirror, freeze, panic (each
-on, off, or toggled without a value), keep CLASSES (or largest, center, id:3, all), exclude
-CLASSES, objects, model NAME, quality NAME, profile NAME, max-cpu PERCENT (or off), record (on,
-off, or FILE), panel (its address), choices, status, stop"""
+VERBS = """camera DEVICE, background FILE or COLOR, blur PIXELS (or +5, -5), next, mirror, framing,
+freeze, panic (each on, off, or toggled without a value), keep CLASSES (or largest, center, id:3,
+all), exclude CLASSES, objects, model NAME, quality NAME, profile NAME, max-cpu PERCENT (or off),
+record (on, off, or FILE), panel (its address), choices, status, stop"""
 
 _WITH_FILE = frozenset({"background", "model", "profile"})
 """Verbs whose value may be a file."""

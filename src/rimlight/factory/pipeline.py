@@ -32,6 +32,7 @@ from rimlight.sources.rotate import RotatedSource, rotate_source
 
 if TYPE_CHECKING:
     from rimlight.refiners.lookahead import MaskLookahead
+    from rimlight.sources.reconnect import CameraReopener
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +153,23 @@ def _keep_running(first: Source, config: RunConfig) -> Source:
 
     if part.kind != "camera":
         return ReconnectingSource(first, partial(open_source, part))
+    return ReconnectingSource(first, reconnect_camera(part, first))
+
+
+def reconnect_camera(part: SourceConfig, first: Source) -> CameraReopener:
+    """Return what opens a camera again, wherever it is plugged in.
+
+    Args:
+        part: its description.
+        first: the camera, open.
+
+    Raises:
+        OSError: the camera cannot be identified.
+    """
     from rimlight.sources.reconnect import CameraReopener
 
     stored = first.stored_size if isinstance(first, RotatedSource) else first.info.size
-
-    return ReconnectingSource(first, CameraReopener(part, stored, open_source))
+    return CameraReopener(part, stored, open_source)
 
 
 def _play_live(first: Source, part: SourceConfig) -> Source:

@@ -14,6 +14,7 @@ from rimlight.factory.cover import check_effects, check_kept, compute_min_blur_p
 from rimlight.factory.pipeline import OpenPipeline
 from rimlight.factory.segmenter import list_person_models, read_foreground
 from rimlight.live import effect_edits
+from rimlight.live.camera_switch import CameraSwitch, list_camera_names
 from rimlight.live.effect_edits import Effects
 from rimlight.live.governor import (
     Governor,
@@ -82,6 +83,7 @@ class LiveCommands:
         )
         self._governor = self.make_governor(None, None)
         self._recorder = LiveRecorder(run.pipeline, run.info)
+        self._camera_switch = CameraSwitch(run.source, config)
         self._verbs: dict[str, Callable[[Sequence[str]], str]] = {
             "background": self._background,
             "blur": self._blur,
@@ -98,6 +100,7 @@ class LiveCommands:
             "profile": self._profile,
             "quality": self._quality,
             "max-cpu": self._limit_cpu,
+            "camera": self._camera_switch.switch,
             "record": self._recorder.record,
             "panel": self._panel,
             "stop": self._stop,
@@ -157,11 +160,13 @@ class LiveCommands:
             governor=self._governor,
             quality=self._quality_switch.name,
             recording=self._recorder.path,
+            camera=self._camera_switch.device,
         )
 
     def list_choices(self) -> dict[str, Any]:
-        """Return the profiles, qualities and models of people to choose from, and the cores."""
+        """Return the cameras, profiles, qualities and models to choose from, and the cores."""
         return {
+            "cameras": list_camera_names(),
             "profiles": list_profiles(),
             "qualities": list(QUALITIES),
             "models": list_person_models(),
@@ -172,6 +177,7 @@ class LiveCommands:
         """Return the run as it is now, with the effects, model and quality of its commands."""
         return self._config.model_copy(
             update={
+                "source": self._camera_switch.requested,
                 "effects": self._effects,
                 "segmenter": self._model_switch.requested,
                 "refiners": self._quality_switch.describe_refiners(),

@@ -51,6 +51,7 @@ class Status:
         cpu: use of the last seconds, as a share of one core.
         max_cpu: its limit, 0.0 for none.
         recording: the file that `record` writes to; "" for none.
+        camera: its path or number; "" for a source that is no camera.
     """
 
     source: str
@@ -80,6 +81,7 @@ class Status:
     cpu: float
     max_cpu: float
     recording: str
+    camera: str
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
@@ -95,6 +97,7 @@ def read_status(
     governor: Governor,
     quality: str,
     recording: str,
+    camera: str,
 ) -> Status:
     """Return the state of `run`.
 
@@ -106,6 +109,7 @@ def read_status(
         governor: keeps it within its limits.
         quality: of its masks.
         recording: the file that is recorded to.
+        camera: that it shows.
     """
     stats, errors, source = pipeline.stats, pipeline.errors, run.source
     lasting = source if isinstance(source, ReconnectingSource) else None
@@ -139,6 +143,7 @@ def read_status(
         cpu=round(governor.share, 3),
         max_cpu=governor.max_cpu or 0.0,
         recording=recording,
+        camera=camera,
     )
 
 

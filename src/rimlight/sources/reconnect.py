@@ -87,6 +87,7 @@ class ReconnectingSource:
         self._closed = threading.Event()
         self._is_suspended = False
         self._released: Source | None = None
+        self._prepared: Source | None = None
         self._fitter = FrameFitter(first.info.size)
         self._woken = threading.Event()
         self._state = State.OPENING
@@ -146,6 +147,19 @@ class ReconnectingSource:
             self._released = self._source
             self._source.close()
 
+    def switch_to(self, other: Source, reopen: Callable[[], Source] | Reopener) -> None:
+        """Continue with the frames of another source, at the size of the first.
+
+        Args:
+            other: open; it is closed with this one.
+            reopen: opens it again.
+        """
+        skipped, self._prepared = self._prepared, other
+        self._reopen, self._released = reopen, self._source
+        self._source.close()
+        if skipped is not None:
+            skipped.close()
+
     def stop_waiting(self) -> None:
         """End the iteration if the source is lost or suspended. Any thread may call this."""
         self._closed.set()
@@ -155,6 +169,9 @@ class ReconnectingSource:
         """End the iteration, also while the source is lost or suspended."""
         self.stop_waiting()
         self._source.close()
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            prepared.close()
 
     def _record_loss(self, exc: Exception) -> None:
         self._state, self.problem = State.LOST, str(exc)
@@ -173,7 +190,8 @@ class ReconnectingSource:
             pause_s = min(max(2 * pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
             self._state = State.RETRYING if self.problem else State.OPENING
             try:
-                self._source = self._reopen()
+                prepared, self._prepared = self._prepared, None
+                self._source = prepared or self._reopen()
             except (SourceError, OSError) as exc:
                 self.problem = str(exc)
                 self._wait_while_suspended()

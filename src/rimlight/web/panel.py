@@ -41,7 +41,18 @@ _FILES = {
 OPEN_PATHS = frozenset({"/healthz", "/metrics"})
 """What needs no token: numbers alone."""
 ALLOWED_VERBS = frozenset(
-    {"background", "blur", "choices", "framing", "freeze", "max-cpu", "mirror", "model", "next"}
+    {
+        "background",
+        "blur",
+        "camera",
+        "choices",
+        "framing",
+        "freeze",
+        "max-cpu",
+        "mirror",
+        "model",
+        "next",
+    }
     | {"panic", "profile", "quality", "record", "status"}
 )
 """What the page may ask of the run; `rimlight ctl` may ask more."""
@@ -69,6 +80,7 @@ class Panel:
         self._gallery = gallery
         self._uploads = uploads
         self._submit: Submit | None = None
+        self._cameras: frozenset[str] = frozenset()
         self._picture_turn = CapacityLimiter(1)
 
     def accept_commands(self, submit: Submit | None) -> None:
@@ -122,6 +134,7 @@ class Panel:
         status = await self._execute(["status"])
         shown = Path(status["status"]["background"]) if status["ok"] else Path()
         folders = [shown.parent] if shown.is_absolute() else []
+        self._cameras = frozenset(answer["status"].get("cameras", ()))
         items = await to_thread.run_sync(self._gallery.list_items, folders)
         backgrounds = [{"id": item.id, "name": item.path.stem} for item in items]
         return JSONResponse({**answer["status"], "ok": True, "backgrounds": backgrounds})
@@ -194,7 +207,11 @@ class Panel:
             raise ValueError("a background of the panel is a color or a picture of the gallery")
         if verb == "record" and values not in ([], ["on"], ["off"]):
             raise ValueError("the panel starts and ends recordings, and names no files")
-        if any("/" in value or value.endswith((".yaml", ".yml")) for value in values):
+        if verb == "camera" and values not in [[each] for each in self._cameras]:
+            raise ValueError("there is no such camera")
+        if verb != "camera" and any(
+            "/" in value or value.endswith((".yaml", ".yml")) for value in values
+        ):
             raise ValueError("the panel takes names, not files")
         return words
 

@@ -179,7 +179,10 @@ function showBackground() {
 
 function showQuality() {
   for (const button of $("qualities").children) press(button, button.dataset.name === status.quality);
-  if (document.activeElement !== $("model")) showModel();
+  if (document.activeElement !== $("model")) select($("model"), status.model);
+  $("camera-row").hidden = !status.camera;
+  const path = /^\d+$/.test(status.camera) ? `/dev/video${status.camera}` : status.camera;
+  if (status.camera && document.activeElement !== $("camera")) select($("camera"), path);
   const budget = $("budget");
   if (!isHeld(budget)) budget.value = String(status.max_cpu ? Math.round(status.max_cpu * 100) : budget.max);
   showBudget();
@@ -190,12 +193,9 @@ function showQuality() {
   $("meter-limit").style.left = `${(status.max_cpu * 10000) / scale}%`;
 }
 
-function showModel() {
-  const select = $("model");
-  if (![...select.options].some((option) => option.value === status.model)) {
-    select.add(new Option(status.model, status.model));
-  }
-  select.value = status.model;
+function select(list, value) {
+  if (![...list.options].some((option) => option.value === value)) list.add(new Option(value, value));
+  list.value = value;
 }
 
 function showBudget() {
@@ -214,6 +214,8 @@ async function loadChoices() {
   $("budget").max = String(choices.cores * 100 + 5);
   $("qualities").replaceChildren(...choices.qualities.map((name) => makeButton(name, ["quality", name], { name })));
   $("model").replaceChildren(...choices.models.map((name) => new Option(name, name)));
+  const cameras = Object.entries(choices.cameras || {});
+  $("camera").replaceChildren(...cameras.map(([path, name]) => new Option(`${name} (${path})`, path)));
   $("profiles").replaceChildren(...choices.profiles.map((name) => makeButton(name, ["profile", name], { name })));
   $("profiles-card").hidden = choices.profiles.length === 0;
   $("gallery").replaceChildren(...choices.backgrounds.map(makeGalleryItem));
@@ -269,6 +271,7 @@ function connectControls() {
     return button;
   }));
   $("color").addEventListener("change", () => send(["background", $("color").value]));
+  $("camera").addEventListener("change", () => send(["camera", $("camera").value]));
   $("model").addEventListener("change", () => send(["model", $("model").value]));
   connectSlider($("blur"), () => ($("blur-value").textContent = `${$("blur").value} px`), (input) => send(["blur", input.value]));
   connectSlider($("budget"), showBudget, (input) => send(["max-cpu", isUnlimited(input) ? "off" : `${input.value}%`]));
