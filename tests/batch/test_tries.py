@@ -47,7 +47,7 @@ def inputs(tmp_path):
     for name in ("one", "two"):
         cv2.imwrite(str(folder / "photos" / f"{name}.png"), np.full((48, 64, 3), 90, np.uint8))
     cv2.imwrite(str(folder / "still.png"), np.full((48, 64, 3), 90, np.uint8))
-    write_video(folder / "clip.mp4", size=(128, 96), codec="libx264", stamps=range(0, 5000, 40))
+    write_video(folder / "clip.mp4", size=(128, 96), codec="libx264", stamps=range(0, 5000, 100))
     return folder
 
 
