@@ -17,7 +17,9 @@ def display():
     if not (shutil.which("Xvfb") and shutil.which("setpriv")):
         pytest.skip("needs Xvfb and setpriv (apt-get install xvfb util-linux)")
     reader, writer = os.pipe()
-    screen = ["-screen", "0", "800x600x24", "-nolisten", "tcp", "-displayfd", str(writer)]
+    size = ["-screen", "0", "800x600x24"]
+    # Without -noreset it starts over when its last client leaves, and refuses others meanwhile.
+    screen = [*size, "-noreset", "-nolisten", "tcp", "-displayfd", str(writer)]
     _KEEP.append(
         subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "Xvfb", *screen],

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from clip_maker import write_video
 from PIL import Image
+from xvfb import display
 
 from rimlight.core.frame import SourceInfo
 from rimlight.sources import SOURCES
@@ -36,6 +37,12 @@ def options_of(kind, folder):
             pixels = np.full((47, 65, 3), index * 20, np.uint8)
             cv2.imwrite(str(folder / f"{index}.png"), pixels)
         return {"path": str(folder)}
+    return options_without_files(kind)
+
+
+def options_without_files(kind):
+    if kind == "screen":
+        return {"display": display(), "area": "65x47+100+50", "rate": 500}
     return {"size": "65x47"} | ({"count": 10} if kind == "test-pattern" else {})
 
 

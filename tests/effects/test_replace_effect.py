@@ -183,7 +183,11 @@ def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "found"),
-    [(".", "is a folder"), ("https://host/a.jpg", "is an address"), ("x.svg", "is an SVG drawing")],
+    [
+        (".", "no picture in the folder"),
+        ("https://host/a.jpg", "is an address"),
+        ("x.svg", "is an SVG drawing"),
+    ],
 )
 def test_what_cannot_be_a_background_is_called_by_its_name(tmp_path, monkeypatch, name, found):
     monkeypatch.chdir(tmp_path)

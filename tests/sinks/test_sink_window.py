@@ -78,9 +78,12 @@ def test_a_key_ends_the_run(key):
 def test_the_window_holds_the_picture_and_a_line_of_keys_alone_and_says_nothing():
     result = python(
         START + "sink.describe_keys('b next background   q quit')\n"
-        "for index in range(8): sink.write(make_frame(index, (400, 300)))\n"
         "find = ['xdotool', 'search', '--name', '^rimlight$', 'getwindowgeometry', '--shell']\n"
-        "print(subprocess.run(find, capture_output=True, text=True).stdout)\n"
+        "for index in range(200):  # until it has its size\n"
+        "    sink.write(make_frame(index, (400, 300)))\n"
+        "    found = subprocess.run(find, capture_output=True, text=True).stdout\n"
+        "    if 'WIDTH=400' in found: break\n"
+        "print(found)\n"
         "sink.close()",
         display(),
     )

@@ -167,6 +167,16 @@ GreenScreen = Annotated[
         metavar="COLOR",
     ),
 ]
+Scene = Annotated[
+    str | None,
+    typer.Option(
+        "--scene",
+        metavar="FILE|FOLDER|screen",
+        help="Show a picture, a video, a folder of slides or the screen, with the person small in "
+        "a corner.",
+        rich_help_panel=BACKGROUND,
+    ),
+]
 Framing = Annotated[
     bool,
     typer.Option(

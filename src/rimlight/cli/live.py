@@ -42,6 +42,7 @@ from rimlight.cli.flags import (
     Quality,
     Quiet,
     Rotate,
+    Scene,
     Settings,
     Threads,
     check_effect_flags,
@@ -52,6 +53,7 @@ from rimlight.cli.flags import (
     make_rotation_keys,
     make_segmenter_keys,
 )
+from rimlight.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from rimlight.core.config import RunConfig
@@ -78,6 +80,7 @@ def live(
     gray: Gray = False,
     fit: Fit = "fill",
     mirror: Mirror = False,
+    scene: Scene = None,
     match_light: MatchLight = None,
     effect: MoreEffects = None,
     framing: Framing = False,
@@ -109,14 +112,16 @@ def live(
     is blurred. Ctrl-C, or q in the window, ends the run.
 
     Keys in the window and on the terminal: b next background, + and - blur, m mirror, z framing,
-    f freeze, p or space blanks all outputs. `rimlight ctl` sends the same commands from another
-    terminal.
+    c corner of the person, [ and ] size, f freeze, p or space blanks all outputs.
+    `rimlight ctl` sends the same commands from another terminal.
 
       rimlight live --background office.jpg
 
       rimlight live --source /dev/video0 --sink virtual-camera:/dev/video10 --sink window
 
       rimlight live --background office.jpg --match-light 0.6 --effect layer:lower-third.png
+
+      rimlight live --scene slides/ --framing
 
       rimlight live --green-screen '#00b140' --background studio.mp4 --framing
 
@@ -131,6 +136,11 @@ def live(
     from rimlight.factory.validation import validate_live
 
     selection = parse_object_filter(keep, exclude)
+    if scene is not None:
+        if background is not None or blur is not None or gray:
+            raise ConfigError("choose --scene or another background", hint=f"--scene {scene}")
+        background, fit = scene, "fit" if fit == "fill" else fit
+        effect = ["inset", *(effect or ())]
     has_background = background is not None or blur is not None or gray
     if not has_background and (mirror or keep or exclude):
         blur, has_background = 20.0, True

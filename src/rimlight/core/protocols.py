@@ -293,9 +293,11 @@ class EffectPosition(IntEnum):
 
     CONTENT = 0
     """Before the background: it changes the person, or where they are."""
-    FRAME = 1
+    LAYOUT = 1
+    """Before the background, too, after what changes the person: where the person stands."""
+    FRAME = 2
     """With the background, or on the finished frame."""
-    TOP = 2
+    TOP = 3
     """Last: it lies over everything and is not mirrored."""
 
 

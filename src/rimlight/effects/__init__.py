@@ -32,6 +32,9 @@ EFFECTS = Registry(
             "rimlight.effects.hologram:HologramEffect", summary="the person as a hologram"
         ),
         "hud": Entry("rimlight.effects.hud:HudEffect", summary="rate, latency and drops"),
+        "inset": Entry(
+            "rimlight.effects.inset:InsetEffect", summary="the person small in a corner"
+        ),
         "layer": Entry(
             "rimlight.effects.layer:LayerEffect", summary="an image with alpha over the frame"
         ),

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rimlight.core.addresses import hide_secrets
-from rimlight.core.errors import ConfigError, SourceError
+from rimlight.core.errors import ConfigError, MissingDependencyError, SourceError
 from rimlight.core.frame import Frame
 from rimlight.imaging.color import bgr_to_i420, round_up_to_even
 from rimlight.imaging.compositing.blend import composite_bgr
@@ -41,6 +41,7 @@ from rimlight.system.file_kinds import (
     is_still_image,
     read_header,
 )
+from rimlight.system.folders import list_files
 
 if TYPE_CHECKING:
     from rimlight.imaging.image_files.pillow import AnimationFrame
@@ -143,10 +144,11 @@ class FittedBackground:
 
 
 def open_background(text: str, *, fit: Fit, pad_color: Bgr) -> FittedBackground:
-    """Open a background by what the user wrote: a color, or the path of a picture or video.
+    """Open a background by what the user wrote: a color, a picture, a video, slides, a screen.
 
     Args:
-        text: a color is looked for first; `./white` is the file of that name.
+        text: a color is looked for first; `./white` is the file of that name. Of a folder the
+            first image is shown; "screen" and "screen:AREA" are the screen.
         fit: how pictures and videos meet a frame of other proportions.
         pad_color: what shows beside and through them.
 
@@ -156,9 +158,47 @@ def open_background(text: str, *, fit: Fit, pad_color: Bgr) -> FittedBackground:
     if is_color(text):
         flat = np.full((2, 2, 3), parse_color(text), np.uint8)
         return FittedBackground(StillBackground(flat), "stretch", pad_color)
+    if is_screen(text):
+        return FittedBackground(_open_screen(text.partition(":")[2]), fit, pad_color)
     path = Path(os.path.expanduser(strip_file_scheme(text)))
+    if os.path.isdir(path):
+        path = find_first_slide(path)
     _check_file(text, path)
     return FittedBackground(_opened(path, pad_color), fit, pad_color)
+
+
+def find_first_slide(folder: Path) -> Path:
+    """Return the first image of a folder, in the natural order of names.
+
+    Raises:
+        ConfigError: it has none, or cannot be read.
+    """
+    try:
+        paths = list_files(folder)
+    except OSError as exc:
+        raise ConfigError(f"the folder {folder} cannot be read: {exc.strerror}") from exc
+    if not paths:
+        raise ConfigError(
+            f"there is no picture in the folder {folder}",
+            hint="put images into it; pages of a PDF: pdftoppm -png talk.pdf slides/page",
+        )
+    return paths[0]
+
+
+def is_screen(text: str) -> bool:
+    """Return True for "screen" and "screen:AREA", unless a file has that name."""
+    return text.partition(":")[0] == "screen" and not os.path.exists(text)
+
+
+def _open_screen(area: str) -> Background:
+    try:
+        from rimlight.effects.screen_background import ScreenBackground
+    except ModuleNotFoundError as exc:
+        raise MissingDependencyError(
+            f"the screen as a background needs the package {exc.name}",
+            hint="pip install 'rimlight[screen]'",
+        ) from exc
+    return ScreenBackground(area)
 
 
 def _opened(path: Path, pad_color: Bgr) -> Background:
@@ -177,8 +217,6 @@ def _check_file(text: str, path: Path) -> None:
     if is_network_address(text):
         shown = f"the background {hide_secrets(text)} is an address"
         hint = "download it first, and give the file"
-    elif os.path.isdir(path):
-        shown, hint = f"the background {path} is a folder", "name one picture or video in it"
     elif os.path.isfile(path):  # not `is_file`, which raises where a name is too long
         found = describe_other_format(read_header(str(path)))
         if not found or found == "a video":

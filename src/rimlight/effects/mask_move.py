@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import cv2
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from rimlight.core.frame import Mask
 from rimlight.imaging.viewport import Viewport, move_plane
 
+_MOST_DETAIL = 3
+"""Times that a mask may become larger."""
 _MOST_CHANNELS = 4
 """That OpenCV warps together."""
 
@@ -18,7 +21,8 @@ _MOST_CHANNELS = 4
 def move_mask(mask: Mask, view: Viewport) -> Mask:
     """Return the mask of what is under `view`; there is no foreground outside of the frame.
 
-    Single objects are merged into their classes.
+    Single objects are merged into their classes. The mask of a frame that is shrunk becomes
+    larger, so that it keeps its detail.
 
     Args:
         mask: of the frame.
@@ -26,9 +30,11 @@ def move_mask(mask: Mask, view: Viewport) -> Mask:
     """
     if view.is_whole:
         return mask
-    scores = _move_channels(get_soft_scores(mask), view)
+    factor = min(_MOST_DETAIL, max(1, math.ceil(view.scale)))
+    size = mask.shape[1] * factor, mask.shape[0] * factor
+    scores = _move_channels(get_soft_scores(mask), view, size)
     if mask.alpha_u8 is not None:
-        return mask.with_scores(scores, move_plane(mask.alpha_u8, view))
+        return mask.with_scores(scores, move_plane(mask.alpha_u8, view, size))
     return mask.with_scores(scores)
 
 
@@ -39,8 +45,12 @@ def get_soft_scores(mask: Mask) -> NDArray[np.float32]:
     return np.stack([mask.alpha([name]) for name in mask.classes], axis=2)
 
 
-def _move_channels(scores: NDArray[np.float32], view: Viewport) -> NDArray[np.float32]:
-    if scores.shape[2] <= _MOST_CHANNELS:
-        return move_plane(scores, view)
-    moved = [move_plane(np.ascontiguousarray(scores[..., i]), view) for i in range(scores.shape[2])]
+def _move_channels(
+    scores: NDArray[np.float32], view: Viewport, size: tuple[int, int]
+) -> NDArray[np.float32]:
+    count = scores.shape[2]
+    if count <= _MOST_CHANNELS:
+        return move_plane(scores, view, size)
+    single = (np.ascontiguousarray(scores[..., i]) for i in range(count))
+    moved = [move_plane(channel, view, size) for channel in single]
     return cast(NDArray[np.float32], cv2.merge(moved))

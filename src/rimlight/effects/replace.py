@@ -40,7 +40,8 @@ class ReplaceEffect(EffectTraits):
         positional: ClassVar[str | None] = "background"
 
         background: Annotated[
-            opt.FileName, Field(description="a color, or a picture or video file")
+            opt.FileName,
+            Field(description="a color, a picture, a video, a folder of slides, or screen"),
         ]
         fit: Annotated[Fit, Field(description="how a picture meets the frame")] = "fill"
         pad_color: Annotated[

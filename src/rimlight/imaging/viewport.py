@@ -70,27 +70,29 @@ def enlarge_i420(i420: Image, view: Viewport, dst: Image) -> Image:
     return dst
 
 
-def move_plane(values: Values, view: Viewport) -> Values:
-    """Return what is under `view` at the size of `values`; 0 where there is nothing.
+def move_plane(values: Values, view: Viewport, size: tuple[int, int]) -> Values:
+    """Return what is under `view` at another size; 0 where there is nothing.
 
     Args:
         values: float32 or uint8, (h, w) or (h, w, channels).
         view: any part, also one that reaches over the borders.
+        size: (width, height) of the result.
     """
     height, width = values.shape[:2]
+    across, down = view.scale * width / size[0], view.scale * height / size[1]
     # Pixels are areas: the middle of the first one is at a half.
-    shift = [(view.scale - 1) / 2 + view.left * width, (view.scale - 1) / 2 + view.top * height]
-    matrix = np.array([[view.scale, 0, shift[0]], [0, view.scale, shift[1]]], np.float32)
+    left, top = (across - 1) / 2 + view.left * width, (down - 1) / 2 + view.top * height
+    matrix = np.array([[across, 0, left], [0, down, top]], np.float64)
     inside = view.left >= 0 and view.top >= 0 and max(view.left, view.top) + view.scale <= 1
     border = cv2.BORDER_REPLICATE if inside else cv2.BORDER_CONSTANT
     moved = cv2.warpAffine(
         values,
         matrix,
-        (width, height),
+        size,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=border,
     )
-    return cast(Values, moved.reshape(values.shape))
+    return cast(Values, moved.reshape(size[1], size[0], *values.shape[2:]))
 
 
 def _enlarge_axis(start: float, scale: float, count: int) -> tuple[slice, int, int]:

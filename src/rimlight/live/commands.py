@@ -22,6 +22,7 @@ from rimlight.live.governor import (
     build_quality_ladder,
     make_downscale_step,
 )
+from rimlight.live.inset_moves import move_inset
 from rimlight.live.model_switch import ModelSwitch
 from rimlight.live.object_selection import LiveObjectSelection
 from rimlight.live.profiles import list_profiles, read_profile
@@ -36,7 +37,11 @@ KEYS = {
     "+": ("blur", "+4"),
     "-": ("blur", "-4"),
     "m": ("mirror",),
+    "B": ("previous",),
     "z": ("framing",),
+    "c": ("inset",),
+    "[": ("inset", "-0.05"),
+    "]": ("inset", "+0.05"),
     "f": ("freeze",),
     "p": ("panic",),
     " ": ("panic",),
@@ -44,7 +49,10 @@ KEYS = {
 }
 """The command of each key, in the window and on the terminal."""
 
-KEY_LINE = "b next background   + - blur   m mirror   z framing   f freeze   p blank   q quit"
+KEY_LINE = (
+    "b B next, previous background   + - blur   m mirror   z framing   c [ ] corner   "
+    "f freeze   p blank   q quit"
+)
 """The keys in one line, for the window and the terminal."""
 
 URGENT = frozenset({"panic", "freeze", "stop", "status", "choices", "panel"})
@@ -91,6 +99,8 @@ class LiveCommands:
             "mirror": self._mirror,
             "framing": self._framing,
             "effect": self._effect,
+            "inset": self._inset,
+            "previous": self._previous,
             "keep": self._selection.keep,
             "exclude": self._selection.exclude,
             "objects": self._selection.list_objects,
@@ -217,8 +227,14 @@ class LiveCommands:
         return f"blur {radius:g}"
 
     def _next(self, values: Sequence[str]) -> str:
+        return self._turn_over(backward=False)
+
+    def _previous(self, values: Sequence[str]) -> str:
+        return self._turn_over(backward=True)
+
+    def _turn_over(self, *, backward: bool) -> str:
         unread: list[str] = []
-        for effects in effect_edits.iterate_next_backgrounds(self._effects):
+        for effects in effect_edits.iterate_next_backgrounds(self._effects, backward=backward):
             try:
                 self._apply(effects)
             except ConfigError as exc:
@@ -243,6 +259,11 @@ class LiveCommands:
         kind = spec.partition(":")[0]
         is_on = any(part.kind == kind for part in self._effects)
         return f"{kind} {'on' if is_on else 'off'}"
+
+    def _inset(self, values: Sequence[str]) -> str:
+        self._apply(move_inset(self._effects, values))
+        shown = next((part.options for part in self._effects if part.kind == "inset"), None)
+        return f"inset {shown.corner} {shown.size:g}" if shown else "inset off"
 
     def _freeze(self, values: Sequence[str]) -> str:
         on = _parse_switch(values)

@@ -8,6 +8,7 @@ from pathlib import Path
 from rimlight.core.config import EffectConfig
 from rimlight.core.errors import ConfigError
 from rimlight.effects import LIVE_REFRESH_HZ
+from rimlight.effects.backgrounds import find_first_slide
 from rimlight.factory.effect_order import insert_effect, parse_effect
 from rimlight.system.file_kinds import is_image
 from rimlight.system.folders import list_files, path_sort_key
@@ -50,8 +51,12 @@ def set_blur(effects: Effects, amount: str, *, min_px: float = MIN_BLUR_PX) -> E
     return _replace_cover(effects, "blur", options)
 
 
-def iterate_next_backgrounds(effects: Effects) -> Iterator[Effects]:
+def iterate_next_backgrounds(effects: Effects, *, backward: bool = False) -> Iterator[Effects]:
     """Yield `effects` with each image of the background's folder, starting after it.
+
+    Args:
+        effects: the current ones.
+        backward: start before it, and go back.
 
     Whether an image can be read is known when it is opened.
 
@@ -60,6 +65,8 @@ def iterate_next_backgrounds(effects: Effects) -> Iterator[Effects]:
     """
     old = _find_cover(effects)
     now = Path(old.options.background).expanduser() if old and old.kind == "replace" else None
+    if now is not None and now.is_dir():
+        now = find_first_slide(now)
     if now is None or not is_image(now):
         raise ConfigError(
             "there is no next background: it is not a picture now",
@@ -72,7 +79,10 @@ def iterate_next_backgrounds(effects: Effects) -> Iterator[Effects]:
     if not paths:
         raise ConfigError(f"there is no picture in {now.parent} any more")
     earlier = [path for path in paths if path_sort_key(path) <= path_sort_key(now)]
-    for path in [*paths[len(earlier) :], *earlier]:
+    paths = [*paths[len(earlier) :], *earlier]
+    if backward:  # the current one comes last either way
+        paths = [*paths[-2::-1], *paths[-1:]]
+    for path in paths:
         yield replace_background(effects, str(path))
 
 

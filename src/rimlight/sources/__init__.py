@@ -27,6 +27,11 @@ SOURCES = Registry(
             "rimlight.sources.test_pattern:PatternSource", summary="a moving figure, drawn"
         ),
         "pipe": Entry("rimlight.sources.pipe:PipeSource", summary="raw frames on standard input"),
+        "screen": Entry(
+            "rimlight.sources.screen:ScreenSource",
+            extra="screen",
+            summary="a screen, or a part of it",
+        ),
         "video": Entry("rimlight.sources.video:VideoSource", summary="video files, RTSP and HTTP"),
         "watch-folder": Entry(
             "rimlight.sources.watch_folder:WatchFolderSource",
@@ -44,6 +49,7 @@ POSITIONAL = {
     "images": "path",
     "test-pattern": "size",
     "pipe": "size",
+    "screen": "area",
     "video": "path",
     "watch-folder": "path",
 }
