@@ -63,6 +63,22 @@ def test_the_desktop_entry_can_cover_everything():
     assert entry["Desktop Action panic"]["Exec"] == "/usr/bin/python3 -m rimlight ctl panic"
 
 
+def test_the_menu_entry_opens_the_panel_under_the_icon_that_is_installed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    service.install([])
+    entry = read(service.get_desktop_path().read_text())["Desktop Entry"]
+    assert entry["Exec"].endswith("-m rimlight panel")
+    assert service.get_icon_path().stem == entry["Icon"]
+    assert service.get_icon_path().read_text().startswith("<svg")
+
+
+def test_the_unit_starts_after_the_pipewire_of_the_session():
+    unit = read(service.make_unit([], PROGRAM))["Unit"]
+    assert "pipewire.service" in unit["After"].split()
+    assert unit["Wants"] == "pipewire.service"
+
+
 def test_a_word_with_a_line_break_stays_one_word_of_the_unit():
     unit = service.make_unit(["--source", "a\nExecStartPre=/bin/evil\r"], PROGRAM)
     assert list(read(unit)["Service"]).count("ExecStartPre") == 0
@@ -98,6 +114,6 @@ def test_nobody_else_can_read_the_unit(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     service.get_unit_path().parent.mkdir(parents=True)
     service.get_unit_path().touch(mode=0o644)
-    unit, _ = service.install(["--source", "rtsp://me:s3cr3t@cam/x"])
+    unit, *_ = service.install(["--source", "rtsp://me:s3cr3t@cam/x"])
     assert unit.stat().st_mode & 0o777 == 0o600
     assert "s3cr3t" in unit.read_text()

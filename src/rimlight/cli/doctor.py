@@ -155,5 +155,9 @@ def show_service(words: Words = None) -> None:
 
 
 def _make_paths_absolute(words: list[str] | None) -> list[str]:
-    """Return the words with file paths made absolute, because the unit runs in the home folder."""
-    return [str(Path(word).resolve()) if os.path.isfile(word) else word for word in words or ()]
+    """Return the words with paths made absolute, because the unit runs in the home folder."""
+    return [str(Path(word).resolve()) if _is_path(word) else word for word in words or ()]
+
+
+def _is_path(word: str) -> bool:
+    return os.path.isfile(word) or (os.sep in word and os.path.isdir(word))

@@ -16,6 +16,8 @@ from rimlight.system.atomic_io import make_folder, translate_os_errors, write_te
 
 UNIT = "rimlight.service"
 DESKTOP = "rimlight.desktop"
+ICON = "rimlight"
+ICON_FILE = Path(__file__).with_name("rimlight.svg")
 START = f"systemctl --user daemon-reload && systemctl --user enable --now {UNIT}"
 STOP = f"systemctl --user disable --now {UNIT}"
 
@@ -35,7 +37,9 @@ def make_unit(words: Sequence[str], program: Sequence[str]) -> str:
     return f"""[Unit]
 Description=Rimlight: a webcam with another background
 PartOf=graphical-session.target
-After=graphical-session.target
+# The session's PipeWire serves the camera where there is no v4l2loopback device.
+Wants=pipewire.service
+After=graphical-session.target pipewire.service wireplumber.service
 
 [Service]
 ExecStart={command}
@@ -53,24 +57,32 @@ WantedBy=graphical-session.target
 
 
 def make_desktop_entry(program: Sequence[str]) -> str:
-    """Return the text of the desktop entry, which starts and stops the service."""
+    """Return the text of the desktop entry, which opens the panel.
+
+    Args:
+        program: the command that starts rimlight.
+
+    Raises:
+        ConfigError: a word of it cannot be part of an entry.
+    """
     command = " ".join(_quote_desktop(word) for word in program)
     return f"""[Desktop Entry]
 Type=Application
 Name=Rimlight
 Comment=A webcam with another background
-Exec=systemctl --user start {UNIT}
-Icon=camera-web
+Exec={command} panel
+Icon={ICON}
 Categories=AudioVideo;Video;
-Actions=stop;panic;
-
-[Desktop Action stop]
-Name=Stop
-Exec=systemctl --user stop {UNIT}
+Keywords=webcam;background;blur;camera;
+Actions=panic;stop;
 
 [Desktop Action panic]
 Name=Cover everything
 Exec={command} ctl panic
+
+[Desktop Action stop]
+Name=Stop
+Exec={command} ctl stop
 """
 
 
@@ -84,31 +96,42 @@ def get_desktop_path() -> Path:
     return get_user_folder("XDG_DATA_HOME", ".local/share") / "applications" / DESKTOP
 
 
-def install(words: Sequence[str]) -> tuple[Path, Path]:
-    """Write the unit and the entry, readable by the user only; the command `START` starts it.
+def get_icon_path() -> Path:
+    """Return the path of the icon of the menu entry."""
+    folder = get_user_folder("XDG_DATA_HOME", ".local/share") / "icons" / "hicolor"
+    return folder / "scalable" / "apps" / f"{ICON}.svg"
+
+
+def install(words: Sequence[str]) -> tuple[Path, ...]:
+    """Write the unit, the entry and its icon, readable by the user only.
+
+    The command `START` starts the unit.
 
     Raises:
         ConfigError: the path of Python cannot be part of a menu entry.
         SinkError: they cannot be written.
     """
     program = (sys.executable, "-m", "rimlight")
-    written = (get_unit_path(), get_desktop_path())
-    for path, text in zip(
-        written, (make_unit(words, program), make_desktop_entry(program)), strict=True
-    ):
+    texts = {
+        get_unit_path(): make_unit(words, program),
+        get_desktop_path(): make_desktop_entry(program),
+        get_icon_path(): ICON_FILE.read_text(encoding="utf-8"),
+    }
+    for path, text in texts.items():
         make_folder(path.parent)
         with _restrict_umask():
             write_text(path, text)
-    return written
+    return tuple(texts)
 
 
 def uninstall() -> tuple[Path, ...]:
-    """Remove both files and return those that existed.
+    """Remove these files and return those that existed.
 
     Raises:
         SinkError: they cannot be removed.
     """
-    existing = tuple(path for path in (get_unit_path(), get_desktop_path()) if path.exists())
+    paths = (get_unit_path(), get_desktop_path(), get_icon_path())
+    existing = tuple(path for path in paths if path.exists())
     for path in existing:
         with translate_os_errors(path):
             path.unlink()
