@@ -1,9 +1,10 @@
 """Makes the pictures of the README out of the shipped samples.
 
-    python docs/images/make.py        # needs chromium for report.png
+    python docs/images/make.py        # needs chromium for report.png and panel.jpg
 
 person.jpg: input, mask and two results of `rimlight demo`. road.jpg: a frame of the sample road,
 as it is and as `rimlight road` paints it. report.png: the top of the page of `--report`.
+panel.jpg: the panel of a live run of the sample portrait.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ SAMPLES = HERE.parents[1] / "samples"
 RIMLIGHT = [sys.executable, "-m", "rimlight"]
 PERSON_SIZE, ROAD_SIZE = (960, 540), (480, 270)
 REPORT_SIZE = "1000,1000"
+PANEL_SIZE = {"width": 1180, "height": 716}
+PANEL_MS = 30_000
+"""How long the panel runs for its plots."""
 BROWSER = [
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -29,12 +33,13 @@ BROWSER = [
 
 
 def main() -> None:
-    """Write the three pictures next to this script."""
+    """Write the four pictures next to this script."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_person(folder)
         make_road(folder)
         make_report(folder)
+        make_panel(folder)
 
 
 def make_person(folder: Path) -> None:
@@ -63,6 +68,25 @@ def make_report(folder: Path) -> None:
     subprocess.run([browser, *BROWSER, *words], check=True, capture_output=True)
     small = cv2.resize(read(shot), None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(HERE / "report.png"), small, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+
+
+def make_panel(folder: Path) -> None:
+    """Write panel.jpg: a browser's picture of the panel."""
+    from playwright.sync_api import sync_playwright
+
+    sys.path.insert(0, str(HERE.parents[1] / "tests"))
+    from live_program import Program
+
+    words = ["live", "--source", str(SAMPLES / "portrait.mp4"), "--loop", "--sink", "null"]
+    options = ["--panel", "--panel-port", "0", "--blur", "12"]
+    with Program(folder).start(*words, *options) as url, sync_playwright() as playwright:
+        path = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        page = browser.new_page(viewport=PANEL_SIZE)
+        page.goto(url)
+        page.wait_for_timeout(PANEL_MS)
+        page.screenshot(path=HERE / "panel.jpg", quality=85)
+        browser.close()
 
 
 def read(path: Path) -> np.ndarray:

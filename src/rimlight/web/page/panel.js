@@ -346,6 +346,11 @@ function showMessage(text) {
 
 connectControls();
 connectDrop();
+window.addEventListener("focus", async () => {
+  if (!isReached) return;
+  await loadChoices().catch(() => {}); // new files, profiles and cameras
+  showStatus();
+});
 showPictures();
 for (;;) {
   await whenVisible();
