@@ -56,7 +56,7 @@ def test_every_sink_can_be_loaded():
     assert all(SINKS.load(name).Options for name in SINKS.names())
 
 
-@pytest.mark.parametrize("name", ["out.gif", "out.heic", "out.m2ts"])
+@pytest.mark.parametrize("name", ["out.avif", "out.heic", "out.m2ts"])
 def test_a_kind_that_is_not_written_is_refused_with_those_that_are(name):
     with pytest.raises(ConfigError, match="files are not written") as caught:
         guess_sink(name)

@@ -92,8 +92,8 @@ def process(
             "--output",
             "-o",
             metavar="OUTPUT",
-            help="A video (.mp4 .mov .mkv .webm), an image, a folder for images, or - for raw "
-            "frames; may be repeated.",
+            help="A video (.mp4 .mov .mkv .webm), an animation (.gif .webp .avif), an image, a "
+            "folder for images, or - for raw frames; may be repeated.",
             rich_help_panel=OUTPUT_PANEL,
         ),
     ],

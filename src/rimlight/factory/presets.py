@@ -152,7 +152,8 @@ def _said(
         said["source"] = guess_source(source, still=_is_one_picture(sinks))
     if sinks:
         many = source is not None and _is_many_pictures(said["source"])
-        said["sinks"] = [guess_sink(spec, into_folder=many) for spec in sinks]
+        moves = source is not None and said["source"]["kind"] in ("video", "animation")
+        said["sinks"] = [guess_sink(spec, into_folder=many, moves=moves) for spec in sinks]
     if effects is not None:
         said["effects"] = [dict(effect) for effect in effects]
     return said

@@ -39,15 +39,18 @@ SINKS = Registry(
     },
 )
 
-WRITABLE_VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+WRITABLE_VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".gif")
+ANIMATION_SUFFIXES = (".webp", ".avif")
+"""Suffixes of images that hold a video, where the source is one."""
 
 
-def guess_sink(spec: str, *, into_folder: bool = False) -> dict[str, Any]:
+def guess_sink(spec: str, *, into_folder: bool = False, moves: bool = False) -> dict[str, Any]:
     """Read a short spec such as "window", "video:rec.mp4", "out.mp4", "cutouts/" or "-".
 
     Args:
         spec: what the user wrote.
         into_folder: a name without an ending is a folder, as several pictures need one.
+        moves: the source is a video, so that one image file of a kind that can is an animation.
 
     Returns:
         The kind and, where the spec holds one, the value of that kind's main option:
@@ -72,7 +75,7 @@ def guess_sink(spec: str, *, into_folder: bool = False) -> dict[str, Any]:
             hint="in WSL, the drive C: lies at /mnt/c",
         )
     suffix = Path(spec).suffix.lower()
-    if suffix in WRITABLE_VIDEO_SUFFIXES:
+    if suffix in WRITABLE_VIDEO_SUFFIXES or (moves and suffix in ANIMATION_SUFFIXES):
         return {"kind": "video", "path": spec}
     if suffix in WRITABLE_IMAGE_SUFFIXES or spec.endswith("/") or os.path.isdir(spec):
         return {"kind": "images", "path": spec}

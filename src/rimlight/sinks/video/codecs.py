@@ -16,7 +16,7 @@ from rimlight.core.hdr_image import HdrInfo
 from rimlight.system.av import av
 
 CodecName = Literal[
-    "auto", "h264", "h265", "av1", "vp9", "ffv1", "prores", "dnxhr", "dnxhr-444",
+    "auto", "h264", "h265", "av1", "vp9", "ffv1", "prores", "dnxhr", "dnxhr-444", "gif", "webp",
     "h264-nvenc", "h265-nvenc", "av1-nvenc", "h264-qsv", "h265-qsv", "av1-qsv",
     "h264-amf", "h265-amf", "av1-amf", "h264-videotoolbox", "h265-videotoolbox",
 ]  # fmt: skip
@@ -117,6 +117,11 @@ class EncodingPlan:
         return self.wants_limited_range or self.codec.is_limited_range
 
     @property
+    def is_animation(self) -> bool:
+        """The file is an animated image: without sound, and written in one go."""
+        return self.format in ("gif", "webp", "avif")
+
+    @property
     def has_separate_alpha(self) -> bool:
         """Alpha is coded next to the colors, by `Vp9AlphaEncoder`."""
         return self.codec.name == "vp9" and self.pixel_format == "yuva420p"
@@ -150,6 +155,8 @@ CODECS = {
         Codec("prores", "prores_ks", "yuv422p10le", "yuva444p10le"),
         Codec("dnxhr", "dnxhd", "yuv422p10le"),
         Codec("dnxhr-444", "dnxhd", "yuv444p10le"),
+        Codec("gif", "gif", "pal8", "pal8"),
+        Codec("webp", "libwebp_anim", "bgra", "bgra"),
         *_make_hardware_codecs("nvenc", "yuv420p", "h264", "h265", "av1"),
         *_make_hardware_codecs("qsv", "nv12", "h264", "h265", "av1"),
         *_make_hardware_codecs("amf", "nv12", "h264", "h265", "av1"),
@@ -163,6 +170,9 @@ CONTAINERS = {
     ".mov": Container("mov", "h264", "prores"),
     ".mkv": Container("matroska", "h264", "ffv1"),
     ".webm": Container("webm", "vp9", "vp9"),
+    ".gif": Container("gif", "gif", "gif"),
+    ".webp": Container("webp", "webp", "webp"),
+    ".avif": Container("avif", "av1"),
 }
 
 
@@ -241,6 +251,8 @@ def _build_options(codec: Codec, crf: int | None, preset: Preset, pixels: str) -
         "av1": {"preset": str(12 - place)},
         "vp9": {"cpu-used": str(min(5, 8 - place)), "row-mt": "1", "b": "0"},
         "ffv1": {"slicecrc": "1"},
+        "gif": {},
+        "webp": {},
         "dnxhr": {"profile": "dnxhr_hqx"},
         "dnxhr-444": {"profile": "dnxhr_444"},
         "prores": {"profile": "4" if pixels.startswith("yuva") else "2", "vendor": "apl0"},
@@ -356,6 +368,8 @@ def build_muxer_options(
         base: the unit of the video's time stamps.
         others: the units of the sound's and the subtitles' ones.
     """
+    if plan.is_animation:
+        return {"loop": "0"}
     if not is_quicktime(plan):
         # Sound often starts a little before zero; mkv would move the pictures along with it.
         return {"avoid_negative_ts": "disabled"}

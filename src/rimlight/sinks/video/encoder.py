@@ -32,6 +32,7 @@ from rimlight.sinks.video.codecs import (
 )
 from rimlight.sinks.video.hdr import HdrFrameConverter
 from rimlight.sinks.video.metadata import copy_metadata, reserve_pixel_aspect
+from rimlight.sinks.video.palette_filter import PaletteFilter
 from rimlight.sinks.video.stream_copy import StreamCopy
 from rimlight.sinks.video.vp9_alpha import ALPHA_TAGS, Vp9AlphaEncoder
 from rimlight.system.av import av
@@ -264,6 +265,7 @@ class AvFrameConverter:
         self._primaries = primaries
         self._transfer = transfer
         self._pool = ArrayPool()
+        self._palette: PaletteFilter | None = None
 
     def convert(self, frame: Frame) -> av.VideoFrame:
         """Return `frame` as a picture, its color tagged, without a time stamp."""
@@ -273,6 +275,7 @@ class AvFrameConverter:
             "yuv422p10le": self._reformat,
             "yuv444p10le": self._reformat,
             "bgra": self._to_bgra,
+            "pal8": self._to_pal8,
             "yuva444p10le": self._to_yuva444p10,
         }[self._pixel_format]
         picture = make(frame)
@@ -281,7 +284,7 @@ class AvFrameConverter:
 
     def set_color_tags(self, target: av.VideoFrame | av.VideoCodecContext) -> None:
         """Write down on a picture or the encoder what its colors mean."""
-        if self._pixel_format == "bgra":
+        if self._pixel_format in ("bgra", "pal8"):
             return
         primaries, transfer, matrix = _CODE_POINTS[self._color.matrix]
         target.color_primaries = primaries if self._primaries is None else self._primaries
@@ -305,6 +308,11 @@ class AvFrameConverter:
 
     def _to_bgra(self, frame: Frame) -> av.VideoFrame:
         return av.VideoFrame.from_numpy_buffer(self._add_alpha(frame), format="bgra")
+
+    def _to_pal8(self, frame: Frame) -> av.VideoFrame:
+        if self._palette is None:
+            self._palette = PaletteFilter(self._size)
+        return self._palette.convert(av.VideoFrame.from_ndarray(self._add_alpha(frame), "bgra"))
 
     def _to_yuva444p10(self, frame: Frame) -> av.VideoFrame:
         # Copied into memory of FFmpeg's own: its scaler wants aligned rows.

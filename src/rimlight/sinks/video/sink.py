@@ -39,6 +39,9 @@ from rimlight.sinks.video.tracks import AudioMode
 from rimlight.system.av import av
 from rimlight.system.cpu import count_usable_cores
 
+_MAX_GIF_RATE = 50
+"""GIF counts hundredths of a second, and players show a single one as ten."""
+
 _SMALL_PX = 16  # a side from which every encoder takes a frame
 
 
@@ -112,9 +115,10 @@ class VideoSink:
         self._info = info
         self._path = options.path
         self._plan = _plan_for_source(self.plan(options), options, info)
-        self._is_recording = info.is_live and options.resume is None
+        self._can_resume = options.resume is not None and not self._plan.is_animation
+        self._is_recording = info.is_live and not self._can_resume and not self._plan.is_animation
         check_not_source(options.path, info)
-        knows_what_is_there = self._is_recording or options.resume is not None
+        knows_what_is_there = self._is_recording or self._can_resume
         check_writable_file(options.path, overwrite=knows_what_is_there or self._can_replace())
         sound = self._open_sound()
         self._sounds = sound.sound_count if sound is not None else 0
@@ -176,7 +180,7 @@ class VideoSink:
             )
             self._path = recording.path
             return recording
-        if options.resume is None:
+        if options.resume is None or not self._can_resume:
             return SingleFileWriter(
                 self._path,
                 self._plan,
@@ -397,11 +401,16 @@ class VideoSink:
 def _plan_for_source(
     plan: EncodingPlan, options: VideoSink.Options, info: SourceInfo
 ) -> EncodingPlan:
-    """Return `plan` for HDR if the source is; where no codec is asked for, the usual one of HDR.
+    """Return `plan` for the frames of a source: with the usual codec of HDR if it is HDR.
 
     Raises:
         ConfigError: the codec cannot hold it.
     """
+    if plan.format == "gif" and info.rate is not None and info.rate > _MAX_GIF_RATE:
+        raise ConfigError(
+            f"gif holds {_MAX_GIF_RATE} frames a second at most, not {float(info.rate):g}",
+            hint="write a .webp, or every second frame: --stride 2",
+        )
     if info.hdr is None:
         return plan
     if options.codec == "auto" and not options.transparent:
