@@ -11,13 +11,8 @@ from fakes import make_frame
 from rimlight.core.errors import ModelFormatError
 from rimlight.core.model_card import load_card
 from rimlight.imaging.geometry import Rect
-from rimlight.segmenters.detections import (
-    Detections,
-    decode_anchors,
-    drop_letterbox,
-    make_anchor_centers,
-    suppress_duplicates,
-)
+from rimlight.segmenters.detection_decoders import decode_anchors, make_anchor_centers
+from rimlight.segmenters.detections import Detections, drop_letterbox, suppress_duplicates
 from rimlight.segmenters.detector import DetectorSegmenter, draw_mask, split_into_squares
 from rimlight.system import app_paths
 
@@ -144,8 +139,10 @@ def test_a_file_that_is_not_what_the_card_says_is_refused():
         DetectorSegmenter(CARD, Path(other), DetectorSegmenter.Options())
 
 
-def test_anchors_that_the_file_does_not_have_are_refused():
+def test_anchors_that_the_file_does_not_have_are_refused(portrait):
     output = CARD.output.model_copy(update={"anchors": ((16, 2), (8, 6))})
     card = CARD.model_copy(update={"output": output})
+    segmenter = DetectorSegmenter(card, MODEL, DetectorSegmenter.Options())
     with pytest.raises(ModelFormatError, match="896 anchors"):
-        DetectorSegmenter(card, MODEL, DetectorSegmenter.Options())
+        segmenter.detect(portrait)
+    segmenter.close()

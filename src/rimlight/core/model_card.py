@@ -192,7 +192,7 @@ class ModelCard(Options):
             return self
         if "background" in self.classes:
             raise ValueError("instances have no class background: it is where there is none")
-        if self.input.size is None:
+        if self.input.size is None and self.output.kind != "heatmap":
             raise ValueError("instances need an input of a fixed size")
         return self
 

@@ -14,7 +14,7 @@ Layout = Literal["nhwc", "nchw"]
 Side = Annotated[int, Field(ge=1, le=8192)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
-DETECTIONS = frozenset({"anchors"})
+DETECTIONS = frozenset({"anchors", "heatmap", "boxes"})
 """Kinds of output that are boxes without masks."""
 
 
@@ -101,7 +101,9 @@ class OutputSpec(Options):
             before the sigmoid; "softmax": (h, w, classes) in 0..1 that add up to 1; "logits": the
             same before the softmax; "labels": (h, w) integers, the winning class; "instances":
             boxes, scores and mask coefficients, and prototypes; "anchors": boxes (n, k) relative
-            to n anchors, and scores (n, classes) before the sigmoid, as single-shot detectors give.
+            to n anchors, and scores (n, classes) before the sigmoid, as single-shot detectors give;
+            "heatmap": maps of the centers, sizes and offsets of objects, as CenterNet gives;
+            "boxes": center, size and scores (4 + classes, n), or corners, score and class (n, 6).
         index: which of the file's outputs it is, from 0. Of "instances" both are found by shape.
         layout: the order of its axes, "nhwc" (1, h, w, classes) or "nchw" (1, classes, h, w); None:
             that of the input.
@@ -112,7 +114,7 @@ class OutputSpec(Options):
             are added up first.
         rescale: "min-max": the lowest score of each frame becomes 0, the highest 1; of
             "probability" only.
-        boxes: of "instances": box values are shares of the input (0..1), or pixels of it.
+        boxes: of "instances" and "boxes": box values are shares of the input (0..1), or pixels.
         margin_px: of "instances": how far, in input pixels, a mask may reach beyond its box; half
             a step where boxes were quantized coarsely. With a margin, what hangs together stays
             if most of it lies in the box, and the mask decides where the box really is.
@@ -120,7 +122,17 @@ class OutputSpec(Options):
         anchors: of "anchors": (cells along a side, anchors per cell) of each grid, in order.
     """
 
-    kind: Literal["probability", "sigmoid", "softmax", "logits", "labels", "instances", "anchors"]
+    kind: Literal[
+        "probability",
+        "sigmoid",
+        "softmax",
+        "logits",
+        "labels",
+        "instances",
+        "anchors",
+        "heatmap",
+        "boxes",
+    ]
     index: Annotated[int, Field(ge=0)] = 0
     layout: Layout | None = None
     rescale: Literal["none", "min-max"] = "none"

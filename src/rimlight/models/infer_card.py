@@ -39,6 +39,9 @@ def infer_card(file: Path) -> ModelCard:
     engine = _open_runtime(file)
     try:
         layout = _infer_layout(file, engine.input)
+        if count := _count_box_classes(engine, layout):
+            names = getattr(engine, "class_names", ())
+            return _make_box_card(file, _read_size(engine.input, layout), layout, names, count)
         _check_outputs(file, engine.outputs)
         output = _run_on_noise(engine, layout)
     finally:
@@ -113,6 +116,44 @@ def _check_outputs(file: Path, outputs: tuple[TensorInfo, ...]) -> None:
         raise _make_format_error(file, f"it has {len(outputs)} outputs")
     if len(outputs[0].shape) not in (3, 4):
         raise _make_format_error(file, f"its output is {outputs[0]}, not 1 x h x w x classes")
+
+
+def _count_box_classes(engine: InferenceRuntime, layout: Layout) -> int:
+    """Return the number of classes of a detector of the YOLO family; 0 for other models.
+
+    Its only output is (1, 4 + classes, n), with a box for each cell of three grids, whose cells
+    have 8, 16 and 32 pixels.
+    """
+    size = _read_size(engine.input, layout)
+    shape = engine.outputs[0].shape
+    if size is None or len(engine.outputs) != 1 or len(shape) != 3:
+        return 0
+    cells = sum((size[0] // step) * (size[1] // step) for step in (8, 16, 32))
+    return shape[1] - 4 if shape[2] == cells and shape[1] > 4 else 0
+
+
+def _make_box_card(
+    file: Path, size: tuple[int, int] | None, layout: Layout, names: tuple[str, ...], count: int
+) -> ModelCard:
+    """Return the card of a detector of the YOLO family, exported with the usual settings."""
+    classes = tuple(_clean_name(name) for name in names)
+    if len(set(classes)) != count:
+        classes = tuple(f"object_{number}" for number in range(count)) if count > 1 else ("object",)
+    return ModelCard(
+        name=_make_name(file),
+        summary="a detector without a card",
+        files=(ModelFile(file=file.name),),
+        input={"size": size, "layout": layout, "fit": "letterbox", "pad": 114},
+        output={"kind": "boxes", "boxes": "pixels" if file.suffix.lower() == ".onnx" else "share"},
+        classes=classes,
+        foreground=classes,
+        notes=_NOTE,
+    )
+
+
+def _clean_name(name: str) -> str:
+    """Return a class name that can be said in a list with commas."""
+    return "-".join(name.replace(",", " ").split()) or "object"
 
 
 def _run_on_noise(engine: InferenceRuntime, layout: Layout) -> NDArray[Any]:

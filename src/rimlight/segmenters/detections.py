@@ -61,49 +61,6 @@ def concat_detections(parts: Iterable[Detections]) -> Detections:
     )
 
 
-def make_anchor_centers(grids: Sequence[tuple[int, int]]) -> Floats:
-    """Return the centers of anchors as shares of the input, float32 (n, 2).
-
-    Args:
-        grids: (cells along a side, anchors per cell), in the order of the tensor.
-    """
-    centers = []
-    for side, count in grids:
-        line = (np.arange(side, dtype=np.float32) + 0.5) / side
-        x, y = np.meshgrid(line, line)
-        centers.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), count, axis=0))
-    return np.concatenate(centers)
-
-
-def decode_anchors(
-    values: Floats, logits: Floats, centers: Floats, *, size: tuple[int, int], confidence: float
-) -> Detections:
-    """Decode boxes relative to anchors, as in SSD (Liu et al., ECCV 2016) and BlazeFace.
-
-    Args:
-        values: (n, 4 or more): x and y of the center from the anchor, width and height, all in
-            pixels of the input; what follows is not read.
-        logits: (n, classes), before the sigmoid.
-        centers: (n, 2), see `make_anchor_centers`.
-        size: (width, height) of the input in pixels.
-        confidence: minimum score.
-
-    Returns:
-        Boxes as shares of the input.
-    """
-    best = logits.max(axis=1)
-    found = np.flatnonzero(best >= np.log(confidence / (1 - confidence)))
-    shares = values[found, :4] / np.array([*size, *size], np.float32)
-    middle = centers[found] + shares[:, :2]
-    half = np.abs(shares[:, 2:]) / 2
-    scores = 1 / (1 + np.exp(-best[found].clip(-80, 80)))
-    return Detections(
-        np.hstack([middle - half, middle + half]).astype(np.float32),
-        scores.astype(np.float32),
-        logits[found].argmax(axis=1),
-    )
-
-
 def drop_letterbox(found: Detections, place: Rect, size: tuple[int, int]) -> Detections:
     """Return boxes as shares of the frame that lies at `place` (pixels) in an input of `size`."""
     scale = size[0] / place.width, size[1] / place.height

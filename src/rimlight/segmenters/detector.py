@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from rimlight.core.errors import ModelError
 from rimlight.core.frame import Frame, Instances, Mask
-from rimlight.core.model_card import ModelCard, check_runnable
+from rimlight.core.model_card import ModelCard, check_runnable, choose_runtime
 from rimlight.segmenters.crop_detect import crop_frame
+from rimlight.segmenters.detection_decoders import choose_decoder
 from rimlight.segmenters.detections import (
     Detections,
     concat_detections,
-    decode_anchors,
     draw_ellipse,
     drop_letterbox,
-    make_anchor_centers,
     suppress_duplicates,
 )
 from rimlight.segmenters.preprocess import Preprocessor, limit_size
-from rimlight.segmenters.runtime import InferenceRuntime, ThreadOptions, make_mismatch_error
+from rimlight.segmenters.runtime import InferenceRuntime, ThreadOptions, check_input
 from rimlight.segmenters.tflite import TfliteRuntime
 
 MASK_SIDE = 960
@@ -70,23 +70,19 @@ class DetectorSegmenter:
     def __init__(self, card: ModelCard, file: Path, options: Options) -> None:
         self.card = card
         self._options = options
-        engine = TfliteRuntime(file, size=card.input.size, threads=options.threads)
+        engine = _open_runtime(card, file, options)
         with ExitStack() as on_error:
             on_error.callback(engine.close)
             check_runnable(card)
-            self._outputs = _find_outputs(card, file, engine)
+            check_input(card, file, engine)
             self._input = Preprocessor(card.input, engine.input, engine.input_buffer)
-            self._centers = make_anchor_centers(card.output.anchors)
+            self._decode = choose_decoder(card, file)
             on_error.pop_all()
         self._engine = engine
         self._closed = False
 
     def detect(self, frame: Frame) -> Detections:
-        """Return the objects of `frame` by falling score, boxes as shares of the frame.
-
-        Raises:
-            ValueError: the segmenter is closed, or the model gave numbers that are none.
-        """
+        """Return the objects of `frame` by falling score, boxes as shares of the frame."""
         if self._closed:
             raise ValueError(f"the segmenter of model {self.card.name!r} is closed")
         views = [self._detect_view(frame), *self._detect_tiles(frame)]
@@ -113,16 +109,32 @@ class DetectorSegmenter:
             yield self._detect_view(tile).map_boxes(scale, (left / width, top / height))
 
     def _detect_view(self, frame: Frame) -> Detections:
-        boxes, scores = self._outputs
-        values = self._engine.run(self._input.to_tensor(frame), boxes)[0].copy()
-        logits = self._engine.read_output(scores)[0].copy()
-        if not (np.isfinite(values).all() and np.isfinite(logits).all()):
-            raise ValueError(f"model {self.card.name!r} gave numbers that are not finite")
-        size, place = self.card.input.fixed_size, self._input.locate_frame(frame.size)
-        found = decode_anchors(
-            values, logits, self._centers, size=size, confidence=self._options.confidence
-        )
-        return drop_letterbox(found, place, size)
+        outputs = self._engine.run_all(self._input.to_tensor(frame))
+        if not all(np.isfinite(values).all() for values in outputs):
+            raise ModelError(
+                f"model {self.card.name!r} gave numbers that are not finite",
+                hint="the file may be damaged: fetch it again",
+            )
+        size, place = self._input.size, self._input.locate_frame(frame.size)
+        return drop_letterbox(self._decode(outputs, size, self._options.confidence), place, size)
+
+
+class DetectorRuntime(InferenceRuntime, Protocol):
+    """An open model file with several outputs."""
+
+    def run_all(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return new arrays of all outputs for an input tensor."""
+        ...
+
+
+def _open_runtime(card: ModelCard, file: Path, options: ThreadOptions) -> DetectorRuntime:
+    if choose_runtime(file) == "onnx":
+        from rimlight.segmenters.onnx_devices import OpenSizeBackend
+        from rimlight.segmenters.onnx_runtime import OnnxRuntime
+
+        backend = OpenSizeBackend() if card.input.size is None else None
+        return OnnxRuntime(file, threads=options.threads, card=card, backend=backend)
+    return TfliteRuntime(file, size=card.input.size, threads=options.threads)
 
 
 def draw_mask(
@@ -206,23 +218,3 @@ def _draw_shape(
     place = max(0, left), max(0, top), min(size[0], right), min(size[1], bottom)
     cut = whole[place[1] - top : place[3] - top, place[0] - left : place[2] - left]
     return place, cut
-
-
-def _find_outputs(card: ModelCard, file: Path, engine: InferenceRuntime) -> tuple[int, int]:
-    """Return the indices of the boxes and the scores.
-
-    Raises:
-        ModelFormatError: the file does not match the card.
-    """
-    width, height = card.input.fixed_size
-    if engine.input.shape != (1, height, width, 3):
-        raise make_mismatch_error(card, file, f"input {engine.input}", f"1x{height}x{width}x3")
-    count = sum(side * side * number for side, number in card.output.anchors)
-    shapes = [info.shape for info in engine.outputs]
-    scores = [n for n, shape in enumerate(shapes) if shape == (1, count, len(card.classes))]
-    boxes = [n for n, s in enumerate(shapes) if s[:2] == (1, count) and len(s) == 3 and s[2] >= 4]
-    boxes = [number for number in boxes if number not in scores[:1]]
-    if len(shapes) != 2 or not scores or len(boxes) != 1:
-        found = " and ".join(str(info) for info in engine.outputs)
-        raise make_mismatch_error(card, file, f"outputs {found}", f"{count} anchors")
-    return boxes[0], scores[0]

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import onnxruntime as ort
 
 from rimlight.core.errors import ConfigError
+from rimlight.segmenters.onnx_shapes import drop_shapes
 from rimlight.segmenters.runtime import Device
 
 _PROVIDERS: dict[Device, str] = {
@@ -60,7 +61,18 @@ class OrtBackend:
         options.inter_op_num_threads = 1
         # Threads that spin between two frames take the processor from decoder and effects.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        return ort.InferenceSession(str(file), options, providers=providers)
+        return ort.InferenceSession(self._read(file), options, providers=providers)
+
+    def _read(self, file: Path) -> str | bytes:
+        """Return what a session is made of: the path, or the bytes of a model."""
+        return str(file)
+
+
+class OpenSizeBackend(OrtBackend):
+    """Opens files for inputs of any size, also those that declare one; see `drop_shapes`."""
+
+    def _read(self, file: Path) -> str | bytes:
+        return drop_shapes(file.read_bytes())
 
 
 def list_devices(backend: Backend | None = None) -> tuple[Device, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import re
 from pathlib import Path
@@ -82,6 +83,16 @@ class OnnxRuntime:
         """None: the session reads the tensor where it is."""
         return None
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, where the exporter stored them as Ultralytics does; else none."""
+        text = self._session.get_modelmeta().custom_metadata_map.get("names", "")
+        try:
+            names = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            return ()
+        return tuple(map(str, names.values() if isinstance(names, dict) else names))
+
     def run(self, tensor: NDArray[Any], output: int) -> NDArray[Any]:
         """Return output number `output`, a new array, and keep the states for the next run.
 
@@ -93,6 +104,15 @@ class OnnxRuntime:
         result, *states = self._run_or_fall_back(names, feeds)
         self._states = dict(zip(self._feedback.values(), states, strict=True))
         return cast(NDArray[Any], result)
+
+    def run_all(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return new arrays of all outputs of a network without states.
+
+        Raises:
+            ModelError: the model cannot run on this input.
+        """
+        feeds = {**self._constants, self._input_name: tensor}
+        return self._run_or_fall_back(self._output_names, feeds)
 
     def _run_or_fall_back(self, names: list[str], feeds: dict[str, NDArray[Any]]) -> list[Any]:
         try:

@@ -128,17 +128,26 @@ def check_card(card: ModelCard, file: Path, engine: InferenceRuntime) -> None:
     Raises:
         ModelFormatError: they disagree; the message shows both.
     """
-    expected = _make_input_shape(card)
-    if not _is_compatible(engine.input.shape, expected):
-        raise make_mismatch_error(card, file, f"input {engine.input}", _format_shape(expected))
-    if engine.input.dtype not in INPUT_TYPES:
-        raise make_mismatch_error(card, file, f"input {engine.input}", "float32, uint8 or int8")
+    check_input(card, file, engine)
     if card.output.index >= len(engine.outputs):
         found = f"{len(engine.outputs)} output(s)"
         raise make_mismatch_error(
             card, file, found, f"output number {card.output.index}, counted from 0"
         )
     _check_output(card, file, engine.outputs[card.output.index])
+
+
+def check_input(card: ModelCard, file: Path, engine: InferenceRuntime) -> None:
+    """Check the input of a model file against its card; a file may leave its shape open.
+
+    Raises:
+        ModelFormatError: they disagree.
+    """
+    expected = _make_input_shape(card)
+    if engine.input.shape and not _is_compatible(engine.input.shape, expected):
+        raise make_mismatch_error(card, file, f"input {engine.input}", _format_shape(expected))
+    if engine.input.dtype not in INPUT_TYPES:
+        raise make_mismatch_error(card, file, f"input {engine.input}", "float32, uint8 or int8")
 
 
 def _make_input_shape(card: ModelCard) -> tuple[int, ...]:

@@ -102,6 +102,15 @@ class TfliteRuntime:
         view: NDArray[Any] = self._interpreter.tensor(self._outputs_at[output])()
         return view
 
+    def run_all(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return new arrays of all outputs, quantized ones as float32 real values."""
+        if tensor is not self.input_buffer:
+            self.set_input(tensor)
+        self.invoke()
+        read = self._interpreter.get_tensor
+        found = zip(map(read, self._outputs_at), self.outputs, strict=True)
+        return [(v.astype("float32") - i.zero) * i.scale if i.scale else v for v, i in found]
+
     def close(self) -> None:
         """Release the model; afterwards neither the runtime nor `input_buffer` may be used."""
         self._interpreter = self.input_buffer = None
