@@ -54,21 +54,31 @@ def read_pairs(folder: Path, count: int, *, least_px: int = 400) -> list[tuple[I
     for path in sorted((folder / "masks").iterdir()):
         mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         picture = cv2.imread(str(folder / "images" / path.name.replace("_mask.png", ".jpg")))
-        if mask is not None and picture is not None and _has_head(mask, least_px):
+        if mask is not None and picture is not None and has_head(mask, least_px):
             found.append((cast(Image, picture), cast(Image, mask)))
     chosen = np.linspace(0, len(found) - 1, min(count, len(found))).astype(int)
     return [found[at] for at in chosen]
 
 
-def draw_strands(picture: Image, mask: Image, *, seed: int) -> Strands:
-    """Draw strands over a photograph in the color of the hair that they grow from."""
+def draw_strands(
+    picture: Image, mask: Image, *, seed: int, lens_px: float = LENS_PX, head: float = HEAD
+) -> Strands:
+    """Draw strands over a photograph in the color of the hair that they grow from.
+
+    Args:
+        picture: uint8 (h, w, 3), BGR.
+        mask: uint8 (h, w), 255 where the person is.
+        seed: the same seed draws the same strands.
+        lens_px: sigma by which a lens blurs them.
+        head: the part of the person, from the top, on which they grow.
+    """
     rng = np.random.default_rng(seed)
     height, width = mask.shape
     canvas = np.zeros((height * FINER, width * FINER, 4), np.float32)
-    for points, color, thick in _grow(picture, mask, rng):
+    for points, color, thick in _grow(picture, mask, rng, head):
         cv2.polylines(canvas, [points], isClosed=False, color=(*color, 1.0), thickness=thick)
     small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), LENS_PX)
+    small = cv2.GaussianBlur(small, (0, 0), lens_px)
     over, hair = small[..., :3], small[..., 3:]
     solid = (mask > 127)[..., None]
     back = picture.astype(np.float32)
@@ -82,7 +92,7 @@ def draw_strands(picture: Image, mask: Image, *, seed: int) -> Strands:
     return Strands(rounded, alpha.astype(np.float32), front, back, unknown)
 
 
-def _has_head(mask: Image, least_px: int) -> bool:
+def has_head(mask: Image, least_px: int) -> bool:
     """Whether a head is large enough for hair, and below the picture's upper border."""
     solid = (mask > 127).astype(np.uint8)
     rows = np.flatnonzero(solid.any(axis=1))
@@ -93,11 +103,11 @@ def _has_head(mask: Image, least_px: int) -> bool:
 
 
 def _grow(
-    picture: Image, mask: Image, rng: np.random.Generator
+    picture: Image, mask: Image, rng: np.random.Generator, head: float
 ) -> Iterator[tuple[NDArray[np.int32], tuple[float, ...], int]]:
     """Yield (points, color, thickness) of each strand, in pixels of the larger canvas."""
     solid = (mask > 127).astype(np.uint8)
-    roots, head_px = _find_roots(solid)
+    roots, head_px = _find_roots(solid, head)
     ways = _point_outward(solid)
     smooth = cv2.GaussianBlur(picture, (0, 0), 1.5)
     for tuft in rng.choice(len(roots), max(6, len(roots) // 12)):
@@ -114,12 +124,12 @@ def _grow(
             yield points, tuple(np.clip(color, 0, 255).tolist()), int(rng.integers(2, 7))
 
 
-def _find_roots(solid: Image) -> tuple[Floats, float]:
+def _find_roots(solid: Image, head: float) -> tuple[Floats, float]:
     """Return the points (n, 2) where hair grows, and the width of the head in pixels."""
     outlines, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outline = max(outlines, key=cv2.contourArea)[:, 0, :].astype(np.float32)
     top, bottom = outline[:, 1].min(), outline[:, 1].max()
-    limit = top + HEAD * (bottom - top)
+    limit = top + head * (bottom - top)
     widths = solid[int(top) : int(limit)].sum(axis=1)
     return outline[outline[:, 1] < limit], float(np.percentile(widths, 80))
 

@@ -34,6 +34,8 @@ class Mask:
             had these at hand; None otherwise.
         mean_entropy: the mean entropy (0..1) of scores that labels were made of; None where
             unknown, and where `data` still holds the scores.
+        is_matte: the scores tell how opaque each pixel is, hair included, not how likely; effects
+            then take the room's color out of half-transparent pixels.
 
     Raises:
         ValueError: `data` does not fit `classes`, or `alpha_range` is not rising within [0, 1].
@@ -46,6 +48,7 @@ class Mask:
     instances: Instances | None = None
     mean_entropy: float | None = None
     alpha_u8: NDArray[np.uint8] | None = None
+    is_matte: bool = False
 
     def __post_init__(self) -> None:
         shape, dtype = self.data.shape, self.data.dtype

@@ -20,10 +20,13 @@ from rimlight.imaging.edge_color import (
     fill_hidden,
     fill_hidden_bgr,
 )
+from rimlight.imaging.hair.colors import take_room_out
 from rimlight.imaging.pool import ArrayPool
 
 Image = NDArray[np.uint8]
 _GRAY = 128
+_HAIR = (0.0, 0.02)
+"""Opacities up to which the colors of a matte are hidden, and from which on they are its own."""
 _BLACK, _WHITE = 16, 235
 
 
@@ -60,10 +63,13 @@ class CutoutEffect(EffectTraits):
     def apply(self, frame: Frame, mask: Mask) -> Frame:
         """Return `frame`, seen through the mask."""
         alpha = compute_frame_alpha(frame, mask, self._keep)
-        return self._cleaned(frame, mask).with_alpha(alpha)
+        return self._cleaned(frame, mask, alpha).with_alpha(alpha)
 
-    def _cleaned(self, frame: Frame, mask: Mask) -> Frame:
+    def _cleaned(self, frame: Frame, mask: Mask, alpha: Image) -> Frame:
         """Return `frame` with the foreground's own colors in its soft edge and around it."""
+        if mask.is_matte and self._decontaminate and frame.layout == "bgr":
+            frame = frame.with_bgr(take_room_out(frame.image, alpha))
+            return frame.with_bgr(fill_hidden_bgr(frame.image, alpha, _HAIR))
         small, edges = compute_mask_alpha(mask, self._keep), mask.alpha_range
         if frame.layout == "bgr":
             clean = decontaminate_edges_bgr if self._decontaminate else fill_hidden_bgr

@@ -18,12 +18,16 @@ from rimlight.imaging.compositing.blend import composite_bgr
 from rimlight.imaging.compositing.i420 import Compositor, Edges, Image
 from rimlight.imaging.edge_color import apply_light_wrap, decontaminate_edges
 from rimlight.imaging.geometry import Fit
+from rimlight.imaging.hair.colors import take_room_out
 from rimlight.imaging.palette import Bgr, parse_color
 from rimlight.imaging.pool import ArrayPool
 
 
 class ReplaceEffect(EffectTraits):
     """Shows a color, a picture or a repeating video behind the foreground.
+
+    Where the mask is a matte (refiner hair), the old background's color is always taken out of
+    half-transparent pixels.
 
     Raises:
         ConfigError: the background is none of these, or cannot be read.
@@ -89,6 +93,8 @@ class ReplaceEffect(EffectTraits):
         back = self._background.fit_to(frame)
         if frame.layout == "bgr":
             alpha = compute_frame_alpha(frame, mask, self._keep)
+            if mask.is_matte:
+                frame = frame.with_bgr(take_room_out(frame.image, alpha), frame.alpha)
             front = self._front_bgr(frame, back, mask)
             return frame.with_bgr(
                 composite_bgr(front, back, alpha, self._pool.acquire(front.shape))

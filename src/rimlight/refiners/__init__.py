@@ -12,6 +12,9 @@ REFINERS = Registry(
             "rimlight.refiners.match_sharpness:MatchSharpnessRefiner",
             summary="edges as sharp as the picture",
         ),
+        "hair": Entry(
+            "rimlight.refiners.hair:HairRefiner", summary="soft hair, in single pictures"
+        ),
         "smooth": Entry("rimlight.refiners.smooth:SmoothRefiner", summary="steady in time"),
         "flow-smooth": Entry(
             "rimlight.refiners.flow_smoothing:FlowSmoothRefiner",

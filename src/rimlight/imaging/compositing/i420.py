@@ -50,6 +50,12 @@ def upscale_mask(mask: Image, size: tuple[int, int], edges: Edges = (0.0, 1.0)) 
     return cast(Image, cv2.LUT(large, make_smooth_step(edges), dst=large))
 
 
+def invert_smooth_step(alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the scores (h, w) that the smooth step from 0 to 1 turns into `alpha` in [0, 1]."""
+    third = np.arcsin(1 - 2 * np.clip(alpha, 0, 1)) * np.float32(1 / 3)
+    return cast(NDArray[np.float32], np.float32(0.5) - np.sin(third))
+
+
 def composite_i420(front: Image, back: Image, mask: Image, edges: Edges, dst: Image) -> Image:
     """Show I420 `front` where the mask is 1 and I420 `back` where it is 0.
 
