@@ -207,6 +207,18 @@ def unknown_second(path, out):
     return out
 
 
+@pytest.mark.parametrize("name", ["out.mkv", "out.mp4", "out.webm"])
+def test_sound_that_was_trimmed_without_encoding_stays_away(tmp_path, name):
+    whole, path = beeps(tmp_path / "whole.mp4", "aac", seconds=3), tmp_path / "in.mp4"
+    line = ["ffmpeg", "-v", "error", "-ss", "1.1", "-i", str(whole), "-c:v", "mpeg4"]
+    subprocess.run([*line, "-c:a", "copy", str(path)], check=True)
+    assert packets(path, "audio")[0][0] < -1  # an edit list hides it
+    out = copy(path, tmp_path / name)
+    assert packets(out, "audio")[0][0] > Fraction(-1, 5)
+    heard = [at for at in onsets(out) if at > 0.1]
+    assert np.allclose(heard[:3], [0.4, 0.9, 1.4], atol=0.04)
+
+
 def test_sound_packets_of_one_millisecond_are_kept_a_tick_apart(tmp_path):
     path = doubled(make_clip(tmp_path / "in.mkv", seconds=1), tmp_path / "twice.mkv")
     out = copy(path, tmp_path / "out.mp4")

@@ -27,6 +27,8 @@ NOTHING = Fraction(-(1 << 40))
 _MAX_TRIED_PACKETS = 400
 _MAX_HELD_PACKETS = 500
 _MAX_BEHIND_S = Fraction(1, 2)
+_MAX_PRIMING_S = Fraction(1, 10)
+"""Packets that decoders need before the first sound; longer ones were cut off by an editor."""
 
 
 class StreamCopy:
@@ -205,6 +207,8 @@ class StreamCopy:
                     self._video_end = max(
                         self._video_end, _get_display_time_s(packet) - self._origin
                     )
+                elif _is_trimmed(packet):
+                    continue
                 elif not self._origin or _get_decode_time_s(packet) >= self._origin:
                     yield _shift_by_seconds(packet, -self._origin)
         except av.error.FFmpegError as exc:
@@ -339,6 +343,11 @@ def _read_first_packets(path: Path) -> list[Packet]:
         except av.error.FFmpegError:
             pass  # the reader says so when it gets there
     return found
+
+
+def _is_trimmed(packet: Packet) -> bool:
+    """Return True for sound that an edit list cuts off, longer before zero than a decoder needs."""
+    return packet.is_discard and _get_decode_time_s(packet) < -_MAX_PRIMING_S
 
 
 def _get_time_base(track: Track) -> Fraction | None:
