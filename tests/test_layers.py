@@ -36,7 +36,8 @@ MAY_IMPORT = {
     "live": "base core effects factory imaging pipeline protocols refiners sinks sources system",
     "offline": "base core effects factory imaging pipeline protocols system",
     "road": "base core factory imaging offline reporting sources system",
-    "redaction": "base core factory imaging models protocols refiners segmenters sources system",
+    "redaction": "base core factory imaging models protocols refiners reporting segmenters sources "
+    "system",
     "doctor": "base models segmenters system",
     "batch": "base core factory media models offline pipeline protocols reporting sinks sources "
     "system",

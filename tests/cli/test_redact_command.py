@@ -143,3 +143,16 @@ def test_what_no_installed_model_finds_is_refused_with_the_model_that_does(
         hint="rimlight models pull",
         env={"XDG_CACHE_HOME": str(tmp_path / "none")},
     )
+
+
+def test_a_check_finds_what_is_visible_and_not_what_is_covered(rimlight, short, tmp_path):
+    done = rimlight("redact", short, "-o", "out.mp4", "--style", "fill", "--report", "made.html")
+    assert done.returncode == 0, done.stderr
+    assert "frames with something held" in (tmp_path / "made.html").read_text()
+    done = rimlight("redact", "--check", short, "--report", "check.html")
+    assert done.returncode == 1 and "visible in 30 of 30 frames" in done.stderr
+    assert (tmp_path / "check.html").is_file()
+
+
+def test_a_redaction_without_an_output_is_refused(refused, short):
+    refused("redact", short, code=2, says="no output", hint="-o")

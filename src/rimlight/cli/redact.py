@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from rimlight.cli.flags import OUTPUT as OUTPUT_PANEL
 from rimlight.cli.flags import (
+    REPORT,
     SELECTION,
     Audio,
     Codec,
@@ -30,11 +32,14 @@ from rimlight.cli.flags import (
     drop_unset,
     make_rotation_keys,
 )
+from rimlight.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from rimlight.core.config import RunConfig
     from rimlight.redaction.inputs import RedactionJob
     from rimlight.redaction.models import RedactionModels
+    from rimlight.redaction.report import CheckedResult
+    from rimlight.redaction.tracking import Cover
 
 
 def redact(
@@ -44,7 +49,7 @@ def redact(
     ],
     *,
     output: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--output",
             "-o",
@@ -52,7 +57,7 @@ def redact(
             help="A video, an image, or a folder.",
             rich_help_panel=OUTPUT_PANEL,
         ),
-    ],
+    ] = None,
     what: Annotated[
         str,
         typer.Option(
@@ -74,6 +79,23 @@ def redact(
             help="Copy tags, subtitles and cover pictures of a video, which may name place, time "
             "and camera.",
             rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write an HTML page: what was found and held, and what a second look finds.",
+            rich_help_panel=REPORT,
+        ),
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Search INPUT, by any tool, for faces that are visible; write no video. Exit code "
+            "1 if there are any.",
+            rich_help_panel=REPORT,
         ),
     ] = False,
     codec: Codec = None,
@@ -100,6 +122,8 @@ def redact(
     rimlight redact photos/ -o shared/ --shape box --style fill
 
     rimlight redact dashcam.mp4 --what face,person,vehicle -o shared.mp4
+
+    rimlight redact --check shared.mp4 --report check.html
     """
     from rimlight.cli.console import print_plan
     from rimlight.factory.object_filter import split_commas
@@ -107,8 +131,17 @@ def redact(
     from rimlight.redaction.inputs import plan_jobs
     from rimlight.redaction.job import build_redaction
     from rimlight.redaction.models import choose_models
+    from rimlight.redaction.report import write_report
+    from rimlight.sinks.output_paths import check_report
     from rimlight.system.atomic_io import make_folder
 
+    if report:
+        check_report(report, overwrite=overwrite)
+    if check:
+        _check_only(source, model or (), report, threads=threads, quiet=quiet)
+        return
+    if output is None:
+        raise ConfigError("there is no output", hint="say where the result goes, with -o")
     models = choose_models(split_commas([what]), model or ())
     runtime = drop_unset({"tiles": tiles, "threads": threads, "confidence": confidence})
     video = {"audio": audio, "codec": codec, "crf": crf, "preset": preset}
@@ -131,11 +164,20 @@ def redact(
         make_folder(Path(output))
     for run in runs:
         validate_config(run)
-    for job, run in zip(jobs, runs, strict=True):
-        if dry_run:
+    if dry_run:
+        for run in runs:
             print_plan(run)
-        else:
-            _run_job(job, run, models, runtime, quiet=quiet)
+        return
+    covers = [
+        _run_job(job, run, models, runtime, quiet=quiet)
+        for job, run in zip(jobs, runs, strict=True)
+    ]
+    if report:
+        results = [
+            _check_result(job.output, found, model or (), threads=threads, quiet=quiet)
+            for job, found in zip(jobs, covers, strict=True)
+        ]
+        write_report(report, results)
 
 
 def _run_job(
@@ -145,9 +187,14 @@ def _run_job(
     runtime: dict[str, Any],
     *,
     quiet: bool,
-) -> None:
-    """Search a film, then cover what was found; cover images as they are read."""
+) -> list[list[Cover]] | None:
+    """Search a film, then cover what was found; cover images as they are read.
+
+    Returns:
+        What is covered in each frame of a film; None for images.
+    """
     from rimlight.cli.console import format_source_name, run_with_progress
+    from rimlight.redaction.covers import cover_film
     from rimlight.redaction.job import (
         make_film_opener,
         make_image_opener,
@@ -160,7 +207,7 @@ def _run_job(
     if not (job.is_film and models.detectors):
         opener = make_image_opener(models, runtime)
         run_with_progress(run, label=label, quiet=quiet, open_model=opener)
-        return
+        return None
     search = open_search(models, {"confidence": SEARCH_CONFIDENCE, **runtime})
     run_with_progress(
         make_search(run),
@@ -169,5 +216,52 @@ def _run_job(
         is_search=True,
         open_model=lambda part, size: search,
     )
-    opener = make_film_opener(models, search.found)
+    covers = cover_film(search.found)
+    opener = make_film_opener(models, covers)
     run_with_progress(run, label=f"cover {label}", quiet=quiet, open_model=opener)
+    return list(covers.values())
+
+
+def _check_only(
+    source: str, models: Sequence[str], report: Path | None, *, threads: int | None, quiet: bool
+) -> None:
+    """Search a film or photos for what is visible.
+
+    Raises:
+        typer.Exit: there is something (exit code 1).
+    """
+    from rimlight.redaction.report import write_report
+
+    result = _check_result(source, None, models, threads=threads, quiet=quiet)
+    if report:
+        write_report(report, [result])
+    if result.check.visible_frames:
+        raise typer.Exit(1)
+
+
+def _check_result(
+    path: str,
+    covers: list[list[Cover]] | None,
+    models: Sequence[str],
+    *,
+    threads: int | None,
+    quiet: bool,
+) -> CheckedResult:
+    """Take a second look at a result and print what it finds."""
+    from rimlight.cli.console import console, format_source_name, run_with_progress
+    from rimlight.redaction.check import CheckSegmenter, open_looks
+    from rimlight.redaction.job import build_check
+    from rimlight.redaction.report import CheckedResult, format_check
+
+    name = format_source_name(path)
+    checker = CheckSegmenter(open_looks(models, threads=threads))
+    run_with_progress(
+        build_check(path),
+        label=f"check {name}",
+        quiet=quiet,
+        is_search=True,
+        open_model=lambda part, size: checker,
+    )
+    if not quiet:
+        console.print(format_check(name, checker.result))
+    return CheckedResult(name, covers, checker.result)

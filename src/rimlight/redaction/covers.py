@@ -138,13 +138,17 @@ def add_areas(mask: Mask, areas: Mask, names: tuple[str, ...]) -> Mask:
     return Mask(labels, classes, classes[:-1], instances=mask.instances)
 
 
-def look_up_covers(found: Mapping[int, FoundFrame]) -> Callable[[Frame], Detections]:
-    """Return what gives the covers of each frame of a film that was searched.
+def cover_film(found: Mapping[int, FoundFrame]) -> dict[int, list[Cover]]:
+    """Return what is covered in each frame of a film that was searched, by index."""
+    order = sorted(found)
+    return dict(zip(order, cover_tracks([found[index] for index in order]), strict=True))
+
+
+def look_up_covers(covers: Mapping[int, Sequence[Cover]]) -> Callable[[Frame], Detections]:
+    """Return what gives the covers of a frame.
 
     The function raises SourceReadError for a frame that was not searched: it would not be covered.
     """
-    order = sorted(found)
-    covers = dict(zip(order, cover_tracks([found[index] for index in order]), strict=True))
 
     def look_up(frame: Frame) -> Detections:
         if frame.index not in covers:

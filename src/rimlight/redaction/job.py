@@ -14,8 +14,8 @@ from rimlight.factory.presets import build_config, make_overwrite_options
 from rimlight.factory.segmenter import open_segmenter
 from rimlight.redaction.covers import CoverSegmenter, SearchSegmenter, look_up_covers
 from rimlight.redaction.inputs import RedactionJob
-from rimlight.redaction.models import RedactionModels, open_detectors
-from rimlight.redaction.tracking import FoundFrame
+from rimlight.redaction.models import FACE_MODEL, RedactionModels, open_detectors
+from rimlight.redaction.tracking import Cover
 
 OpenModel = Callable[[SegmenterConfig, tuple[int, int]], Segmenter]
 
@@ -86,9 +86,9 @@ def open_search(models: RedactionModels, runtime: Mapping[str, Any]) -> SearchSe
     return SearchSegmenter(open_detectors(models.detectors, **runtime))
 
 
-def make_film_opener(models: RedactionModels, found: Mapping[int, FoundFrame]) -> OpenModel:
+def make_film_opener(models: RedactionModels, covers: Mapping[int, Sequence[Cover]]) -> OpenModel:
     """Return what opens the segmenter that covers a film that was searched."""
-    look_up = look_up_covers(found)
+    look_up = look_up_covers(covers)
 
     def open_film(part: SegmenterConfig, size: tuple[int, int]) -> Segmenter:
         del part
@@ -116,6 +116,18 @@ def make_image_opener(models: RedactionModels, runtime: Mapping[str, Any]) -> Op
         )
 
     return open_images
+
+
+def build_check(path: str) -> RunConfig:
+    """Return the run that searches a film, an image or a folder of images and writes nothing."""
+    run = build_config(
+        "road",
+        source=path,
+        segmenter={"model": FACE_MODEL},
+        effects=[],
+        analysis_only=True,
+    )
+    return make_search(run)
 
 
 def _open_areas(models: RedactionModels, size: tuple[int, int]) -> Segmenter | None:
