@@ -144,4 +144,4 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(rimlight, tmp_path, 
 def test_a_user_config_goes_over_the_defaults(rimlight, tmp_path, clip):
     (tmp_path / "mine.yaml").write_text("effects: [{kind: replace, background: red}]\n")
     done = rimlight("process", clip, "-c", "mine.yaml", "-o", "out.mp4", "--dry-run")
-    assert "background: red" in done.stdout and "kind: smooth" in done.stdout
+    assert "background: red" in done.stdout and "kind: flow-smooth" in done.stdout

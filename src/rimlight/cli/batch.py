@@ -193,7 +193,7 @@ def batch(
             segmenter=make_segmenter_keys(model, None, device),
             effects=effects,
             refiners=selection.refiners,
-            quality=quality,
+            quality=quality or ("best" if kind == "images" and not moves else "balanced"),
             config=config,
             settings=set_ or (),
             options={

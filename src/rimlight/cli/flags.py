@@ -204,7 +204,7 @@ Quality = Annotated[
     typer.Option(
         metavar="NAME",
         help="Mask quality: fast, balanced (temporally stable, segments small people again) or "
-        "best (slow, offline).",
+        "best (slow, offline). Default: balanced for videos, best for images; live: fast.",
         rich_help_panel=MASKS,
     ),
 ]

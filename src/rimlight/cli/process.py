@@ -163,7 +163,12 @@ def process(
     """
     from rimlight.cli.console import format_source_name, print_notes, print_plan, run_with_progress
     from rimlight.factory.object_filter import parse_object_filter
-    from rimlight.factory.presets import background_effects, build_config, is_no_background
+    from rimlight.factory.presets import (
+        background_effects,
+        build_config,
+        choose_quality,
+        is_no_background,
+    )
     from rimlight.factory.sinks import predict_track_changes
     from rimlight.sinks.delivery import complete_output, make_sink_options
 
@@ -218,7 +223,7 @@ def process(
         effects=effects,
         more_effects=make_more_effects(effect, keyed),
         refiners=selection.refiners,
-        quality=quality,
+        quality=quality or (None if keyed else choose_quality(source)),
         look_ahead=look_ahead,
         config=config,
         settings=set_ or (),

@@ -132,6 +132,12 @@ def drop_unseen_effects(run: RunConfig) -> RunConfig:
     )
 
 
+def choose_quality(source: str | None) -> Quality:
+    """Return the preset for a source of files that nobody chose one for: best for pictures."""
+    kind = guess_source(source).get("kind") if source else None
+    return "best" if kind in {"images", "watch-folder"} else "balanced"
+
+
 def read_quality(name: str) -> dict[str, Any]:
     """Return what the preset `name` says of a run: its segmenter and refiners.
 
