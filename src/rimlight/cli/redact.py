@@ -263,5 +263,5 @@ def _check_result(
         open_model=lambda part, size: checker,
     )
     if not quiet:
-        console.print(format_check(name, checker.result))
+        console.print(format_check(name, checker.result), soft_wrap=True)
     return CheckedResult(name, covers, checker.result)

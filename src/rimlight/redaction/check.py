@@ -27,9 +27,11 @@ OTHER_MODEL = "centerface"
 TILES = 2
 CHECK_CONFIDENCE = 0.5
 MAX_PICTURES = 12
-FLAT_GRADIENT = 4.0
-"""Median change of gray levels from pixel to pixel up to which a region counts as covered: what is
-blurred, in squares or in one color has no detail."""
+FLAT_DETAIL = 5.0
+"""Detail in gray levels up to which a region counts as covered. Detail is how much two neighboring
+steps from pixel to pixel differ, in both directions, below which 60 % of the pixels lie: a blur has
+ramps without any, squares and one color have it at their edges only."""
+_DETAIL_PERCENTILE = 60
 _CONTEXT = 1.0
 _PICTURE_PX = 240
 
@@ -183,11 +185,12 @@ def is_flat(picture: Image, box: NDArray[np.float32]) -> bool:
     height, width = picture.shape[:2]
     left, top, right, bottom = (box * [width, height, width, height]).round().astype(int)
     inner = picture[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
-    if min(inner.shape[:2]) < 2:
+    if min(inner.shape[:2]) < 4:
         return True
     gray = cv2.cvtColor(inner, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    across, down = np.abs(np.diff(gray, axis=1))[:-1], np.abs(np.diff(gray, axis=0))[:, :-1]
-    return bool(np.median(across + down) <= FLAT_GRADIENT)
+    across = np.abs(np.diff(gray, 2, axis=1))[:-2]
+    detail = across + np.abs(np.diff(gray, 2, axis=0))[:, :-2]
+    return bool(np.percentile(detail, _DETAIL_PERCENTILE) <= FLAT_DETAIL)
 
 
 def cut_out(picture: Image, box: NDArray[np.float32]) -> Image:
