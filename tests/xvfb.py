@@ -10,7 +10,12 @@ import pytest
 
 @cache
 def display():
-    """Start Xvfb once and return its name, such as ":99"; skip where it is not installed.
+    """Return the name of the screen that the tests of this process share, such as ":99"."""
+    return start_display()
+
+
+def start_display():
+    """Start Xvfb and return its name; skip where it is not installed. Nobody else draws on it.
 
     It dies with this process and not before: Qt, inside OpenCV, keeps its connection for life.
     """

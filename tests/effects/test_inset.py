@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from scenes import as_i420, flat_frame, make
-from xvfb import display
+from xvfb import start_display
 
 from rimlight.core.config import EffectConfig
 from rimlight.core.errors import ConfigError
@@ -150,7 +150,7 @@ back.close()
 
 @pytest.fixture
 def on_display():
-    return {**os.environ, "DISPLAY": display()}
+    return {**os.environ, "DISPLAY": start_display()}
 
 
 def test_the_screen_can_stand_behind_the_person(on_display):

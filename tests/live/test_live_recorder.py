@@ -79,7 +79,7 @@ def test_no_recording_replaces_another(play, tmp_path):
     assert count_frames(tmp_path / "a-2.mp4") == 25
 
 
-@pytest.mark.parametrize("words", [["/nowhere/a.mp4"], ["a.txt"], ["on", "off"], ["a.gif"]])
+@pytest.mark.parametrize("words", [["/nowhere/a.mp4"], ["a.txt"], ["on", "off"], ["a.png"]])
 def test_what_cannot_be_recorded_to_changes_nothing(play, words):
     def fail(recorder):
         with pytest.raises(RimlightError):
