@@ -11,7 +11,7 @@ from lesions import lesion, write_lesions
 
 SAID = {
     "name": "lesions",
-    "network": {"name": "light", "size": "64x48", "width": 0.25},
+    "network": {"name": "light", "size": "64x48", "width_multiplier": 0.25},
     "data": {"paths": ["lesions"], "classes": ["skin", "lesion"]},
     "optimizer": {"learning_rate": 0.01},
     "ema_decay": 0.8,
