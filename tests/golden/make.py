@@ -101,23 +101,25 @@ PORTRAIT, ROAD, PHOTO = (
 FFV1 = ["--codec", "ffv1"]
 CUT = ["--end", "1", "--audio", "none"]
 LONGER = ["--end", "3", "--audio", "none", "--set", "sinks.0.segment_s=1"]
+FAST = ["--quality", "fast"]
+SHOP = ["--trim", "--square", "--output-size", "200"]
 BALANCED = ["--quality", "balanced"]
 BEST = ["--quality", "best", "--end", "0.3", "--audio", "none"]
-FAST = ["--set", "pipeline.jit=always"]
+COMPILED = ["--set", "pipeline.jit=always"]
 FRAMES = {
-    "replace.mkv": ["process", PORTRAIT, "-b", PHOTO, *CUT, *FFV1],
-    "replace-compiled.mkv": ["process", PORTRAIT, "-b", PHOTO, *CUT, *FFV1, *FAST],
-    "blur.mkv": ["process", PORTRAIT, "--blur", "20", *CUT, *FFV1],
-    "blur-compiled.mkv": ["process", PORTRAIT, "--blur", "20", *CUT, *FFV1, *FAST],
+    "replace.mkv": ["process", PORTRAIT, "-b", PHOTO, *CUT, *FFV1, *FAST],
+    "replace-compiled.mkv": ["process", PORTRAIT, "-b", PHOTO, *CUT, *FFV1, *COMPILED, *FAST],
+    "blur.mkv": ["process", PORTRAIT, "--blur", "20", *CUT, *FFV1, *FAST],
+    "blur-compiled.mkv": ["process", PORTRAIT, "--blur", "20", *CUT, *FFV1, *COMPILED, *FAST],
     "balanced.mkv": ["process", PORTRAIT, "-b", "white", *BALANCED, *CUT, *FFV1],
     "best.mkv": ["process", PORTRAIT, "-b", "white", *BEST, *FFV1],
-    "ahead.mkv": ["process", PORTRAIT, "-b", "white", "--look-ahead", "4", *CUT, *FFV1],
-    "cutout.mkv": ["process", PORTRAIT, "-b", "none", *CUT],
-    "cut.mkv": ["process", PORTRAIT, "-b", "none", *CUT, "--matte", "matte.mkv", *FFV1],
-    "resumed.mkv": ["process", PORTRAIT, "-b", PHOTO, *LONGER, *FFV1],
+    "ahead.mkv": ["process", PORTRAIT, "-b", "white", "--look-ahead", "4", *CUT, *FFV1, *FAST],
+    "cutout.mkv": ["process", PORTRAIT, "-b", "none", *CUT, *FAST],
+    "cut.mkv": ["process", PORTRAIT, "-b", "none", *CUT, "--matte", "matte.mkv", *FFV1, *FAST],
+    "resumed.mkv": ["process", PORTRAIT, "-b", PHOTO, *LONGER, *FFV1, *FAST],
     "road.mkv": ["road", ROAD, "--set", "source.end_s=1"],
-    "picture.png": ["process", PHOTO, "-b", "white"],
-    "product.png": ["process", PHOTO, "-b", "white", "--trim", "--square", "--output-size", "200"],
+    "picture.png": ["process", PHOTO, "-b", "white", *FAST],
+    "product.png": ["process", PHOTO, "-b", "white", *SHOP, *FAST],
 }  # fmt: skip
 ENGINES = ("local", "ray")
 
@@ -184,7 +186,7 @@ def make_frames():
             made[name] = describe_frames(Path(folder, name))
         made["matte.mkv"] = describe_frames(Path(folder, "matte.mkv"))
         for engine in ENGINES:
-            words = ["batch", PORTRAIT, "-b", PHOTO, "-o", engine, "--engine", engine]
+            words = ["batch", PORTRAIT, "-b", PHOTO, "-o", engine, "--engine", engine, *FAST]
             _run([*words, "--set", "source.end_s=1", "--set", "sinks.0.crf=20"], folder, None)
             made[f"batch-{engine}"] = describe_frames(next(Path(folder, engine).glob("portrait*")))
     return made
