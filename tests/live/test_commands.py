@@ -153,6 +153,31 @@ def test_a_profile_that_cannot_be_worn_leaves_the_model_too(play, tmp_path, effe
     assert name == "threshold"
 
 
+def test_transparency_that_no_output_of_the_run_was_opened_for_is_refused(play, tmp_path):
+    path = tmp_path / "cut.yaml"
+    path.write_text("effects: [{kind: cutout}]\n")
+
+    def fail(controls):
+        for words in (["effect", "cutout"], ["profile", str(path)]):
+            with pytest.raises(ConfigError, match="transparency"):
+                controls.execute(words)
+
+    _, shown = play(fail, sinks=[{"kind": "video", "path": str(tmp_path / "rec.mkv")}])
+    assert len(shown) == DONE
+    assert all(is_near(corner(picture), (0, 255, 0)) for picture in shown)
+
+
+def test_a_run_that_began_transparent_can_be_so_again(play, tmp_path):
+    def turn(controls):
+        controls.execute(["background", "white"])
+        return controls.execute(["effect", "cutout"])
+
+    cutout = [{"kind": "cutout"}]
+    text, shown = play(turn, effects=cutout, sinks=[{"kind": "null"}])
+    assert text == "cutout on"
+    assert len(shown) == DONE
+
+
 def test_a_profile_whose_model_is_not_there_leaves_the_effects(play, tmp_path):
     path = tmp_path / "half.yaml"
     path.write_text("effects: [{kind: blur}]\nsegmenter: {kind: model, model: nosuch}\n")

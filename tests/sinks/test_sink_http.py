@@ -20,6 +20,10 @@ def sink():
         yield opened
 
 
+def test_the_address_is_told(sink):
+    assert sink.notes == (f"preview: http://127.0.0.1:{sink.port}/",)
+
+
 @pytest.fixture
 def browser(sink):
     return Browser(sink.port)

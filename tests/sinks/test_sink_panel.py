@@ -252,6 +252,23 @@ def test_the_gallery_offers_pictures_by_number_and_shows_them_small(folder, brow
     assert chosen.json["text"] == f"background {path}"
 
 
+def test_the_slides_of_a_folder_that_is_the_background_are_offered(panel, browser, tmp_path):
+    slides = tmp_path / "slides"
+    slides.mkdir()
+    for path in (tmp_path / "beside.png", slides / "first slide.png"):
+        cv2.imwrite(str(path), np.zeros((9, 16, 3), np.uint8))
+
+    def show_slides(words):
+        answer = execute(words)
+        if words[0] == "status":
+            answer["status"]["background"] = str(slides)
+        return answer
+
+    panel.accept_commands(CommandQueue(show_slides, VERBS).submit)
+    names = {item["name"] for item in browser.ask("/choices").json["backgrounds"]}
+    assert "first slide" in names and "beside" not in names
+
+
 @pytest.mark.parametrize(
     "path",
     [

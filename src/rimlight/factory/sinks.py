@@ -73,9 +73,17 @@ def open_sinks(
             stack.push(_finisher(sink))
             opened.append((part, sink))
     if not opened:
-        raise failures[0][1]
+        raise _explain_no_output([exc for _, exc in failures])
     places = [_place_of(part, sink) for part, sink in opened]
     return [sink for _, sink in opened], places, [*_make_notes(opened, failures)]
+
+
+def _explain_no_output(failures: Sequence[SinkError]) -> SinkError:
+    """Return the error of a run none of whose optional sinks opened: why, and what needs none."""
+    causes = "; ".join(dict.fromkeys(exc.message for exc in failures))
+    ways = "in the browser: --sink http; into a file: --sink video:rec.mp4"
+    hint = failures[0].hint
+    return SinkError(causes, hint=f"{hint}   # or {ways}" if hint else ways)
 
 
 def _make_notes(

@@ -13,6 +13,7 @@ from rimlight.core.registry import suggest
 from rimlight.factory.cover import check_effects, check_kept, compute_min_blur_px
 from rimlight.factory.pipeline import OpenPipeline
 from rimlight.factory.segmenter import list_person_models, read_foreground
+from rimlight.factory.sinks import is_transparent
 from rimlight.live import effect_edits
 from rimlight.live.camera_switch import CameraSwitch, list_camera_names
 from rimlight.live.effect_edits import Effects
@@ -319,6 +320,7 @@ class LiveCommands:
             effects: the new effects.
             model: another model, to switch to at the same time.
         """
+        self._check_opaque(effects)
         if not self._allow_passthrough:
             check_effects(effects, self._run.info.size[1])
             if model is not None:
@@ -341,6 +343,17 @@ class LiveCommands:
         self._effects, self._open_effects = effects, new
         for _, effect in old:
             effect.close()
+
+    def _check_opaque(self, effects: Effects) -> None:
+        """Refuse transparency that the sinks were not opened for: each would fail with it."""
+        has_alpha = self._run.info.has_alpha
+        if is_transparent(effects, has_alpha=has_alpha) and not is_transparent(
+            self._config.effects, has_alpha=has_alpha
+        ):
+            raise ConfigError(
+                "the outputs of this run show no transparency",
+                hint="stop it, and start it with: --background none",
+            )
 
 
 def _get_only(values: Sequence[str], usage: str) -> str:

@@ -49,6 +49,11 @@ class HttpSink:
         self._server = WebServer(listener, lambda trust: Guard(app, access, trust))
         self._is_closed = False
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know: where to look."""
+        return (f"preview: http://127.0.0.1:{self.port}/",)
+
     def write(self, frame: Frame) -> None:
         """Show `frame` to those who look.
 

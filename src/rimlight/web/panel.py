@@ -133,7 +133,7 @@ class Panel:
             return JSONResponse(answer)
         status = await self._execute(["status"])
         shown = Path(status["status"]["background"]) if status["ok"] else Path()
-        folders = [shown.parent] if shown.is_absolute() else []
+        folders = [_find_folder(shown)] if shown.is_absolute() else []
         self._cameras = frozenset(answer["status"].get("cameras", ()))
         items = await to_thread.run_sync(self._gallery.list_items, folders)
         backgrounds = [{"id": item.id, "name": item.path.stem} for item in items]
@@ -224,3 +224,8 @@ class Panel:
         while command.answer is None and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(_POLL_S)
         return _BUSY if command.answer is None else command.answer
+
+
+def _find_folder(background: Path) -> Path:
+    """Return the folder whose pictures are offered with a background: its own, if it is one."""
+    return background if background.is_dir() else background.parent
