@@ -143,6 +143,9 @@ back = open_background("screen", fit="fill", pad_color=(0, 0, 0))
 black = np.zeros((600, 800, 3), np.uint8)
 frame = Frame.from_bgr(black, index=0, pts=Fraction(0), captured_at=0)
 rows, columns = np.nonzero(back.fit_to(frame).max(axis=2))
+from rimlight.core.config import EffectConfig
+named = {"kind": "replace", "background": "screen"}
+assert EffectConfig.model_validate(named).open().shows_screen
 print(len(rows) > 20, abs(rows.mean() - 300) < 10, abs(columns.mean() - 400) < 10)
 back.close()
 """

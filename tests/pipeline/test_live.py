@@ -167,6 +167,21 @@ def test_panic_covers_the_very_next_picture():
     assert nobody == [False] * 5 + [True] * 6  # the cover itself, then one for each frame
 
 
+@pytest.mark.parametrize("is_screen", [False, True])
+def test_panic_covers_a_background_that_is_a_screen_too(is_screen):
+    """An X server is not needed: the effect says itself what its background is."""
+    effect = replace_effect("#ff0000")
+    effect.shows_screen = is_screen
+    sink = RecordingSink()
+
+    def panic(frame):
+        pipeline.set_blanked(on=True)
+
+    pipeline = live(ListSource(6), [sink], effects=[effect], on_frame=panic)
+    pipeline.run()
+    assert colors(sink.frames[2:]) == {NEUTRAL if is_screen else RED}
+
+
 def test_a_frozen_picture_stays():
     sink = RecordingSink()
 

@@ -251,6 +251,16 @@ class TransformsMask(Protocol):
 
 
 @runtime_checkable
+class ShowsScreen(Protocol):
+    """An effect whose background may be what a screen shows."""
+
+    @property
+    def shows_screen(self) -> bool:
+        """True if it is."""
+        ...
+
+
+@runtime_checkable
 class SupportsReducedRate(Protocol):
     """An effect that can do a part of its work less often."""
 

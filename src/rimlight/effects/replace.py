@@ -11,7 +11,7 @@ from rimlight.core.errors import ConfigError
 from rimlight.core.frame import Frame, Mask
 from rimlight.core.protocols import EffectTraits
 from rimlight.effects.alpha import Keep, compute_frame_alpha, compute_mask_alpha
-from rimlight.effects.backgrounds import open_background
+from rimlight.effects.backgrounds import is_screen, open_background
 from rimlight.effects.light_matcher import LightMatcher
 from rimlight.imaging.color import bgr_to_i420, i420_to_bgr, pad_even
 from rimlight.imaging.compositing.blend import composite_bgr
@@ -79,6 +79,8 @@ class ReplaceEffect(EffectTraits):
 
     def __init__(self, options: Options) -> None:
         self._keep = options.keep
+        self.shows_screen = is_screen(options.background)
+        """True if the background is what a screen shows."""
         self._decontaminate, self._light_wrap = options.decontaminate_edges, options.light_wrap
         self._light = LightMatcher(options.match_light) if options.match_light else None
         self._pool = ArrayPool()

@@ -14,7 +14,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from rimlight.core.frame import Frame, Mask
-from rimlight.core.protocols import Effect, Refiner, Segmenter, Sink, Source
+from rimlight.core.protocols import Effect, Refiner, Segmenter, ShowsScreen, Sink, Source
 from rimlight.pipeline.effects import apply_effects
 from rimlight.pipeline.fallback import (
     NO_MASK,
@@ -294,8 +294,17 @@ class LivePipeline:
         kind: FallbackKind | None = "last" if self.is_frozen else None
         kind = "background" if is_blank else kind
         self._errors.fallback_frames += 1
-        shown = self._fallback.make(self.components.effects, pts, kind=kind)
+        shown = (
+            self._fallback.plain
+            if is_blank and self._shows_screen()
+            else self._fallback.make(self.components.effects, pts, kind=kind)
+        )
         self._send(replace(shown, pts=pts, captured_at=captured_at), is_blank=is_blank)
+
+    def _shows_screen(self) -> bool:
+        """Return True if the background is a screen, which a blank frame must not show."""
+        effects = self.components.effects
+        return any(isinstance(each, ShowsScreen) and each.shows_screen for each in effects)
 
     def _send(self, shown: Frame, *, is_blank: bool) -> None:
         with self._meter.time("sinks"):
