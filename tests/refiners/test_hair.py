@@ -75,6 +75,20 @@ def test_nothing_apart_from_the_mask_is_added(truth):
     assert not alpha[30:80, 30:90].any() and not alpha[30:70, 395:].any()
 
 
+def test_someone_too_small_for_single_hairs_keeps_the_mask(truth):
+    picture = np.full((360, 480, 3), WALL, np.uint8)
+    picture[130:280, 140:340] = cv2.resize(truth.picture, (200, 150), interpolation=cv2.INTER_AREA)
+    scores = np.zeros((360, 480, 1), np.float32)
+    scores[130:280, 140:340, 0] = cv2.resize((truth.alpha >= 1).astype(np.float32), (200, 150))
+    mask = Mask(scores, ("person",))
+    assert HairRefiner(HairRefiner.Options()).refine(mask, make_frame(picture)) is mask
+
+
+def test_the_outline_below_the_hair_is_no_staircase(truth, refined):
+    alpha = compute_frame_alpha(make_frame(truth.picture), refined, None)[320:350]
+    assert ((alpha > 25) & (alpha < 230)).any(axis=1).all()
+
+
 def test_an_empty_mask_stays_empty(truth):
     empty = Mask(np.zeros((180, 240, 1), np.float32), ("person",))
     refiner = HairRefiner(HairRefiner.Options())

@@ -181,7 +181,7 @@ def _type(form: Mapping[str, Any], models: Mapping[str, Any]) -> str:  # noqa: P
 
 
 def _plural(name: str) -> str:
-    return name if name == "text" else f"{name}s"
+    return name if name == "text" or name.endswith("s") else f"{name}s"
 
 
 def _bound(

@@ -36,7 +36,7 @@ class InputSpec(Options):
         offset: one number, or one for each channel.
         mean: is subtracted after that; one number, or one for each channel.
         deviation: is what the difference is divided by; one number, or one for each channel.
-        fit: "stretch" the frame to `size`, or "letterbox" it: keep its shape, centerd, and fill
+        fit: "stretch" the frame to `size`, or "letterbox" it: keep its shape, centered, and fill
             the rest with `pad`.
         pad: the value (0..255) of the three channels of the bars of a letterboxed frame.
     """

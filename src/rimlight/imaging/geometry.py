@@ -34,7 +34,7 @@ class Rect:
 
 
 def letterbox(size: tuple[int, int], box: tuple[int, int]) -> Rect:
-    """Return where a picture of `size` lies in `box` when it is centerd and keeps its shape.
+    """Return where a picture of `size` lies in `box` when it is centered and keeps its shape.
 
     Args:
         size: (width, height) of the picture.

@@ -53,26 +53,31 @@ class Surroundings:
     band: Flags
 
 
-def find_surroundings(alpha: Floats) -> Surroundings | None:
-    """Return where hair may be around a mask, float32 (h, w); None if next to nobody is there."""
+def find_surroundings(alpha: Floats, least_px: int = _SMALL_PX) -> Surroundings | None:
+    """Return where hair may be around a mask; None if nobody is large enough.
+
+    Args:
+        alpha: float32 (h, w), the mask.
+        least_px: root of the area of a person from which on single hairs are looked for.
+    """
     solid = (alpha >= 0.5).astype(np.uint8)
     side = float(np.sqrt(np.count_nonzero(solid)))
-    if side < _SMALL_PX or solid.all():
+    if side < least_px or solid.all():
         return None
     inside, outside = (
         cv2.distanceTransform(one, cv2.DIST_L2, 5) * np.float32(1 / side)
         for one in (solid, 1 - solid)
     )
-    band = (outside < REACH) & (inside < DEPTH) & _find_heads(solid, REACH * side)
-    return Surroundings(alpha, solid, inside, outside, side, band)
+    band = (outside < REACH) & (inside < DEPTH) & _find_heads(solid, REACH * side, least_px)
+    return Surroundings(alpha, solid, inside, outside, side, band) if band.any() else None
 
 
-def _find_heads(solid: Image, reach_px: float) -> Flags:
+def _find_heads(solid: Image, reach_px: float, least_px: int) -> Flags:
     """Return where hair can be as heads are the upper part of a person, bool (h, w)."""
     heads = np.zeros(solid.shape, bool)
     _, _, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=8)
     for left, top, width, height, area in np.asarray(stats[1:], np.int64).tolist():
-        if area < _SMALL_PX**2:
+        if area < least_px**2:
             continue
         rows = slice(max(0, int(top - reach_px)), int(top + HEAD * height) + 1)
         columns = slice(max(0, int(left - reach_px)), int(left + width + reach_px) + 1)

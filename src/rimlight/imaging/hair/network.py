@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +29,11 @@ _FAR, _RESTLESS = 0.13, (0.02, 0.08)
 """Hair is rare from this distance on; mean opacities there between which trust falls to nothing."""
 _JOINED = 0.1
 """The least opacity by which hair is joined to the person."""
+_LEAST_PX = 180
+"""Root of the area of a person from which on hairs are no finer than pixels. Around smaller people
+twigs, stones and door frames are taken for strands."""
+_STEP_SIGMA = 0.8
+"""Pixels; an outline beyond the hair is no sharper, so that it is no staircase."""
 _ROWS = 1 << 15
 """Pixels that are looked at together: what lies between the layers stays small."""
 
@@ -87,13 +93,13 @@ def estimate_hair(
         alpha_range: between which scores the mask is half-transparent.
 
     Returns:
-        float32 (h, w) in [0, 1]; None where the mask is too small to have hair.
+        float32 (h, w) in [0, 1]; None where people are too small for single hairs.
     """
-    near = find_surroundings(scores)
+    near = find_surroundings(scores, _LEAST_PX)
     if near is None:
         return None
     features, looked = compute_features(picture, near)
-    opacity = np.where(near.band, np.float32(0), near.solid.astype(np.float32))
+    opacity = np.where(near.band, np.float32(0), _soften_steps(near.solid))
     opacity[looked] = load_network().predict(features)
     trust = _trust(opacity[near.band & (near.outside > _FAR)])
     own = _sharpen(scores, alpha_range)
@@ -101,6 +107,11 @@ def estimate_hair(
     np.maximum(opacity, sure.clip(0, 1), out=opacity)
     opacity[~find_joined(opacity > _JOINED, near.solid)] = 0
     return cast(Floats, own + trust * (opacity - own))
+
+
+def _soften_steps(solid: Image) -> Floats:
+    """Return uint8 (h, w) of 0 and 1 as float32 with an outline about two pixels wide."""
+    return cast(Floats, cv2.GaussianBlur(solid.astype(np.float32), (0, 0), _STEP_SIGMA))
 
 
 def _trust(far: Floats) -> np.float32:
