@@ -225,7 +225,7 @@ def batch(words, config, *, overwrite):
 
     tasks = make_plan(inputs, out, suffix=".mov" if still else ".mp4", still=still)
     work = Batch(Path(out), describe, still=still, overwrite=overwrite)
-    todo = work.todo(tasks, retry_failed=False)
+    todo = work.select_tasks(tasks, retry_failed=False)
     work.check(tasks, todo)
     failed = [entry for entry in work.run(todo.tasks, Here()) if entry.state == "failed"]
     work.write_summary(tasks, out)
