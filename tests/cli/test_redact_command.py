@@ -156,3 +156,46 @@ def test_a_check_finds_what_is_visible_and_not_what_is_covered(rimlight, short, 
 
 def test_a_redaction_without_an_output_is_refused(refused, short):
     refused("redact", short, code=2, says="no output", hint="-o")
+
+
+def test_a_damaged_file_of_a_folder_does_not_stop_the_others(rimlight, short, tmp_path):
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    (mixed / "a.jpg").write_bytes(b"\xff\xd8\xff torn")
+    (mixed / "b.mp4").write_bytes(b"no film")
+    shutil.copy(short, mixed / "walk.mp4")
+    done = rimlight("redact", "mixed", "-o", "shared", "-q")
+    assert done.returncode == 3
+    assert "a.jpg" in done.stderr and "b.mp4" in done.stderr
+    assert len(decoded(tmp_path / "shared/walk.mp4")) == len(decoded(short))
+    assert not (tmp_path / "shared/b.mp4").exists()
+
+
+def test_a_check_of_a_folder_searches_its_films_too(rimlight, short, tmp_path):
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    shutil.copy(short, mixed / "walk.mp4")
+    cv2.imwrite(str(mixed / "empty.png"), np.full((64, 96, 3), 90, np.uint8))
+    done = rimlight("redact", "--check", "mixed")
+    assert done.returncode == 1
+    assert "mixed: the second look found nothing visible in 1 frames" in done.stderr
+    assert "walk.mp4: something may be visible in 30 of 30 frames" in done.stderr
+
+
+def test_a_check_with_an_output_is_refused(refused, short):
+    refused("redact", "--check", short, "-o", "out.mp4", code=2, says="--check", hint="leave out")
+
+
+def test_a_mask_model_that_would_cover_nothing_is_refused(refused, short):
+    args = ("redact", short, "-o", "out.mp4", "--model", "selfie")
+    refused(*args, code=2, says="'selfie' is not used", hint="--what face,person")
+
+
+def test_a_redaction_of_nothing_is_refused(refused, short):
+    refused("redact", short, "-o", "out.mp4", "--what", "", code=2, says="nothing", hint="--what")
+
+
+def test_photos_that_cannot_keep_their_metadata_say_so(rimlight, tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((64, 96, 3), 90, np.uint8))
+    done = rimlight("redact", "a.png", "-o", "b.png", "--keep-metadata")
+    assert done.returncode == 0 and "photos lose their metadata" in done.stderr

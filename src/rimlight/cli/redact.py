@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,7 +33,7 @@ from rimlight.cli.flags import (
     drop_unset,
     make_rotation_keys,
 )
-from rimlight.core.errors import ConfigError
+from rimlight.core.errors import ConfigError, RimlightError, SinkError, SourceError
 
 if TYPE_CHECKING:
     from rimlight.core.config import RunConfig
@@ -125,7 +126,7 @@ def redact(
 
     rimlight redact --check shared.mp4 --report check.html
     """
-    from rimlight.cli.console import print_plan
+    from rimlight.cli.console import print_notes, print_plan
     from rimlight.factory.object_filter import split_commas
     from rimlight.factory.validation import validate_config
     from rimlight.redaction.inputs import plan_jobs
@@ -138,6 +139,8 @@ def redact(
     if report:
         check_report(report, overwrite=overwrite)
     if check:
+        if output is not None:
+            raise ConfigError("--check writes no video", hint="leave out -o, or --check")
         _check_only(source, model or (), report, threads=threads, quiet=quiet)
         return
     if output is None:
@@ -168,16 +171,43 @@ def redact(
         for run in runs:
             print_plan(run)
         return
-    covers = [
-        _run_job(job, run, models, runtime, quiet=quiet)
-        for job, run in zip(jobs, runs, strict=True)
-    ]
-    if report:
+    if keep_metadata and not all(job.is_film for job in jobs):
+        print_notes(["--keep-metadata is for videos: photos lose their metadata"])
+    failures: list[RimlightError] = []
+    covers = {}
+    for job, run in zip(jobs, runs, strict=True):
+        with _collect_failure(failures):
+            covers[job] = _run_job(job, run, models, runtime, quiet=quiet)
+    if report and covers:
         results = [
-            _check_result(job.output, found, model or (), threads=threads, quiet=quiet)
-            for job, found in zip(jobs, covers, strict=True)
+            _check_result(job.output, found, model or (), failures, threads=threads, quiet=quiet)
+            for job, found in covers.items()
         ]
         write_report(report, results)
+    _raise_failures(failures)
+
+
+@contextmanager
+def _collect_failure(failures: list[RimlightError]) -> Iterator[None]:
+    """Keep the error of one file, which does not stop the other files of a folder."""
+    try:
+        yield
+    except (SourceError, SinkError) as exc:
+        failures.append(exc)
+
+
+def _raise_failures(failures: Sequence[RimlightError]) -> None:
+    """Raise the last of the errors, after the others are printed.
+
+    Raises:
+        RimlightError: there is one.
+    """
+    from rimlight.cli.console import console
+
+    for exc in failures[:-1]:
+        console.print(f"error: {exc}", markup=False, soft_wrap=True)
+    if failures:
+        raise failures[-1]
 
 
 def _run_job(
@@ -225,17 +255,24 @@ def _run_job(
 def _check_only(
     source: str, models: Sequence[str], report: Path | None, *, threads: int | None, quiet: bool
 ) -> None:
-    """Search a film or photos for what is visible.
+    """Search a film or photos, or all of a folder, for what is visible.
 
     Raises:
+        RimlightError: a film or a photo cannot be read; all others were searched.
         typer.Exit: there is something (exit code 1).
     """
+    from rimlight.redaction.inputs import list_searched
     from rimlight.redaction.report import write_report
 
-    result = _check_result(source, None, models, threads=threads, quiet=quiet)
-    if report:
-        write_report(report, [result])
-    if result.check.visible_frames:
+    failures: list[RimlightError] = []
+    results = [
+        _check_result(path, None, models, failures, threads=threads, quiet=quiet)
+        for path in list_searched(source)
+    ]
+    if report and any(result.check.counts for result in results):
+        write_report(report, results)
+    _raise_failures(failures)
+    if any(result.check.visible_frames for result in results):
         raise typer.Exit(1)
 
 
@@ -243,11 +280,12 @@ def _check_result(
     path: str,
     covers: list[list[Cover]] | None,
     models: Sequence[str],
+    failures: list[RimlightError],
     *,
     threads: int | None,
     quiet: bool,
 ) -> CheckedResult:
-    """Take a second look at a result and print what it finds."""
+    """Take a second look at a result and print what it finds; an error goes to `failures`."""
     from rimlight.cli.console import console, format_source_name, run_with_progress
     from rimlight.redaction.check import CheckSegmenter, open_looks
     from rimlight.redaction.job import build_check
@@ -255,13 +293,14 @@ def _check_result(
 
     name = format_source_name(path)
     checker = CheckSegmenter(open_looks(models, threads=threads))
-    run_with_progress(
-        build_check(path),
-        label=f"check {name}",
-        quiet=quiet,
-        is_search=True,
-        open_model=lambda part, size: checker,
-    )
-    if not quiet:
+    with _collect_failure(failures):
+        run_with_progress(
+            build_check(path),
+            label=f"check {name}",
+            quiet=quiet,
+            is_search=True,
+            open_model=lambda part, size: checker,
+        )
+    if checker.result.counts and not quiet:
         console.print(format_check(name, checker.result), soft_wrap=True)
     return CheckedResult(name, covers, checker.result)

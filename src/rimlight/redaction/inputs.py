@@ -49,6 +49,14 @@ def plan_jobs(source: str, output: str) -> list[RedactionJob]:
     return list(_plan_folder(folder, source, output))
 
 
+def list_searched(source: str) -> list[str]:
+    """Return what a check reads: a file, or the photos and each film of a folder."""
+    folder = Path(os.path.expanduser(source))
+    if not folder.is_dir():
+        return [source]
+    return [job.source for job in _plan_folder(folder, source, output="")]
+
+
 def _plan_folder(folder: Path, source: str, output: str) -> Iterator[RedactionJob]:
     kinds = {path: detect_kind(str(path)) for path in sorted(folder.iterdir()) if path.is_file()}
     if "picture" in kinds.values() or "video" not in kinds.values():

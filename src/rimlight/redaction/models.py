@@ -59,7 +59,7 @@ def choose_models(what: Sequence[str], given: Sequence[str]) -> RedactionModels:
         given: models that the user named; a detector or a mask model each.
 
     Raises:
-        ConfigError: no model finds one of the words.
+        ConfigError: no model finds one of the words, there are none, or a model is not used.
         ModelError: a model is unknown or not here.
     """
     catalog = Catalog()
@@ -70,6 +70,13 @@ def choose_models(what: Sequence[str], given: Sequence[str]) -> RedactionModels:
         found[FACE_MODEL] = catalog.resolve(FACE_MODEL)[0]
     classes = tuple(dict.fromkeys(name for card in found.values() for name in card.classes))
     rest = [word for word in what if word not in classes]
+    if not (rest or found):
+        raise ConfigError("there is nothing to cover", hint="such as --what face,vehicle")
+    if masks and not rest:
+        raise ConfigError(
+            f"model {masks[0]!r} is not used: {' and '.join(found)} finds {', '.join(what)}",
+            hint="name the classes of it that are covered, such as --what face,person",
+        )
     if not rest:
         return RedactionModels(tuple(found), "", (), classes)
     if len(masks) > 1:
