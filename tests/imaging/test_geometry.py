@@ -14,7 +14,7 @@ from rimlight.imaging.geometry import Rect, crop, letterbox
         ((1280, 720), (640, 640), Rect(0, 140, 640, 360)),
     ],
 )
-def test_a_letterboxed_picture_is_centerd_and_keeps_its_shape(size, box, expected):
+def test_a_letterboxed_picture_is_centered_and_keeps_its_shape(size, box, expected):
     assert letterbox(size, box) == expected
 
 

@@ -93,8 +93,8 @@ def build_backbone(
     """
     recipe = _RECIPES[name]
     picture = keras.Input((size[1], size[0], 3), name="picture")
-    centerd = layers.Rescaling(2.0, -1.0, name="centerd")(picture)  # what they were trained on
-    original = recipe.build(centerd, width)
+    centered = layers.Rescaling(2.0, -1.0, name="centered")(picture)  # what they were trained on
+    original = recipe.build(centered, width)
     if weights:
         _load(original, weights)
     model = _find_finer(original, stride)
@@ -124,7 +124,7 @@ def _find_finer(model: keras.Model, stride: int) -> keras.Model:
     """Rebuild a model so that its maps stay at `stride`: steps become dilation (DeepLab).
 
     Windows then reach as far as before, and the weights keep their shapes. Besides, every window
-    is centerd on its pixel, so that maps of all sizes lie on the picture alike, and batch
+    is centered on its pixel, so that maps of all sizes lie on the picture alike, and batch
     normalization follows short trainings.
     """
     strides, padded = _find_strides(model), _is_fed_by_padding(model)

@@ -146,7 +146,7 @@ def _build_backbone(stored: Stored, size: tuple[int, int], stride: int) -> keras
     """Build MobileNetV2 with the file's channels; steps beyond `stride` become dilation."""
     outputs = [weights.bias.size for weights in stored.mixing]
     picture = keras.Input((size[1], size[0], 3), name="picture")
-    x = layers.Rescaling(2.0, -1.0, name="centerd")(picture)
+    x = layers.Rescaling(2.0, -1.0, name="centered")(picture)
     x = add_convolution(x, outputs[0], 3, step=2)
     x = add_convolution(add_depthwise(x), outputs[1], active=False)
     fine, reached = x, 2

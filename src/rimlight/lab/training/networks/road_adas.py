@@ -243,6 +243,6 @@ def _read_geometry(layer: Any, padding: tuple[int, ...]) -> tuple[tuple[int, ...
     if not isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D):
         return ()
     window, dilation = layer.kernel_size, layer.dilation_rate
-    if layer.padding == "same":  # centerd, for the odd windows and strides of 1 used with it
+    if layer.padding == "same":  # centered, for the odd windows and strides of 1 used with it
         padding = tuple(d * (w // 2) for d, w in zip(dilation, window, strict=True))
     return window, layer.strides, dilation, padding
