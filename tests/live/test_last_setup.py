@@ -41,6 +41,12 @@ def test_a_run_is_remembered_with_its_limits_and_its_folder(state):
     assert setup.folder == state
 
 
+def test_a_recording_that_one_run_may_replace_is_not_replaced_by_the_next(state):
+    record = {"kind": "video", "path": "rec.mkv"}
+    save_setup(make_config(sinks=[record | {"overwrite": True}]), LiveOptions())
+    assert load_setup().config == make_config(sinks=[record])
+
+
 def test_what_was_changed_while_it_ran_is_remembered():
     config = make_config()
     with open_pipeline(config) as run:

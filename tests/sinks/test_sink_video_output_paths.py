@@ -21,6 +21,12 @@ def test_a_missing_folder_is_named(tmp_path):
     assert caught.value.hint == f"mkdir -p {tmp_path / 'no'}"
 
 
+def test_the_command_that_makes_a_missing_folder_works_for_a_name_with_spaces(tmp_path):
+    with pytest.raises(SinkError) as caught:
+        open_sink(tmp_path / "my films" / "out.mp4")
+    assert caught.value.hint == f"mkdir -p '{tmp_path / 'my films'}'"
+
+
 def test_a_file_in_place_of_the_folder_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(SinkError, match="is not a folder"):

@@ -50,11 +50,14 @@ def get_setup_path() -> Path:
 def save_setup(config: RunConfig, options: LiveOptions) -> None:
     """Remember a run; one that shows the room or holds passwords is not remembered.
 
+    That it may replace a file was said for that run alone, so it is not remembered.
     A disk that cannot be written to is no reason to end a live run, so nothing is raised.
     """
     run = config.model_dump(mode="json", exclude_defaults=True)
     if config.pipeline.allow_passthrough or _has_secrets(run):
         return
+    for sink in run.get("sinks", ()):
+        sink.pop("overwrite", None)
     record = _Record(
         folder=os.getcwd(),
         run=run,

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path, PurePosixPath
+from shlex import quote
 
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import SourceInfo
@@ -35,7 +36,7 @@ def check_writable_file(path: Path, *, overwrite: bool) -> None:
     folder = path.parent
     with translate_os_errors(path):  # a folder of others may refuse to be looked at
         if not folder.exists():
-            raise SinkError(f"there is no folder {folder}", hint=f"mkdir -p {folder}")
+            raise SinkError(f"there is no folder {folder}", hint=f"mkdir -p {quote(str(folder))}")
         if not folder.is_dir():
             raise SinkError(f"{folder} is not a folder", hint="choose another place")
         if path.is_dir():

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -79,7 +80,8 @@ class WatchFolderSource(SourceTraits):
                     hint=f"name the folder that it lies in: {self._folder.parent}",
                 )
             raise SourceOpenError(
-                f"there is no folder {self._folder} to watch", hint=f"mkdir -p {self._folder}"
+                f"there is no folder {self._folder} to watch",
+                hint=f"mkdir -p {quote(str(self._folder))}",
             )
         self._recursive, self._poll_s = options.recursive, options.poll_s
         self._results, self._limit = options.results, options.max_megapixels
