@@ -64,6 +64,13 @@ def test_what_is_covered_has_no_detail(picture, style):
     assert is_flat(cv2.resize(coarse, face.shape[1::-1], interpolation=how), WHOLE)
 
 
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_large_face_is_not_taken_for_a_covered_one(picture, scale):
+    left, top, right, bottom = find_top_face(picture)
+    large = cv2.resize(picture[top:bottom, left:right], None, fx=scale, fy=scale)
+    assert not is_flat(large, WHOLE)
+
+
 def test_the_page_has_the_counts_and_pictures(checker, picture, tmp_path):
     result = check(checker, picture)
     covers = [[Cover((0.1, 0.1, 0.2, 0.2), 0, 0.8, is_held=False)]]

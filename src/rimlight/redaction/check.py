@@ -32,6 +32,9 @@ FLAT_DETAIL = 5.0
 steps from pixel to pixel differ, in both directions, below which 60 % of the pixels lie: a blur has
 ramps without any, squares and one color have it at their edges only."""
 _DETAIL_PERCENTILE = 60
+_DETAIL_PX = 64
+"""Longer side to which a region is reduced first: a sharp face that is large, or of soft light, has
+little detail from pixel to pixel, and more than a cover of 8 cells when both are small."""
 _CONTEXT = 1.0
 _PICTURE_PX = 240
 
@@ -188,6 +191,10 @@ def is_flat(picture: Image, box: NDArray[np.float32]) -> bool:
     if min(inner.shape[:2]) < 4:
         return True
     gray = cv2.cvtColor(inner, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    scale = _DETAIL_PX / max(gray.shape)
+    if scale < 1:
+        size = tuple(max(4, round(side * scale)) for side in gray.shape[::-1])
+        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     across = np.abs(np.diff(gray, 2, axis=1))[:-2]
     detail = across + np.abs(np.diff(gray, 2, axis=0))[:, :-2]
     return bool(np.percentile(detail, _DETAIL_PERCENTILE) <= FLAT_DETAIL)
