@@ -55,6 +55,12 @@ def test_without_the_module_the_fix_installs_and_loads_it(machine):
     assert "apt-get install -y v4l2loopback-dkms" in found.fix
 
 
+def test_without_the_module_a_camera_of_pipewire_is_enough(machine):
+    found = first(check_virtual_cameras(machine, has_pipewire=True))
+    assert found.level is Level.WARNING
+    assert "PipeWire" in found.text
+
+
 def test_a_module_that_is_there_but_not_loaded_is_loaded(machine):
     give(machine, "lib/modules/6.1.0/updates/dkms/v4l2loopback.ko.xz")
     assert first(check_virtual_cameras(machine)).fix == LOAD

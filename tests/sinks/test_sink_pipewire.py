@@ -13,6 +13,7 @@ from pipewire_session import Session, need_pipewire, wait_until
 
 from rimlight.core.errors import SinkError
 from rimlight.core.frame import Frame
+from rimlight.doctor.checks import Level, check_pipewire
 from rimlight.imaging.color import ColorSpace, i420_to_yuy2
 from rimlight.sinks import guess_sink
 from rimlight.sinks.pipewire import PipeWireSink
@@ -195,3 +196,4 @@ def test_the_machine_can_be_asked_what_there_is(session):
     pipewire.check_daemon()
     assert pipewire.has_session_manager()
     assert int(pipewire.get_version().split(".")[0]) >= 0
+    assert check_pipewire().level is Level.OK

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from rimlight.core.errors import ModelError, SinkError
 from rimlight.doctor.machine import LOAD, RELOAD, Machine, get_install_command, get_join_command
 from rimlight.models.catalog import Catalog
-from rimlight.system import v4l2
+from rimlight.system import pipewire, v4l2
 from rimlight.system.cpu import count_usable_cores
 from rimlight.system.display import check_display
 
@@ -70,6 +70,7 @@ def make_problem(subject: str, text: str, fix: str) -> Finding:
 def run_checks(machine: Machine | None = None) -> tuple[Finding, ...]:
     """Run all checks, in the order in which a user would fix their findings."""
     machine = machine or Machine()
+    camera = check_pipewire()
     return (
         *check_packages(),
         check_processor(machine),
@@ -77,7 +78,8 @@ def run_checks(machine: Machine | None = None) -> tuple[Finding, ...]:
         *check_devices(),
         check_screen(),
         *check_cameras(),
-        *check_virtual_cameras(machine),
+        camera,
+        *check_virtual_cameras(machine, has_pipewire=camera.level is Level.OK),
         describe_license(),
     )
 
@@ -143,7 +145,7 @@ def check_screen() -> Finding:
     try:
         check_display()
     except SinkError as exc:
-        return make_warning("display", str(exc), "rimlight live --sink virtual-camera")
+        return make_warning("display", str(exc), "rimlight live   # into a virtual camera")
     return make_ok("display", os.environ.get("DISPLAY", "") or "there is one")
 
 
@@ -164,13 +166,35 @@ def check_cameras() -> Iterator[Finding]:
         yield make_problem("camera", text, "sudo modprobe uvcvideo   # after plugging one in")
 
 
-def check_virtual_cameras(machine: Machine) -> Iterator[Finding]:
-    """Check the kernel module of virtual cameras and each of its devices."""
+def check_pipewire() -> Finding:
+    """Check that a camera can be offered through PipeWire, which needs no kernel module."""
+    subject = "pipewire camera"
+    try:
+        pipewire.check_daemon()
+    except SinkError as exc:
+        return make_warning(subject, str(exc), exc.hint or pipewire.START)
+    if not pipewire.has_session_manager():
+        text = "no session manager runs: programs do not list the camera"
+        return make_warning(subject, text, pipewire.START)
+    return make_ok(subject, f"PipeWire {pipewire.get_version()}: rimlight live --sink pipewire")
+
+
+def check_virtual_cameras(machine: Machine, *, has_pipewire: bool = False) -> Iterator[Finding]:
+    """Check the kernel module of virtual cameras and each of its devices.
+
+    Args:
+        machine: whose module it is.
+        has_pipewire: PipeWire offers a camera: one without the module is a restriction only.
+    """
     if sys.platform != "linux":
         yield make_ok("virtual camera", "comes with OBS here: https://obsproject.com")
         return
     if not machine.is_module_loaded:
-        yield _explain_missing_module(machine)
+        missing = _explain_missing_module(machine)
+        if has_pipewire:
+            text = f"{missing.text}: only programs that use PipeWire's cameras see rimlight's"
+            missing = make_warning(missing.subject, text, missing.fix)
+        yield missing
         return
     yield _check_module(machine)
     if machine.exclusive_caps and not any(machine.exclusive_caps):
