@@ -21,6 +21,6 @@ def require_web(what: str) -> None:
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
         raise MissingDependencyError(
-            f"{what} needs {', '.join(missing)}, which is not installed",
+            f"{what} needs {', '.join(missing)}, not installed here",
             hint="pip install 'rimlight[panel]'",
         )
