@@ -9,6 +9,7 @@ from rimlight.core import protocols
 from rimlight.effects.blur import BlurEffect
 from rimlight.effects.framing import FramingEffect
 from rimlight.effects.hologram import HologramEffect
+from rimlight.effects.replace import ReplaceEffect
 from rimlight.factory import resume
 from rimlight.sinks.images import ImagesSink
 from rimlight.sinks.panel import PanelSink
@@ -31,6 +32,7 @@ CLASSES = {
     protocols.SupportsKeyboard: (WindowSink,),
     protocols.SupportsCommands: (PanelSink,),
     protocols.SupportsImmediateWrite: (ConstantRateSink, PanelSink),
+    protocols.ShowsScreen: (ReplaceEffect,),
     protocols.SupportsReducedRate: (BlurEffect,),
     protocols.TransformsMask: (FramingEffect, HologramEffect),
     protocols.SupportsDownscaling: (reconnect.ReconnectingSource,),
