@@ -28,7 +28,7 @@ LOOK_S = 0.05
 FEW, MANY = 2, 10
 LONG_S = 120
 MORE = LONG_S // 10 - LONG_S // 60
-"""Chunks, or segments, of 10 seconds are so many more than those of a minute."""
+"""Chunks, or segments, of 10 seconds are six times as many as those of a minute."""
 
 
 class Cost(NamedTuple):

@@ -64,15 +64,13 @@ def build_redaction(
 
 def _make_effects(models: RedactionModels, cover: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the effects: what was tracked needs no memory, areas do."""
-    effects = []
+    effects: list[dict[str, Any]] = []
     if models.classes:
-        effects.append({"kind": "redact", "classes": models.classes, "max_age": 0, "hold_s": 0})
+        tracked = {"max_age": 0, "hold_s": 0, "margin": 0}
+        effects.append({"kind": "redact", "classes": models.classes, **tracked, **cover})
     if models.names:
-        effects.append({"kind": "redact", "classes": models.names})
-    margin = {"margin": 0} if models.classes else {}
-    return [
-        {**effect, **(margin if effect.get("max_age") == 0 else {}), **cover} for effect in effects
-    ]
+        effects.append({"kind": "redact", "classes": models.names, **cover})
+    return effects
 
 
 def make_search(run: RunConfig) -> RunConfig:

@@ -238,7 +238,7 @@ class SourceDataset:
     """The frames of a source.
 
     Args:
-        opener: opens the source anew for every pass.
+        opener: opens the source again for every pass.
         name: what reports call it.
         limit: use only this many frames.
 
